@@ -1,0 +1,38 @@
+/**
+ * Errors that are meant for people: the message names the field, the value, what was expected and what to do,
+ * in one or two lines. The class says whose fault it is, and with that the exit code.
+ */
+export abstract class HerdError extends Error {
+  /** The process ends with this code when nothing handles the error. */
+  abstract readonly exitCode: number
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** The command line, the environment or a configuration file is wrong: exit code 2. */
+export class UsageError extends HerdError {
+  readonly exitCode = 2
+}
+
+/** The run (or the command) failed for a reason outside the program: data, disk, network, another process. Exit code 1. */
+export class RunError extends HerdError {
+  readonly exitCode = 1
+}
+
+/** A folder or an image of the data set cannot be used. */
+export class DataError extends RunError {}
+
+/** A checkpoint is damaged, or belongs to another network, class list or version. */
+export class CheckpointError extends RunError {}
+
+/** An engine cannot be loaded, or does not support what it is asked to compute. */
+export class EngineError extends RunError {}
+
+/** A peer broke the wire contract, speaks another version of it, or cannot be reached. */
+export class ProtocolError extends RunError {}
+
+/** The text of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

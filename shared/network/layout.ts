@@ -1,0 +1,97 @@
+import { inputShape, outputShape, type Layer, type Network, type Shape } from './network.ts'
+
+/** What a parameter is: decides its initial value, and whether the optimizer steps it or a running average does. */
+export type ParameterRole = 'kernel' | 'bias' | 'gamma' | 'beta' | 'runningMean' | 'runningVariance'
+
+/** One tensor inside the flat parameter vector. */
+export interface Parameter {
+  /** Unique path, e.g. "conv2d_3/kernel"; layers are numbered by type in the order of computation. */
+  name: string
+  role: ParameterRole
+  shape: Shape
+  /** First element in the flat vector, and number of elements. */
+  offset: number
+  size: number
+  /** Number of inputs that one output sums over (for initial values); 0 where it has no meaning. */
+  fanIn: number
+  /** For batch norm statistics: the weight that the running average keeps at each step. */
+  momentum?: number
+}
+
+/** The flat float32 vector that is exchanged, stepped, stored and digested: parameters in the order of computation. */
+export interface Layout {
+  parameters: readonly Parameter[]
+  /** Number of floats of the whole vector, running statistics included. */
+  size: number
+}
+
+/** A running statistic is averaged, not stepped by the optimizer. */
+export function isStatistic(parameter: Parameter): boolean {
+  return parameter.role === 'runningMean' || parameter.role === 'runningVariance'
+}
+
+/** Lays the network's parameters out; engines meet them in exactly this order when they walk the layers (a residual's main branch first). */
+export function layoutOf(network: Network): Layout {
+  const parameters: Parameter[] = []
+  const counts = new Map<string, number>()
+  let size = 0
+
+  const add = (path: string, role: ParameterRole, shape: Shape, fanIn: number, momentum?: number): void => {
+    const count = shape.reduce((a, b) => a * b, 1)
+    parameters.push({ name: `${path}/${role}`, role, shape, offset: size, size: count, fanIn, ...(momentum === undefined ? {} : { momentum }) })
+    size += count
+  }
+
+  const walk = (layers: readonly Layer[], input: Shape): void => {
+    let shape = input
+    for (const layer of layers) {
+      const number = (counts.get(layer.type) ?? 0) + 1
+      counts.set(layer.type, number)
+      const path = `${layer.type}_${number}`
+      const channels = shape[shape.length - 1]
+      switch (layer.type) {
+        case 'conv2d': {
+          const fanIn = layer.kernel * layer.kernel * channels
+          add(path, 'kernel', [layer.kernel, layer.kernel, channels, layer.filters], fanIn)
+          if (layer.bias) add(path, 'bias', [layer.filters], fanIn)
+          break
+        }
+        case 'depthwiseConv2d': {
+          const fanIn = layer.kernel * layer.kernel
+          add(path, 'kernel', [layer.kernel, layer.kernel, channels, 1], fanIn)
+          if (layer.bias) add(path, 'bias', [channels], fanIn)
+          break
+        }
+        case 'dense':
+          add(path, 'kernel', [channels, layer.units], channels)
+          if (layer.bias) add(path, 'bias', [layer.units], channels)
+          break
+        case 'batchNorm':
+          add(path, 'gamma', [channels], 0)
+          add(path, 'beta', [channels], 0)
+          add(path, 'runningMean', [channels], 0, layer.momentum)
+          add(path, 'runningVariance', [channels], 0, layer.momentum)
+          break
+        case 'residual':
+          walk(layer.layers, shape)
+          walk(layer.shortcut, shape)
+          break
+        case 'relu':
+        case 'maxPool':
+        case 'averagePool':
+        case 'globalAveragePool':
+        case 'flatten':
+        case 'dropout':
+          break
+      }
+      shape = outputShape(layer, shape)
+    }
+  }
+  walk(network.layers, inputShape(network))
+  return { parameters, size }
+}
+
+/** The part of a flat vector that belongs to one parameter: a view, not a copy. */
+export function viewOf(vector: Float32Array, parameter: Parameter): Float32Array {
+  return vector.subarray(parameter.offset, parameter.offset + parameter.size)
+}
