@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { ProtocolError } from '../errors.ts'
+
+/** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
+export const PROTOCOL_VERSION = 1
+
+/** Larger than any message that is sent in order: a chunk of 1 MiB, or one image file. */
+export const MAX_IMAGE_BYTES = 64 * 1024 * 1024
+export const MAX_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * 1024
+
+const text = z.string().max(4096)
+const uint = z.int().min(0).max(4294967295)
+const bytes = z.instanceof(Buffer)
+const digest = z.string().regex(/^[0-9a-f]{64}$/)
+
+export const engineInfoSchema = z.object({
+  kind: z.enum(['native', 'wasm']),
+  mode: z.enum(['graph', 'eager']),
+  precision: z.enum(['f32', 'bf16']),
+  threads: z.int().min(1),
+  device: text,
+  version: text,
+})
+
+const hello = z.object({ protocolVersion: uint, name: z.string().min(1).max(256) })
+const ready = z.object({ engine: text, fingerprint: z.string().max(128), datasetDigest: z.union([z.literal(''), digest]) })
+const heartbeat = z.object({ residentBytes: z.number().min(0) })
+const evaluation = z
+  .object({
+    round: uint,
+    attempt: uint,
+    block: uint,
+    lossSum: z.number(),
+    predicted: z.array(uint).max(65536),
+    probability: z.array(z.number()).max(65536),
+  })
+  .refine((result) => result.predicted.length === result.probability.length, 'as many probabilities as predictions')
+const leaving = z.object({ reason: text })
+const welcome = z.object({ session: z.string().min(1).max(256), runId: z.string().min(1).max(256), run: z.string().max(1024 * 1024) })
+const refused = z.object({ reason: text })
+const deal = z.object({
+  kind: z.enum(['TRAIN', 'EVALUATE']),
+  round: uint,
+  step: uint,
+  epoch: uint,
+  stepInEpoch: uint,
+  attempt: uint,
+  units: z.array(uint).min(1).max(65536),
+})
+const stop = z.object({ reason: text, finished: z.boolean() })
+
+export const workerMessageSchema = z.discriminatedUnion('message', [
+  z.object({ message: z.literal('hello'), hello }),
+  z.object({ message: z.literal('ready'), ready }),
+  z.object({ message: z.literal('heartbeat'), heartbeat }),
+  z.object({ message: z.literal('evaluation'), evaluation }),
+  z.object({ message: z.literal('leaving'), leaving }),
+])
+export type WorkerMessage = z.infer<typeof workerMessageSchema>
+
+export const coordinatorMessageSchema = z.discriminatedUnion('message', [
+  z.object({ message: z.literal('welcome'), welcome }),
+  z.object({ message: z.literal('refused'), refused }),
+  z.object({ message: z.literal('deal'), deal }),
+  z.object({ message: z.literal('stop'), stop }),
+])
+export type CoordinatorMessage = z.infer<typeof coordinatorMessageSchema>
+export type Deal = z.infer<typeof deal>
+export type EvaluationResult = z.infer<typeof evaluation>
+
+export const sessionRequestSchema = z.object({ session: z.string().max(256) })
+export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes })
+export type WeightsChunk = z.infer<typeof weightsChunkSchema>
+export const laneReportSchema = z.object({ lane: uint, lossSum: z.number(), correct: uint, samples: uint, seconds: z.number().min(0) })
+export type LaneReport = z.infer<typeof laneReportSchema>
+export const gradientChunkSchema = z.object({
+  session: z.string().max(256),
+  round: uint,
+  attempt: uint,
+  node: uint,
+  offset: uint,
+  data: bytes,
+  lanes: z.array(laneReportSchema).max(65536),
+})
+export type GradientChunk = z.infer<typeof gradientChunkSchema>
+export const bytesSchema = z.object({ data: bytes })
+export const imagesRequestSchema = z.object({ session: z.string().max(256), samples: z.array(uint).max(65536) })
+export const imageFileSchema = z.object({ sample: uint, data: bytes })
+
+/**
+ * Checks one message at the boundary.
+ * @throws ProtocolError that names the peer, the message and the first field that is wrong.
+ */
+export function checked<T>(schema: z.ZodType<T>, message: unknown, what: string): T {
+  const result = schema.safeParse(message)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new ProtocolError(`${what} is not as the protocol has it: ${issue.path.join('.') || 'message'}: ${issue.message}`)
+}
+
+/** The same for a JSON text inside a message. */
+export function checkedJson<T>(schema: z.ZodType<T>, json: string, what: string): T {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    throw new ProtocolError(`${what} is not valid JSON.`)
+  }
+  return checked(schema, value, what)
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
+import { addInto, ChunkSum, chunkRanges } from '../../../../shared/train/chunk_sum.ts'
+import { laneRange, LaneTree } from '../../../../shared/train/lane_tree.ts'
+
+/** The definition: a lane is itself, a node is its left sum plus its right sum. */
+function plainSum(tree: LaneTree, id: number, lanes: Float32Array[]): Float32Array {
+  const node = tree.nodes[id]
+  if (node.children === undefined) return lanes[node.begin].slice()
+  return addInto(plainSum(tree, node.children[0], lanes), plainSum(tree, node.children[1], lanes))
+}
+
+function randomLanes(count: number, random: KeyedRandom): Float32Array[] {
+  return Array.from({ length: count }, () => Float32Array.from({ length: 5 }, () => random.normal() * 10 ** random.between(-6, 6)))
+}
+
+test('the tree covers each lane once, whatever their number', () => {
+  for (let lanes = 1; lanes <= 33; lanes++) {
+    const tree = new LaneTree(lanes)
+    assert.equal(tree.nodes.length, 2 * lanes - 1)
+    assert.deepEqual(tree.cover(Array.from({ length: lanes }, (_, i) => i)), [tree.nodes[0]])
+    const leaves = tree.nodes.filter((node) => node.children === undefined).map((node) => node.begin)
+    assert.deepEqual(leaves.sort((a, b) => a - b), Array.from({ length: lanes }, (_, i) => i))
+  }
+})
+
+test('a cover is the fewest complete subtrees', () => {
+  const tree = new LaneTree(8)
+  const ranges = (lanes: number[]): string => tree.cover(lanes).map((node) => `${node.begin}-${node.end}`).join(' ')
+  assert.equal(ranges([0, 1, 2, 3]), '0-4')
+  assert.equal(ranges([0, 1, 2]), '0-2 2-3')
+  assert.equal(ranges([3, 4, 5]), '3-4 4-6')
+  assert.equal(ranges([1, 2]), '1-2 2-3')
+  assert.equal(ranges([]), '')
+})
+
+test('lanes of a batch are contiguous, complete and even, for short batches too', () => {
+  for (const count of [0, 1, 5, 8, 61, 64]) {
+    const sizes = Array.from({ length: 8 }, (_, lane) => laneRange(count, 8, lane))
+    assert.equal(sizes[0].begin, 0)
+    assert.equal(sizes[7].end, count)
+    for (let lane = 1; lane < 8; lane++) assert.equal(sizes[lane].begin, sizes[lane - 1].end)
+    const lengths = sizes.map(({ begin, end }) => end - begin)
+    assert.ok(Math.max(...lengths) - Math.min(...lengths) <= 1)
+  }
+})
+
+test('the reduce gives the same bits for any cut into partials, any order, and any repetition', () => {
+  const random = new KeyedRandom(11, Purpose.draw)
+  for (let trial = 0; trial < 500; trial++) {
+    const lanes = 1 + random.below(12)
+    const tree = new LaneTree(lanes)
+    const values = randomLanes(lanes, random)
+    const expected = plainSum(tree, 0, values)
+
+    // Several overlapping attempts: each cuts the lanes among some workers; all partials arrive shuffled.
+    const partials: number[] = []
+    for (let attempt = 0; attempt < 1 + random.below(3); attempt++) {
+      const workers = 1 + random.below(4)
+      const holder = Array.from({ length: lanes }, () => random.below(workers))
+      for (let worker = 0; worker < workers; worker++) {
+        const held = holder.flatMap((who, lane) => (who === worker ? [lane] : []))
+        partials.push(...tree.cover(held).map((node) => node.id))
+      }
+    }
+    const sum = new ChunkSum(tree)
+    const results: Float32Array[] = []
+    for (const place of permutation(partials.length, random)) {
+      const result = sum.add(partials[place], plainSum(tree, partials[place], values))
+      if (result !== undefined) results.push(result)
+    }
+    assert.equal(results.length, 1, 'the sum is complete once, and only once')
+    assert.deepEqual(results[0], expected)
+  }
+})
+
+test('the order of addition matters here, so equality above means something', () => {
+  const lanes = randomLanes(8, new KeyedRandom(11, Purpose.draw))
+  const inOrder = lanes.slice(1).reduce((sum, lane) => addInto(sum, lane), lanes[0].slice())
+  assert.notDeepEqual(plainSum(new LaneTree(8), 0, lanes), inOrder)
+})
+
+test('chunks cut a vector without holes', () => {
+  assert.deepEqual(chunkRanges(10, 4), [{ begin: 0, end: 4 }, { begin: 4, end: 8 }, { begin: 8, end: 10 }])
+  assert.deepEqual(chunkRanges(4, 4), [{ begin: 0, end: 4 }])
+  assert.equal(chunkRanges(2230170).length, 9)
+})
