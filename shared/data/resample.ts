@@ -1,0 +1,146 @@
+/**
+ * Pillow's bilinear resampling with antialiasing (src/libImaging/Resample.c): a triangle filter, stretched by the factor
+ * of reduction, as fixed-point weights. Everything after the weights is integer arithmetic, so it is the same on any machine.
+ */
+
+/** 8 bits of the pixel, 22 of the weight, and 2 to spare in a signed 32-bit sum. */
+export const PRECISION_BITS = 22
+export const HALF = 1 << (PRECISION_BITS - 1)
+
+/** How each position of a window of the output is summed from the input along one axis. */
+export interface AxisWeights {
+  /** Window's length. */
+  length: number
+  /** Weights of one position: the same number for all, zeros behind those that are needed. */
+  taps: number
+  /** First input position of each output position, relative to `first`; start + taps never exceeds `span` except where the input is shorter than taps. */
+  starts: Int32Array
+  /** [length, taps], each weight times 2^22. */
+  weights: Int32Array
+  /** The part of the input that the window needs: from `first`, `span` positions. */
+  first: number
+  span: number
+}
+
+/**
+ * Weights for resizing an axis from `input` to `output` positions, for the output positions [from, from + length) only.
+ * Follows precompute_coeffs and normalize_coeffs_8bpc step by step, float64 included.
+ */
+function computeWeights(input: number, output: number, from: number, length: number): AxisWeights {
+  const scale = input / output
+  const filterScale = Math.max(scale, 1)
+  const support = filterScale
+  const starts = new Int32Array(length)
+  const rows: number[][] = []
+  let taps = 1
+  for (let i = 0; i < length; i++) {
+    const centre = (from + i + 0.5) * scale
+    const start = Math.max(Math.trunc(centre - support + 0.5), 0)
+    const end = Math.min(Math.trunc(centre + support + 0.5), input)
+    const row: number[] = []
+    let sum = 0
+    for (let x = start; x < end; x++) {
+      const weight = triangle((x - centre + 0.5) * (1 / filterScale))
+      row.push(weight)
+      sum += weight
+    }
+    starts[i] = start
+    rows.push(row.map((weight) => Math.trunc(0.5 + (weight / sum) * (1 << PRECISION_BITS))))
+    taps = Math.max(taps, row.length)
+  }
+
+  const weights = new Int32Array(length * taps)
+  const first = starts[0]
+  const end = Math.max(starts[length - 1] + rows[length - 1].length, first + Math.min(taps, input))
+  for (let i = 0; i < length; i++) {
+    // At the far border a position has fewer weights: begin earlier with zeros, so that no read passes the end.
+    const shifted = Math.max(Math.min(starts[i], end - taps), first)
+    weights.set(rows[i], i * taps + (starts[i] - shifted))
+    starts[i] = shifted - first
+  }
+  return { length, taps, starts, weights, first, span: end - first }
+}
+
+function triangle(x: number): number {
+  const distance = Math.abs(x)
+  return distance < 1 ? 1 - distance : 0
+}
+
+/** A set of photographs has few distinct sizes; the bound is for one that has not. */
+const CACHE_ENTRIES = 1024
+const cache = new Map<string, AxisWeights>()
+
+/** As computed by the formula, remembered for the next image of that size. */
+export function axisWeights(input: number, output: number, from: number, length: number): AxisWeights {
+  const key = `${input} ${output} ${from} ${length}`
+  let found = cache.get(key)
+  if (found === undefined) {
+    found = computeWeights(input, output, from, length)
+    if (cache.size >= CACHE_ENTRIES) cache.clear()
+    cache.set(key, found)
+  }
+  return found
+}
+
+/**
+ * One row of pixels along its columns.
+ * @param source uint8 RGB; the pixel of `axis.first` begins at `at`.
+ * @param target uint8 RGB, `axis.length` pixels written from `to`.
+ */
+export function resampleRow(source: Uint8Array, at: number, axis: AxisWeights, target: Uint8Array, to: number): void {
+  const { length, taps, starts, weights } = axis
+  if (taps === 2) {
+    // Enlarging, the usual case: photographs of 300 x 225 become 400 x 300.
+    for (let i = 0, w = 0; i < length; i++, w += 2, to += 3) {
+      const p = at + starts[i] * 3
+      const w0 = weights[w]
+      const w1 = weights[w + 1]
+      target[to] = (HALF + Math.imul(source[p], w0) + Math.imul(source[p + 3], w1)) >> PRECISION_BITS
+      target[to + 1] = (HALF + Math.imul(source[p + 1], w0) + Math.imul(source[p + 4], w1)) >> PRECISION_BITS
+      target[to + 2] = (HALF + Math.imul(source[p + 2], w0) + Math.imul(source[p + 5], w1)) >> PRECISION_BITS
+    }
+    return
+  }
+  for (let i = 0, w = 0; i < length; i++, to += 3) {
+    let p = at + starts[i] * 3
+    let red = HALF
+    let green = HALF
+    let blue = HALF
+    for (const end = w + taps; w < end; w++, p += 3) {
+      const weight = weights[w]
+      red += Math.imul(source[p], weight)
+      green += Math.imul(source[p + 1], weight)
+      blue += Math.imul(source[p + 2], weight)
+    }
+    target[to] = red >> PRECISION_BITS
+    target[to + 1] = green >> PRECISION_BITS
+    target[to + 2] = blue >> PRECISION_BITS
+  }
+}
+
+/**
+ * One row of the output from the rows above and below it.
+ * @param source uint8 rows of `stride` values each, the first of them row `axis.first`.
+ * @param target `stride` values written from `to`.
+ * @param sums scratch, int32, at least `stride` long.
+ */
+export function resampleColumn(source: Uint8Array, stride: number, axis: AxisWeights, i: number, target: Uint8Array, to: number, sums: Int32Array): void {
+  const { taps, starts, weights } = axis
+  let row = starts[i] * stride
+  let w = i * taps
+  if (taps === 2) {
+    const w0 = weights[w]
+    const w1 = weights[w + 1]
+    for (let x = 0, below = row + stride; x < stride; x++) {
+      target[to + x] = (HALF + Math.imul(source[row + x], w0) + Math.imul(source[below + x], w1)) >> PRECISION_BITS
+    }
+    return
+  }
+  sums.fill(HALF, 0, stride)
+  for (const end = w + taps; w < end; w++, row += stride) {
+    const weight = weights[w]
+    if (weight === 0) continue
+    for (let x = 0; x < stride; x++) sums[x] += Math.imul(source[row + x], weight)
+  }
+  for (let x = 0; x < stride; x++) target[to + x] = sums[x] >> PRECISION_BITS
+}

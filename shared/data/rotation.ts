@@ -1,0 +1,90 @@
+import { type DecodedImage } from './decode.ts'
+
+/**
+ * A horizontal flip, then PIL's Image.rotate(degrees, NEAREST) about the centre with black outside, read row by row:
+ * for each pixel of the result, the source position comes from an affine map in 16.16 fixed point
+ * (Pillow: Image.rotate for the matrix, affine_fixed in src/libImaging/Geometry.c for the walk).
+ * Positions stay below 2^15, as fixed point needs, for sides up to 16,384.
+ */
+export class Rotation {
+  readonly #image: DecodedImage
+  readonly #flip: boolean
+  /** Source x = (x0 + column * cos + row * sin) >> 16, y = (y0 - column * sin + row * cos) >> 16. */
+  readonly #cosine: number
+  readonly #sine: number
+  readonly #minusSine: number
+  readonly #x0: number
+  readonly #y0: number
+
+  constructor(image: DecodedImage, { flip, degrees }: { flip: boolean; degrees: number }) {
+    this.#image = image
+    this.#flip = flip
+    const radians = -degrees * (Math.PI / 180)
+    const cosine = round15(cosineOf(radians))
+    const sine = round15(sineOf(radians))
+    const centreX = image.width / 2
+    const centreY = image.height / 2
+    const shiftX = cosine * -centreX + sine * -centreY + centreX
+    const shiftY = -sine * -centreX + cosine * -centreY + centreY
+    this.#cosine = fixed(cosine)
+    this.#sine = fixed(sine)
+    this.#minusSine = fixed(-sine)
+    this.#x0 = fixed(shiftX + cosine * 0.5 + sine * 0.5)
+    this.#y0 = fixed(shiftY + -sine * 0.5 + cosine * 0.5)
+  }
+
+  /** Writes the pixels [from, from + count) of row y of the result to `row`, uint8 RGB. */
+  gatherRow(y: number, from: number, count: number, row: Uint8Array): void {
+    const { data, width, height } = this.#image
+    const cosine = this.#cosine
+    const minusSine = this.#minusSine
+    const flip = this.#flip
+    let sourceX = (this.#x0 + y * this.#sine + from * cosine) | 0
+    let sourceY = (this.#y0 + y * cosine + from * minusSine) | 0
+    for (let to = 0, end = count * 3; to < end; to += 3) {
+      const column = sourceX >> 16
+      const line = sourceY >> 16
+      // As unsigned, a negative position is a huge one.
+      if (column >>> 0 < width && line >>> 0 < height) {
+        const p = (line * width + (flip ? width - 1 - column : column)) * 3
+        row[to] = data[p]
+        row[to + 1] = data[p + 1]
+        row[to + 2] = data[p + 2]
+      } else {
+        row[to] = 0
+        row[to + 1] = 0
+        row[to + 2] = 0
+      }
+      sourceX = (sourceX + cosine) | 0
+      sourceY = (sourceY + minusSine) | 0
+    }
+  }
+}
+
+/** Pillow's FIX: to 16.16, rounded to nearest. */
+function fixed(value: number): number {
+  return Math.floor(value * 65536 + 0.5)
+}
+
+/** Pillow rounds the matrix to 15 decimals; toFixed is exact by its specification. */
+function round15(value: number): number {
+  return Number(value.toFixed(15))
+}
+
+/**
+ * Sine and cosine for |x| <= pi/4 as Taylor series in plain sums and products, which IEEE 754 fixes to the bit; Math.sin and
+ * Math.cos are each JavaScript engine's own. The next terms are below 1e-17.
+ */
+function sineOf(x: number): number {
+  const z = x * x
+  let sum = 0
+  for (let n = 17; n >= 3; n -= 2) sum = (-z / (n * (n - 1))) * (1 + sum)
+  return x + x * sum
+}
+
+function cosineOf(x: number): number {
+  const z = x * x
+  let sum = 0
+  for (let n = 18; n >= 2; n -= 2) sum = (-z / (n * (n - 1))) * (1 + sum)
+  return 1 + sum
+}

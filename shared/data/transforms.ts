@@ -1,0 +1,98 @@
+import { type DecodedImage } from './decode.ts'
+import { type KeyedRandom } from '../random/philox.ts'
+import { axisWeights, resampleColumn, resampleRow } from './resample.ts'
+import { Rotation } from './rotation.ts'
+
+/**
+ * The article's transforms on 8-bit pixels, bit for bit as torchvision computes them on PIL images:
+ *   training    RandomHorizontalFlip(0.3), RandomRotation(40), Resize(300), CenterCrop(256)
+ *   evaluation  Resize(300), CenterCrop(256)
+ * (for other image sizes the short side keeps the ratio 300 : 256). Normalisation is the engine's.
+ *
+ * Only what the crop shows is computed: its columns of its rows. For each source row that the crop needs: gather it
+ * flipped and rotated, resample it along its columns; then resample the rows. Nothing is allocated for an image once
+ * the buffers have grown to the set's sizes.
+ */
+
+export const FLIP_PROBABILITY = 0.3
+export const MAX_DEGREES = 40
+
+/** Short side that an image is resized to before the crop: 300 for 256. */
+export function resizeTarget(imageSize: number): number {
+  return Math.round((imageSize * 300) / 256)
+}
+
+/**
+ * Short side to which a larger image is reduced while it is decoded: twice the resize target, so that the antialiased resize
+ * still decides the result. Only there do pixels differ from torchvision's, which decodes at full size.
+ */
+export function decodeTarget(imageSize: number): number {
+  return 2 * resizeTarget(imageSize)
+}
+
+export interface Augmentation {
+  flip: boolean
+  /** Anticlockwise. */
+  degrees: number
+}
+
+/** Draws flip and angle, in this order. */
+export function drawAugmentation(random: KeyedRandom): Augmentation {
+  const flip = random.uniform() < FLIP_PROBABILITY
+  return { flip, degrees: random.between(-MAX_DEGREES, MAX_DEGREES) }
+}
+
+/**
+ * A training image.
+ * @param random keyed by (seed, augment, epoch, sample); two numbers are drawn.
+ * @param out uint8; [imageSize, imageSize, 3] is written from `offset`.
+ */
+export function augment(image: DecodedImage, imageSize: number, random: KeyedRandom, out: Uint8Array, offset: number): void {
+  transform(image, imageSize, drawAugmentation(random), out, offset)
+}
+
+/** An evaluation image, written to `out` as by `augment`. */
+export function centre(image: DecodedImage, imageSize: number, out: Uint8Array, offset: number): void {
+  transform(image, imageSize, undefined, out, offset)
+}
+
+const scratch = { row: new Uint8Array(0), narrowed: new Uint8Array(0), sums: new Int32Array(0) }
+
+/** Flip and rotation as given (none where undefined), resize and crop. */
+export function transform(image: DecodedImage, imageSize: number, augmentation: Augmentation | undefined, out: Uint8Array, offset: number): void {
+  const { data, width, height } = image
+  const [resizedWidth, resizedHeight] = resizedSize(width, height, resizeTarget(imageSize))
+  const columns = axisWeights(width, resizedWidth, cropStart(resizedWidth, imageSize), imageSize)
+  const rows = axisWeights(height, resizedHeight, cropStart(resizedHeight, imageSize), imageSize)
+
+  const stride = imageSize * 3
+  if (scratch.row.length < columns.span * 3) scratch.row = new Uint8Array(columns.span * 3)
+  if (scratch.narrowed.length < rows.span * stride) scratch.narrowed = new Uint8Array(rows.span * stride)
+  if (scratch.sums.length < stride) scratch.sums = new Int32Array(stride)
+  const { row, narrowed, sums } = scratch
+
+  if (augmentation === undefined) {
+    for (let y = 0; y < rows.span; y++) {
+      resampleRow(data, ((rows.first + y) * width + columns.first) * 3, columns, narrowed, y * stride)
+    }
+  } else {
+    const rotation = new Rotation(image, augmentation)
+    for (let y = 0; y < rows.span; y++) {
+      rotation.gatherRow(rows.first + y, columns.first, columns.span, row)
+      resampleRow(row, 0, columns, narrowed, y * stride)
+    }
+  }
+  for (let y = 0; y < imageSize; y++) resampleColumn(narrowed, stride, rows, y, out, offset + y * stride, sums)
+}
+
+/** The short side becomes `target`, the long one follows, cut to an integer (torchvision's _compute_resized_output_size). */
+export function resizedSize(width: number, height: number, target: number): [width: number, height: number] {
+  return width <= height ? [target, Math.trunc((target * height) / width)] : [Math.trunc((target * width) / height), target]
+}
+
+/** Where a centred crop begins: Python's round(), which takes a half to the even neighbour. */
+export function cropStart(size: number, crop: number): number {
+  const margin = size - crop
+  const half = Math.floor(margin / 2)
+  return margin % 2 === 0 || half % 2 === 0 ? half : half + 1
+}
