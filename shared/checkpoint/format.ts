@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { networkSchema, type Network } from '../network/network.ts'
+
+/** Raised whenever an older Herd could not read the file rightly any more. */
+export const FORMAT_VERSION = 1
+
+/** Keys of the file's `__metadata__`. */
+export const DESCRIPTION_KEY = 'herd'
+export const CHECKSUM_KEY = 'sha256'
+
+/** The three vectors of a checkpoint, in the order of their bytes; each holds one tensor per parameter of the layout. */
+export const VECTORS = ['parameters', 'adam.m', 'adam.v'] as const
+
+const count = z.int().min(0)
+/** JSON has no NaN; a diverged run has. It is null in the file. */
+const sum = z.number().nullable().transform((value) => value ?? NaN)
+
+const positionSchema = z.object({
+  /** The epoch in progress or just ended, counted from 1. */
+  epoch: z.int().min(1),
+  /** Optimizer steps done in all, and in this epoch. */
+  step: count,
+  stepInEpoch: count,
+  /** Sums over the epoch's images so far. */
+  epochLossSum: sum,
+  epochCorrect: count,
+  epochImages: count,
+  epochSeconds: z.number().min(0),
+  /** Images trained on, and seconds spent, since the run began. */
+  images: count,
+  seconds: z.number().min(0),
+})
+export type CheckpointPosition = z.infer<typeof positionSchema>
+
+/** What the file says in JSON beside its tensors. */
+export const descriptionSchema = z.object({
+  formatVersion: z.literal(FORMAT_VERSION),
+  network: networkSchema,
+  classes: z.array(z.string()).min(2),
+  /** The run's options, for whoever resumes it. */
+  config: z.record(z.string(), z.unknown()),
+  position: positionSchema,
+  datasetDigest: z.string(),
+  /** Of the parameters: sha256 in hexadecimal. */
+  digest: z.string(),
+})
+export type CheckpointDescription = z.infer<typeof descriptionSchema>
+
+/** Everything that resuming needs. The vectors have the size of the network's layout. */
+export interface Checkpoint {
+  network: Network
+  /** Names in the order of the logits. */
+  classes: string[]
+  /** The run's options as JSON. */
+  config: Record<string, unknown>
+  position: CheckpointPosition
+  datasetDigest: string
+  parameters: Float32Array
+  /** Adam's first and second moments. */
+  adamM: Float32Array
+  adamV: Float32Array
+}

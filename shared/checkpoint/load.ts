@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { CheckpointError, messageOf } from '../errors.ts'
+import { layoutOf, type Layout } from '../network/layout.ts'
+import { checkNetwork } from '../network/network.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
+import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
+import { bytesOf } from './safetensors.ts'
+import { checksum } from './save.ts'
+
+/**
+ * Reads a checkpoint and checks it whole: header, description, that its tensors are exactly its network's, checksum.
+ * Memory for tensors is taken only once the header has been found consistent with the network and the file's size.
+ * @throws CheckpointError naming the file and what to do.
+ */
+export function loadCheckpoint(file: string): Promise<Checkpoint> {
+  return withFile(file, async (handle) => {
+    const header = await readHeader(handle, file)
+    const text = header.metadata.get(DESCRIPTION_KEY)
+    const expected = header.metadata.get(CHECKSUM_KEY)
+    if (text === undefined || expected === undefined) throw new CheckpointError(`${file} is a safetensors file, but not a checkpoint of Herd: give one from a run's checkpoints folder.`)
+    const description = parseDescription(text, file)
+    const layout = checkedLayout(description, header, file)
+
+    const vectors = VECTORS.map(() => new Float32Array(layout.size))
+    for (const [index, vector] of vectors.entries()) await readFully(handle, bytesOf(vector), header.dataBegin + index * vector.byteLength, file)
+    if (checksum(text, vectors) !== expected) throw new CheckpointError(`${file} is damaged: its bytes do not match its checksum. Use another checkpoint.`)
+
+    const { network, classes, config, position, datasetDigest } = description
+    const [parameters, adamM, adamV] = vectors
+    return { network, classes, config, position, datasetDigest, parameters, adamM, adamV }
+  })
+}
+
+const versionSchema = z.object({ formatVersion: z.number() })
+
+function parseDescription(text: string, file: string): CheckpointDescription {
+  const damaged = (why: string, cause?: unknown): CheckpointError => new CheckpointError(`${file} is damaged: ${why}. Use another checkpoint.`, { cause })
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw damaged('its description is not JSON', error)
+  }
+  const version = versionSchema.safeParse(json)
+  if (version.success && version.data.formatVersion > FORMAT_VERSION) {
+    throw new CheckpointError(`${file} has checkpoint format ${version.data.formatVersion}, this Herd reads ${FORMAT_VERSION}: use a newer Herd.`)
+  }
+  try {
+    return descriptionSchema.parse(json)
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw damaged(`its description cannot be read (${messageOf(error)})`, error)
+    const [issue] = error.issues
+    throw damaged(`in its description, ${issue.path.join('.') || 'the whole'}: ${issue.message}`, error)
+  }
+}
+
+/** The layout of the network described, once the classes and the file's tensors are found to fit it. */
+function checkedLayout({ network, classes }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout {
+  const unfit = (why: string, cause?: unknown): CheckpointError => new CheckpointError(`${file} does not fit its own network ${network.name}: ${why}. Use another checkpoint.`, { cause })
+  if (classes.length !== network.classes) throw unfit(`${classes.length} class names for ${network.classes} logits`)
+  let layout: Layout
+  try {
+    checkNetwork(network)
+    layout = layoutOf(network)
+  } catch (error) {
+    throw unfit(messageOf(error).replace(/\.$/, ''), error)
+  }
+
+  const parts = VECTORS.flatMap((vector) => layout.parameters.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape })))
+  if (header.tensors.length !== parts.length) throw unfit(`it has ${header.tensors.length} tensors instead of ${parts.length}`)
+  for (const [index, { name, shape }] of parts.entries()) {
+    const tensor = header.tensors[index]
+    if (tensor.name !== name) throw unfit(`where ${name} is expected, it has ${JSON.stringify(tensor.name.slice(0, 60))}`)
+    if (tensor.dtype !== 'F32' || tensor.shape.join() !== shape.join()) throw unfit(`${name} is ${tensor.dtype} [${tensor.shape.join(', ')}] instead of F32 [${shape.join(', ')}]`)
+  }
+  return layout
+}

@@ -1,0 +1,118 @@
+import { open, type FileHandle } from 'node:fs/promises'
+import { z } from 'zod'
+import { CheckpointError, messageOf } from '../errors.ts'
+import { LENGTH_BYTES, METADATA_KEY, type TensorEntry } from './safetensors.ts'
+
+/** A network of a thousand layers has a header of a few hundred kB; more is an attack or not a safetensors file. */
+const LARGEST_HEADER = 16 * 1024 * 1024
+const BYTES: Readonly<Record<string, number>> = { BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, I64: 8, U64: 8, F64: 8 }
+
+const length = z.int().min(0)
+const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(length).max(16), data_offsets: z.tuple([length, length]) })
+const metadataSchema = z.record(z.string(), z.string())
+
+/** What a file says it holds, checked against the file's size. */
+export interface SafetensorsHeader {
+  /** In the order of their bytes, which they fill without gaps or overlaps. */
+  tensors: readonly TensorEntry[]
+  metadata: ReadonlyMap<string, string>
+  /** Position of the data section in the file, and its length in bytes. */
+  dataBegin: number
+  dataLength: number
+}
+
+/** Opens a file for reading, hands it to `use` and closes it. */
+export async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  let handle: FileHandle
+  try {
+    handle = await open(file, 'r')
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new CheckpointError(missing ? `${file} does not exist: check the path.` : `${file} cannot be opened: ${messageOf(error)}.`, { cause: error })
+  }
+  try {
+    return await use(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Fills `target` from the given position of the file.
+ * @throws CheckpointError where the file ends before.
+ */
+export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+  let done = 0
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done)
+    if (bytesRead === 0) throw new CheckpointError(`${file} is truncated: it ends after ${position + done} bytes. Use another checkpoint.`)
+    done += bytesRead
+  }
+}
+
+/**
+ * Reads and checks the header. What it allocates is bounded by the header's real size in the file, whatever the header claims.
+ * @throws CheckpointError where the file is empty, truncated, too long, or not a well-formed safetensors file.
+ */
+export async function readHeader(handle: FileHandle, file: string): Promise<SafetensorsHeader> {
+  const status = await handle.stat()
+  if (!status.isFile()) throw new CheckpointError(`${file} is not a file: give the path of a checkpoint, such as checkpoints/latest.ckpt in a run's folder.`)
+  if (status.size === 0) throw new CheckpointError(`${file} is empty: use another checkpoint.`)
+  const notOne = (why: string): CheckpointError => new CheckpointError(`${file} is damaged or not a checkpoint of Herd: ${why}. Use another checkpoint.`)
+  if (status.size <= LENGTH_BYTES) throw notOne(`${status.size} bytes are too few`)
+
+  const lengthBytes = Buffer.alloc(LENGTH_BYTES)
+  await readFully(handle, lengthBytes, 0, file)
+  const claimed = lengthBytes.readBigUInt64LE(0)
+  if (claimed < 2n || claimed > BigInt(LARGEST_HEADER)) throw notOne(`its header claims a length of ${claimed} bytes`)
+  const headerLength = Number(claimed)
+  const dataBegin = LENGTH_BYTES + headerLength
+  if (dataBegin > status.size) throw new CheckpointError(`${file} is truncated: its header alone has ${dataBegin} bytes, the file ${status.size}. Use another checkpoint.`)
+
+  const text = Buffer.alloc(headerLength)
+  await readFully(handle, text, LENGTH_BYTES, file)
+  const { tensors, metadata } = parseHeader(text, notOne)
+  const dataLength = tensors.length === 0 ? 0 : tensors[tensors.length - 1].end
+  if (dataBegin + dataLength > status.size) throw new CheckpointError(`${file} is truncated: it should have ${dataBegin + dataLength} bytes and has ${status.size}. Use another checkpoint.`)
+  if (dataBegin + dataLength < status.size) throw notOne(`${status.size - dataBegin - dataLength} bytes follow its last tensor`)
+  return { tensors, metadata, dataBegin, dataLength }
+}
+
+function parseHeader(text: Buffer, notOne: (why: string) => CheckpointError): Pick<SafetensorsHeader, 'tensors' | 'metadata'> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text))
+  } catch {
+    throw notOne('its header is not JSON')
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw notOne('its header is not a JSON object')
+
+  const tensors: TensorEntry[] = []
+  let metadata = new Map<string, string>()
+  for (const [name, value] of Object.entries(parsed)) {
+    // JSON.parse makes "__proto__" an own key like any other; zod would drop it without a word.
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) throw notOne('its header has a key "__proto__"')
+    if (name === METADATA_KEY) {
+      const strings = metadataSchema.safeParse(value)
+      if (!strings.success) throw notOne('its metadata are not strings')
+      metadata = new Map(Object.entries(strings.data))
+      continue
+    }
+    const entry = entrySchema.safeParse(value)
+    if (name === '__proto__' || !entry.success) throw notOne(`its header describes ${JSON.stringify(name.slice(0, 60))} wrongly`)
+    const [begin, end] = entry.data.data_offsets
+    tensors.push({ name, dtype: entry.data.dtype, shape: entry.data.shape, begin, end })
+  }
+
+  tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
+  let expected = 0
+  for (const { name, dtype, shape, begin, end } of tensors) {
+    const shown = JSON.stringify(name.slice(0, 60))
+    const bytes = Object.hasOwn(BYTES, dtype) ? BYTES[dtype] : undefined
+    if (bytes === undefined) throw notOne(`tensor ${shown} has the unknown type ${JSON.stringify(dtype.slice(0, 20))}`)
+    if (begin !== expected) throw notOne(`tensor ${shown} begins at ${begin} instead of ${expected}`)
+    if (end - begin !== shape.reduce((a, b) => a * b, bytes)) throw notOne(`tensor ${shown} of shape [${shape.join(', ')}] cannot have ${end - begin} bytes`)
+    expected = end
+  }
+  return { tensors, metadata }
+}

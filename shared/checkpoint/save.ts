@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { CheckpointError, messageOf } from '../errors.ts'
+import { layoutOf, viewOf, type Layout } from '../network/layout.ts'
+import { writeAtomically } from './atomic_file.ts'
+import { parameterDigest } from './digest.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
+import { bytesOf, encodeHeader, type NamedTensor } from './safetensors.ts'
+
+/**
+ * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter, in Herd's layout, is a tensor
+ * "parameters/<name>", its Adam moments are "adam.m/<name>" and "adam.v/<name>".
+ * The file appears whole or not at all. The vectors are not copied: do not change them before the promise resolves.
+ * @throws CheckpointError where the vectors do not have the layout's size, or the disk refuses.
+ */
+export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
+  const layout = layoutOf(checkpoint.network)
+  const vectors = [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV]
+  vectors.forEach((vector, index) => {
+    if (vector.length !== layout.size) throw new CheckpointError(`${file}: ${VECTORS[index]} has ${vector.length} floats, but network ${checkpoint.network.name} has ${layout.size}.`)
+  })
+
+  const description = JSON.stringify(describe(checkpoint))
+  const tensors = vectors.flatMap((vector, index) => tensorsOf(VECTORS[index], vector, layout))
+  const header = encodeHeader(tensors, { [DESCRIPTION_KEY]: description, [CHECKSUM_KEY]: checksum(description, vectors) })
+  try {
+    // A layout's parameters follow each other without gaps, so the vectors' bytes are the tensors' bytes.
+    await writeAtomically(file, [header, ...vectors.map(bytesOf)])
+  } catch (error) {
+    throw new CheckpointError(`${file} cannot be written: ${messageOf(error)}.`, { cause: error })
+  }
+}
+
+/** The file's checksum: over the description, byte for byte as it stands in the metadata, and the data section. */
+export function checksum(description: string, vectors: readonly Float32Array[]): string {
+  const hash = createHash('sha256').update(description)
+  for (const vector of vectors) hash.update(bytesOf(vector))
+  return hash.digest('hex')
+}
+
+/** The tensors of one of the three vectors, as views. */
+function tensorsOf(vectorName: string, vector: Float32Array, layout: Layout): NamedTensor[] {
+  return layout.parameters.map((parameter) => ({
+    name: `${vectorName}/${parameter.name}`,
+    shape: parameter.shape,
+    values: viewOf(vector, parameter),
+  }))
+}
+
+function describe({ network, classes, config, position, datasetDigest, parameters }: Checkpoint): CheckpointDescription {
+  return { formatVersion: FORMAT_VERSION, network, classes, config, position, datasetDigest, digest: parameterDigest(parameters) }
+}

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { Checkpoint } from '../../../../shared/checkpoint/checkpoint.ts'
+import { layoutOf } from '../../../../shared/network/layout.ts'
+import { networkSchema, type Network } from '../../../../shared/network/network.ts'
+import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(context: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'herd-test-'))
+  context.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** One small layer of every kind that has parameters, with a flatten whose order matters. */
+export const smallNetwork: Network = networkSchema.parse({
+  name: 'small', imageSize: 9, classes: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225],
+  layers: [
+    { type: 'conv2d', filters: 4, kernel: 3 },
+    { type: 'relu' },
+    { type: 'maxPool', size: 2, stride: 2 },
+    { type: 'flatten' },
+    { type: 'dropout', rate: 0.25 },
+    { type: 'dense', units: 5 },
+    { type: 'relu' },
+    { type: 'dense', units: 3 },
+  ],
+})
+
+/** Every layer type, strides, both paddings, residuals with and without a shortcut. */
+export const everyLayerNetwork: Network = networkSchema.parse({
+  name: 'every-layer', imageSize: 14, classes: 3, mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3],
+  layers: [
+    { type: 'conv2d', filters: 6, kernel: 3, stride: 2, padding: 'same', bias: false },
+    { type: 'batchNorm', epsilon: 1e-3 },
+    { type: 'relu' },
+    { type: 'residual', layers: [{ type: 'depthwiseConv2d', kernel: 3, padding: 'same' }, { type: 'batchNorm' }, { type: 'relu' }, { type: 'conv2d', filters: 6, kernel: 1 }], shortcut: [] },
+    { type: 'averagePool', size: 2, stride: 1, padding: 'same' },
+    { type: 'residual', layers: [{ type: 'conv2d', filters: 8, kernel: 2, padding: 'same' }, { type: 'maxPool', size: 2, stride: 2, padding: 'same' }], shortcut: [{ type: 'conv2d', filters: 8, kernel: 1, stride: 2, padding: 'same' }] },
+    { type: 'relu' },
+    { type: 'depthwiseConv2d', kernel: 2, bias: false },
+    { type: 'maxPool', size: 3, stride: 2, padding: 'same' },
+    { type: 'flatten' },
+    { type: 'batchNorm' },
+    { type: 'dense', units: 7, bias: false },
+    { type: 'batchNorm' },
+    { type: 'residual', layers: [{ type: 'dense', units: 7 }, { type: 'relu' }], shortcut: [] },
+    { type: 'dense', units: 3 },
+  ],
+})
+
+/** A checkpoint with keyed random values; variances are positive. */
+export function exampleCheckpoint(network: Network = smallNetwork): Checkpoint {
+  const layout = layoutOf(network)
+  const random = new KeyedRandom(7, Purpose.init)
+  const draw = (low: number, high: number): Float32Array => Float32Array.from({ length: layout.size }, () => random.between(low, high))
+  const parameters = draw(-0.6, 0.6)
+  for (const { role, offset, size } of layout.parameters) if (role === 'runningVariance') for (let i = offset; i < offset + size; i++) parameters[i] = random.between(0.3, 2)
+  return {
+    network,
+    classes: ['cane', 'gatto', 'ragno'],
+    config: { seed: 7, batch: 64, lr: 1e-4, model: 'small', nested: { precision: 'f32' } },
+    position: { epoch: 2, step: 17, stepInEpoch: 5, epochLossSum: 12.75, epochCorrect: 90, epochImages: 320, epochSeconds: 1.5, images: 1088, seconds: 4.25 },
+    datasetDigest: 'a'.repeat(64),
+    parameters,
+    adamM: draw(-0.1, 0.1),
+    adamV: draw(0, 0.1),
+  }
+}
