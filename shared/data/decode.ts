@@ -8,6 +8,9 @@ export interface DecodedImage {
   height: number
 }
 
+/** Whether a file is readable is remembered for one version of the decoder. */
+export const DECODER_VERSION = `sharp ${sharp.versions.sharp ?? ''}, libvips ${sharp.versions.vips}`
+
 /** What an image file may contain, whatever its name says: SVG, PDF and the like are left out, since they can draw text or read other files. */
 const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'uhdr', 'png', 'webp', 'gif', 'tiff'])
 

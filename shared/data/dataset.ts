@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import { type FileFacts } from './file_cache.ts'
+import { inspectFiles, type InspectOptions } from './inspect.ts'
+import { scanFolder, type Scan, type Split } from './scan.ts'
+import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
+
+/** One readable image. Its index in the data set's samples is its id. */
+export interface Sample {
+  /** Relative to the root, with '/'; Unicode-normalised, so that it is the same on every machine. */
+  path: string
+  /** Index into the classes. */
+  class: number
+  /** Of the file's bytes, in hexadecimal. */
+  sha256: string
+  bytes: number
+  split: Split
+}
+
+export interface Dataset {
+  /** Absolute folder that the paths are relative to. */
+  root: string
+  classes: string[]
+  /** Sorted by path. */
+  samples: Sample[]
+  /** Where each sample is on this machine, by id: `root` and `path` unless the disk spells a name in another Unicode form. */
+  files: string[]
+  /** Ids of the samples to train on, and to test on, ascending. */
+  train: number[]
+  test: number[]
+  /** Two machines whose digests agree have the same images under the same names, and skip the same ones. */
+  digest: string
+  /** Images that cannot be decoded, and why. */
+  skipped: { path: string; reason: string }[]
+}
+
+export interface OpenOptions extends InspectOptions {
+  /** Share of the images to test on; has no effect where the set has train/ and test/ of its own. */
+  testFraction: number
+}
+
+/**
+ * Finds, hashes and checks the images below `folder` (the layouts of `scanFolder`), and splits them. The first opening decodes every
+ * image; the next ones only look at the files' sizes and times of change.
+ * @throws DataError where the folder is no data set, a file cannot be read, or a class is left without an image to train or to test on.
+ * @throws UsageError for a test fraction outside (0, 1).
+ */
+export async function openDataset(folder: string, options: OpenOptions): Promise<Dataset> {
+  const { testFraction } = options
+  checkTestFraction(testFraction)
+  const scan = await scanFolder(folder)
+  const facts = await inspectFiles(scan, true, options)
+
+  const samples: Sample[] = []
+  const files: string[] = []
+  const skipped: Dataset['skipped'] = []
+  for (const [i, { path, file, class: classIndex, split }] of scan.candidates.entries()) {
+    const { sha256, bytes, problem } = facts[i]
+    if (typeof problem === 'string') {
+      skipped.push({ path, reason: problem })
+      continue
+    }
+    samples.push({ path, class: classIndex, sha256, bytes, split: split ?? splitOf(path, testFraction) })
+    files.push(file)
+  }
+  const ownSplit = scan.candidates[0].split !== undefined
+  checkEveryClass(scan.classes, samples, ownSplit ? undefined : testFraction)
+  return { root: scan.root, classes: scan.classes, samples, files, ...idsBySplit(samples), digest: digestOf(scan, facts), skipped }
+}
+
+/**
+ * The digest of the images below `folder`, without decoding them: for a worker that has a copy of its own.
+ * @throws DataError as `openDataset` does for the folder and for files that cannot be read.
+ */
+export async function digestFolder(folder: string, options: InspectOptions): Promise<string> {
+  const scan = await scanFolder(folder)
+  return digestOf(scan, await inspectFiles(scan, false, options))
+}
+
+/** Ids of the training and of the test samples, ascending. */
+export function idsBySplit(samples: readonly Sample[]): { train: number[]; test: number[] } {
+  const ids = (split: Split): number[] => samples.flatMap((sample, id) => (sample.split === split ? [id] : []))
+  return { train: ids('train'), test: ids('test') }
+}
+
+/** sha256 over path, class and content of every image by name, readable or not, so that it needs no decoding. */
+function digestOf(scan: Scan, facts: readonly FileFacts[]): string {
+  const hash = createHash('sha256')
+  for (const [i, { path, class: classIndex }] of scan.candidates.entries()) hash.update(`${path}\0${scan.classes[classIndex]}\0${facts[i].sha256}\n`)
+  return hash.digest('hex')
+}

@@ -1,0 +1,21 @@
+/** Longest path that a manifest may hold; Linux's PATH_MAX. */
+const MAX_PATH = 4096
+
+/**
+ * What keeps `path` from being the relative path of an image on every system, or undefined where nothing does. One rule for
+ * both sides: what a scan accepts is what a manifest from elsewhere may contain.
+ */
+export function pathProblem(path: string): string | undefined {
+  if (path.length === 0 || path.length > MAX_PATH) return `must have 1 to ${MAX_PATH} characters`
+  // Control characters would also garble logs; a backslash separates folders on Windows.
+  if (/[\u0000-\u001f\u007f\\]/.test(path)) return 'must not contain control characters or a backslash'
+  if (path.startsWith('/') || /^[a-z]:/i.test(path)) return 'must not be absolute'
+  if (path.split('/').some((part) => part === '' || part === '.' || part === '..')) return "must not have empty parts, '.' or '..'"
+  if (path !== path.normalize('NFC')) return 'must be Unicode-normalised (NFC)'
+  return undefined
+}
+
+/** Order by UTF-16 code units, the same in every locale. */
+export function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

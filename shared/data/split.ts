@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto'
+import { DataError, UsageError } from '../errors.ts'
+import { type Split } from './scan.ts'
+
+/**
+ * Which side of the split an image is on: sha256 of its relative path as a number in [0, 1) is below the test fraction. It depends
+ * on nothing else, so that adding or removing an image moves no other. The price is that the fraction holds only on average: of n
+ * images it deviates by sqrt(fraction (1 - fraction) / n) (one standard deviation), for 0.2 that is 7 points in a class of
+ * 32 images, 1.3 in one of 1,000, and 0.25 in the whole of Animals-10.
+ */
+export function splitOf(path: string, testFraction: number): Split {
+  const uniform = createHash('sha256').update(path).digest().readUIntBE(0, 6) / 2 ** 48
+  return uniform < testFraction ? 'test' : 'train'
+}
+
+/** @throws UsageError unless 0 < testFraction < 1. */
+export function checkTestFraction(testFraction: number): void {
+  if (!(testFraction > 0 && testFraction < 1)) throw new UsageError(`--test-fraction is ${testFraction}, but must be between 0 and 1, both excluded: for example 0.2.`)
+}
+
+/**
+ * Checks that every class has an image for training and one for testing.
+ * @param testFraction undefined where the set's own train/ and test/ decide.
+ * @throws DataError that names the class, its counts and what to do.
+ */
+export function checkEveryClass(classes: readonly string[], samples: readonly { class: number; split: Split }[], testFraction: number | undefined): void {
+  const counts = classes.map(() => ({ train: 0, test: 0 }))
+  for (const sample of samples) counts[sample.class][sample.split]++
+  const lacking = counts.findIndex(({ train, test }) => train === 0 || test === 0)
+  if (lacking < 0) return
+  const { train, test } = counts[lacking]
+  const remedy = testFraction === undefined ? 'add images that can be read' : `at --test-fraction ${testFraction} (the file name decides): add images, or choose another fraction`
+  throw new DataError(`class ${classes[lacking]} has ${train} readable images for training and ${test} for testing, but needs at least one of each; ${remedy}.`)
+}
