@@ -1,0 +1,95 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { Layer, Network } from '../../network/network.ts'
+import type { Parameter, ParameterRole } from '../../network/layout.ts'
+
+/** A parameter and its value. */
+export interface ParameterTensor {
+  readonly parameter: Parameter
+  readonly tensor: tf.Tensor
+}
+
+export interface EagerSources {
+  /** Parameters in the order of the layout, which is the order in which the layers take them. */
+  parameters: readonly ParameterTensor[]
+  /** Dropout masks in the order of `dropoutLayers`; undefined for inference. */
+  masks: readonly tf.Tensor[] | undefined
+}
+
+/** (value / 255 - mean) / std for each channel. */
+export function normalise(network: Network, pixels: tf.Tensor4D): tf.Tensor4D {
+  return tf.div(tf.sub(tf.div(pixels, 255), tf.tensor1d(network.mean)), tf.tensor1d(network.std))
+}
+
+/**
+ * The network from normalised images to logits, in plain tfjs operations that autodiff can follow.
+ * @param onStatistics gets the batch statistics of each batch norm layer, for its running averages.
+ */
+export function forward(network: Network, images: tf.Tensor4D, sources: EagerSources, onStatistics: (statistic: ParameterTensor) => void): tf.Tensor2D {
+  let parameterIndex = 0
+  const take = (role: ParameterRole): ParameterTensor => {
+    const next = sources.parameters[parameterIndex++]
+    if (next.parameter.role !== role) throw new Error(`the layout has ${next.parameter.name} where the network needs a ${role}`)
+    return next
+  }
+  let maskIndex = 0
+  const takeMask = sources.masks === undefined ? undefined : (): tf.Tensor => (sources.masks as readonly tf.Tensor[])[maskIndex++]
+  const addBias = (x: tf.Tensor, bias: boolean): tf.Tensor => (bias ? tf.add(x, take('bias').tensor) : x)
+
+  const apply = (layer: Layer, x: tf.Tensor): tf.Tensor => {
+    switch (layer.type) {
+      case 'conv2d':
+        return addBias(tf.conv2d(x as tf.Tensor4D, take('kernel').tensor as tf.Tensor4D, layer.stride, layer.padding), layer.bias)
+      case 'depthwiseConv2d':
+        return addBias(tf.depthwiseConv2d(x as tf.Tensor4D, take('kernel').tensor as tf.Tensor4D, layer.stride, layer.padding), layer.bias)
+      case 'relu':
+        return tf.relu(x)
+      case 'maxPool':
+        return tf.maxPool(x as tf.Tensor4D, layer.size, layer.stride, layer.padding)
+      case 'averagePool':
+        return tf.avgPool(x as tf.Tensor4D, layer.size, layer.stride, layer.padding)
+      case 'globalAveragePool':
+        return tf.mean(x, [1, 2])
+      case 'flatten':
+        return tf.reshape(x, [x.shape[0], -1])
+      case 'dense':
+        return addBias(tf.matMul(x as tf.Tensor2D, take('kernel').tensor as tf.Tensor2D), layer.bias)
+      case 'dropout':
+        return takeMask === undefined ? x : tf.mul(x, takeMask())
+      case 'batchNorm':
+        return batchNorm(x, layer.epsilon, [take('gamma'), take('beta'), take('runningMean'), take('runningVariance')])
+      case 'residual': {
+        const main = layers(layer.layers, x)
+        return tf.add(main, layers(layer.shortcut, x))
+      }
+    }
+  }
+  const layers = (list: readonly Layer[], x: tf.Tensor): tf.Tensor => list.reduce((value, layer) => apply(layer, value), x)
+
+  /**
+   * y = gamma (x - mean) / sqrt(variance + epsilon) + beta. Training normalises by the lane's own mean and biased
+   * variance, and reports the unbiased variance (n / (n - 1) times the biased; n / 1 for n = 1) for the running
+   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages.
+   */
+  const batchNorm = (x: tf.Tensor, epsilon: number, [gamma, beta, runningMean, runningVariance]: readonly ParameterTensor[]): tf.Tensor => {
+    let mean = runningMean.tensor
+    let variance = runningVariance.tensor
+    if (takeMask !== undefined) {
+      const moments = tf.moments(x, x.shape.slice(0, -1).map((_, axis) => axis))
+      mean = moments.mean
+      variance = moments.variance
+      const n = x.size / x.shape[x.shape.length - 1]
+      onStatistics({ parameter: runningMean.parameter, tensor: mean })
+      onStatistics({ parameter: runningVariance.parameter, tensor: tf.mul(variance, n / Math.max(n - 1, 1)) })
+    }
+    return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), gamma.tensor), beta.tensor)
+  }
+
+  return layers(network.layers, images) as tf.Tensor2D
+}
+
+/** Cross entropy against (1 - s) one-hot + s / classes, summed over the samples. */
+export function crossEntropySum(network: Network, logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  const off = network.labelSmoothing / network.classes
+  const targets = tf.oneHot(labels, network.classes, 1 - network.labelSmoothing + off, off)
+  return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits))))
+}

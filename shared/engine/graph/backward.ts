@@ -1,0 +1,126 @@
+import type { Parameter } from '../../network/layout.ts'
+import { poolAttributes, windowAttributes, type Step } from './forward.ts'
+import type { NodeBuilder, Value } from './node_builder.ts'
+
+/**
+ * Backpropagation: walks the steps of the forward pass from the last to the first. `dy` is the gradient of the loss
+ * with respect to a step's output, `dx` to its input; they have the step's own type, gradients of parameters are
+ * float32.
+ */
+export class Backward {
+  /** Gradient of each parameter that the optimizer steps. */
+  readonly gradients = new Map<Parameter, Value>()
+  readonly #graph: NodeBuilder
+
+  constructor(graph: NodeBuilder) {
+    this.#graph = graph
+  }
+
+  /**
+   * @param needed whether the caller uses the gradient with respect to the first step's input. Where it does not,
+   *   it is not emitted: for the first convolution it would be among the dearest of all.
+   * @returns that gradient, where it is needed.
+   */
+  steps(steps: readonly Step[], dy: Value, needed: boolean): Value | undefined {
+    const first = needed ? 0 : steps.findIndex(hasParameters)
+    if (first < 0) return undefined
+    let gradient: Value | undefined = dy
+    for (let index = steps.length - 1; index >= first && gradient !== undefined; index--) {
+      const step = steps[index]
+      const dOutput: Value = gradient
+      gradient = this.#graph.within(`${step.type}_gradient`, () => this.#step(step, dOutput, needed || index > first))
+    }
+    return gradient
+  }
+
+  #step(step: Step, dy: Value, needed: boolean): Value | undefined {
+    const graph = this.#graph
+    switch (step.type) {
+      case 'conv2d':
+      case 'depthwiseConv2d':
+        return this.#convolution(step, dy, needed)
+      case 'dense': {
+        this.#bias(step.biasParameter, dy)
+        // y = x W, so that dW = x' dy and dx = dy W'.
+        this.#store(step.kernelParameter, graph.operation('MatMul', [step.input, dy], { transpose_a: { bool: true } }))
+        return needed ? graph.operation('MatMul', [dy, step.kernel], { transpose_b: { bool: true } }) : undefined
+      }
+      case 'relu':
+        // The gradient passes where the output is positive, which is where the input was.
+        return graph.operation('ReluGrad', [dy, step.output])
+      case 'maxPool':
+        return graph.operation('MaxPoolGrad', [step.input, step.output, dy], poolAttributes(step.layer))
+      case 'averagePool':
+        return graph.node('AvgPoolGrad', [graph.shapeOf(step.input), dy], { T: { type: dy.type }, ...poolAttributes(step.layer) }, [dy.type])[0]
+      case 'globalAveragePool': {
+        const [height, width, channels] = step.inputShape
+        const share = graph.operation('Mul', [dy, graph.floats([1 / (height * width)], [])])
+        return graph.operation('BroadcastTo', [graph.reshape(share, [-1, 1, 1, channels]), graph.shapeOf(step.input)], { Tidx: { type: 'int32' } })
+      }
+      case 'reshape':
+        return graph.reshape(dy, [-1, ...step.inputShape])
+      case 'cast':
+        return graph.cast(dy, step.from)
+      case 'dropout':
+        return graph.operation('Mul', [dy, step.mask])
+      case 'batchNorm':
+        return this.#batchNorm(step, dy)
+      case 'residual': {
+        const main = this.steps(step.main, dy, needed)
+        const shortcut = this.steps(step.shortcut, dy, needed)
+        return main === undefined || shortcut === undefined ? undefined : graph.operation('AddV2', [main, shortcut])
+      }
+    }
+  }
+
+  #convolution(step: Extract<Step, { type: 'conv2d' | 'depthwiseConv2d' }>, dy: Value, needed: boolean): Value | undefined {
+    const graph = this.#graph
+    const operation = step.type === 'conv2d' ? 'Conv2DBackprop' : 'DepthwiseConv2dNativeBackprop'
+    const attributes = { T: { type: dy.type }, ...windowAttributes(step.layer) }
+    this.#bias(step.biasParameter, dy)
+    const kernelShape = graph.integers(step.kernelParameter.shape)
+    this.#store(step.kernelParameter, graph.node(`${operation}Filter`, [step.input, kernelShape, dy], attributes, [dy.type])[0])
+    return needed ? graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0] : undefined
+  }
+
+  #batchNorm(step: Extract<Step, { type: 'batchNorm' }>, dy: Value): Value {
+    const [dx, dGamma, dBeta] = this.#graph.node(
+      'FusedBatchNormGradV3',
+      [dy, step.input, step.gamma.value, ...step.reserved],
+      { T: { type: dy.type }, U: { type: 'float32' }, epsilon: { float: step.layer.epsilon }, is_training: { bool: true } },
+      [dy.type, 'float32', 'float32', 'float32', 'float32'],
+    )
+    this.#store(step.gamma.parameter, dGamma)
+    this.#store(step.betaParameter, dBeta)
+    return dx
+  }
+
+  /** A bias is added to every sample and pixel, so that its gradient is the sum over them. */
+  #bias(parameter: Parameter | undefined, dy: Value): void {
+    if (parameter !== undefined) this.#store(parameter, this.#graph.operation('BiasAddGrad', [dy]))
+  }
+
+  #store(parameter: Parameter, gradient: Value): void {
+    this.gradients.set(parameter, this.#graph.cast(gradient, 'float32'))
+  }
+}
+
+function hasParameters(step: Step): boolean {
+  switch (step.type) {
+    case 'conv2d':
+    case 'depthwiseConv2d':
+    case 'dense':
+    case 'batchNorm':
+      return true
+    case 'residual':
+      return step.main.some(hasParameters) || step.shortcut.some(hasParameters)
+    case 'relu':
+    case 'maxPool':
+    case 'averagePool':
+    case 'globalAveragePool':
+    case 'reshape':
+    case 'cast':
+    case 'dropout':
+      return false
+  }
+}

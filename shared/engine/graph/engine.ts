@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
+import type * as TensorFlowNode from '@tensorflow/tfjs-node'
+import { dropoutLayers, type Network } from '../../network/network.ts'
+import { isStatistic, layoutOf, viewOf, type Layout } from '../../network/layout.ts'
+import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '../engine.ts'
+import { checkImages, checkLane, checkVector } from '../input_check.ts'
+import { loadNative, type NativeOptions } from '../native.ts'
+import { CORRECT, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel } from './training_graph.ts'
+
+type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
+
+/**
+ * Compiles the network to a TensorFlow graph, forward and backward, and loads it into native TensorFlow.
+ * @throws EngineError where native TensorFlow is not set up or cannot be loaded.
+ */
+export async function createGraphEngine(network: Network, options: EngineOptions & NativeOptions): Promise<Engine> {
+  const { tf, version, device } = loadNative(options)
+  const layout = layoutOf(network)
+  const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
+  try {
+    await writeTrainingModel(folder, network, layout, options.precision)
+    const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
+    const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
+    const info: EngineInfo = { kind: 'native', mode: 'graph', precision: options.precision, threads: options.threads, device, version: `TensorFlow ${version}` }
+    return new GraphEngine(tf, network, layout, train, infer, info)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+class GraphEngine implements Engine {
+  readonly info: EngineInfo
+  readonly #tf: typeof TensorFlowNode
+  readonly #network: Network
+  readonly #layout: Layout
+  readonly #train: SavedModel
+  readonly #infer: SavedModel
+  /** TensorFlow reads from this memory while the parameters' tensors live. */
+  readonly #vector: Float32Array
+  #parameters: Tensor[] = []
+
+  constructor(tf: typeof TensorFlowNode, network: Network, layout: Layout, train: SavedModel, infer: SavedModel, info: EngineInfo) {
+    this.#tf = tf
+    this.#network = network
+    this.#layout = layout
+    this.#train = train
+    this.#infer = infer
+    this.info = info
+    this.#vector = new Float32Array(layout.size)
+  }
+
+  setParameters(parameters: Float32Array): void {
+    checkVector('parameters', parameters, this.#layout)
+    this.#tf.dispose(this.#parameters)
+    this.#vector.set(parameters)
+    this.#parameters = this.#layout.parameters.map((parameter) => this.#tf.tensor(viewOf(this.#vector, parameter), [...parameter.shape], 'float32'))
+  }
+
+  laneGradient(lane: LaneInput, gradient: Float32Array): LaneResult {
+    checkLane(lane, this.#network)
+    checkVector('gradient', gradient, this.#layout)
+    const count = lane.labels.length
+    const masks = dropoutLayers(this.#network).map(({ shape }, index) => [maskName(index), this.#tf.tensor(lane.masks[index], [count, ...shape], 'float32')] as const)
+    const outputs = this.#run(this.#train, {
+      ...this.#parameterInputs(false),
+      ...Object.fromEntries(masks),
+      [IMAGES]: this.#words(lane.images, count),
+      [LABELS]: this.#tf.tensor1d(lane.labels, 'int32'),
+    })
+    for (const parameter of this.#layout.parameters) {
+      const part = viewOf(gradient, parameter)
+      part.set(outputs[parameter.name])
+      if (isStatistic(parameter)) for (let i = 0; i < part.length; i++) part[i] *= count
+    }
+    return { lossSum: outputs[LOSS_SUM][0], correct: outputs[CORRECT][0] }
+  }
+
+  logits(images: Uint8Array, count: number): Float32Array {
+    checkImages(images, count, this.#network)
+    return Float32Array.from(this.#run(this.#infer, { ...this.#parameterInputs(true), [IMAGES]: this.#words(images, count) })[LOGITS])
+  }
+
+  tensorCount(): number {
+    return this.#tf.memory().numTensors
+  }
+
+  dispose(): void {
+    this.#tf.dispose(this.#parameters)
+    this.#parameters = []
+    this.#train.dispose()
+    this.#infer.dispose()
+  }
+
+  /** Runs a signature, reads its outputs, and lets go of all tensors but the parameters. */
+  #run(model: SavedModel, inputs: NamedTensorMap): Record<string, Float32Array | Int32Array> {
+    const outputs = model.predict(inputs) as NamedTensorMap
+    const values = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.dataSync<'float32' | 'int32'>()]))
+    this.#tf.dispose(outputs)
+    const kept = new Set(this.#parameters)
+    this.#tf.dispose(Object.values(inputs).filter((tensor) => !kept.has(tensor)))
+    return values
+  }
+
+  #parameterInputs(statistics: boolean): NamedTensorMap {
+    const inputs: NamedTensorMap = {}
+    this.#layout.parameters.forEach((parameter, index) => {
+      if (statistics || !isStatistic(parameter)) inputs[parameter.name] = this.#parameters[index]
+    })
+    return inputs
+  }
+
+  /** int32 [count, wordsPerImage] over the images' bytes: the same memory, unless an image's bytes are not whole words or not aligned to them. */
+  #words(images: Uint8Array, count: number): Tensor {
+    const words = wordsPerImage(this.#network)
+    const size = images.length / count
+    if (size === words * 4 && images.byteOffset % 4 === 0) {
+      return this.#tf.tensor2d(new Int32Array(images.buffer, images.byteOffset, count * words), [count, words], 'int32')
+    }
+    const padded = new Uint8Array(count * words * 4)
+    for (let i = 0; i < count; i++) padded.set(images.subarray(i * size, (i + 1) * size), i * words * 4)
+    return this.#tf.tensor2d(new Int32Array(padded.buffer), [count, words], 'int32')
+  }
+}

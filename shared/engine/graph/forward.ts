@@ -1,0 +1,217 @@
+import type { Layer, Network, Shape, SimpleLayer } from '../../network/network.ts'
+import { outputShape } from '../../network/network.ts'
+import type { Parameter, ParameterRole } from '../../network/layout.ts'
+import type { NodeBuilder, Value, ValueType } from './node_builder.ts'
+
+/** A parameter and the float32 value that feeds it. */
+export interface ParameterValue {
+  readonly parameter: Parameter
+  readonly value: Value
+}
+
+type Of<T extends SimpleLayer['type']> = Extract<SimpleLayer, { type: T }>
+
+/** What a layer's backward pass needs from its forward pass. */
+export type Step =
+  | { type: 'conv2d' | 'depthwiseConv2d'; layer: Of<'conv2d' | 'depthwiseConv2d'>; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
+  | { type: 'dense'; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
+  | { type: 'relu'; output: Value }
+  | { type: 'maxPool'; layer: Of<'maxPool'>; input: Value; output: Value }
+  | { type: 'averagePool'; layer: Of<'averagePool'>; input: Value }
+  | { type: 'globalAveragePool'; input: Value; inputShape: Shape }
+  | { type: 'reshape'; inputShape: Shape }
+  | { type: 'cast'; from: ValueType }
+  | { type: 'dropout'; mask: Value }
+  | { type: 'batchNorm'; layer: Of<'batchNorm'>; input: Value; gamma: ParameterValue; betaParameter: Parameter; reserved: readonly Value[] }
+  | { type: 'residual'; main: readonly Step[]; shortcut: readonly Step[] }
+
+export interface ForwardPass {
+  logits: Value
+  steps: readonly Step[]
+  /** The batch statistics of each batch norm layer, for its running averages. */
+  statistics: readonly ParameterValue[]
+}
+
+export interface ForwardSources {
+  /** Parameters in the order of the layout, which is the order in which the layers take them. */
+  parameters: readonly ParameterValue[]
+  /** Dropout masks, float32, in the order of `dropoutLayers`; undefined for inference. */
+  masks: readonly Value[] | undefined
+  /** What convolutions and matrix products compute in. */
+  type: 'float32' | 'bfloat16'
+}
+
+/** Padding and strides as TensorFlow's operations over images have them. */
+export function windowAttributes(layer: { stride: number; padding: 'valid' | 'same' }): { strides: { ints: readonly number[] }; padding: { string: string } } {
+  return { strides: { ints: [1, layer.stride, layer.stride, 1] }, padding: { string: layer.padding.toUpperCase() } }
+}
+
+export function poolAttributes(layer: { size: number; stride: number; padding: 'valid' | 'same' }): ReturnType<typeof windowAttributes> & { ksize: { ints: readonly number[] } } {
+  return { ksize: { ints: [1, layer.size, layer.size, 1] }, ...windowAttributes(layer) }
+}
+
+/** Emits the layers one after the other, and records what the backward pass needs. */
+class Forward {
+  readonly steps: Step[] = []
+  readonly #graph: NodeBuilder
+  readonly #take: (role: ParameterRole) => ParameterValue
+  readonly #takeMask: (() => Value) | undefined
+  readonly #statistics: ParameterValue[]
+
+  constructor(graph: NodeBuilder, take: (role: ParameterRole) => ParameterValue, takeMask: (() => Value) | undefined, statistics: ParameterValue[]) {
+    this.#graph = graph
+    this.#take = take
+    this.#takeMask = takeMask
+    this.#statistics = statistics
+  }
+
+  layers(layers: readonly Layer[], x: Value, inputShape: Shape): Value {
+    let shape = inputShape
+    for (const layer of layers) {
+      const input = x
+      x = this.#graph.within(layer.type, () => this.#layer(layer, input, shape))
+      shape = outputShape(layer, shape)
+    }
+    return x
+  }
+
+  /** The value as another type, as a step that the gradient passes too. */
+  cast(x: Value, type: ValueType): Value {
+    if (x.type !== type) this.steps.push({ type: 'cast', from: x.type })
+    return this.#graph.cast(x, type)
+  }
+
+  #layer(layer: Layer, x: Value, shape: Shape): Value {
+    const graph = this.#graph
+    switch (layer.type) {
+      case 'conv2d':
+      case 'depthwiseConv2d': {
+        const { parameter, value } = this.#take('kernel')
+        const kernel = graph.cast(value, x.type)
+        const bias = layer.bias ? this.#take('bias') : undefined
+        this.steps.push({ type: layer.type, layer, input: x, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
+        return this.#addBias(graph.operation(layer.type === 'conv2d' ? 'Conv2D' : 'DepthwiseConv2dNative', [x, kernel], windowAttributes(layer)), bias)
+      }
+      case 'dense': {
+        const { parameter, value } = this.#take('kernel')
+        const kernel = graph.cast(value, x.type)
+        const bias = layer.bias ? this.#take('bias') : undefined
+        this.steps.push({ type: 'dense', input: x, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
+        return this.#addBias(graph.operation('MatMul', [x, kernel]), bias)
+      }
+      case 'relu': {
+        const output = graph.operation('Relu', [x])
+        this.steps.push({ type: 'relu', output })
+        return output
+      }
+      case 'maxPool': {
+        const output = graph.operation('MaxPool', [x], poolAttributes(layer))
+        this.steps.push({ type: 'maxPool', layer, input: x, output })
+        return output
+      }
+      case 'averagePool':
+        this.steps.push({ type: 'averagePool', layer, input: x })
+        return graph.operation('AvgPool', [x], poolAttributes(layer))
+      case 'globalAveragePool': {
+        // The mean of thousands of values is taken in float32 even where the values are bfloat16.
+        const input = this.cast(x, 'float32')
+        this.steps.push({ type: 'globalAveragePool', input, inputShape: shape })
+        return this.cast(graph.reduce('Mean', input, [1, 2]), x.type)
+      }
+      case 'flatten':
+        return this.#reshape(x, shape, outputShape(layer, shape))
+      case 'dropout': {
+        if (this.#takeMask === undefined) return x
+        const mask = this.#takeMask()
+        // 1 / (1 - rate) is not a bfloat16, so that the product is taken in float32.
+        const input = this.cast(x, 'float32')
+        this.steps.push({ type: 'dropout', mask })
+        return this.cast(graph.operation('Mul', [input, mask]), x.type)
+      }
+      case 'batchNorm':
+        return this.#batchNorm(layer, x, shape)
+      case 'residual': {
+        const main = this.#branch()
+        const shortcut = this.#branch()
+        const sum = graph.operation('AddV2', [main.layers(layer.layers, x, shape), shortcut.layers(layer.shortcut, x, shape)])
+        this.steps.push({ type: 'residual', main: main.steps, shortcut: shortcut.steps })
+        return sum
+      }
+    }
+  }
+
+  #addBias(x: Value, bias: ParameterValue | undefined): Value {
+    return bias === undefined ? x : this.#graph.operation('BiasAdd', [x, this.#graph.cast(bias.value, x.type)])
+  }
+
+  #reshape(x: Value, inputShape: Shape, shape: Shape): Value {
+    this.steps.push({ type: 'reshape', inputShape })
+    return this.#graph.reshape(x, [-1, ...shape])
+  }
+
+  /**
+   * y = gamma (x - mean) / sqrt(variance + epsilon) + beta. Training normalises by the lane's own mean and biased
+   * variance, and reports the unbiased variance (n / (n - 1) times the biased; n / 1 for n = 1) for the running
+   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages.
+   */
+  #batchNorm(layer: Of<'batchNorm'>, x: Value, shape: Shape): Value {
+    const graph = this.#graph
+    const [gamma, beta, mean, variance] = (['gamma', 'beta', 'runningMean', 'runningVariance'] as const).map(this.#take)
+    const training = this.#takeMask !== undefined
+    // The operation knows images only: a vector is an image of one pixel.
+    const image = shape.length === 3 ? x : this.#reshape(x, shape, [1, 1, ...shape])
+    const empty = graph.floats([], [0])
+    const [y, batchMean, batchVariance, ...reserved] = graph.node(
+      'FusedBatchNormV3',
+      [image, gamma.value, beta.value, training ? empty : mean.value, training ? empty : variance.value],
+      { T: { type: x.type }, U: { type: 'float32' }, epsilon: { float: layer.epsilon }, is_training: { bool: training } },
+      [x.type, 'float32', 'float32', 'float32', 'float32', 'float32'],
+    )
+    this.#statistics.push({ parameter: mean.parameter, value: batchMean }, { parameter: variance.parameter, value: batchVariance })
+    this.steps.push({ type: 'batchNorm', layer, input: image, gamma, betaParameter: beta.parameter, reserved })
+    return shape.length === 3 ? y : this.#reshape(y, [1, 1, ...shape], shape)
+  }
+
+  #branch(): Forward {
+    return new Forward(this.#graph, this.#take, this.#takeMask, this.#statistics)
+  }
+}
+
+/**
+ * Max pooling and ReLU commute, and so do their gradients; pooled first, ReLU and its gradient have to pass over a
+ * fraction of the values.
+ */
+function poolFirst(layers: readonly Layer[]): Layer[] {
+  const ordered = layers.map((layer): Layer => (layer.type === 'residual' ? { ...layer, layers: poolFirst(layer.layers), shortcut: poolFirst(layer.shortcut) } : layer))
+  for (let i = 0; i + 1 < ordered.length; i++) {
+    if (ordered[i].type === 'relu' && ordered[i + 1].type === 'maxPool') [ordered[i], ordered[i + 1]] = [ordered[i + 1], ordered[i]]
+  }
+  return ordered
+}
+
+/**
+ * Emits the network from normalised images to logits.
+ * @param images float32 [batch, imageSize, imageSize, 3], normalised.
+ * @returns logits float32 [batch, classes]. In bfloat16 a last dense layer is computed in float32: it is cheap, and
+ *   logits of eight significant bits would not do for the loss.
+ */
+export function emitForward(graph: NodeBuilder, network: Network, images: Value, { parameters, masks, type }: ForwardSources): ForwardPass {
+  let parameterIndex = 0
+  const take = (role: ParameterRole): ParameterValue => {
+    const next = parameters[parameterIndex++]
+    if (next.parameter.role !== role) throw new Error(`the layout has ${next.parameter.name} where the network needs a ${role}`)
+    return next
+  }
+  let maskIndex = 0
+  const takeMask = masks === undefined ? undefined : (): Value => masks[maskIndex++]
+
+  const statistics: ParameterValue[] = []
+  const forward = new Forward(graph, take, takeMask, statistics)
+  const layers = poolFirst(network.layers)
+  const last = layers.at(-1)?.type === 'dense' ? layers.length - 1 : layers.length
+  const inputShape = [network.imageSize, network.imageSize, 3]
+  const features = forward.layers(layers.slice(0, last), forward.cast(images, type), inputShape)
+  const featuresShape = layers.slice(0, last).reduce<Shape>((shape, layer) => outputShape(layer, shape), inputShape)
+  const logits = forward.layers(layers.slice(last), forward.cast(features, 'float32'), featuresShape)
+  return { logits, steps: forward.steps, statistics }
+}

@@ -1,0 +1,132 @@
+import { MessageWriter } from './protobuf.ts'
+
+/** TensorFlow's numbers of the types that our graphs use (tensorflow/core/framework/types.proto). */
+const typeNumber = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const
+export type ValueType = keyof typeof typeNumber
+
+export function numberOfType(type: ValueType): number {
+  return typeNumber[type]
+}
+
+/** One output of a node. */
+export interface Value {
+  /** "node" for a node's first output, "node:index" for its others. */
+  readonly reference: string
+  readonly type: ValueType
+}
+
+export type Attribute =
+  | { type: ValueType }
+  | { int: number }
+  | { float: number }
+  | { bool: boolean }
+  | { string: string }
+  | { ints: readonly number[] }
+  | { shape: readonly number[] }
+  | { tensor: { type: ValueType; shape: readonly number[]; bytes: Uint8Array } }
+export type Attributes = Readonly<Record<string, Attribute>>
+
+/** TensorShapeProto; -1 is a dimension that is known only when the graph runs. */
+export function shapeMessage(shape: readonly number[]): MessageWriter {
+  const message = new MessageWriter()
+  for (const size of shape) message.message(2, new MessageWriter().integer(1, size))
+  return message
+}
+
+/** AttrValue of tensorflow/core/framework/attr_value.proto. */
+function attributeMessage(attribute: Attribute): MessageWriter {
+  const message = new MessageWriter()
+  if ('type' in attribute) return message.integer(6, typeNumber[attribute.type])
+  if ('int' in attribute) return message.integer(3, attribute.int)
+  if ('float' in attribute) return message.float(4, attribute.float)
+  if ('bool' in attribute) return message.integer(5, attribute.bool ? 1 : 0)
+  if ('string' in attribute) return message.string(2, attribute.string)
+  if ('ints' in attribute) return message.message(1, new MessageWriter().packedIntegers(3, attribute.ints))
+  if ('shape' in attribute) return message.message(7, shapeMessage(attribute.shape))
+  const { type, shape, bytes } = attribute.tensor
+  return message.message(8, new MessageWriter().integer(1, typeNumber[type]).message(2, shapeMessage(shape)).bytes(4, bytes))
+}
+
+/** The producer version decides which deprecated behaviours apply; this is TensorFlow 2.9's, the oldest that tfjs-node ships. */
+const PRODUCER_VERSION = 987
+
+/** Collects the nodes of a TensorFlow graph. A node is computed only where something asks for its output. */
+export class NodeBuilder {
+  readonly #graph = new MessageWriter()
+  readonly #names = new Map<string, number>()
+  #scope = ''
+
+  /** Names the nodes that `emit` adds "scope/...". */
+  within<T>(scope: string, emit: () => T): T {
+    const outer = this.#scope
+    this.#scope = `${outer}${scope}/`
+    try {
+      return emit()
+    } finally {
+      this.#scope = outer
+    }
+  }
+
+  /** Adds a node with any number of outputs; `attributes` are those that the operation's inputs do not decide. */
+  node(op: string, inputs: readonly Value[], attributes: Attributes, outputs: readonly ValueType[], name = op): Value[] {
+    const unique = this.#unique(`${this.#scope}${name}`)
+    const message = new MessageWriter().string(1, unique).string(2, op)
+    for (const input of inputs) message.string(3, input.reference)
+    for (const [key, attribute] of Object.entries(attributes)) message.entry(5, key, attributeMessage(attribute))
+    this.#graph.message(1, message)
+    return outputs.map((type, index) => ({ reference: index === 0 ? unique : `${unique}:${index}`, type }))
+  }
+
+  /** Adds a node whose type attribute T, and whose only output, have the type of its first input. */
+  operation(op: string, inputs: readonly [Value, ...Value[]], attributes: Attributes = {}): Value {
+    const type = inputs[0].type
+    return this.node(op, inputs, { T: { type }, ...attributes }, [type])[0]
+  }
+
+  placeholder(name: string, type: ValueType, shape: readonly number[]): Value {
+    return this.node('Placeholder', [], { dtype: { type }, shape: { shape } }, [type], name)[0]
+  }
+
+  floats(values: Float32Array | readonly number[], shape: readonly number[], name = 'Const'): Value {
+    return this.#constant('float32', Float32Array.from(values), shape, name)
+  }
+
+  integers(values: readonly number[], shape: readonly number[] = [values.length]): Value {
+    return this.#constant('int32', Int32Array.from(values), shape, 'Const')
+  }
+
+  /** `x` as another type; `x` itself where it has that type. */
+  cast(x: Value, type: ValueType): Value {
+    return x.type === type ? x : this.node('Cast', [x], { SrcT: { type: x.type }, DstT: { type } }, [type])[0]
+  }
+
+  reshape(x: Value, shape: readonly number[]): Value {
+    return this.operation('Reshape', [x, this.integers(shape)], { Tshape: { type: 'int32' } })
+  }
+
+  /** The size of every dimension of `x`, as int32. */
+  shapeOf(x: Value): Value {
+    return this.node('Shape', [x], { T: { type: x.type }, out_type: { type: 'int32' } }, ['int32'])[0]
+  }
+
+  /** Sum or mean over some dimensions. */
+  reduce(op: 'Sum' | 'Mean', x: Value, axes: readonly number[], keepDimensions = false): Value {
+    return this.operation(op, [x, this.integers(axes)], { Tidx: { type: 'int32' }, keep_dims: { bool: keepDimensions } })
+  }
+
+  /** GraphDef of tensorflow/core/framework/graph.proto. */
+  finish(): MessageWriter {
+    return this.#graph.message(4, new MessageWriter().integer(1, PRODUCER_VERSION))
+  }
+
+  #constant(type: ValueType, values: Float32Array | Int32Array, shape: readonly number[], name: string): Value {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    return this.node('Const', [], { dtype: { type }, value: { tensor: { type, shape, bytes } } }, [type], name)[0]
+  }
+
+  #unique(name: string): string {
+    const used = this.#names.get(name) ?? 0
+    this.#names.set(name, used + 1)
+    return used === 0 ? name : `${name}_${used}`
+  }
+}

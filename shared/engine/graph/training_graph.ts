@@ -1,0 +1,141 @@
+import { dropoutLayers, inputShape, type Network } from '../../network/network.ts'
+import { isStatistic, viewOf, type Layout } from '../../network/layout.ts'
+import type { Precision } from '../engine.ts'
+import { Backward } from './backward.ts'
+import { emitForward, type ParameterValue } from './forward.ts'
+import { NodeBuilder, type Value } from './node_builder.ts'
+import { writeSavedModel, type Endpoint, type Signature } from './saved_model.ts'
+
+/** Names of the signatures' inputs and outputs, beside the parameters' own names. */
+export const IMAGES = 'images'
+export const LABELS = 'labels'
+export const LOSS_SUM = 'lossSum'
+export const CORRECT = 'correct'
+export const LOGITS = 'logits'
+export const PROBABILITIES = 'probabilities'
+export function maskName(index: number): string {
+  return `mask_${index}`
+}
+
+/** 32-bit words that one image takes: its bytes are fed as int32, since tfjs has no type for bytes. */
+export function wordsPerImage(network: Network): number {
+  return Math.ceil((network.imageSize * network.imageSize * 3) / 4)
+}
+
+/** (value / 255 - mean) / std for each channel, as one product and one sum. */
+function normalise(graph: NodeBuilder, network: Network, pixels: Value): Value {
+  const scale = network.std.map((std) => 1 / (255 * std))
+  const shift = network.std.map((std, channel) => -network.mean[channel] / std)
+  return graph.operation('AddV2', [graph.operation('Mul', [pixels, graph.floats(scale, [3])]), graph.floats(shift, [3])])
+}
+
+/** int32 [batch, words] -> float32 [batch, imageSize, imageSize, 3] of 0..255. */
+function pixelsOfWords(graph: NodeBuilder, network: Network, words: Value): Value {
+  const size = network.imageSize * network.imageSize * 3
+  const padded = wordsPerImage(network) * 4
+  const bytes = graph.reshape(graph.node('Bitcast', [words], { T: { type: 'int32' }, type: { type: 'uint8' } }, ['uint8'])[0], [-1, padded])
+  const exact = size === padded ? bytes : graph.operation('Slice', [bytes, graph.integers([0, 0]), graph.integers([-1, size])], { Index: { type: 'int32' } })
+  return graph.cast(graph.reshape(exact, [-1, ...inputShape(network)]), 'float32')
+}
+
+/** Loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets. */
+function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value): [loss: Value, dLogits: Value] {
+  const off = network.labelSmoothing / network.classes
+  const on = 1 - network.labelSmoothing + off
+  const targets = graph.node(
+    'OneHot',
+    [labels, graph.integers([network.classes], []), graph.floats([on], []), graph.floats([off], [])],
+    { T: { type: 'float32' }, TI: { type: 'int32' }, axis: { int: -1 } },
+    ['float32'],
+  )[0]
+  const [loss, dLogits] = graph.node('SoftmaxCrossEntropyWithLogits', [logits, targets], { T: { type: 'float32' } }, ['float32', 'float32'])
+  return [loss, dLogits]
+}
+
+/** How many samples have their largest logit at their label: int32. */
+function countCorrect(graph: NodeBuilder, logits: Value, labels: Value): Value {
+  const predicted = graph.node(
+    'ArgMax',
+    [logits, graph.integers([1], [])],
+    { T: { type: 'float32' }, Tidx: { type: 'int32' }, output_type: { type: 'int32' } },
+    ['int32'],
+  )[0]
+  const equal = graph.node('Equal', [predicted, labels], { T: { type: 'int32' } }, ['bool'])[0]
+  return graph.reduce('Sum', graph.cast(equal, 'int32'), [0])
+}
+
+/** Gives a fetched value a node of its own: an optimizer may fuse away the node that computes it. */
+function output(graph: NodeBuilder, value: Value, shape: readonly number[]): Endpoint {
+  return { value: graph.operation('Identity', [value]), shape }
+}
+
+function floatType(precision: Precision): 'float32' | 'bfloat16' {
+  return precision === 'bf16' ? 'bfloat16' : 'float32'
+}
+
+/**
+ * Writes a SavedModel with two signatures over the same inputs:
+ * - train: every parameter but running statistics, images, labels and masks -> lossSum, correct, and for every
+ *   parameter of the layout its gradient (of the summed loss) or batch statistic, under the parameter's name;
+ * - infer: every parameter and images -> logits.
+ * Images are int32 [batch, wordsPerImage]; the batch is any number.
+ */
+export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision): Promise<void> {
+  const graph = new NodeBuilder()
+  const type = floatType(precision)
+  const words = graph.placeholder(IMAGES, 'int32', [-1, wordsPerImage(network)])
+  const labels = graph.placeholder(LABELS, 'int32', [-1])
+  const masks = dropoutLayers(network).map(({ shape }, index): Endpoint => ({ value: graph.placeholder(maskName(index), 'float32', [-1, ...shape]), shape: [-1, ...shape] }))
+  const parameters = layout.parameters.map((parameter): ParameterValue => ({ parameter, value: graph.placeholder(parameter.name, 'float32', parameter.shape) }))
+  const images = normalise(graph, network, pixelsOfWords(graph, network, words))
+  const imagesInput: Endpoint = { value: words, shape: [-1, wordsPerImage(network)] }
+  const endpoints = (values: readonly ParameterValue[]): Record<string, Endpoint> =>
+    Object.fromEntries(values.map(({ parameter, value }) => [parameter.name, { value, shape: parameter.shape }]))
+
+  const train = graph.within('train', (): Signature => {
+    const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type })
+    const [loss, dLogits] = crossEntropy(graph, network, logits, labels)
+    const backward = new Backward(graph)
+    backward.steps(steps, dLogits, false)
+    const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, value] as const)])
+    return {
+      inputs: {
+        ...endpoints(parameters.filter(({ parameter }) => !isStatistic(parameter))),
+        [IMAGES]: imagesInput,
+        [LABELS]: { value: labels, shape: [-1] },
+        ...Object.fromEntries(masks.map((mask, index) => [maskName(index), mask])),
+      },
+      outputs: {
+        [LOSS_SUM]: output(graph, graph.reduce('Sum', loss, [0]), []),
+        [CORRECT]: output(graph, countCorrect(graph, logits, labels), []),
+        ...Object.fromEntries([...results].map(([parameter, value]) => [parameter.name, output(graph, value, parameter.shape)])),
+      },
+    }
+  })
+  const infer = graph.within('infer', (): Signature => {
+    const { logits } = emitForward(graph, network, images, { parameters, masks: undefined, type })
+    return { inputs: { ...endpoints(parameters), [IMAGES]: imagesInput }, outputs: { [LOGITS]: output(graph, logits, [-1, network.classes]) } }
+  })
+  await writeSavedModel(folder, graph, { train, infer })
+}
+
+/**
+ * Writes a trained network as a SavedModel for serving, with its parameters as constants, in float32. Signature
+ * "serving_default": images float32 [batch, imageSize, imageSize, 3] of pixel values 0..255 -> logits and
+ * probabilities, both float32 [batch, classes].
+ * @param parameters flat vector in the layout's order.
+ */
+export async function writeInferenceSavedModel(folder: string, network: Network, layout: Layout, parameters: Float32Array): Promise<void> {
+  const graph = new NodeBuilder()
+  const shape = [-1, ...inputShape(network)]
+  const pixels = graph.placeholder(IMAGES, 'float32', shape)
+  const constants = layout.parameters.map((parameter): ParameterValue => ({ parameter, value: graph.floats(viewOf(parameters, parameter), parameter.shape, parameter.name) }))
+  const { logits } = emitForward(graph, network, normalise(graph, network, pixels), { parameters: constants, masks: undefined, type: 'float32' })
+  const classes = [-1, network.classes]
+  await writeSavedModel(folder, graph, {
+    serving_default: {
+      inputs: { [IMAGES]: { value: pixels, shape } },
+      outputs: { [LOGITS]: output(graph, logits, classes), [PROBABILITIES]: output(graph, graph.operation('Softmax', [logits]), classes) },
+    },
+  })
+}

@@ -1,0 +1,30 @@
+import { EngineError } from '../errors.ts'
+import { dropoutLayers, type Network } from '../network/network.ts'
+import type { Layout } from '../network/layout.ts'
+import type { LaneInput } from './engine.ts'
+
+/** @throws EngineError where the vector is not of the layout's size. */
+export function checkVector(name: string, vector: Float32Array, layout: Layout): void {
+  if (vector.length !== layout.size) throw new EngineError(`${name} has ${vector.length} values, but the network's layout has ${layout.size}.`)
+}
+
+/** @throws EngineError where there is no image, or their bytes are not count x imageSize x imageSize x 3. */
+export function checkImages(images: Uint8Array, count: number, network: Network): void {
+  const expected = count * network.imageSize * network.imageSize * 3
+  if (count < 1) throw new EngineError(`count is ${count}, but an engine needs at least one image.`)
+  if (images.length !== expected) throw new EngineError(`images has ${images.length} bytes, but ${count} images of ${network.imageSize} x ${network.imageSize} x 3 have ${expected}.`)
+}
+
+/** @throws EngineError where a lane's images, labels and masks do not fit the network or each other. */
+export function checkLane(lane: LaneInput, network: Network): void {
+  const count = lane.labels.length
+  checkImages(lane.images, count, network)
+  const wrong = lane.labels.find((label) => label < 0 || label >= network.classes)
+  if (wrong !== undefined) throw new EngineError(`labels has class ${wrong}, but the network has classes 0 to ${network.classes - 1}.`)
+  const layers = dropoutLayers(network)
+  if (lane.masks.length !== layers.length) throw new EngineError(`masks has ${lane.masks.length} masks, but the network has ${layers.length} dropout layers.`)
+  layers.forEach(({ shape }, index) => {
+    const expected = shape.reduce((a, b) => a * b, count)
+    if (lane.masks[index].length !== expected) throw new EngineError(`masks[${index}] has ${lane.masks[index].length} values, but ${count} samples of [${shape.join(', ')}] have ${expected}.`)
+  })
+}

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type * as TensorFlowNode from '@tensorflow/tfjs-node'
+import { EngineError, messageOf } from '../errors.ts'
+
+/** Which TensorFlow to load: for the CPU, or for one GPU of this machine by its number. */
+export interface NativeOptions {
+  threads: number
+  gpu: number | undefined
+}
+
+export interface NativeTensorFlow {
+  tf: typeof TensorFlowNode
+  /** TensorFlow's own version, e.g. "2.18.1". */
+  version: string
+  /** Where it computes: "cpu", or "gpu:0". */
+  device: string
+  /** What the user should know, e.g. that no GPU was found. */
+  note?: string
+}
+
+const require = createRequire(import.meta.url)
+
+function packageName(gpu: boolean): string {
+  return gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node'
+}
+
+/**
+ * Whether the compiled addon of tfjs-node (or, for a GPU, tfjs-node-gpu) is there. Loads nothing.
+ * The addon lies in lib/napi-vN, where N is the newest of the package's Node-API versions that this Node.js knows.
+ */
+export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boolean {
+  try {
+    const manifest = require.resolve(`${packageName(options.gpu)}/package.json`)
+    const { binary } = require(manifest) as { binary: { napi_versions: number[] } }
+    const known = binary.napi_versions.filter((version) => version <= Number(process.versions.napi))
+    return existsSync(join(dirname(manifest), 'lib', `napi-v${Math.max(...known)}`, 'tfjs_binding.node'))
+  } catch {
+    // The packages are optional dependencies: that they are not installed is an answer, not a failure.
+    return false
+  }
+}
+
+/**
+ * What TensorFlow reads from the environment when it is loaded: start a compute process with it. The user's own level of
+ * logging stays. (Settings of glibc's malloc are not among them: measured with the article's network, a step makes some
+ * 1,500 page faults, and neither a higher mmap and trim threshold nor huge pages changed its time.)
+ */
+export function computeEnvironment({ threads, gpu }: NativeOptions): Record<string, string> {
+  return {
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: '1',
+    OMP_NUM_THREADS: String(threads),
+    TF_ENABLE_ONEDNN_OPTS: '1',
+    TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
+    ...(gpu === undefined
+      ? {}
+      : {
+          CUDA_VISIBLE_DEVICES: String(gpu),
+          TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+          // cuDNN's convolution gradients otherwise differ from run to run, and float32 would mean TF32.
+          TF_DETERMINISTIC_OPS: '1',
+          NVIDIA_TF32_OVERRIDE: '0',
+        }),
+  }
+}
+
+let loaded: { options: NativeOptions; native: NativeTensorFlow } | undefined
+
+/**
+ * Loads native TensorFlow and makes it the backend of tfjs. The number of threads and the GPU are settings of the
+ * process, so that they can be given only once; a second call returns the same TensorFlow.
+ * @throws EngineError where it is not set up or cannot be loaded, or was loaded with other settings.
+ */
+export function loadNative(options: NativeOptions): NativeTensorFlow {
+  if (loaded !== undefined) {
+    if (loaded.options.threads !== options.threads || loaded.options.gpu !== options.gpu) {
+      throw new EngineError(
+        `TensorFlow already runs in this process with threads ${loaded.options.threads} and gpu ${loaded.options.gpu ?? 'none'}: start another process for threads ${options.threads} and gpu ${options.gpu ?? 'none'}.`,
+      )
+    }
+    return loaded.native
+  }
+  const gpu = options.gpu !== undefined
+  if (!nativeAvailable({ gpu })) {
+    throw new EngineError(`The native engine${gpu ? ' for GPUs' : ''} is not set up: run \`npx herd setup${gpu ? ' --gpu' : ''}\`.`)
+  }
+  Object.assign(process.env, computeEnvironment(options))
+  const native = load(options)
+  loaded = { options, native }
+  return native
+}
+
+function load(options: NativeOptions): NativeTensorFlow {
+  const gpu = options.gpu !== undefined
+  let tf: typeof TensorFlowNode
+  try {
+    tf = require(packageName(gpu)) as typeof TensorFlowNode
+  } catch (error) {
+    throw new EngineError(`The native engine cannot be loaded (${messageOf(error)}): run \`npx herd setup${gpu ? ' --gpu' : ''}\`.`, { cause: error })
+  }
+  const backend = tf.backend() as { binding?: { TF_Version: string }; isUsingGpuDevice?: boolean }
+  if (backend.binding === undefined) throw new EngineError(`${packageName(gpu)} is loaded, but its backend is not TensorFlow: run \`npx herd setup\`.`)
+  const version = backend.binding.TF_Version
+  if (options.gpu === undefined) return { tf, version, device: 'cpu' }
+  if (backend.isUsingGpuDevice === true) return { tf, version, device: `gpu:${options.gpu}` }
+  return { tf, version, device: 'cpu', note: `TensorFlow ${version} found no GPU ${options.gpu} on this machine and computes on the CPU.` }
+}
