@@ -1,5 +1,5 @@
 import {
-  backend_util, Conv2DBackpropFilter, Conv2DBackpropInput, engine, tidy, conv2d, reverse, slice, transpose,
+  backend_util, Conv2DBackpropFilter, Conv2DBackpropInput, engine, tidy, conv2d, slice, transpose,
   type Conv2DBackpropFilterAttrs, type Conv2DBackpropInputAttrs, type KernelConfig, type Tensor4D,
 } from '@tensorflow/tfjs-core'
 import { type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
@@ -69,6 +69,24 @@ function insertZeros(dy: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
   return engine().makeTensorFromTensorInfo(spread) as Tensor4D
 }
 
+/** The filter turned by 180 degrees, with its channels swapped: [kh, kw, oc, ic]. */
+function turn(filter: Tensor4D, backend: BackendWasm): Tensor4D {
+  const [height, width, inChannels, outChannels] = filter.shape
+  const turned = backend.makeOutput([height, width, outChannels, inChannels], 'float32')
+  const source = floats(backend, filter)
+  const target = floats(backend, turned)
+  const taps = height * width
+  const tapSize = inChannels * outChannels
+  for (let tap = 0; tap < taps; tap++) {
+    const from = (taps - 1 - tap) * tapSize
+    let to = tap * tapSize
+    for (let out = 0; out < outChannels; out++) {
+      for (let channel = 0; channel < inChannels; channel++) target[to++] = source[from + channel * outChannels + out]
+    }
+  }
+  return engine().makeTensorFromTensorInfo(turned) as Tensor4D
+}
+
 /**
  * dx = the filter, turned by 180 degrees and with its channels swapped, over dy with zeros inserted between its pixels
  * and padded so that every window that touched a pixel touches it again.
@@ -76,12 +94,11 @@ function insertZeros(dy: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
 function inputGradient(dy: Tensor4D, filter: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
   return tidy(() => {
     const spread = info.strideHeight > 1 || info.strideWidth > 1 ? insertZeros(dy, info, backend) : dy
-    const turned = transpose(reverse(filter, [0, 1]), [0, 1, 3, 2])
     const top = info.filterHeight - 1 - info.padInfo.top
     const left = info.filterWidth - 1 - info.padInfo.left
     const bottom = info.inHeight + info.filterHeight - 1 - spread.shape[1] - top
     const right = info.inWidth + info.filterWidth - 1 - spread.shape[2] - left
-    return conv2d(spread, turned, 1, explicitPadding(top, bottom, left, right))
+    return conv2d(spread, turn(filter, backend), 1, explicitPadding(top, bottom, left, right))
   })
 }
 
