@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import { copyFile, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import * as z from 'zod'
+import { ADDON_FILE, ADDON_PATH, LIBRARY_LINKS } from './addon.ts'
+import { fileSize, filesBelow, readJson } from './cache.ts'
+import { type Verified } from './verify.ts'
+
+/** Says, in the package's `deps` folder, that the engine was put there and seen to work. Written last, removed first. */
+const STAMP = join('deps', 'herd-setup.json')
+
+const stampSchema = z.object({
+  format: z.literal(1),
+  /** 'wheel', or 'installer' for tfjs-node's own. */
+  source: z.enum(['wheel', 'installer']),
+  /** What was asked for; another release of TensorFlow, tfjs-node or Node has another one. */
+  key: z.string(),
+  tensorflow: z.string(),
+  usesGpu: z.boolean(),
+  /** Sizes, through links: a cache that was emptied shows. */
+  files: z.array(z.object({ path: z.string(), bytes: z.number() })),
+})
+export type Stamp = z.infer<typeof stampSchema>
+
+/** The stamp of an engine that is in place, whole and made for `key`; else undefined. Reads sizes only. */
+export async function stampInPlace(packageFolder: string, key: string): Promise<Stamp | undefined> {
+  const stamp = await readJson(join(packageFolder, STAMP), stampSchema)
+  if (stamp === undefined || stamp.key !== key) return undefined
+  for (const file of stamp.files) {
+    if ((await fileSize(join(packageFolder, file.path))) !== file.bytes) return undefined
+  }
+  return stamp
+}
+
+/** Records that the engine works. */
+export async function writeStamp(
+  packageFolder: string,
+  key: string,
+  source: Stamp['source'],
+  verified: Verified,
+): Promise<void> {
+  const paths = [ADDON_PATH, ...(await libraryPaths(packageFolder))]
+  const files: Stamp['files'] = []
+  for (const path of paths) {
+    const bytes = await fileSize(join(packageFolder, path))
+    if (bytes !== undefined) files.push({ path, bytes })
+  }
+  const stamp: Stamp = { format: 1, source, key, ...verified, files }
+  await writeFileAtomic(join(packageFolder, STAMP), JSON.stringify(stamp, undefined, 1))
+}
+
+async function libraryPaths(packageFolder: string): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of Object.keys(LIBRARY_LINKS)) {
+    const path = join('deps', 'lib', name)
+    if ((await fileSize(join(packageFolder, path))) !== undefined) paths.push(path)
+  }
+  return paths
+}
+
+/**
+ * Puts the engine into the package: links to the cached libraries, a copy of the addon (which finds the links through
+ * its own rpath, $ORIGIN/../../deps/lib). Each file appears by a rename, so that a process that has the old one
+ * loaded keeps it.
+ *
+ * CUDA's libraries are linked beside TensorFlow's: its rpath begins with $ORIGIN, and so do theirs, so all of them find
+ * each other without LD_LIBRARY_PATH. ptxas and libdevice are looked for at ../nvidia/cuda_nvcc from there.
+ * @param wheelFolders the unpacked wheels, TensorFlow's first
+ */
+export async function linkIntoPackage(packageFolder: string, wheelFolders: string[], addonFolder: string): Promise<void> {
+  await rm(join(packageFolder, STAMP), { force: true })
+  const tensorflowFolder = wheelFolders[0]
+  for (const [link, library] of Object.entries(LIBRARY_LINKS)) {
+    await replaceByLink(join(packageFolder, 'deps', 'lib', link), join(tensorflowFolder, 'tensorflow', library))
+  }
+  for (const folder of wheelFolders.slice(1)) {
+    for (const path of await filesBelow(join(folder, 'nvidia'))) {
+      const isLibrary = /^[^/]+\/lib\/[^/]+\.so/.test(path)
+      const link = isLibrary ? join('lib', basename(path)) : join('nvidia', path)
+      await replaceByLink(join(packageFolder, 'deps', link), join(folder, 'nvidia', path))
+    }
+  }
+  await replaceFile(join(packageFolder, ADDON_PATH), (temporary) => copyFile(join(addonFolder, ADDON_FILE), temporary))
+}
+
+/** Takes the engine out of the package again. */
+export async function removeFromPackage(packageFolder: string): Promise<void> {
+  await rm(join(packageFolder, STAMP), { force: true })
+  await rm(join(packageFolder, 'deps'), { recursive: true, force: true })
+  await rm(join(packageFolder, 'lib', 'napi-v8'), { recursive: true, force: true })
+}
+
+async function replaceByLink(path: string, target: string): Promise<void> {
+  await lstat(target)
+  await replaceFile(path, (temporary) => symlink(target, temporary))
+}
+
+async function replaceFile(path: string, create: (temporary: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomUUID()}`
+  try {
+    await create(temporary)
+    await rename(temporary, path)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}

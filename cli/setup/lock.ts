@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface LockTiming {
+  /** A holder that lives touches its lock this often. */
+  refreshMilliseconds: number
+  /** A lock that was not touched for so long belongs to nobody any more. Only for holders on another machine. */
+  staleMilliseconds: number
+  pollMilliseconds: number
+}
+
+const TIMING: LockTiming = { refreshMilliseconds: 5_000, staleMilliseconds: 60_000, pollMilliseconds: 200 }
+
+/**
+ * Runs `work` while no other process that asks for the same lock file runs its own.
+ *
+ * The lock is a file that only one process can create; it names its holder. A holder on this machine that is dead, or
+ * one on another machine (a home folder on a network) that has stopped touching the file, loses it. Two that take
+ * over a stale lock at the very same moment may in theory both go on; that costs time but breaks nothing, since
+ * everything done under this lock becomes visible by renames.
+ * @param onWait called once, if it has to wait, with who holds the lock
+ */
+export async function withLock<T>(
+  path: string,
+  onWait: (holder: string) => void,
+  work: () => Promise<T>,
+  timing: LockTiming = TIMING,
+): Promise<T> {
+  const token = `${process.pid} ${hostname()} ${randomUUID()}`
+  await mkdir(dirname(path), { recursive: true })
+  let waiting = false
+  while (!(await create(path, token))) {
+    const holder = await readLock(path)
+    if (holder === undefined) continue
+    if (await isStale(path, holder, timing)) {
+      await takeAway(path, holder)
+      continue
+    }
+    if (!waiting) onWait(`process ${holder.split(' ')[0]} on ${holder.split(' ')[1]}`)
+    waiting = true
+    await sleep(timing.pollMilliseconds)
+  }
+  const refresh = setInterval(() => {
+    const now = new Date()
+    // The file is gone when somebody removed the cache; what we do still ends well.
+    utimes(path, now, now).catch(() => undefined)
+  }, timing.refreshMilliseconds)
+  refresh.unref()
+  try {
+    return await work()
+  } finally {
+    clearInterval(refresh)
+    if ((await readLock(path)) === token) await rm(path, { force: true })
+  }
+}
+
+/** Creates the lock with its content in one step, so that nobody ever reads an empty one. */
+async function create(path: string, token: string): Promise<boolean> {
+  const prepared = `${path}.${randomUUID()}`
+  await writeFile(prepared, token)
+  try {
+    await link(prepared, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(prepared, { force: true })
+  }
+}
+
+async function readLock(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function isStale(path: string, holder: string, timing: LockTiming): Promise<boolean> {
+  const [pid, host] = holder.split(' ')
+  if (host === hostname()) return !isAlive(Number(pid))
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > timing.staleMilliseconds
+  } catch {
+    return false
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Removes the stale lock, unless another process has taken it over meanwhile: then that one's is put back. */
+async function takeAway(path: string, staleHolder: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if ((await readLock(aside)) !== staleHolder) {
+    await link(aside, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+  await rm(aside, { force: true })
+}

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import * as z from 'zod'
+import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
+import { addonEntry, compileAddon, ensureAddon, missingTools, packageVersionOf, type Compile } from './addon.ts'
+import { cachedEntry, nativeCache, readJson, sweepStaging, type NativeCache } from './cache.ts'
+import { linkIntoPackage, removeFromPackage, stampInPlace, writeStamp, type Stamp } from './install.ts'
+import { withLock } from './lock.ts'
+import { runOwnInstaller, type RunOwnInstaller } from './own_installer.ts'
+import { npmPackageOf, type NativeRelease, type Variant } from './releases.ts'
+import { type Reporter } from './reporter.ts'
+import { verifyPackage, type Verified, type Verify } from './verify.ts'
+import { ChecksumError, ensureWheel } from './wheel.ts'
+
+export interface SetupRequest {
+  variant: Variant
+  /** The pinned build for this platform, if there is one. */
+  release: NativeRelease | undefined
+  /** Folder of the installed npm package; undefined where it was left out. */
+  packageFolder: string | undefined
+  /** A wheel, or a folder with the wheels, to use instead of a download. */
+  wheel: string | undefined
+  /** Do it again even where it is done, or failed a short time ago. */
+  force: boolean
+  environment: NodeJS.ProcessEnv
+}
+
+/** What a test may replace: the parts that need TensorFlow or a network, and the clock. */
+export interface SetupParts {
+  compile: Compile
+  verify: Verify
+  runOwnInstaller: RunOwnInstaller
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
+export const REAL_PARTS: SetupParts = { compile: compileAddon, verify: verifyPackage, runOwnInstaller, now: Date.now }
+
+/** A failure is not tried again for this long: `npm start` and `npm test` call the setup each time. */
+const RETRY_AFTER_MILLISECONDS = 60 * 60_000
+
+const failureSchema = z.object({ key: z.string(), time: z.number(), reasons: z.array(z.string()), missing: z.array(z.string()) })
+type Failure = z.infer<typeof failureSchema>
+
+/**
+ * Obtains the native engine: from the wheels, else by the package's own installer, else not at all, which is no error:
+ * the wasm engine then computes. Each way ends with a computation in a process of its own, and counts only if that is right.
+ * @returns the engine that Herd will have
+ * @throws UsageError the local wheel is not there
+ * @throws ChecksumError a wheel is not the pinned one
+ */
+export async function setUp(request: SetupRequest, reporter: Reporter, parts: SetupParts = REAL_PARTS): Promise<'native' | 'wasm'> {
+  const { variant, packageFolder, environment } = request
+  const npmPackage = npmPackageOf(variant)
+  if (packageFolder === undefined) {
+    reporter.warn(
+      `No native engine: the optional package ${npmPackage} is not installed (was it left out by --omit=optional?). ` +
+        `Run "npm ci --include=optional", then "herd setup" again. ${WASM_INSTEAD}`,
+    )
+    return 'wasm'
+  }
+  const key = await setupKey(variant, request.release, packageFolder)
+  const stamp = request.force ? undefined : await stampInPlace(packageFolder, key)
+  if (stamp !== undefined) {
+    reporter.note(`Native engine in place: ${describe(stamp, npmPackage)}. Nothing to do.`)
+    return 'native'
+  }
+
+  const cache = nativeCache(environment)
+  const failurePath = join(cache.folder, `unavailable-${variant}.json`)
+  const failure = await readJson(failurePath, failureSchema)
+  if (failure !== undefined && request.wheel === undefined && !request.force && stillHolds(failure, key, environment, parts.now())) {
+    reporter.warn(`No native engine, as an earlier try found (${failure.reasons.join('; ')}); "herd setup --force" tries again. ${WASM_INSTEAD}`)
+    return 'wasm'
+  }
+
+  return withLock(
+    join(cache.folder, 'lock'),
+    (holder) => reporter.note(`Another herd setup is at work (${holder}): waiting for it.`),
+    async () => {
+      await sweepStaging(cache)
+      const reasons: string[] = []
+      const started = parts.now()
+      const obtained = await obtain(request, packageFolder, cache, reporter, parts, reasons)
+      if (obtained === undefined) {
+        const remembered: Failure = { key, time: parts.now(), reasons, missing: missingTools(environment) }
+        await writeFileAtomic(failurePath, JSON.stringify(remembered))
+        reporter.warn(`No native engine here. ${WASM_INSTEAD} When what is missing is there, "herd setup --force" tries again.`)
+        return 'wasm'
+      }
+      await writeStamp(packageFolder, key, obtained.source, obtained.verified)
+      await rm(failurePath, { force: true })
+      const seconds = ((parts.now() - started) / 1000).toFixed(1)
+      reporter.note(`Native engine ready: ${describe({ source: obtained.source, ...obtained.verified }, npmPackage)} (${seconds} s).`)
+      if (variant === 'gpu' && !obtained.verified.usesGpu) {
+        reporter.warn(`No GPU was found here (is the NVIDIA driver installed?): ${npmPackage} computes on the CPU.`)
+      }
+      return 'native'
+    },
+  )
+}
+
+/** Tries the ways in order, telling why one failed. What a failed one left in the package is removed. */
+async function obtain(
+  request: SetupRequest,
+  packageFolder: string,
+  cache: NativeCache,
+  reporter: Reporter,
+  parts: SetupParts,
+  reasons: string[],
+): Promise<Obtained | undefined> {
+  for (const way of WAYS) {
+    try {
+      return await way.run(request, packageFolder, cache, reporter, parts)
+    } catch (error) {
+      await removeFromPackage(packageFolder)
+      if (error instanceof ChecksumError || error instanceof UsageError) throw error
+      const reason = `${way.name}: ${messageOf(error)}`
+      reasons.push(reason)
+      reporter.warn(`That did not work. ${reason}`)
+    }
+  }
+  return undefined
+}
+
+const WASM_INSTEAD = 'Herd will compute with the wasm engine, which is many times slower.'
+
+interface Obtained {
+  source: Stamp['source']
+  verified: Verified
+}
+
+type Way = (
+  request: SetupRequest,
+  packageFolder: string,
+  cache: NativeCache,
+  reporter: Reporter,
+  parts: SetupParts,
+) => Promise<Obtained>
+
+const fromWheels: Way = async (request, packageFolder, cache, reporter, parts) => {
+  const { release, environment } = request
+  if (release === undefined) {
+    throw new RunError(`no TensorFlow ${request.variant === 'gpu' ? 'with CUDA ' : ''}is pinned for ${process.platform}-${process.arch}`)
+  }
+  await requireTools(cache, release, packageFolder, environment)
+  const wheelFolders: string[] = []
+  for (const pin of release.wheels) {
+    wheelFolders.push(await ensureWheel(cache, release, pin, request.wheel, environment, reporter))
+  }
+  const addonFolder = await ensureAddon(cache, release, packageFolder, wheelFolders[0], environment, reporter, parts.compile)
+  await linkIntoPackage(packageFolder, wheelFolders, addonFolder)
+  return { source: 'wheel', verified: await parts.verify(packageFolder, environment) }
+}
+
+/** Before hundreds of megabytes are fetched in vain: can the addon be compiled, if it has to be? */
+async function requireTools(
+  cache: NativeCache,
+  release: NativeRelease,
+  packageFolder: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  if ((await cachedEntry(cache, addonEntry(release, await packageVersionOf(packageFolder)))) !== undefined) return
+  const missing = missingTools(environment)
+  if (missing.length > 0) {
+    throw new RunError(`${missing.join(', ')} not found (on Debian or Ubuntu: apt-get install g++ make python3 python3-pip)`)
+  }
+}
+
+const fromOwnInstaller: Way = async (request, packageFolder, _cache, reporter, parts) => {
+  reporter.note(`Trying the installer of ${npmPackageOf(request.variant)} itself (an older TensorFlow; at most 5 minutes)`)
+  await parts.runOwnInstaller(packageFolder, request.variant, request.environment)
+  return { source: 'installer', verified: await parts.verify(packageFolder, request.environment) }
+}
+
+const WAYS: { name: string; run: Way }[] = [
+  { name: 'TensorFlow from its Python wheel', run: fromWheels },
+  { name: "the package's own installer", run: fromOwnInstaller },
+]
+
+/** Changes with everything that makes an engine in place the wrong one. */
+async function setupKey(variant: Variant, release: NativeRelease | undefined, packageFolder: string): Promise<string> {
+  const version = await packageVersionOf(packageFolder)
+  const parts = [variant, version, process.platform, process.arch, process.versions.modules]
+  for (const pin of release?.wheels ?? []) parts.push(pin.sha256)
+  return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 16)
+}
+
+/** A remembered failure counts for a while, unless a program that was missing has been installed since. */
+function stillHolds(failure: Failure, key: string, environment: NodeJS.ProcessEnv, now: number): boolean {
+  const age = now - failure.time
+  if (failure.key !== key || age < 0 || age > RETRY_AFTER_MILLISECONDS) return false
+  const missing = missingTools(environment)
+  return failure.missing.every((tool) => missing.includes(tool))
+}
+
+function describe(engine: Pick<Stamp, 'source' | 'tensorflow' | 'usesGpu'>, npmPackage: string): string {
+  const origin = engine.source === 'installer' ? ', from its own installer' : ''
+  return `TensorFlow ${engine.tensorflow} (${npmPackage}${origin}) on the ${engine.usesGpu ? 'GPU' : 'CPU'}`
+}
