@@ -90,6 +90,6 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
 /** Cross entropy against (1 - s) one-hot + s / classes, summed over the samples. */
 export function crossEntropySum(network: Network, logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   const off = network.labelSmoothing / network.classes
-  const targets = tf.oneHot(labels, network.classes, 1 - network.labelSmoothing + off, off)
+  const targets = tf.oneHot(labels, network.classes, 1 - network.labelSmoothing + off, off, 'float32')
   return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits))))
 }
