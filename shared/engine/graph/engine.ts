@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
+import { EngineError, messageOf } from '../../errors.ts'
 import { dropoutLayers, type Network } from '../../network/network.ts'
 import { isStatistic, layoutOf, viewOf, type Layout } from '../../network/layout.ts'
 import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '../engine.ts'
@@ -14,7 +15,8 @@ type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
 
 /**
  * Compiles the network to a TensorFlow graph, forward and backward, and loads it into native TensorFlow.
- * @throws EngineError where native TensorFlow is not set up or cannot be loaded.
+ * @param network as `checkNetwork` accepts it.
+ * @throws EngineError where native TensorFlow is not set up, cannot be loaded, or refuses the graph.
  */
 export async function createGraphEngine(network: Network, options: EngineOptions & NativeOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
@@ -22,10 +24,13 @@ export async function createGraphEngine(network: Network, options: EngineOptions
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
     await writeTrainingModel(folder, network, layout, options.precision)
+    // Both signatures share one session: tfjs-node knows the folder again.
     const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
     const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
     const info: EngineInfo = { kind: 'native', mode: 'graph', precision: options.precision, threads: options.threads, device, version: `TensorFlow ${version}` }
     return new GraphEngine(tf, network, layout, train, infer, info)
+  } catch (error) {
+    throw new EngineError(`The graph of network ${network.name} cannot be loaded into TensorFlow ${version}: ${messageOf(error)}`, { cause: error })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
