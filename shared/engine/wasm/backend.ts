@@ -7,6 +7,7 @@ import { setThreadsCount, setWasmPaths, version_wasm } from '@tensorflow/tfjs-ba
 import { EngineError, messageOf } from '../../errors.ts'
 import { convolutionKernels } from './convolution.ts'
 import { depthwiseKernels } from './depthwise.ts'
+import { oneHotKernel } from './one_hot.ts'
 import { poolingKernels } from './pooling.ts'
 
 /** Errors that nothing handles end this process as the program decides: the wasm runtime adds listeners of its own, which are taken away again. */
@@ -24,9 +25,9 @@ async function withoutNewListeners<T>(start: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Registers this project's gradient kernels, in the place of the backend's own where it has one of that name. */
-function registerGradientKernels(): void {
-  for (const kernel of [...convolutionKernels, ...depthwiseKernels, ...poolingKernels]) {
+/** Registers this project's kernels, in the place of the backend's own where it has one of that name. */
+function registerKernels(): void {
+  for (const kernel of [...convolutionKernels, ...depthwiseKernels, ...poolingKernels, oneHotKernel]) {
     const present = getKernel(kernel.kernelName, 'wasm') as typeof kernel | undefined
     if (present === kernel) continue
     if (present) unregisterKernel(kernel.kernelName, 'wasm')
@@ -48,7 +49,7 @@ export async function loadWasmBackend(options: { threads: number }): Promise<{ v
   const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')
   setWasmPaths(join(dirname(main), sep))
   setThreadsCount(1)
-  registerGradientKernels()
+  registerKernels()
   try {
     const started = await withoutNewListeners(() => setBackend('wasm'))
     if (!started) throw new Error(`WebAssembly did not start from ${dirname(main)}`)

@@ -102,6 +102,16 @@ suite('gradient kernels of the wasm backend against float64 loops', () => {
   })
 })
 
+test('one-hot vectors with the fractions of label smoothing', async () => {
+  await loadWasmBackend({ threads: 1 })
+  tf.tidy(() => {
+    const indices = tf.tensor1d([2, 0, 3], 'int32')
+    const expected = [0.25, 0.25, 0.75, 0.75, 0.25, 0.25, 0.25, 0.25, 0.25]
+    assert.deepEqual(tf.oneHot(indices, 3, 0.75, 0.25, 'float32').dataSync(), Float32Array.from(expected), 'a class outside the depth has no one')
+    assert.deepEqual(tf.oneHot(indices, 4).dataSync(), Int32Array.of(0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1))
+  })
+})
+
 suite('the convolution gradients and the cache of packed filters', () => {
   before(() => loadWasmBackend({ threads: 1 }))
   const c: Case = { batch: 4, height: 20, width: 20, channels: 8, filters: 16, size: 3, stride: 1, padding: 'same' }
