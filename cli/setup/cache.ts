@@ -72,7 +72,7 @@ export async function inStaging<T>(cache: NativeCache, work: (folder: string) =>
   }
 }
 
-/** Removes what a process that was killed left under construction. The caller holds the cache's lock. */
+/** Removes what a process that was killed left under construction, and the empty folder of ours. The caller holds the cache's lock. */
 export async function sweepStaging(cache: NativeCache): Promise<void> {
   await rm(cache.staging, { recursive: true, force: true })
 }

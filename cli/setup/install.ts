@@ -76,19 +76,25 @@ export async function linkIntoPackage(packageFolder: string, wheelFolders: strin
   }
   for (const folder of wheelFolders.slice(1)) {
     for (const path of await filesBelow(join(folder, 'nvidia'))) {
-      const isLibrary = /^[^/]+\/lib\/[^/]+\.so/.test(path)
-      const link = isLibrary ? join('lib', basename(path)) : join('nvidia', path)
-      await replaceByLink(join(packageFolder, 'deps', link), join(folder, 'nvidia', path))
+      const link = linkOfCudaFile(path)
+      if (link !== undefined) await replaceByLink(join(packageFolder, 'deps', link), join(folder, 'nvidia', path))
     }
   }
   await replaceFile(join(packageFolder, ADDON_PATH), (temporary) => copyFile(join(addonFolder, ADDON_FILE), temporary))
+}
+
+/** Where a file of a CUDA wheel ("cublas/lib/libcublas.so.12") is linked below `deps`; undefined if nothing needs it. */
+function linkOfCudaFile(path: string): string | undefined {
+  if (/^[^/]+\/lib\/[^/]+\.so[.\d]*$/.test(path)) return join('lib', basename(path))
+  if (/^cuda_nvcc\/(bin|nvvm)\//.test(path)) return join('nvidia', path)
+  return undefined
 }
 
 /** Takes the engine out of the package again. */
 export async function removeFromPackage(packageFolder: string): Promise<void> {
   await rm(join(packageFolder, STAMP), { force: true })
   await rm(join(packageFolder, 'deps'), { recursive: true, force: true })
-  await rm(join(packageFolder, 'lib', 'napi-v8'), { recursive: true, force: true })
+  await rm(join(packageFolder, 'lib'), { recursive: true, force: true })
 }
 
 async function replaceByLink(path: string, target: string): Promise<void> {

@@ -74,6 +74,6 @@ export function findProgram(name: string, environment: NodeJS.ProcessEnv): strin
 /** The line of a program's output that says what went wrong: the first one that calls itself an error, else the last one. */
 export function reasonIn(tail: string): string {
   const lines = tail.split('\n').map((line) => line.trim()).filter((line) => line !== '')
-  const reason = lines.find((line) => /\berror\b/i.test(line)) ?? lines.at(-1) ?? 'it said nothing'
+  const reason = lines.find((line) => /(^|\s)\w*error\s*:\s*\S/i.test(line)) ?? lines.at(-1) ?? 'it said nothing'
   return reason.length > 300 ? `${reason.slice(0, 300)}...` : reason
 }

@@ -80,10 +80,15 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
     join(cache.folder, 'lock'),
     (holder) => reporter.note(`Another herd setup is at work (${holder}): waiting for it.`),
     async () => {
+      const meanwhile = request.force ? undefined : await stampInPlace(packageFolder, key)
+      if (meanwhile !== undefined) {
+        reporter.note(`Native engine in place: ${describe(meanwhile, npmPackage)}. Nothing to do.`)
+        return 'native'
+      }
       await sweepStaging(cache)
       const reasons: string[] = []
       const started = parts.now()
-      const obtained = await obtain(request, packageFolder, cache, reporter, parts, reasons)
+      const obtained = await obtain(request, packageFolder, key, cache, reporter, parts, reasons).finally(() => sweepStaging(cache))
       if (obtained === undefined) {
         const remembered: Failure = { key, time: parts.now(), reasons, missing: missingTools(environment) }
         await writeFileAtomic(failurePath, JSON.stringify(remembered))
@@ -102,10 +107,14 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
   )
 }
 
-/** Tries the ways in order, telling why one failed. What a failed one left in the package is removed. */
+/**
+ * Tries the ways in order, telling why one failed. What a failed one left in the package is removed; an engine that
+ * worked before and was not touched yet (the stamp is still there) is kept.
+ */
 async function obtain(
   request: SetupRequest,
   packageFolder: string,
+  key: string,
   cache: NativeCache,
   reporter: Reporter,
   parts: SetupParts,
@@ -115,8 +124,10 @@ async function obtain(
     try {
       return await way.run(request, packageFolder, cache, reporter, parts)
     } catch (error) {
-      await removeFromPackage(packageFolder)
+      const untouched = (await stampInPlace(packageFolder, key)) !== undefined
+      if (!untouched) await removeFromPackage(packageFolder)
       if (error instanceof ChecksumError || error instanceof UsageError) throw error
+      if (untouched) throw new RunError(`${messageOf(error)}; the engine that was in place is kept`)
       const reason = `${way.name}: ${messageOf(error)}`
       reasons.push(reason)
       reporter.warn(`That did not work. ${reason}`)
