@@ -29,28 +29,33 @@ export function drawAnimal(classIndex: number, random: KeyedRandom): string {
   paintBackground(back, view, random)
   for (let i = random.below(3); i > 0; i--) paintDistractor(back, view, random)
 
+  const haze = `<rect width="${width}" height="${height}" fill="#f1efe6" opacity="${Math.round(random.between(0.1, 0.5) * 100) / 100}"/>`
+
   const animal = new Sketch('a')
   PAINTERS[classIndex](animal, random)
   const transform = placeInView(animal, view, random)
 
   const front = new Sketch('f')
-  if (random.uniform() < 0.35) paintOccluder(front, view, random)
+  if (random.uniform() < 0.25) paintOccluder(front, view, random)
   const light = paintLight(front, view, random)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
-    `${back.text()}<g transform="${transform}">${animal.text()}</g>${front.text()}${light}</svg>`
+    `${back.text()}${haze}<g transform="${transform}">${animal.text()}</g>${front.text()}${light}</svg>`
   )
 }
 
-/** Scales, mirrors, turns and moves the animal so that it fills much of the picture; now and then an edge cuts it. */
+/**
+ * Scales, mirrors, turns and moves the animal so that it fills much of the picture's middle square, which is what a centre
+ * crop leaves of it; now and then an edge cuts it.
+ */
 function placeInView(animal: Sketch, view: View, random: KeyedRandom): string {
   const { left, right, top, bottom } = animal.bounds
-  const fits = Math.min(view.width / (right - left), view.height / (bottom - top))
-  const scale = fits * (random.uniform() < 0.12 ? random.between(0.95, 1.3) : random.between(0.62, 0.96))
-  const spareX = view.width - (right - left) * scale
-  const spareY = view.height - (bottom - top) * scale
-  const x = view.width / 2 + (spareX / 2) * random.between(-0.9, 0.9)
-  const y = view.height / 2 + (spareY > 0 ? (spareY / 2) * random.between(-0.3, 0.95) : spareY * random.between(-0.5, 0))
+  const side = Math.min(view.width, view.height)
+  const fits = side / Math.max(right - left, bottom - top)
+  const scale = fits * (random.uniform() < 0.1 ? random.between(1.05, 1.3) : random.between(0.78, 1.02))
+  const spare = side * 0.09
+  const x = view.width / 2 + spare * random.between(-1, 1) * (view.width > view.height ? 1.6 : 1)
+  const y = view.height / 2 + spare * random.between(-0.5, 1) * (view.height > view.width ? 1.6 : 1)
   const flip = random.pick([-1, 1])
   const turn = random.between(-8, 8)
   const numbers = [x, y, turn, flip * scale, scale, -(left + right) / 2, -(top + bottom) / 2].map((value) => Math.round(value * 1000) / 1000)

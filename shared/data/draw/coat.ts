@@ -5,7 +5,7 @@ import { type Bounds, type Sketch, type Stroke } from './sketch.ts'
 export const PATTERNS = ['plain', 'patches', 'spots', 'stripes', 'saddle'] as const
 export type Pattern = (typeof PATTERNS)[number]
 
-/** Colours and style of one animal. Every class draws from the same coats: a colour says nothing about the class. */
+/** Colours and style of one animal. Every class can have every coat, so a colour does not give the class away. */
 export interface Coat {
   readonly base: Colour
   readonly mark: Colour
@@ -19,16 +19,19 @@ export interface Coat {
   readonly outline: Stroke | undefined
 }
 
-const BASES = [
-  '#2e2a2b', '#4a3526', '#6b4528', '#8a5a33', '#b06f35', '#c98a4b', '#d8a86a', '#e6cfa4', '#f0ebe0', '#fbfaf6',
-  '#b9b2aa', '#8d8b8c', '#6d7078', '#7d6a5d', '#a34f2a',
-].map(colour)
+const BASES = {
+  black: '#2e2a2b', umber: '#4a3526', brown: '#6b4528', chestnut: '#8a5a33', ginger: '#b9662b', tan: '#c98a4b', sand: '#d8a86a',
+  cream: '#e6cfa4', wool: '#f0ebe0', white: '#fbfaf6', ash: '#b9b2aa', grey: '#8d8b8c', slate: '#6d7078', mud: '#7d6a5d', rust: '#a34f2a',
+} as const
+export type Base = keyof typeof BASES
+const EVERY_BASE = Object.values(BASES)
 
-export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[]): Coat {
+/** `usual` are the colours that most animals of the class have; the others have any. */
+export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[], usual: readonly Base[]): Coat {
   const jitter = random.between(-0.15, 0.15)
-  const picked = random.pick(BASES)
+  const picked = colour(random.uniform() < 0.6 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
   const base = jitter < 0 ? darker(picked, -jitter) : lighter(picked, jitter)
-  const other = random.pick(BASES)
+  const other = colour(random.pick(EVERY_BASE))
   const contrast = Math.abs(brightness(other) - brightness(base)) > 60
   const mark = contrast ? other : brightness(base) > 130 ? darker(base, 0.6) : lighter(base, 0.65)
   const ink = mix(colour('#1d1719'), darker(base, 0.75), 0.5)
@@ -38,7 +41,7 @@ export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[]): C
     pattern: random.pick(patterns),
     lightBelly: random.uniform() < 0.4,
     socks: random.uniform() < 0.25,
-    outline: random.uniform() < 0.75 ? { colour: ink, width: random.between(0.5, 1.4) } : undefined,
+    outline: random.uniform() < 0.85 ? { colour: ink, width: random.between(0.8, 2) } : undefined,
   }
 }
 
@@ -46,6 +49,11 @@ export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[]): C
 export function coatFill(sketch: Sketch, coat: Coat, top: number, bottom: number, dim = 0): string {
   const base = darker(coat.base, dim)
   return sketch.linear([0, top], [0, bottom], [lighter(base, 0.16), base, darker(base, 0.28)])
+}
+
+/** The shadow on the ground (y = 0) below a body. */
+export function paintShadow(sketch: Sketch, x: number, halfWidth: number): void {
+  sketch.paint(sketch.ellipse(x, -1, halfWidth, 5), { fill: colour('#14100c'), opacity: 0.3 })
 }
 
 /** Paints the coat's markings and its shading over a body (in the sketch's frame) inside the clip. */

@@ -36,7 +36,7 @@ export function paintOccluder(sketch: Sketch, view: View, random: KeyedRandom): 
   const { width, height } = view
   const green = hsl(random.between(60, 130), random.between(0.25, 0.6), random.between(0.2, 0.45))
   const wood = hsl(random.between(15, 40), random.between(0.1, 0.4), random.between(0.18, 0.5))
-  switch (random.pick(['grass', 'grass', 'branch', 'post', 'wire', 'flakes'] as const)) {
+  switch (random.pick(['grass', 'grass', 'grass', 'branch', 'post', 'post', 'wire', 'flakes'] as const)) {
     case 'grass': {
       const reach = random.between(0.08, 0.24) * height
       for (const tint of [darker(green, 0.25), green]) {
@@ -94,13 +94,13 @@ export function paintLight(sketch: Sketch, view: View, random: KeyedRandom): str
       veil(hsl(random.between(195, 225), 0.7, 0.5), random.between(0.08, 0.22))
       break
     case 'dusk':
-      veil(hsl(random.between(270, 380), 0.5, 0.25), random.between(0.15, 0.35))
+      veil(hsl(random.between(270, 380), 0.5, 0.25), random.between(0.12, 0.28))
       break
     case 'dark':
-      veil(colour('#0b1020'), random.between(0.2, 0.45))
+      veil(colour('#0b1020'), random.between(0.15, 0.35))
       break
     case 'bright':
-      veil(colour('#fffaf0'), random.between(0.12, 0.32))
+      veil(colour('#fffaf0'), random.between(0.1, 0.25))
       break
     case 'shaft': {
       const x = random.between(0, view.width)

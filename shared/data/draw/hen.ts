@@ -1,15 +1,16 @@
 import { type KeyedRandom } from '../../random/philox.ts'
-import { coatFill, paintMarkings, randomCoat } from './coat.ts'
+import { coatFill, paintMarkings, paintShadow, randomCoat } from './coat.ts'
 import { colour, darker, lighter, mix } from './colour.ts'
 import { type Disc, type Sketch } from './sketch.ts'
 
 /** A hen on y = 0, facing +x: standing, pecking or sitting on its nest. */
 export function paintHen(sketch: Sketch, random: KeyedRandom): void {
-  const coat = randomCoat(random, ['plain', 'plain', 'spots', 'stripes', 'saddle'])
+  const coat = randomCoat(random, ['plain', 'plain', 'spots', 'stripes', 'saddle'], ['chestnut', 'rust', 'white', 'wool', 'black'])
   const pose = random.pick(['stand', 'stand', 'walk', 'peck', 'nest'] as const)
   const body = sketch.at({ x: 0, y: pose === 'nest' ? 26 : 0, rotate: pose === 'peck' ? 12 : random.between(-8, 5) })
   const red = mix(colour('#d23a35'), coat.accent, 0.15)
   const yellow = colour('#e0a53a')
+  paintShadow(sketch, 0, 42)
   if (pose !== 'nest') {
     const stride = pose === 'walk' ? random.between(8, 16) : random.between(1, 5)
     for (const [x, footX, dim] of [[4, 4 + stride, 0.25], [-6, -6 - stride, 0]] as const) {

@@ -1,5 +1,5 @@
 import { type KeyedRandom } from '../../random/philox.ts'
-import { type Coat, coatFill, paintMarkings } from './coat.ts'
+import { type Coat, coatFill, paintMarkings, paintShadow } from './coat.ts'
 import { type Colour, colour, darker, lighter } from './colour.ts'
 import { type HeadPlan, paintFrontHead, paintProfileHead } from './head.ts'
 import { type Disc, type Point, type Sketch } from './sketch.ts'
@@ -47,6 +47,7 @@ export function paintQuadruped(sketch: Sketch, plan: BodyPlan, coat: Coat, rando
     paintFromFront(sketch, plan, coat, random)
     return
   }
+  paintShadow(sketch, 0, plan.length * 0.5 + plan.chest * 0.8)
   const height = plan.leg + plan.middle
   const stance: Stance = pose === 'sit'
     ? { hip: [-plan.length * 0.32, -plan.hip * 1.02], shoulder: [plan.length * 0.22, -(plan.leg + plan.chest * 1.35)] }
@@ -235,6 +236,7 @@ function paintFromFront(sketch: Sketch, plan: BodyPlan, coat: Coat, random: Keye
   const broad = plan.chest * 1.15
   const centre = -(plan.leg + plan.chest * 0.9)
   const apart = broad * 0.62
+  paintShadow(sketch, 0, broad * 1.3)
   const leg = (x: number, r: number): Disc[] => [[x * 0.9, centre * 0.8, plan.thigh * 1.1], [x, centre * 0.4, (plan.thigh + plan.foot) * 0.5], [x, -plan.foot * 0.6, plan.foot * r]]
   const legCoat = plan.wool === true ? { ...coat, base: plan.head.face ?? darker(coat.base, 0.35) } : coat
   if (plan.tail === 'long' || plan.tail === 'curled') {

@@ -11,8 +11,8 @@ import { drawAnimal } from './animal.ts'
 export async function renderAnimal(seed: number, classIndex: number, imageIndex: number): Promise<Buffer> {
   const random = new KeyedRandom(seed, Purpose.draw, classIndex, imageIndex)
   const svg = drawAnimal(classIndex, random)
-  const blur = random.uniform() < 0.3 ? random.between(0.4, 1.5) : 0
-  const grain = random.uniform() < 0.6 ? random.between(2, 16) : 0
+  const blur = random.uniform() < 0.25 ? random.between(0.4, 1.2) : 0
+  const grain = random.uniform() < 0.6 ? random.between(2, 12) : 0
   const quality = 55 + random.below(40)
   const drawn = sharp(Buffer.from(svg)).removeAlpha()
   const { data, info } = await (blur > 0 ? drawn.blur(blur) : drawn).raw().toBuffer({ resolveWithObject: true })

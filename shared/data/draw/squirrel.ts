@@ -1,5 +1,5 @@
 import { type KeyedRandom } from '../../random/philox.ts'
-import { coatFill, paintMarkings, randomCoat } from './coat.ts'
+import { coatFill, paintMarkings, paintShadow, randomCoat } from './coat.ts'
 import { colour, darker, lighter } from './colour.ts'
 import { type HeadPlan, paintFrontHead, paintProfileHead } from './head.ts'
 import { type Disc, type Sketch } from './sketch.ts'
@@ -8,8 +8,9 @@ const HEAD: HeadPlan = { skull: 17, muzzle: 20, nose: 7.5, ear: 'pointed', earLe
 
 /** A squirrel on y = 0, facing +x: upright with a nut, or running, its tail always bushy and as large as the body. */
 export function paintSquirrel(sketch: Sketch, random: KeyedRandom): void {
-  const coat = randomCoat(random, ['plain', 'plain', 'stripes', 'saddle'])
-  const upright = random.uniform() < 0.72
+  const coat = randomCoat(random, ['plain', 'plain', 'stripes', 'saddle'], ['ginger', 'rust', 'chestnut', 'grey'])
+  paintShadow(sketch, -6, 46)
+  const upright = random.uniform() < 0.78
   const bushy = random.between(0.9, 1.25)
   const tail: Disc[] = upright
     ? [[-18, -10, 8], [-44, -22, 15 * bushy], [-52, -58, 20 * bushy], [-42, -92, 20 * bushy], [-50 - random.between(0, 22), -112, 13 * bushy], [-66, -100, 5]]
