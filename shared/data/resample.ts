@@ -13,7 +13,7 @@ export interface AxisWeights {
   length: number
   /** Weights of one position: the same number for all, zeros behind those that are needed. */
   taps: number
-  /** First input position of each output position, relative to `first`; start + taps never exceeds `span` except where the input is shorter than taps. */
+  /** First input position of each output position, relative to `first`; start + taps never exceeds `span`. */
   starts: Int32Array
   /** [length, taps], each weight times 2^22. */
   weights: Int32Array
@@ -120,7 +120,7 @@ export function resampleRow(source: Uint8Array, at: number, axis: AxisWeights, t
 
 /**
  * One row of the output from the rows above and below it.
- * @param source uint8 rows of `stride` values each, the first of them row `axis.first`.
+ * @param source uint8 RGB rows of `stride` values each (three times the pixels), the first of them row `axis.first`.
  * @param target `stride` values written from `to`.
  * @param sums scratch, int32, at least `stride` long.
  */
@@ -131,15 +131,23 @@ export function resampleColumn(source: Uint8Array, stride: number, axis: AxisWei
   if (taps === 2) {
     const w0 = weights[w]
     const w1 = weights[w + 1]
-    for (let x = 0, below = row + stride; x < stride; x++) {
-      target[to + x] = (HALF + Math.imul(source[row + x], w0) + Math.imul(source[below + x], w1)) >> PRECISION_BITS
+    for (let below = row + stride, end = to + stride; to < end; to += 3, row += 3, below += 3) {
+      target[to] = (HALF + Math.imul(source[row], w0) + Math.imul(source[below], w1)) >> PRECISION_BITS
+      target[to + 1] = (HALF + Math.imul(source[row + 1], w0) + Math.imul(source[below + 1], w1)) >> PRECISION_BITS
+      target[to + 2] = (HALF + Math.imul(source[row + 2], w0) + Math.imul(source[below + 2], w1)) >> PRECISION_BITS
     }
     return
   }
   sums.fill(HALF, 0, stride)
-  for (const end = w + taps; w < end; w++, row += stride) {
+  const end = w + taps
+  for (; w + 1 < end; w += 2, row += 2 * stride) {
+    // Two rows at a time halve the traffic of the sums.
+    const w0 = weights[w]
+    const w1 = weights[w + 1]
+    for (let x = 0, below = row + stride; x < stride; x++) sums[x] += Math.imul(source[row + x], w0) + Math.imul(source[below + x], w1)
+  }
+  if (w < end) {
     const weight = weights[w]
-    if (weight === 0) continue
     for (let x = 0; x < stride; x++) sums[x] += Math.imul(source[row + x], weight)
   }
   for (let x = 0; x < stride; x++) target[to + x] = sums[x] >> PRECISION_BITS
