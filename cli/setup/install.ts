@@ -47,6 +47,7 @@ export async function writeStamp(
     if (bytes !== undefined) files.push({ path, bytes })
   }
   const stamp: Stamp = { format: 1, source, key, ...verified, files }
+  await mkdir(join(packageFolder, 'deps'), { recursive: true })
   await writeFileAtomic(join(packageFolder, STAMP), JSON.stringify(stamp, undefined, 1))
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,17 +10,18 @@ export interface LockTiming {
   /** A lock that was not touched for so long belongs to nobody any more. Only for holders on another machine. */
   staleMilliseconds: number
   pollMilliseconds: number
+  /** How long to leave a stale lock to another process that is removing it. */
+  takeoverMilliseconds: number
 }
 
-const TIMING: LockTiming = { refreshMilliseconds: 5_000, staleMilliseconds: 60_000, pollMilliseconds: 200 }
+const TIMING: LockTiming = { refreshMilliseconds: 5_000, staleMilliseconds: 60_000, pollMilliseconds: 200, takeoverMilliseconds: 10 }
+const GUARD_STALE_MILLISECONDS = 10_000
 
 /**
  * Runs `work` while no other process that asks for the same lock file runs its own.
  *
  * The lock is a file that only one process can create; it names its holder. A holder on this machine that is dead, or
- * one on another machine (a home folder on a network) that has stopped touching the file, loses it. Two that take
- * over a stale lock at the very same moment may in theory both go on; that costs time but breaks nothing, since
- * everything done under this lock becomes visible by renames.
+ * one on another machine (a home folder on a network) that has stopped touching the file, loses it.
  * @param onWait called once, if it has to wait, with who holds the lock
  */
 export async function withLock<T>(
@@ -37,6 +38,7 @@ export async function withLock<T>(
     if (holder === undefined) continue
     if (await isStale(path, holder, timing)) {
       await takeAway(path, holder)
+      await sleep(timing.takeoverMilliseconds)
       continue
     }
     if (!waiting) onWait(`process ${holder.split(' ')[0]} on ${holder.split(' ')[1]}`)
@@ -101,19 +103,24 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes the stale lock, unless another process has taken it over meanwhile: then that one's is put back. */
+/**
+ * Removes the stale lock. Of several that found it stale only one may, and only while it is still that lock: else a
+ * slow one would remove the lock of a quick one that has taken over already.
+ */
 async function takeAway(path: string, staleHolder: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
+  const guard = `${path}.takeover`
   try {
-    await rename(path, aside)
+    await mkdir(guard)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // It is held for an instant; an old one is of a process that died in that instant.
+    const status = await stat(guard).catch(() => undefined)
+    if (status !== undefined && Date.now() - status.mtimeMs > GUARD_STALE_MILLISECONDS) await rm(guard, { recursive: true, force: true })
+    return
   }
-  if ((await readLock(aside)) !== staleHolder) {
-    await link(aside, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    })
+  try {
+    if ((await readLock(path)) === staleHolder) await rm(path, { force: true })
+  } finally {
+    await rm(guard, { recursive: true, force: true })
   }
-  await rm(aside, { force: true })
 }
