@@ -29,7 +29,7 @@ export function drawAnimal(classIndex: number, random: KeyedRandom): string {
   paintBackground(back, view, random)
   for (let i = random.below(3); i > 0; i--) paintDistractor(back, view, random)
 
-  const haze = `<rect width="${width}" height="${height}" fill="#f1efe6" opacity="${Math.round(random.between(0.1, 0.5) * 100) / 100}"/>`
+  const haze = `<rect width="${width}" height="${height}" fill="#f1efe6" opacity="${Math.round(random.between(0.2, 0.6) * 100) / 100}"/>`
 
   const animal = new Sketch('a')
   PAINTERS[classIndex](animal, random)
@@ -52,7 +52,7 @@ function placeInView(animal: Sketch, view: View, random: KeyedRandom): string {
   const { left, right, top, bottom } = animal.bounds
   const side = Math.min(view.width, view.height)
   const fits = side / Math.max(right - left, bottom - top)
-  const scale = fits * (random.uniform() < 0.1 ? random.between(1.05, 1.3) : random.between(0.78, 1.02))
+  const scale = fits * (random.uniform() < 0.1 ? random.between(1.05, 1.3) : random.between(0.84, 1.04))
   const spare = side * 0.09
   const x = view.width / 2 + spare * random.between(-1, 1) * (view.width > view.height ? 1.6 : 1)
   const y = view.height / 2 + spare * random.between(-0.5, 1) * (view.height > view.width ? 1.6 : 1)

@@ -6,7 +6,7 @@ import { type Point, type Sketch } from './sketch.ts'
 /** A butterfly above y = 0: spread, seen from above at any turn, or with wings folded up, seen from the side. */
 export function paintButterfly(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'spots', 'stripes'], ['ginger', 'sand', 'white', 'brown'])
-  const tint = random.uniform() < 0.6 ? coat.accent : coat.base
+  const tint = random.uniform() < 0.8 ? coat.accent : coat.base
   if (random.uniform() < 0.75) {
     const frame = sketch.at({ x: 0, y: -52, rotate: random.between(-40, 40) })
     const close = random.between(0.6, 1)

@@ -29,7 +29,7 @@ const EVERY_BASE = Object.values(BASES)
 /** `usual` are the colours that most animals of the class have; the others have any. */
 export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[], usual: readonly Base[]): Coat {
   const jitter = random.between(-0.15, 0.15)
-  const picked = colour(random.uniform() < 0.6 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
+  const picked = colour(random.uniform() < 0.85 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
   const base = jitter < 0 ? darker(picked, -jitter) : lighter(picked, jitter)
   const other = colour(random.pick(EVERY_BASE))
   const contrast = Math.abs(brightness(other) - brightness(base)) > 60
@@ -75,17 +75,17 @@ export function paintMarkings(sketch: Sketch, coat: Coat, clip: string, box: Bou
     case 'plain':
       break
     case 'patches':
-      sketch.paint(some(4 + random.below(4), () => height * random.between(0.16, 0.42)), { fill: coat.mark, clip })
+      sketch.paint(some(6 + random.below(4), () => height * random.between(0.18, 0.36)), { fill: coat.mark, clip })
       break
     case 'spots':
       sketch.paint(some(14 + random.below(14), () => height * random.between(0.03, 0.08)), { fill: coat.mark, clip, opacity: 0.9 })
       break
     case 'stripes': {
-      const lines = Array.from({ length: 8 + random.below(4) }, (_, i) => {
+      const lines = Array.from({ length: 9 + random.below(3) }, (_, i) => {
         const x = box.left + (width * (i + random.between(0.2, 0.8))) / 9
-        return sketch.tube([[x, box.top - 2, height * 0.045], [x + height * random.between(-0.08, 0.08), box.top + height * 0.3, height * 0.03], [x + height * random.between(-0.1, 0.1), box.top + height * random.between(0.45, 0.8), 0.4]])
+        return sketch.tube([[x, box.top - 2, height * 0.06], [x + height * random.between(-0.08, 0.08), box.top + height * 0.3, height * 0.045], [x + height * random.between(-0.1, 0.1), box.top + height * random.between(0.45, 0.8), 0.4]])
       })
-      sketch.paint(lines, { fill: coat.mark, clip, opacity: 0.75 })
+      sketch.paint(lines, { fill: coat.mark, clip, opacity: 0.9 })
       break
     }
     case 'saddle':

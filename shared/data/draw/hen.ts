@@ -5,7 +5,7 @@ import { type Disc, type Sketch } from './sketch.ts'
 
 /** A hen on y = 0, facing +x: standing, pecking or sitting on its nest. */
 export function paintHen(sketch: Sketch, random: KeyedRandom): void {
-  const coat = randomCoat(random, ['plain', 'plain', 'spots', 'stripes', 'saddle'], ['chestnut', 'rust', 'white', 'wool', 'black'])
+  const coat = randomCoat(random, ['plain', 'plain', 'plain', 'spots'], ['rust', 'white', 'wool'])
   const pose = random.pick(['stand', 'stand', 'walk', 'peck', 'nest'] as const)
   const body = sketch.at({ x: 0, y: pose === 'nest' ? 26 : 0, rotate: pose === 'peck' ? 12 : random.between(-8, 5) })
   const red = mix(colour('#d23a35'), coat.accent, 0.15)

@@ -20,7 +20,7 @@ export function paintDog(sketch: Sketch, random: KeyedRandom): void {
     length: 72, hip: 17, middle: 18, chest: 21, leg: 50, thigh: 10, foot: 5.5, hoof: false,
     neck: 32, neckRise: [40, 65], neckWidth: 13, headDrop: [-8, 20], tail: 'curled', collar: true,
     head: { skull: 18, muzzle: 30, nose: 8.5, ear, earLength: ear === 'floppy' ? 26 : 18, tongue },
-  }), ['plain', 'plain', 'patches', 'spots', 'saddle'], ['tan', 'chestnut', 'sand', 'black'], random)
+  }), ['plain', 'plain', 'spots', 'saddle', 'saddle'], ['tan', 'sand'], random)
 }
 
 export function paintHorse(sketch: Sketch, random: KeyedRandom): void {
@@ -29,7 +29,7 @@ export function paintHorse(sketch: Sketch, random: KeyedRandom): void {
     length: 88, hip: 23, middle: 22, chest: 24, leg: 74, thigh: 10, foot: 4.6, hoof: true,
     neck: 60, neckRise: [42, 62], neckWidth: 12, headDrop: [32, 58], tail: 'hair', mane: true,
     head: { skull: 14, muzzle: 42, nose: 8.5, ear: 'pointed', earLength: 15, forelock: true },
-  }), ['plain', 'plain', 'patches', 'spots', 'saddle'], ['brown', 'chestnut', 'black', 'umber'], random)
+  }), ['plain', 'plain', 'plain', 'patches', 'saddle'], ['brown', 'chestnut', 'umber'], random)
 }
 
 export function paintElephant(sketch: Sketch, random: KeyedRandom): void {
@@ -40,7 +40,7 @@ export function paintElephant(sketch: Sketch, random: KeyedRandom): void {
     length: 84, hip: 38, middle: 40, chest: 38, leg: 42, thigh: 17, foot: 13, hoof: false,
     neck: 34, neckRise: [12, 35], neckWidth: 26, headDrop: [-8, 8], tail: 'tuft',
     head: { skull: 29, muzzle: 30, nose: 12, ear: 'fan', earLength, trunk: true, tusks },
-  }), ['plain', 'plain', 'plain', 'saddle'], ['grey', 'slate', 'mud', 'ash'], random)
+  }), ['plain', 'plain', 'plain', 'saddle'], ['grey', 'slate'], random)
 }
 
 export function paintCat(sketch: Sketch, random: KeyedRandom): void {
@@ -49,7 +49,7 @@ export function paintCat(sketch: Sketch, random: KeyedRandom): void {
     length: 70, hip: 17, middle: 17, chest: 17, leg: 34, thigh: 9, foot: 5.5, hoof: false,
     neck: 24, neckRise: [35, 60], neckWidth: 13, headDrop: [-5, 15], tail: 'long', collar: true,
     head: { skull: 20, muzzle: 15, nose: 9, ear: 'pointed', earLength: 17, whiskers: true },
-  }), ['plain', 'stripes', 'stripes', 'patches', 'saddle'], ['grey', 'ginger', 'black', 'ash'], random)
+  }), ['stripes', 'stripes', 'stripes', 'plain', 'patches'], ['ash', 'grey', 'ginger'], random)
 }
 
 export function paintCow(sketch: Sketch, random: KeyedRandom): void {
@@ -59,7 +59,7 @@ export function paintCow(sketch: Sketch, random: KeyedRandom): void {
     length: 108, hip: 29, middle: 31, chest: 30, leg: 42, thigh: 11, foot: 5.5, hoof: true,
     neck: 38, neckRise: [10, 35], neckWidth: 18, headDrop: [18, 42], tail: 'tuft', udder: true,
     head: { skull: 18, muzzle: 36, nose: 12.5, ear: 'sideways', earLength: 20, horns, paleNose: true },
-  }), ['plain', 'patches', 'patches', 'patches', 'patches'], ['white', 'wool', 'brown', 'black'], random)
+  }), ['patches', 'patches', 'patches', 'patches', 'plain'], ['white', 'wool', 'black'], random)
 }
 
 export function paintSheep(sketch: Sketch, random: KeyedRandom): void {
@@ -70,5 +70,5 @@ export function paintSheep(sketch: Sketch, random: KeyedRandom): void {
     length: 66, hip: 26, middle: 32, chest: 25, leg: 34, thigh: 7, foot: 4, hoof: true,
     neck: 34, neckRise: [12, 45], neckWidth: 15, headDrop: [22, 48], tail: 'stub', wool: true,
     head: { skull: 13, muzzle: 24, nose: 7.5, ear: 'sideways', earLength: 17, horns, woolCap: true, face: darkFace ? darker(coat.base, 0.65) : lighter(coat.base, 0.45) },
-  }), ['plain', 'plain', 'patches'], ['wool', 'white', 'cream', 'ash'], random)
+  }), ['plain', 'plain', 'patches'], ['wool', 'white', 'cream'], random)
 }

@@ -208,11 +208,11 @@ function paintWool(sketch: Sketch, plan: BodyPlan, coat: Coat, { hip, shoulder }
   const top = cy - ry - 10
   sketch.paint(shapes, { fill: coatFill(sketch, coat, top, cy + ry + 8), outline: coat.outline })
   paintMarkings(sketch, { ...coat, pattern: coat.pattern === 'patches' ? 'patches' : 'plain' }, clip, { left: cx - rx, right: cx + rx, top, bottom: cy + ry + 8 }, random)
-  const curls = Array.from({ length: 16 }, () => {
+  const curls = Array.from({ length: 34 }, () => {
     const [x, y, r] = [cx + rx * random.between(-0.9, 0.9), cy + ry * random.between(-0.8, 0.8), random.between(3.5, 6)]
     return sketch.curve([[x - r, y], [x - r * 0.6, y + r * 0.8], [x + r * 0.5, y + r * 0.8], [x + r, y - r * 0.1]])
   })
-  sketch.stroke(curls, darker(coat.base, 0.45), 1.1, 0.6, clip)
+  sketch.stroke(curls, darker(coat.base, 0.5), 1.5, 0.75, clip)
 }
 
 function paintMane(sketch: Sketch, neck: readonly [Disc, Disc, Disc], coat: Coat, random: KeyedRandom): void {

@@ -5,7 +5,7 @@ import { type Point, type Sketch } from './sketch.ts'
 
 /** A spider above y = 0, its eight legs spread: on its web, on a thread, or on the ground. */
 export function paintSpider(sketch: Sketch, random: KeyedRandom): void {
-  const coat = randomCoat(random, ['plain', 'spots', 'stripes', 'saddle'], ['black', 'umber', 'brown', 'mud'])
+  const coat = randomCoat(random, ['plain', 'spots', 'stripes', 'saddle'], ['black', 'umber'])
   const place = random.pick(['web', 'thread', 'ground', 'ground'] as const)
   const silk = colour('#e9e9ee')
   const centre = sketch.at({ x: 0, y: -55 })

@@ -8,7 +8,7 @@ const HEAD: HeadPlan = { skull: 17, muzzle: 20, nose: 7.5, ear: 'pointed', earLe
 
 /** A squirrel on y = 0, facing +x: upright with a nut, or running, its tail always bushy and as large as the body. */
 export function paintSquirrel(sketch: Sketch, random: KeyedRandom): void {
-  const coat = randomCoat(random, ['plain', 'plain', 'stripes', 'saddle'], ['ginger', 'rust', 'chestnut', 'grey'])
+  const coat = randomCoat(random, ['plain', 'plain', 'plain', 'saddle'], ['ginger', 'rust'])
   paintShadow(sketch, -6, 46)
   const upright = random.uniform() < 0.78
   const bushy = random.between(0.9, 1.25)
