@@ -69,8 +69,7 @@ class GraphEngine implements Engine {
     checkVector('gradient', gradient, this.#layout)
     const count = lane.labels.length
     const masks = dropoutLayers(this.#network).map(({ shape }, index) => [maskName(index), this.#tf.tensor(lane.masks[index], [count, ...shape], 'float32')] as const)
-    const outputs = this.#run(this.#train, {
-      ...this.#parameterInputs(false),
+    const outputs = this.#run(this.#train, this.#parameterInputs(false), {
       ...Object.fromEntries(masks),
       [IMAGES]: this.#words(lane.images, count),
       [LABELS]: this.#tf.tensor1d(lane.labels, 'int32'),
@@ -85,7 +84,7 @@ class GraphEngine implements Engine {
 
   logits(images: Uint8Array, count: number): Float32Array {
     checkImages(images, count, this.#network)
-    return Float32Array.from(this.#run(this.#infer, { ...this.#parameterInputs(true), [IMAGES]: this.#words(images, count) })[LOGITS])
+    return Float32Array.from(this.#run(this.#infer, this.#parameterInputs(true), { [IMAGES]: this.#words(images, count) })[LOGITS])
   }
 
   tensorCount(): number {
@@ -99,14 +98,16 @@ class GraphEngine implements Engine {
     this.#infer.dispose()
   }
 
-  /** Runs a signature, reads its outputs, and lets go of all tensors but the parameters. */
-  #run(model: SavedModel, inputs: NamedTensorMap): Record<string, Float32Array | Int32Array> {
-    const outputs = model.predict(inputs) as NamedTensorMap
-    const values = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.dataSync<'float32' | 'int32'>()]))
-    this.#tf.dispose(outputs)
-    const kept = new Set(this.#parameters)
-    this.#tf.dispose(Object.values(inputs).filter((tensor) => !kept.has(tensor)))
-    return values
+  /** Runs a signature, reads its outputs, and lets go of what was fed. */
+  #run(model: SavedModel, parameters: NamedTensorMap, fed: NamedTensorMap): Record<string, Float32Array | Int32Array> {
+    try {
+      const outputs = model.predict({ ...parameters, ...fed }) as NamedTensorMap
+      const values = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.dataSync<'float32' | 'int32'>()]))
+      this.#tf.dispose(outputs)
+      return values
+    } finally {
+      this.#tf.dispose(fed)
+    }
   }
 
   #parameterInputs(statistics: boolean): NamedTensorMap {
