@@ -1,0 +1,63 @@
+import type { HeatmapSeriesOption } from 'echarts'
+import { INK, MUTED, renderChart, title } from './chart.ts'
+import { CHARACTER_WIDTH, printable, shorten } from './text.ts'
+
+/** From none to all of a class's images. */
+const COLOURS = ['#f7f9fb', '#c9dcec', '#7fb0d3', '#3379ae', '#0d3b66']
+/** Of a row's images, from where on a cell is dark enough for white digits. */
+const DARK_FROM = 0.55
+/** Width of the matrix that few classes share. */
+const SMALLEST_SIDE = 360
+const LONGEST_NAME = 28
+
+/**
+ * The confusion matrix: one row for each true class, one column for each predicted one. Cells show counts; their
+ * colour is the share of the row's images, so that small classes read as well as large ones.
+ * @param matrix [true class][predicted class], counts.
+ * @returns SVG, large enough for the names and counts to be read.
+ */
+export function confusionPlot(matrix: readonly (readonly number[])[], classNames: readonly string[]): string {
+  const count = classNames.length
+  const total = matrix.flat().reduce((a, b) => a + b, 0)
+  const right = matrix.reduce((sum, row, index) => sum + row[index], 0)
+  const digits = String(Math.max(0, ...matrix.flat())).length
+  // Cells shrink as classes grow in number, but not below what a count needs.
+  const font = count <= 12 ? 13 : count <= 25 ? 11 : 9
+  const cell = Math.max(count <= 12 ? 52 : count <= 25 ? 34 : 22, Math.floor(SMALLEST_SIDE / count), Math.ceil(digits * font * CHARACTER_WIDTH) + 6)
+  const labelFont = Math.max(font, 10)
+  const names = classNames.map((name) => shorten(printable(name), LONGEST_NAME))
+  const labelWidth = Math.ceil(Math.max(...names.map((name) => name.length)) * labelFont * CHARACTER_WIDTH)
+  const left = labelWidth + 60
+  const slanted = labelWidth > cell - 8
+  const bottom = (slanted ? Math.ceil(labelWidth * Math.SQRT1_2) : labelFont) + 60
+  const top = 84
+  const side = cell * count
+
+  const data = matrix.flatMap((row, truth) => {
+    const images = row.reduce((a, b) => a + b, 0)
+    return row.map((value, predicted): NonNullable<HeatmapSeriesOption['data']>[number] => {
+      const share = images === 0 ? 0 : value / images
+      return { value: [predicted, truth, share, value], label: { color: share >= DARK_FROM ? '#ffffff' : INK } }
+    })
+  })
+  const axis = {
+    type: 'category' as const,
+    data: names,
+    axisTick: { show: false },
+    axisLine: { show: false },
+    nameLocation: 'middle' as const,
+    nameTextStyle: { color: MUTED, fontSize: 13 },
+  }
+  const axisLabel = { color: INK, fontSize: labelFont, interval: 0 }
+  return renderChart(
+    {
+      title: title('Confusion matrix', total === 0 ? 'no test images' : `${right} of ${total} test images classified correctly (${((100 * right) / total).toFixed(1)} %)`),
+      grid: { left, top, width: side, height: side },
+      xAxis: { ...axis, name: 'predicted class', nameGap: bottom - 36, axisLabel: { ...axisLabel, rotate: slanted ? 45 : 0 } },
+      yAxis: { ...axis, name: 'true class', nameGap: left - 28, inverse: true, axisLabel },
+      visualMap: { show: false, min: 0, max: 1, dimension: 2, inRange: { color: COLOURS } },
+      series: [{ type: 'heatmap', data, itemStyle: { borderColor: '#ffffff', borderWidth: 1 }, label: { show: true, fontSize: font, formatter: ({ value }) => ((value as number[])[3] === 0 ? '' : String((value as number[])[3])) } }],
+    },
+    { width: Math.max(left + side + 40, 480), height: top + side + bottom },
+  )
+}

@@ -1,0 +1,32 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import writeFileAtomic from 'write-file-atomic'
+import { messageOf, RunError } from '../errors.ts'
+import { useBundledFonts } from './fonts.ts'
+
+/** Dots per CSS pixel: sharp on a screen of double density and in print. */
+const SCALE = 2
+/** At this density sharp makes one dot of one CSS pixel. */
+const DOTS_PER_INCH = 72
+
+/** An SVG as PNG, at twice its size. */
+export function renderPng(svg: string): Promise<Buffer> {
+  useBundledFonts()
+  return sharp(Buffer.from(svg), { density: DOTS_PER_INCH * SCALE }).png({ compressionLevel: 9, palette: true }).toBuffer()
+}
+
+/**
+ * Writes folder/name.svg and folder/name.png, each whole or not at all.
+ * @throws RunError where the disk refuses.
+ */
+export async function writePicture(folder: string, name: string, svg: string): Promise<void> {
+  const png = await renderPng(svg)
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFileAtomic(join(folder, `${name}.svg`), svg)
+    await writeFileAtomic(join(folder, `${name}.png`), png)
+  } catch (error) {
+    throw new RunError(`${join(folder, name)}.svg and .png cannot be written: ${messageOf(error)}.`, { cause: error })
+  }
+}
