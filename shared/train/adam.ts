@@ -8,68 +8,61 @@ export interface AdamOptions {
 }
 export const adamDefaults: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
+/** What a step changes: three flat vectors in the layout's order. */
+export interface OptimizerState {
+  parameters: Float32Array
+  /** First and second moments of the gradient. */
+  m: Float32Array
+  v: Float32Array
+}
+
 /**
- * The optimizer over a flat parameter vector, steppable in ranges, so that a range can be stepped as soon as its
- * gradient is complete. Every operation is rounded to float32 (`Math.fround`), and float32 results of + - * / and sqrt
- * do not depend on the machine: the formula itself fixes the bits.
+ * One Adam step over a range of the vector, so that a range can be stepped as soon as its gradient is complete. Every
+ * operation is rounded to float32 (`Math.fround`), and float32 results of + - * / and sqrt do not depend on the
+ * machine: the formula itself fixes the bits.
  *
  *   g = sum / count                         m = b1 m + (1 - b1) g          v = b2 v + (1 - b2) g g
  *   p = p - (lr / (1 - b1^t)) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
  *
  * Running statistics are not stepped: they keep `momentum` of themselves and take the rest from the batch.
+ *
+ * @param range elements begin <= i < end
+ * @param sum gradient summed over the batch; element 0 belongs to vector element `range.begin`
+ * @param count samples in the batch: the one division of the whole reduce
+ * @param t number of this update, from 1
+ * @param from state before the step
+ * @param to state after the step; may be `from`
  */
-export class Adam {
-  /** First and second moments, in the layout's order. */
-  readonly m: Float32Array
-  readonly v: Float32Array
-  readonly #layout: Layout
-  readonly #options: AdamOptions
-
-  constructor(layout: Layout, options: AdamOptions = adamDefaults, moments?: { m: Float32Array; v: Float32Array }) {
-    this.#layout = layout
-    this.#options = options
-    this.m = moments?.m ?? new Float32Array(layout.size)
-    this.v = moments?.v ?? new Float32Array(layout.size)
+export function adamStep(layout: Layout, range: { begin: number; end: number }, sum: Float32Array, count: number, t: number, learningRate: number, from: OptimizerState, to: OptimizerState, options: AdamOptions = adamDefaults): void {
+  for (const parameter of layout.parameters) {
+    const begin = Math.max(range.begin, parameter.offset)
+    const end = Math.min(range.end, parameter.offset + parameter.size)
+    if (begin >= end) continue
+    if (isStatistic(parameter)) average(begin, end, range.begin, sum, count, parameter.momentum ?? 0, from.parameters, to.parameters)
+    else stepRange(begin, end, range.begin, sum, count, t, learningRate, from, to, options)
   }
+}
 
-  /**
-   * Steps the elements begin <= i < end.
-   * @param sum gradient summed over the batch; element 0 belongs to vector element `begin`
-   * @param count samples in the batch: the one division of the whole reduce
-   * @param t number of this update, from 1
-   * @param from parameters before the step, whole vector
-   * @param to parameters after the step, whole vector; may be `from`
-   */
-  step(range: { begin: number; end: number }, sum: Float32Array, count: number, t: number, learningRate: number, from: Float32Array, to: Float32Array): void {
-    for (const parameter of this.#layout.parameters) {
-      const begin = Math.max(range.begin, parameter.offset)
-      const end = Math.min(range.end, parameter.offset + parameter.size)
-      if (begin >= end) continue
-      if (isStatistic(parameter)) average(begin, end, range.begin, sum, count, parameter.momentum ?? 0, from, to)
-      else this.#stepRange(begin, end, range.begin, sum, count, t, learningRate, from, to)
-    }
-  }
-
-  #stepRange(begin: number, end: number, origin: number, sum: Float32Array, count: number, t: number, learningRate: number, from: Float32Array, to: Float32Array): void {
-    const { m, v } = this
-    const f = Math.fround
-    const beta1 = f(this.#options.beta1)
-    const beta2 = f(this.#options.beta2)
-    const rest1 = f(1 - this.#options.beta1)
-    const rest2 = f(1 - this.#options.beta2)
-    const stepSize = f(learningRate / (1 - this.#options.beta1 ** t))
-    const correction = f(Math.sqrt(1 - this.#options.beta2 ** t))
-    const epsilon = f(this.#options.epsilon)
-    const samples = f(count)
-    for (let i = begin; i < end; i++) {
-      const g = f(sum[i - origin] / samples)
-      const mi = f(f(beta1 * m[i]) + f(rest1 * g))
-      const vi = f(f(beta2 * v[i]) + f(rest2 * f(g * g)))
-      m[i] = mi
-      v[i] = vi
-      const denominator = f(f(f(Math.sqrt(vi)) / correction) + epsilon)
-      to[i] = f(from[i] - f(f(stepSize * mi) / denominator))
-    }
+function stepRange(begin: number, end: number, origin: number, sum: Float32Array, count: number, t: number, learningRate: number, from: OptimizerState, to: OptimizerState, options: AdamOptions): void {
+  const f = Math.fround
+  const { parameters, m, v } = from
+  const { parameters: parametersNext, m: mNext, v: vNext } = to
+  const beta1 = f(options.beta1)
+  const beta2 = f(options.beta2)
+  const rest1 = f(1 - options.beta1)
+  const rest2 = f(1 - options.beta2)
+  const stepSize = f(learningRate / (1 - options.beta1 ** t))
+  const correction = f(Math.sqrt(1 - options.beta2 ** t))
+  const epsilon = f(options.epsilon)
+  const samples = f(count)
+  for (let i = begin; i < end; i++) {
+    const g = f(sum[i - origin] / samples)
+    const mi = f(f(beta1 * m[i]) + f(rest1 * g))
+    const vi = f(f(beta2 * v[i]) + f(rest2 * f(g * g)))
+    const denominator = f(f(f(Math.sqrt(vi)) / correction) + epsilon)
+    mNext[i] = mi
+    vNext[i] = vi
+    parametersNext[i] = f(parameters[i] - f(f(stepSize * mi) / denominator))
   }
 }
 

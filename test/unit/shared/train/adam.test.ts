@@ -3,7 +3,7 @@ import test from 'node:test'
 import { layoutOf } from '../../../../shared/network/layout.ts'
 import { networkSchema } from '../../../../shared/network/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
-import { Adam } from '../../../../shared/train/adam.ts'
+import { adamStep, type OptimizerState } from '../../../../shared/train/adam.ts'
 
 const network = networkSchema.parse({
   name: 'test', imageSize: 4, classes: 3, mean: [0, 0, 0], std: [1, 1, 1],
@@ -12,6 +12,8 @@ const network = networkSchema.parse({
 const layout = layoutOf(network)
 const random = new KeyedRandom(5, Purpose.draw)
 const randomVector = (): Float32Array => Float32Array.from({ length: layout.size }, () => random.normal())
+const stateOf = (parameters: Float32Array): OptimizerState => ({ parameters, m: new Float32Array(layout.size), v: new Float32Array(layout.size) })
+const emptyState = (): OptimizerState => stateOf(new Float32Array(layout.size))
 const whole = { begin: 0, end: layout.size }
 
 /** The paper's formula by hand, in float64. */
@@ -34,13 +36,13 @@ function adamInFloat64(gradients: Float32Array[], start: Float32Array, count: nu
 test('ten steps agree with the paper computed in float64', () => {
   const start = randomVector()
   const gradients = Array.from({ length: 10 }, randomVector)
-  const adam = new Adam(layout)
-  let parameters = start
+  let state = stateOf(start)
   gradients.forEach((sum, index) => {
-    const next = new Float32Array(layout.size)
-    adam.step(whole, sum, 7, index + 1, 1e-3, parameters, next)
-    parameters = next
+    const next = emptyState()
+    adamStep(layout, whole, sum, 7, index + 1, 1e-3, state, next)
+    state = next
   })
+  const { parameters } = state
   const expected = adamInFloat64(gradients, start, 7, 1e-3)
   for (const parameter of layout.parameters.filter((p) => !p.role.startsWith('running'))) {
     for (let i = parameter.offset; i < parameter.offset + parameter.size; i++) {
@@ -53,8 +55,8 @@ test('every operation is float32: the first step is the reference formula to the
   const f = Math.fround
   const start = randomVector()
   const sum = randomVector()
-  const next = new Float32Array(layout.size)
-  new Adam(layout).step(whole, sum, 3, 1, 1e-4, start, next)
+  const { parameters: next, ...moments } = emptyState()
+  adamStep(layout, whole, sum, 3, 1, 1e-4, stateOf(start), { parameters: next, ...moments })
   for (let i = 0; i < layout.parameters[0].size; i++) {
     const g = f(sum[i] / 3)
     const m = f(f(1 - 0.9) * g)
@@ -67,13 +69,12 @@ test('every operation is float32: the first step is the reference formula to the
 test('stepping in ranges gives the bits of stepping the whole', () => {
   const start = randomVector()
   const sum = randomVector()
-  const inOne = new Float32Array(layout.size)
-  new Adam(layout).step(whole, sum, 5, 1, 1e-3, start, inOne)
-  const inRanges = new Float32Array(layout.size)
-  const adam = new Adam(layout)
+  const inOne = emptyState()
+  adamStep(layout, whole, sum, 5, 1, 1e-3, stateOf(start), inOne)
+  const inRanges = emptyState()
   for (let begin = 0; begin < layout.size; begin += 17) {
     const range = { begin, end: Math.min(layout.size, begin + 17) }
-    adam.step(range, sum.subarray(range.begin, range.end), 5, 1, 1e-3, start, inRanges)
+    adamStep(layout, range, sum.subarray(range.begin, range.end), 5, 1, 1e-3, stateOf(start), inRanges)
   }
   assert.deepEqual(inRanges, inOne)
 })
@@ -81,11 +82,11 @@ test('stepping in ranges gives the bits of stepping the whole', () => {
 test('running statistics are averaged, not stepped', () => {
   const start = randomVector()
   const sum = randomVector()
-  const next = new Float32Array(layout.size)
-  new Adam(layout).step(whole, sum, 4, 1, 1e-3, start, next)
+  const next = emptyState()
+  adamStep(layout, whole, sum, 4, 1, 1e-3, stateOf(start), next)
   const mean = layout.parameters.find((parameter) => parameter.role === 'runningMean')
   assert.ok(mean)
   for (let i = mean.offset; i < mean.offset + mean.size; i++) {
-    assert.ok(Math.abs(next[i] - (0.75 * start[i] + (0.25 * sum[i]) / 4)) < 1e-6)
+    assert.ok(Math.abs(next.parameters[i] - (0.75 * start[i] + (0.25 * sum[i]) / 4)) < 1e-6)
   }
 })

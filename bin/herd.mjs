@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+import { register } from 'tsx/esm/api'
+
+register()
+const { main } = await import('../cli/main.ts')
+const { runProgram } = await import('../shared/command/program.ts')
+await runProgram(main, process.argv.slice(2))

@@ -1,0 +1,26 @@
+/** What happens in a run. Observers (events.jsonl, metrics, the terminal) take what concerns them. */
+export type RunEvent =
+  | { type: 'started'; runId: string; images: number; testImages: number; classes: string[]; parameters: number }
+  | { type: 'resumed'; file: string; epoch: number; step: number }
+  | { type: 'imageSkipped'; path: string; reason: string }
+  | { type: 'listening'; address: string }
+  | { type: 'workerJoined'; worker: string; workers: number; engine: string; device: string; fingerprint: string }
+  | { type: 'workerLost'; worker: string; workers: number; reason: string }
+  | { type: 'dealtAgain'; worker: string; step: number; units: number[]; attempt: number }
+  | { type: 'dropped'; worker: string; units: number; reason: string }
+  | { type: 'fingerprintsDiffer'; fingerprints: Record<string, string> }
+  | { type: 'step'; epoch: number; stepInEpoch: number; stepsPerEpoch: number; step: number; samples: number; seconds: number; loss: number; accuracy: number }
+  | { type: 'evaluating'; epoch: number }
+  | { type: 'epoch'; epoch: number; epochs: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; seconds: number; imagesPerSecond: number; workers: number }
+  | { type: 'checkpoint'; file: string; epoch: number; step: number }
+  | { type: 'stopped'; signal: string }
+  | { type: 'finished'; digest: string; epochs: number; seconds: number }
+
+export type Observer = (event: RunEvent) => void
+
+/** Too frequent for events.jsonl: history.jsonl and the metrics have them. */
+const frequent: ReadonlySet<RunEvent['type']> = new Set<RunEvent['type']>(['step', 'evaluating'])
+
+export function isFrequent(event: RunEvent): boolean {
+  return frequent.has(event.type)
+}

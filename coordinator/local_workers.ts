@@ -1,0 +1,72 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+
+export interface LocalWorkersOptions {
+  count: number
+  coordinator: string
+  data: string
+  /** GPU of the first worker; the next ones take the next. */
+  gpu: number | undefined
+  verbose: boolean
+  /** A worker has ended before the run; `left` is how many still run. */
+  onExit: (facts: { name: string; how: string; left: number }) => void
+}
+
+const WORKER = path.join(import.meta.dirname, '../bin/worker.mjs')
+
+/** Worker processes on this machine, as a user would start them. */
+export class LocalWorkers {
+  readonly #children = new Set<ChildProcess>()
+  #closing = false
+
+  constructor(options: LocalWorkersOptions) {
+    for (let number = 1; number <= options.count; number++) {
+      const name = `local-${number}`
+      const child = spawn(
+        process.execPath,
+        [
+          WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
+          ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
+          options.verbose ? '--verbose' : '--quiet',
+        ],
+        { stdio: ['ignore', 'inherit', 'inherit'], env: withoutOptions(process.env), detached: true },
+      )
+      this.#children.add(child)
+      const ended = (how: string): void => {
+        if (!this.#children.delete(child) || this.#closing) return
+        options.onExit({ name, how, left: this.#children.size })
+      }
+      child.once('error', (error) => ended(`could not be started: ${error.message}`))
+      child.once('exit', (code, signal) => ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`))
+    }
+  }
+
+  /** Process ids, in order of starting. */
+  get pids(): number[] {
+    return [...this.#children].flatMap((child) => child.pid ?? [])
+  }
+
+  /** Waits until all have ended by themselves (they were told that the run is over); ends those that take too long. */
+  async close(patienceMs = 5000): Promise<void> {
+    this.#closing = true
+    await Promise.all(
+      [...this.#children].map(
+        (child) =>
+          new Promise<void>((resolve) => {
+            const patience = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+            const done = (): void => {
+              clearTimeout(patience)
+              resolve()
+            }
+            if (child.exitCode !== null || child.signalCode !== null) done()
+            else child.once('exit', done)
+          }),
+      ),
+    )
+  }
+}
+
+/** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not the worker's; the cache folder is shared. */
+function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
+}

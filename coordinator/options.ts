@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { address, choice, flag, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { UsageError } from '../shared/errors.ts'
+import { modelNames } from '../shared/network/models.ts'
+
+/** The coordinator's options: one table for the command line, the environment, the config file, and config.json. */
+export const coordinatorOptions = {
+  data: { ...text('<folder>', 'Folder of images: class/*.jpg, or train/class/*.jpg and test/class/*.jpg.'), expects: 'a folder of images' },
+  out: text('<folder>', 'Folder of the run (default: runs/<date>-<time>).'),
+  workers: optionalWhole('<count>', 'Wait for this many workers that are started elsewhere (default: 1).', { min: 1, max: 4096 }),
+  localWorkers: optionalWhole('<count>', 'Start this many workers on this machine.', { min: 1, max: 256 }),
+  singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
+  listen: address('Where workers reach the coordinator; port 0 takes a free one.', '127.0.0.1:7070'),
+  model: { ...choice('Network to train.', modelNames, 'article'), placeholder: `<${modelNames.join('|')}>` },
+  imageSize: whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, 256),
+  epochs: whole('<count>', 'Passes over the training set.', { min: 1 }, 50),
+  batch: whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, 64),
+  lanes: whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, 8),
+  lr: real('<rate>', "Adam's learning rate.", 'a number above 0', z.number().positive().finite(), 1e-4),
+  seed: whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, 0),
+  precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can.', ['f32', 'bf16'], 'f32'),
+  engine: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
+  threads: whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, 1),
+  gpu: optionalWhole('<index>', 'GPU to compute on with --single-node, or the first one for --local-workers.', { min: 0, max: 255 }),
+  testFraction: real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), 0.2),
+  checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; latest.ckpt is written after each.', { min: 1 }, 10),
+  resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
+  silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 30),
+  metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
+  metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },
+  quiet: flag('Print warnings and errors only.'),
+  verbose: flag('Print details, and stack traces of errors.'),
+} as const
+
+export type CoordinatorOptions = OptionValues<typeof coordinatorOptions>
+
+/**
+ * Rules between options.
+ * @throws UsageError that names the options and what to do.
+ */
+export function checkOptions(options: CoordinatorOptions): void {
+  if (options.data === undefined) throw new UsageError('--data is missing: expected a folder of images, e.g. --data raw-img. `npx herd data draw --out data` makes one to try.')
+  if (options.lanes > options.batch) throw new UsageError(`--lanes ${options.lanes}: expected at most --batch ${options.batch}, since each lane needs an image.`)
+  const modes = [options.workers === undefined ? [] : ['--workers'], options.localWorkers === undefined ? [] : ['--local-workers'], options.singleNode ? ['--single-node'] : []].flat()
+  if (modes.length > 1) throw new UsageError(`${modes.join(' and ')} exclude each other: choose one.`)
+  if (options.resume === 'latest' && options.out === undefined) throw new UsageError('--resume latest needs --out with the folder of the run to go on with.')
+}

@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto'
+import { Server, ServerCredentials, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { z } from 'zod'
+import type { ImageSource } from '../shared/data/image_source.ts'
+import { messageOf, ProtocolError, RunError } from '../shared/errors.ts'
+import { parseAddress } from '../shared/command/options.ts'
+import { drained } from '../shared/wire/drained.ts'
+import { enlargeHttp2ServerWindows } from '../shared/wire/http2_window.ts'
+import {
+  checked, checkedJson, engineInfoSchema, gradientChunkSchema, imagesRequestSchema, PROTOCOL_VERSION, sessionRequestSchema, workerMessageSchema,
+  type CoordinatorMessage, type EvaluationResult, type GradientChunk, type WeightsChunk,
+} from '../shared/wire/messages.ts'
+import { channelOptions, herdService } from '../shared/wire/service.ts'
+import { WorkerSession } from './worker_session.ts'
+
+/** What the server tells of its sessions. A handler that throws ends that worker's session with the reason. */
+export interface SessionHandler {
+  /** The worker can compute. @returns why it is refused, if it is */
+  onReady(session: WorkerSession): string | undefined
+  onHeard(session: WorkerSession): void
+  onEvaluation(session: WorkerSession, result: EvaluationResult): void
+  onGradient(session: WorkerSession, chunk: GradientChunk): void
+  onLost(session: WorkerSession, reason: string): void
+}
+
+export interface ServerParts {
+  handler: SessionHandler
+  runId: string
+  /** JSON of the run's description. */
+  run: string
+  /** Gzipped JSON of the data set's manifest. */
+  manifest: Buffer
+  source: ImageSource
+  sampleCount: number
+}
+
+const MANIFEST_CHUNK_BYTES = 1024 * 1024
+
+/** The coordinator's side of proto/herd.proto: checks what comes in, keeps sessions, and hands events on. */
+export class CoordinatorServer {
+  readonly #parts: ServerParts
+  readonly #server: Server
+  readonly #sessions = new Map<string, WorkerSession>()
+  readonly #closers = new Map<string, (reason: string) => void>()
+
+  private constructor(parts: ServerParts) {
+    this.#parts = parts
+    enlargeHttp2ServerWindows()
+    this.#server = new Server(channelOptions)
+    this.#server.addService(herdService().service, this.#implementation())
+  }
+
+  /**
+   * Listens.
+   * @throws RunError when the address cannot be bound.
+   */
+  static async listen(address: string, parts: ServerParts): Promise<{ server: CoordinatorServer; port: number }> {
+    const server = new CoordinatorServer(parts)
+    const port = await new Promise<number>((resolve, reject) => {
+      server.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound)
+        else reject(new RunError(`--listen ${address}: ${bindFailure(error, address)}`))
+      })
+    })
+    return { server, port }
+  }
+
+  /** Cuts a worker off. */
+  evict(session: WorkerSession, reason: string): void {
+    this.#closers.get(session.id)?.(reason)
+  }
+
+  /** Ends every session with a last word, and stops listening. */
+  async close(message: CoordinatorMessage): Promise<void> {
+    const sessions = [...this.#sessions.values()]
+    this.#sessions.clear()
+    for (const session of sessions) session.end(message)
+    const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
+    const patience = setTimeout(() => this.#server.forceShutdown(), 3000)
+    await graceful
+    clearTimeout(patience)
+  }
+
+  #implementation(): UntypedServiceImplementation {
+    return {
+      control: this.#control,
+      receiveWeights: this.#receiveWeights,
+      sendGradients: this.#sendGradients,
+      fetchManifest: this.#fetchManifest,
+      fetchImages: this.#fetchImages,
+    }
+  }
+
+  readonly #control: handleBidiStreamingCall<unknown, CoordinatorMessage> = (call) => {
+    let session: WorkerSession | undefined
+    let over = false
+    const finish = (reason: string): void => {
+      if (over) return
+      over = true
+      if (session === undefined) return
+      this.#sessions.delete(session.id)
+      this.#closers.delete(session.id)
+      this.#parts.handler.onLost(session, reason)
+    }
+    const cut = (reason: string): void => {
+      if (!over) call.destroy(Object.assign(new Error(reason), { code: status.ABORTED, details: reason }))
+      finish(reason)
+    }
+    call.on('data', (raw: unknown) => {
+      if (over) return
+      try {
+        const message = checked(workerMessageSchema, raw, 'a message of a worker')
+        if (message.message === 'hello') {
+          if (session !== undefined) throw new ProtocolError('hello came twice')
+          if (message.hello.protocolVersion !== PROTOCOL_VERSION) {
+            call.write({ message: 'refused', refused: { reason: `this coordinator speaks protocol version ${PROTOCOL_VERSION}, the worker ${message.hello.protocolVersion}: install the same version of Herd on both.` } })
+            call.end()
+            return
+          }
+          session = new WorkerSession(randomBytes(16).toString('hex'), this.#uniqueName(message.hello.name), call)
+          this.#sessions.set(session.id, session)
+          this.#closers.set(session.id, cut)
+          session.send({ message: 'welcome', welcome: { session: session.id, runId: this.#parts.runId, run: this.#parts.run } })
+          return
+        }
+        if (session === undefined) throw new ProtocolError(`${message.message} came before hello`)
+        switch (message.message) {
+          case 'ready': {
+            if (session.facts !== undefined) throw new ProtocolError('ready came twice')
+            if (!session.canReceiveWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
+            const { engine, fingerprint, datasetDigest } = message.ready
+            session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest }
+            const refusal = this.#parts.handler.onReady(session)
+            if (refusal !== undefined) {
+              this.#sessions.delete(session.id)
+              over = true
+              session.end({ message: 'refused', refused: { reason: refusal } })
+            }
+            break
+          }
+          case 'heartbeat':
+            session.residentBytes = message.heartbeat.residentBytes
+            this.#parts.handler.onHeard(session)
+            break
+          case 'evaluation':
+            this.#parts.handler.onEvaluation(session, message.evaluation)
+            break
+          case 'leaving':
+            call.end()
+            finish(message.leaving.reason)
+            break
+        }
+      } catch (error) {
+        cut(messageOf(error))
+      }
+    })
+    call.on('cancelled', () => finish('the connection was lost'))
+    call.on('error', () => finish('the connection was lost'))
+    call.on('end', () => {
+      call.end()
+      finish('the worker closed the connection')
+    })
+  }
+
+  readonly #receiveWeights: handleServerStreamingCall<unknown, WeightsChunk> = (call) => {
+    const session = this.#sessionOf(sessionRequestSchema, call.request, call)
+    // A cut connection shows here too; the control stream tells of the loss.
+    call.on('error', () => undefined)
+    session?.attachWeights(call)
+  }
+
+  readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
+    call.on('data', (raw: unknown) => {
+      try {
+        const chunk = checked(gradientChunkSchema, raw, 'a gradient chunk')
+        const session = this.#sessions.get(chunk.session)
+        if (session?.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
+        session.bytesReceived += chunk.data.length
+        try {
+          this.#parts.handler.onGradient(session, chunk)
+        } catch (error) {
+          this.evict(session, messageOf(error))
+          throw error
+        }
+      } catch (error) {
+        call.destroy(Object.assign(new Error(messageOf(error)), { code: status.INVALID_ARGUMENT, details: messageOf(error) }))
+      }
+    })
+    call.on('error', () => undefined)
+    call.on('end', () => callback(null, {}))
+  }
+
+  readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
+    if (this.#sessionOf(sessionRequestSchema, call.request, call) === undefined) return
+    const { manifest } = this.#parts
+    for (let at = 0; at < manifest.length; at += MANIFEST_CHUNK_BYTES) call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })
+    call.end()
+  }
+
+  readonly #fetchImages: handleServerStreamingCall<unknown, { sample: number; data: Buffer }> = (call) => {
+    const session = this.#sessionOf(imagesRequestSchema, call.request, call)
+    if (session === undefined) return
+    const { samples } = imagesRequestSchema.parse(call.request)
+    const send = async (): Promise<void> => {
+      for (const sample of samples) {
+        if (sample >= this.#parts.sampleCount) throw new ProtocolError(`sample ${sample} is not in the data set`)
+        const [data] = await this.#parts.source.read([sample])
+        session.bytesSent += data.length
+        if (!call.write({ sample, data })) await drained(call)
+        if (call.destroyed) return
+      }
+      call.end()
+    }
+    send().catch((error: unknown) => call.destroy(Object.assign(new Error(messageOf(error)), { code: status.FAILED_PRECONDITION, details: messageOf(error) })))
+  }
+
+  /** The session that a bulk call names; a call of no session is ended. */
+  #sessionOf<T extends { session: string }>(schema: z.ZodType<T>, request: unknown, call: { destroy(error: Error): void }): WorkerSession | undefined {
+    const parsed = schema.safeParse(request)
+    const session = parsed.success ? this.#sessions.get(parsed.data.session) : undefined
+    if (session === undefined) call.destroy(Object.assign(new Error('no such session'), { code: status.UNAUTHENTICATED, details: 'no such session' }))
+    return session
+  }
+
+  #uniqueName(wanted: string): string {
+    const taken = new Set([...this.#sessions.values()].map((session) => session.name))
+    let name = wanted
+    for (let number = 2; taken.has(name); number++) name = `${wanted} (${number})`
+    return name
+  }
+}
+
+function bindFailure(error: Error, address: string): string {
+  if (error.message.includes('EADDRINUSE')) return `the port ${parseAddress(address)?.port ?? ''} is in use; choose another, or 0 for a free one.`
+  return `cannot listen there: ${error.message}`
+}

@@ -1,0 +1,41 @@
+import { ProtocolError } from '../shared/errors.ts'
+import { ChunkSum, CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
+import type { LaneTree } from '../shared/train/lane_tree.ts'
+
+export interface Range {
+  begin: number
+  end: number
+}
+
+/**
+ * The all-reduce of one step, chunk by chunk: as soon as all partials of a chunk are in, its sum goes on to the
+ * optimizer, while other chunks are still on their way.
+ */
+export class StepReduce {
+  readonly #chunks: { range: Range; sum: ChunkSum }[]
+  readonly #onSum: (range: Range, sum: Float32Array) => void
+
+  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void) {
+    this.#chunks = chunkRanges(size).map((range) => ({ range, sum: new ChunkSum(tree) }))
+    this.#onSum = onSum
+  }
+
+  /**
+   * Takes one chunk of a partial; chunks that another attempt has delivered before are dropped.
+   * @param values is kept and overwritten.
+   * @throws ProtocolError when it is not exactly one of the vector's chunks.
+   */
+  add(node: number, offset: number, values: Float32Array): void {
+    const chunk = this.#chunks.at(offset / CHUNK_FLOATS)
+    if (offset % CHUNK_FLOATS !== 0 || chunk === undefined || values.length !== chunk.range.end - chunk.range.begin) {
+      throw new ProtocolError(`a gradient chunk of ${values.length} floats at ${offset} is none of the vector's chunks.`)
+    }
+    const sum = chunk.sum.add(node, values)
+    if (sum !== undefined) this.#onSum(chunk.range, sum)
+  }
+
+  /** Takes a whole partial. */
+  addAll(node: number, values: Float32Array): void {
+    for (const { range } of this.#chunks) this.add(node, range.begin, values.subarray(range.begin, range.end))
+  }
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import { Option, type Command } from 'commander'
+import { z } from 'zod'
+import { messageOf, UsageError } from '../errors.ts'
+
+/**
+ * Options as data. Each can be given on the command line, as HERD_NAME in the environment, or in the file given by
+ * --config (JSON, keys as on the command line without the dashes, or in camel case); the first of these wins.
+ */
+export interface OptionSpec<T> {
+  /** What stands behind the flag in the help, e.g. "<folder>"; absent for a switch. */
+  placeholder?: string
+  description: string
+  /** Ends the sentence "--name value: expected ...". */
+  expects: string
+  schema: z.ZodType<T>
+  fallback: T
+}
+export type OptionSpecs = Record<string, OptionSpec<unknown>>
+export type OptionValues<S> = { [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never }
+
+const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const camel = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+const variable = (key: string): string => `HERD_${kebab(key).replaceAll('-', '_').toUpperCase()}`
+
+/** Numbers come as text from the command line and the environment, as numbers from a file. */
+const numeric = z.union([z.number(), z.string().trim().min(1).transform(Number)])
+
+export function whole(placeholder: string, description: string, limits: { min: number; max?: number }, fallback: number): OptionSpec<number> {
+  const max = limits.max ?? Number.MAX_SAFE_INTEGER
+  const expects = limits.max === undefined ? `a whole number of at least ${limits.min}` : `a whole number from ${limits.min} to ${limits.max}`
+  return { placeholder, description, expects, schema: numeric.pipe(z.int().min(limits.min).max(max)), fallback }
+}
+
+/** A whole number that may be left out. */
+export function optionalWhole(placeholder: string, description: string, limits: { min: number; max: number }): OptionSpec<number | undefined> {
+  const expects = `a whole number from ${limits.min} to ${limits.max}`
+  return { placeholder, description, expects, schema: numeric.pipe(z.int().min(limits.min).max(limits.max)).optional(), fallback: undefined }
+}
+
+export function real(placeholder: string, description: string, expects: string, schema: z.ZodType<number, number>, fallback: number): OptionSpec<number> {
+  return { placeholder, description, expects, schema: numeric.pipe(schema), fallback }
+}
+
+export function text(placeholder: string, description: string): OptionSpec<string | undefined> {
+  return { placeholder, description, expects: 'some text', schema: z.string().min(1).optional(), fallback: undefined }
+}
+
+export function choice<const T extends string>(description: string, choices: readonly T[], fallback: T): OptionSpec<T> {
+  return { placeholder: `<${choices.join('|')}>`, description, expects: `one of ${choices.join(', ')}`, schema: z.enum(choices), fallback }
+}
+
+export function flag(description: string): OptionSpec<boolean> {
+  const spelled = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1')
+  return { description, expects: 'true or false', schema: z.union([z.boolean(), spelled]), fallback: false }
+}
+
+/** Names a network address to listen on or to connect to. */
+export function address(description: string, fallback: string): OptionSpec<string> {
+  const schema = z.string().refine((value) => parseAddress(value) !== undefined)
+  return { placeholder: '<host:port>', description, expects: 'HOST:PORT with a port from 0 to 65535, e.g. 127.0.0.1:7070', schema, fallback }
+}
+
+export function parseAddress(value: string): { host: string; port: number } | undefined {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(value)
+  if (match === null || Number(match[2]) > 65535) return undefined
+  return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2]) }
+}
+
+/** Declares the options, and --config, on a command. */
+export function addOptions(command: Command, specs: OptionSpecs): void {
+  for (const [key, spec] of Object.entries(specs)) {
+    const flags = spec.placeholder === undefined ? `--${kebab(key)}` : `--${kebab(key)} ${spec.placeholder}`
+    const option = new Option(flags, spec.description).env(variable(key))
+    if (spec.fallback !== undefined && spec.fallback !== false) option.default(spec.fallback)
+    command.addOption(option)
+  }
+  command.addOption(new Option('--config <file>', 'JSON file with any of these options; the command line and the environment win over it.').env('HERD_CONFIG'))
+}
+
+/**
+ * The options of a parsed command, each checked.
+ * @throws UsageError that names the option, its value and what was expected.
+ */
+export function readOptions<S extends OptionSpecs>(command: Command, specs: S): OptionValues<S> {
+  const given: Record<string, unknown> = command.opts()
+  const file = typeof given['config'] === 'string' ? readConfigFile(given['config'], specs) : new Map<string, unknown>()
+  const values: Record<string, unknown> = {}
+  for (const [key, spec] of Object.entries(specs)) {
+    const source = command.getOptionValueSource(key)
+    const fromOutside = source !== undefined && source !== 'default'
+    const raw = fromOutside ? given[key] : (file.get(key) ?? spec.fallback)
+    const result = spec.schema.safeParse(raw)
+    if (!result.success) throw new UsageError(`${source === 'env' ? variable(key) : `--${kebab(key)}`} ${String(raw)}: expected ${spec.expects}.`)
+    values[key] = result.data
+  }
+  return values as OptionValues<S>
+}
+
+function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`--config ${file} cannot be read as JSON: ${messageOf(error)}`)
+  }
+  const parsed = z.record(z.string(), z.unknown()).safeParse(content)
+  if (!parsed.success) throw new UsageError(`--config ${file}: expected an object of options, e.g. {"batch": 32}.`)
+  const options = new Map(Object.entries(parsed.data).map(([name, value]) => [camel(name), value]))
+  for (const name of options.keys()) {
+    if (!Object.hasOwn(specs, name)) throw new UsageError(`--config ${file}: there is no option "${kebab(name)}"; see --help.`)
+  }
+  return options
+}

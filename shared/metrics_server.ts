@@ -1,0 +1,41 @@
+import http from 'node:http'
+import type { Registry } from 'prom-client'
+import { messageOf, RunError } from './errors.ts'
+
+export interface MetricsServer {
+  port: number
+  close(): Promise<void>
+}
+
+/**
+ * Serves a registry at /metrics, and /healthz.
+ * @param port 0 takes a free one
+ * @throws RunError when the port cannot be had.
+ */
+export async function serveMetrics(registry: Registry, host: string, port: number): Promise<MetricsServer> {
+  const server = http.createServer((request, response) => {
+    const answer = async (): Promise<void> => {
+      if (request.method !== 'GET') response.writeHead(405, { allow: 'GET' }).end()
+      else if (request.url === '/metrics') response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
+      else if (request.url === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
+      else response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n')
+    }
+    answer().catch((error: unknown) => response.writeHead(500).end(messageOf(error)))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'the port is in use; choose another, or 0 for a free one.' : error.message
+      reject(new RunError(`--metrics-port ${port}: ${why}`))
+    })
+    server.listen(port, host, resolve)
+  })
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,23 @@
+/** Conventional exit codes of a program that ends by a signal. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+export type StopSignal = keyof typeof exitCodes
+
+/**
+ * Lets a program end in order: the first signal is handed on, a second one ends at once.
+ * @returns removes the handlers
+ */
+export function onStopSignal(handle: (signal: StopSignal, exitCode: number) => void): () => void {
+  let seen = false
+  const handlers = (Object.keys(exitCodes) as StopSignal[]).map((signal) => {
+    const listener = (): void => {
+      if (seen) process.exit(exitCodes[signal])
+      seen = true
+      handle(signal, exitCodes[signal])
+    }
+    process.on(signal, listener)
+    return { signal, listener }
+  })
+  return () => {
+    for (const { signal, listener } of handlers) process.off(signal, listener)
+  }
+}

@@ -1,0 +1,93 @@
+import type { Sample } from '../data/dataset.ts'
+import { decodeImage } from '../data/decode.ts'
+import type { ImageSource } from '../data/image_source.ts'
+import { augment, centre, decodeTarget } from '../data/transforms.ts'
+import { KeyedRandom, Purpose } from '../random/philox.ts'
+import type { PreparedLane } from './lane_stack.ts'
+import type { Schedule, StepPosition } from './schedule.ts'
+
+export interface InputPipelineOptions {
+  source: ImageSource
+  samples: readonly Sample[]
+  schedule: Schedule
+  imageSize: number
+  seed: number
+}
+
+/**
+ * Decodes and augments images for the engine, ahead of their turn: decoding runs on libuv's threads while another
+ * process computes. A sample's augmentation is keyed by (seed, epoch, sample), so it does not matter who prepares it.
+ */
+export class InputPipeline {
+  readonly #options: InputPipelineOptions
+  readonly #prepared = new Map<string, Promise<PreparedLane>>()
+
+  constructor(options: InputPipelineOptions) {
+    this.#options = options
+  }
+
+  /** Begins to prepare lanes that are likely to be asked for next, and forgets those of steps that are over. */
+  prefetch(at: StepPosition, lanes: readonly number[]): void {
+    for (const key of this.#prepared.keys()) if (Number(key.split('/')[0]) < at.step - 1) this.#prepared.delete(key)
+    for (const lane of lanes) void this.#remember(at, lane)
+  }
+
+  /** Samples of one lane of a training step: uint8 images after augmentation. */
+  async lane(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const key = keyOf(at, lane)
+    const prepared = this.#remember(at, lane)
+    try {
+      return await prepared
+    } finally {
+      this.#prepared.delete(key)
+    }
+  }
+
+  /** Test images, in the order asked for, without augmentation: uint8 [samples, imageSize, imageSize, 3]. */
+  images(samples: readonly number[]): Promise<Uint8Array> {
+    const { imageSize } = this.#options
+    return this.#decode(samples, (image, out, offset) => centre(image, imageSize, out, offset))
+  }
+
+  #remember(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const key = keyOf(at, lane)
+    let prepared = this.#prepared.get(key)
+    if (prepared === undefined) {
+      prepared = this.#prepare(at, lane)
+      // A prefetched lane may never be asked for; whoever asks still gets the error.
+      prepared.catch(() => undefined)
+      this.#prepared.set(key, prepared)
+    }
+    return prepared
+  }
+
+  async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const { schedule, imageSize, seed } = this.#options
+    const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
+    const images = await this.#decode(samples, (image, out, offset, sample) =>
+      augment(image, imageSize, new KeyedRandom(seed, Purpose.augment, at.epoch, sample), out, offset),
+    )
+    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }
+  }
+
+  async #decode(
+    ids: readonly number[],
+    transform: (image: Awaited<ReturnType<typeof decodeImage>>, out: Uint8Array, offset: number, sample: number) => void,
+  ): Promise<Uint8Array> {
+    const { imageSize, source, samples } = this.#options
+    const imageBytes = imageSize * imageSize * 3
+    const out = new Uint8Array(ids.length * imageBytes)
+    const files = await source.read(ids)
+    await Promise.all(
+      files.map(async (file, index) => {
+        const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
+        transform(image, out, index * imageBytes, ids[index])
+      }),
+    )
+    return out
+  }
+}
+
+function keyOf(at: StepPosition, lane: number): string {
+  return `${at.step}/${lane}`
+}

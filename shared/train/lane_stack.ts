@@ -1,0 +1,89 @@
+import type { Engine } from '../engine/engine.ts'
+import { layoutOf } from '../network/layout.ts'
+import type { Network } from '../network/network.ts'
+import type { LaneReport } from '../wire/messages.ts'
+import { addInto } from './chunk_sum.ts'
+import { dropoutMasks } from './masks.ts'
+
+/** The samples of a lane, ready to be computed. */
+export interface PreparedLane {
+  lane: number
+  step: number
+  /** Sample ids: dropout is keyed by them. */
+  samples: number[]
+  labels: number[]
+  /** uint8 [samples, imageSize, imageSize, 3], after augmentation. */
+  images: Uint8Array
+}
+
+/** The gradient sum over a complete subtree of lanes, and what each of its lanes reported. */
+export interface Partial {
+  values: Float32Array
+  lanes: LaneReport[]
+}
+
+/**
+ * Computes lanes and adds them, as a stack machine: `push` a lane's gradient, `add` the two topmost, `take` the result.
+ * Who drives it walks the lane tree, so a partial is added in the tree's order.
+ */
+export class LaneStack {
+  readonly #engine: Engine
+  readonly #network: Network
+  readonly #seed: number
+  readonly #size: number
+  readonly #now: () => number
+  readonly #stack: Partial[] = []
+  readonly #free: Float32Array[] = []
+
+  /** @param now seconds, to measure a lane's time. */
+  constructor(engine: Engine, network: Network, seed: number, now: () => number) {
+    this.#engine = engine
+    this.#network = network
+    this.#seed = seed
+    this.#size = layoutOf(network).size
+    this.#now = now
+  }
+
+  push(lane: PreparedLane): void {
+    const values = this.#free.pop() ?? new Float32Array(this.#size)
+    const begin = this.#now()
+    const count = lane.samples.length
+    // Lanes of a short batch can be empty: their gradient is zero.
+    if (count === 0) values.fill(0)
+    const result = count === 0
+      ? { lossSum: 0, correct: 0 }
+      : this.#engine.laneGradient(
+          { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
+          values,
+        )
+    this.#stack.push({ values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin }] })
+  }
+
+  add(): void {
+    const right = this.#pop()
+    const left = this.#pop()
+    addInto(left.values, right.values)
+    this.#free.push(right.values)
+    this.#stack.push({ values: left.values, lanes: [...left.lanes, ...right.lanes] })
+  }
+
+  take(): Partial {
+    return this.#pop()
+  }
+
+  /** Gives a taken partial's memory back for the next lane. */
+  recycle(values: Float32Array): void {
+    this.#free.push(values)
+  }
+
+  /** Forgets a partial that was begun and will not be finished. */
+  clear(): void {
+    for (const { values } of this.#stack.splice(0)) this.#free.push(values)
+  }
+
+  #pop(): Partial {
+    const top = this.#stack.pop()
+    if (top === undefined) throw new Error('the lane stack is empty')
+    return top
+  }
+}

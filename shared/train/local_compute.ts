@@ -1,0 +1,57 @@
+import type { EngineInfo } from '../engine/engine.ts'
+import { createFingerprinted, type EngineRequest } from '../engine/create.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Network } from '../network/network.ts'
+import type { Compute } from './compute.ts'
+import { LaneStack, type Partial, type PreparedLane } from './lane_stack.ts'
+
+/** `Compute` in this very process: for a single node, and to evaluate or predict. It blocks the event loop while it computes. */
+export class LocalCompute implements Compute {
+  readonly fingerprint: string
+  readonly #engine: Engine
+  readonly #stack: LaneStack
+
+  private constructor(engine: Engine, fingerprint: string, stack: LaneStack) {
+    this.#engine = engine
+    this.fingerprint = fingerprint
+    this.#stack = stack
+  }
+
+  static async start(network: Network, seed: number, request: EngineRequest): Promise<LocalCompute> {
+    const { engine, fingerprint } = await createFingerprinted(network, request)
+    return new LocalCompute(engine, fingerprint, new LaneStack(engine, network, seed, () => performance.now() / 1000))
+  }
+
+  get info(): EngineInfo {
+    return this.#engine.info
+  }
+
+  setParameters(parameters: Float32Array): void {
+    this.#engine.setParameters(parameters)
+  }
+
+  push(lane: PreparedLane): void {
+    this.#stack.push(lane)
+  }
+
+  add(): void {
+    this.#stack.add()
+  }
+
+  clear(): void {
+    this.#stack.clear()
+  }
+
+  take(): Promise<Partial> {
+    return Promise.resolve(this.#stack.take())
+  }
+
+  logits(images: Uint8Array, count: number): Promise<Float32Array> {
+    return Promise.resolve(this.#engine.logits(images, count))
+  }
+
+  close(): Promise<void> {
+    this.#engine.dispose()
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,71 @@
+import { createFingerprinted } from '../shared/engine/create.ts'
+import type { Engine } from '../shared/engine/engine.ts'
+import { messageOf } from '../shared/errors.ts'
+import { LaneStack } from '../shared/train/lane_stack.ts'
+import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import { REPLY_FD, REQUEST_FD, requestSchema, type Reply } from './compute_protocol.ts'
+import { readFrameSync, writeFrameSync } from './frames.ts'
+
+/**
+ * The compute process: an engine and its lane stack behind two pipes. tfjs-node's bindings block the event loop, so
+ * they live here, apart from the worker's heartbeats, and this process has nothing to do but to read, compute, write.
+ */
+
+function reply(message: Reply, body?: Uint8Array): void {
+  writeFrameSync(REPLY_FD, message, body)
+}
+
+const seconds = (): number => performance.now() / 1000
+
+async function serve(): Promise<void> {
+  let engine: Engine | undefined
+  let stack: LaneStack | undefined
+  for (;;) {
+    const frame = readFrameSync(REQUEST_FD)
+    if (frame === undefined) return engine?.dispose()
+    const request = requestSchema.parse(frame.header)
+    if (request.type === 'init') {
+      const { network, seed, gpu, ...rest } = request
+      const created = await createFingerprinted(network, { ...rest, gpu: gpu ?? undefined })
+      engine = created.engine
+      stack = new LaneStack(engine, network, seed, seconds)
+      reply({ type: 'ready', info: engine.info, fingerprint: created.fingerprint })
+      continue
+    }
+    if (engine === undefined || stack === undefined) throw new Error(`${request.type} before init`)
+    switch (request.type) {
+      case 'parameters':
+        engine.setParameters(floatsOf(frame.body))
+        break
+      case 'push':
+        stack.push({ ...request, images: frame.body })
+        break
+      case 'add':
+        stack.add()
+        break
+      case 'take': {
+        const { values, lanes } = stack.take()
+        reply({ type: 'partial', lanes }, bytesOf(values))
+        stack.recycle(values)
+        break
+      }
+      case 'clear':
+        stack.clear()
+        break
+      case 'logits':
+        reply({ type: 'logits' }, bytesOf(engine.logits(frame.body, request.count)))
+        break
+    }
+  }
+}
+
+// A terminal sends these to the whole process group; the worker decides when its compute process ends.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+
+try {
+  await serve()
+} catch (error) {
+  reply({ type: 'failed', message: messageOf(error) })
+  process.exitCode = 1
+}

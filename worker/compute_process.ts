@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import type { EngineInfo } from '../shared/engine/engine.ts'
+import type { EngineRequest } from '../shared/engine/create.ts'
+import { computeEnvironment } from '../shared/engine/native.ts'
+import { EngineError } from '../shared/errors.ts'
+import type { Network } from '../shared/network/network.ts'
+import { typescriptArguments } from '../shared/node_process.ts'
+import type { Compute } from '../shared/train/compute.ts'
+import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
+import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
+import { onFrames, sendFrame } from './frames.ts'
+
+interface Waiting {
+  resolve(reply: { reply: Reply; body: Buffer }): void
+  reject(error: Error): void
+}
+
+/** `Compute` in a child process of its own. When the process dies, all that waits for it is rejected with an EngineError. */
+export class ComputeProcess implements Compute {
+  readonly #child: ChildProcess
+  readonly #requests: Writable
+  readonly #waiting: Waiting[] = []
+  readonly #exited: Promise<void>
+  #failure: EngineError | undefined
+  #info: EngineInfo | undefined
+  #fingerprint = ''
+
+  private constructor(request: EngineRequest) {
+    const stdio: ('ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', 'inherit']
+    stdio[REQUEST_FD] = 'pipe'
+    stdio[REPLY_FD] = 'pipe'
+    this.#child = spawn(process.execPath, typescriptArguments(path.join(import.meta.dirname, 'compute_main.ts')), {
+      stdio,
+      env: { ...process.env, ...computeEnvironment(request) },
+    })
+    this.#requests = this.#child.stdio[REQUEST_FD] as Writable
+    // A write to a process that has died fails here; its exit, below, is what is reported.
+    this.#requests.on('error', () => undefined)
+    onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        this.#fail(new EngineError(`the compute process ended ${signal === null ? `with code ${code}` : `by ${signal}`}.`))
+        resolve()
+      })
+      this.#child.once('error', (error) => {
+        this.#fail(new EngineError(`the compute process cannot be started: ${error.message}`))
+        resolve()
+      })
+    })
+  }
+
+  /**
+   * Starts the process and compiles the network in it.
+   * @throws EngineError when the engine cannot be loaded there.
+   */
+  static async start(network: Network, seed: number, request: EngineRequest): Promise<ComputeProcess> {
+    const started = new ComputeProcess(request)
+    const { reply } = await started.#ask({ type: 'init', network, seed, ...request, gpu: request.gpu ?? null })
+    if (reply.type !== 'ready') throw new EngineError(`the compute process answered ${reply.type} to init.`)
+    started.#info = reply.info
+    started.#fingerprint = reply.fingerprint
+    return started
+  }
+
+  get info(): EngineInfo {
+    if (this.#info === undefined) throw new Error('the compute process is not ready')
+    return this.#info
+  }
+
+  /** False once the process has ended. */
+  get alive(): boolean {
+    return this.#failure === undefined
+  }
+
+  get fingerprint(): string {
+    return this.#fingerprint
+  }
+
+  /** Process id, to measure its memory. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  setParameters(parameters: Float32Array): void {
+    this.#send({ type: 'parameters' }, bytesOf(parameters))
+  }
+
+  push({ images, ...lane }: PreparedLane): void {
+    this.#send({ type: 'push', ...lane }, images)
+  }
+
+  add(): void {
+    this.#send({ type: 'add' })
+  }
+
+  clear(): void {
+    this.#send({ type: 'clear' })
+  }
+
+  async take(): Promise<Partial> {
+    const { reply, body } = await this.#ask({ type: 'take' })
+    if (reply.type !== 'partial') throw new EngineError(`the compute process answered ${reply.type} to take.`)
+    return { values: floatsOf(body), lanes: reply.lanes }
+  }
+
+  async logits(images: Uint8Array, count: number): Promise<Float32Array> {
+    const { reply, body } = await this.#ask({ type: 'logits', count }, images)
+    if (reply.type !== 'logits') throw new EngineError(`the compute process answered ${reply.type} to logits.`)
+    return floatsOf(body)
+  }
+
+  /** Ends the process at once; it holds nothing that could be lost. */
+  async close(): Promise<void> {
+    this.#fail(new EngineError('the compute process was closed.'))
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  #send(request: Request, body?: Uint8Array): void {
+    if (this.#failure !== undefined) throw this.#failure
+    sendFrame(this.#requests, request, body)
+  }
+
+  #ask(request: Request, body?: Uint8Array): Promise<{ reply: Reply; body: Buffer }> {
+    return new Promise((resolve, reject) => {
+      this.#send(request, body)
+      this.#waiting.push({ resolve, reject })
+    })
+  }
+
+  #receive(reply: Reply, body: Buffer): void {
+    if (reply.type === 'failed') return this.#fail(new EngineError(reply.message))
+    this.#waiting.shift()?.resolve({ reply, body })
+  }
+
+  /** The first failure is the one that says why. */
+  #fail(error: EngineError): void {
+    this.#failure ??= error
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure)
+  }
+}

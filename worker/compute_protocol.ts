@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { networkSchema } from '../shared/network/network.ts'
+import { engineInfoSchema, laneReportSchema } from '../shared/wire/messages.ts'
+
+/** What a worker asks of its compute process. Requests take effect in order; `take`, `logits` and `init` are answered in order. */
+export const requestSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('init'),
+    network: networkSchema,
+    seed: z.number(),
+    engine: z.enum(['native', 'wasm']),
+    precision: z.enum(['f32', 'bf16']),
+    threads: z.number(),
+    gpu: z.number().nullable(),
+  }),
+  /** Body: float32 parameters. */
+  z.object({ type: z.literal('parameters') }),
+  /** Body: uint8 images. */
+  z.object({ type: z.literal('push'), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
+  z.object({ type: z.literal('add') }),
+  z.object({ type: z.literal('take') }),
+  z.object({ type: z.literal('clear') }),
+  /** Body: uint8 images. */
+  z.object({ type: z.literal('logits'), count: z.number() }),
+])
+export type Request = z.infer<typeof requestSchema>
+
+export const replySchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string() }),
+  /** Body: float32 gradient sums. */
+  z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
+  /** Body: float32 logits. */
+  z.object({ type: z.literal('logits') }),
+  /** The process ends after this. */
+  z.object({ type: z.literal('failed'), message: z.string() }),
+])
+export type Reply = z.infer<typeof replySchema>
+
+/** Descriptors of the two pipes in the compute process; 0 to 2 are the standard streams. */
+export const REQUEST_FD = 3
+export const REPLY_FD = 4

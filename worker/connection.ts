@@ -1,0 +1,139 @@
+import { credentials, status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
+import { messageOf, ProtocolError } from '../shared/errors.ts'
+import {
+  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, weightsChunkSchema,
+  type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
+} from '../shared/wire/messages.ts'
+import { drained } from '../shared/wire/drained.ts'
+import { channelOptions, herdService } from '../shared/wire/service.ts'
+
+const MAX_MANIFEST_BYTES = 1024 * 1024 * 1024
+
+interface Streams {
+  control(): ClientDuplexStream<WorkerMessage, unknown>
+  receiveWeights(request: { session: string }): ClientReadableStream<unknown>
+  sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
+  fetchManifest(request: { session: string }): ClientReadableStream<unknown>
+  fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
+}
+
+/**
+ * The worker's two connections to a coordinator. What comes in is checked here; the first failure, of whichever stream,
+ * ends the connection and is what `lost` says.
+ */
+export class Connection {
+  /** Settles when the connection is over: with the reason it was lost. */
+  readonly lost: Promise<string>
+  bytesSent = 0
+  bytesReceived = 0
+  readonly #control: ClientDuplexStream<WorkerMessage, unknown>
+  readonly #bulk: Streams & { close(): void }
+  readonly #closeAll: () => void
+  #session = ''
+  #gradients: ClientWritableStream<GradientChunk> | undefined
+  #over = false
+  #lose: (reason: string) => void = () => undefined
+
+  constructor(address: string, onMessage: (message: CoordinatorMessage) => void) {
+    this.lost = new Promise((resolve) => {
+      this.#lose = (reason) => {
+        if (this.#over) return
+        this.#over = true
+        resolve(reason)
+      }
+    })
+    const Service = herdService()
+    // Two channels with sockets of their own: a heartbeat never waits behind megabytes.
+    const open = (name: string): Streams & { close(): void } =>
+      new Service(address, credentials.createInsecure(), { ...channelOptions, 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
+    const control = open('control')
+    this.#bulk = open('bulk')
+    this.#closeAll = () => {
+      control.close()
+      this.#bulk.close()
+    }
+    this.#control = control.control()
+    this.#control.on('data', (raw: unknown) => {
+      try {
+        onMessage(checked(coordinatorMessageSchema, raw, 'a message of the coordinator'))
+      } catch (error) {
+        this.#lose(messageOf(error))
+      }
+    })
+    this.#control.on('error', (error: ServiceError) => this.#lose(reasonOf(error)))
+    this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
+  }
+
+  send(message: WorkerMessage): void {
+    if (!this.#over) this.#control.write(message)
+  }
+
+  /** Opens the bulk streams of a session. */
+  openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
+    this.#session = session
+    const weights = this.#bulk.receiveWeights({ session })
+    weights.on('data', (raw: unknown) => {
+      try {
+        const chunk = checked(weightsChunkSchema, raw, 'a chunk of weights')
+        this.bytesReceived += chunk.data.length
+        onWeights(chunk)
+      } catch (error) {
+        this.#lose(messageOf(error))
+      }
+    })
+    weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error)))
+    this.#gradients = this.#bulk.sendGradients((error) => {
+      if (error !== null) this.#lose(reasonOf(error))
+    })
+    this.#gradients.on('error', (error: Error) => this.#lose(messageOf(error)))
+  }
+
+  /** Sends one chunk of a partial; settles when more may be sent. */
+  async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
+    const stream = this.#gradients
+    if (this.#over || stream === undefined) return
+    this.bytesSent += chunk.data.length
+    if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
+  }
+
+  /** The gzipped manifest of the data set. */
+  async fetchManifest(): Promise<Buffer> {
+    const parts: Buffer[] = []
+    let size = 0
+    for await (const raw of this.#bulk.fetchManifest({ session: this.#session }) as AsyncIterable<unknown>) {
+      const { data } = checked(bytesSchema, raw, 'a part of the manifest')
+      size += data.length
+      if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 1 GiB.')
+      parts.push(data)
+    }
+    return Buffer.concat(parts)
+  }
+
+  /** Original files of samples, as they come. */
+  async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {
+    for await (const raw of this.#bulk.fetchImages({ session: this.#session, samples }) as AsyncIterable<unknown>) {
+      const file = checked(imageFileSchema, raw, 'an image of the coordinator')
+      this.bytesReceived += file.data.length
+      yield file
+    }
+  }
+
+  /** Ends both connections; what was written before is still sent. */
+  async close(): Promise<void> {
+    this.#lose('the worker closed the connection')
+    await new Promise<void>((resolve) => {
+      const patience = setTimeout(resolve, 500)
+      this.#control.once('end', () => {
+        clearTimeout(patience)
+        resolve()
+      })
+      this.#control.end()
+    })
+    this.#closeAll()
+  }
+}
+
+function reasonOf(error: ServiceError): string {
+  if (error.code === status.UNAVAILABLE) return 'the coordinator cannot be reached'
+  return error.details || error.message
+}

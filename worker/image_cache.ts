@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import path from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+
+/**
+ * Files by their sha256 in a folder with a size limit; those not used for longest go first. Several workers of a
+ * machine may share the folder: files are written atomically, checked when they are read, and may vanish at any time.
+ */
+export class ImageCache {
+  readonly #folder: string
+  readonly #limitBytes: number
+  readonly #now: () => Date
+  #bytes: number | undefined
+  #making: Promise<void> = Promise.resolve()
+
+  constructor(folder: string, limitBytes: number, now: () => Date) {
+    this.#folder = folder
+    this.#limitBytes = limitBytes
+    this.#now = now
+  }
+
+  /** @returns undefined when the file is not there, or not what its name says (it is then removed). */
+  async get(sha256: string): Promise<Buffer | undefined> {
+    const file = this.#fileOf(sha256)
+    try {
+      const data = await readFile(file)
+      if (hashOf(data) === sha256) {
+        const now = this.#now()
+        await utimes(file, now, now)
+        return data
+      }
+      await rm(file, { force: true })
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+    return undefined
+  }
+
+  async put(sha256: string, data: Buffer): Promise<void> {
+    if (data.length > this.#limitBytes) return
+    const file = this.#fileOf(sha256)
+    await mkdir(path.dirname(file), { recursive: true })
+    await writeFileAtomic(file, data, { fsync: false })
+    this.#bytes = (this.#bytes ?? (await this.#total())) + data.length
+    // One clean-up at a time; it looks at the folder anew, since others write to it too.
+    if (this.#bytes > this.#limitBytes) await (this.#making = this.#making.then(() => this.#makeRoom()))
+  }
+
+  async #makeRoom(): Promise<void> {
+    const files = await this.#files()
+    let bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    // A little more than needed, so that not every put has to look again.
+    const goal = this.#limitBytes * 0.9
+    for (const file of files.sort((a, b) => a.used - b.used)) {
+      if (bytes <= goal) break
+      await rm(file.path, { force: true })
+      bytes -= file.bytes
+    }
+    this.#bytes = bytes
+  }
+
+  async #total(): Promise<number> {
+    return (await this.#files()).reduce((sum, file) => sum + file.bytes, 0)
+  }
+
+  async #files(): Promise<{ path: string; bytes: number; used: number }[]> {
+    await mkdir(this.#folder, { recursive: true })
+    const entries = await readdir(this.#folder, { recursive: true, withFileTypes: true })
+    const files = await Promise.all(
+      entries
+        .filter((entry) => entry.isFile())
+        .map(async (entry) => {
+          const file = path.join(entry.parentPath, entry.name)
+          const facts = await stat(file).catch(() => undefined)
+          return facts === undefined ? [] : [{ path: file, bytes: facts.size, used: facts.mtimeMs }]
+        }),
+    )
+    return files.flat()
+  }
+
+  /** In 256 folders, as git has its objects. */
+  #fileOf(sha256: string): string {
+    return path.join(this.#folder, sha256.slice(0, 2), sha256)
+  }
+}
+
+export function hashOf(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex')
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

@@ -1,0 +1,62 @@
+import os from 'node:os'
+import { Command } from 'commander'
+import { addOptions, readOptions } from '../shared/command/options.ts'
+import { createLog } from '../shared/log.ts'
+import { serveMetrics } from '../shared/metrics_server.ts'
+import { cacheFolder } from '../shared/paths.ts'
+import { onStopSignal } from '../shared/stop_signals.ts'
+import { WorkerDaemon } from './daemon.ts'
+import { WorkerMetrics } from './metrics.ts'
+import { workerOptions } from './options.ts'
+
+const examples = `
+Examples:
+  worker --coordinator 192.0.2.10:7070                  one CPU core, images from the coordinator
+  worker --coordinator 192.0.2.10:7070 --data raw-img   with a copy of the data set of its own
+  worker --coordinator 192.0.2.10:7070 --gpu 0          one GPU
+
+Exit codes: 0 the run has finished, 1 failed, 2 the command line is wrong, 130/143 stopped by a signal.`
+
+/** @returns the exit code */
+export async function main(argv: string[]): Promise<number> {
+  const command = new Command('worker')
+    .description('Computes lanes for a Herd coordinator, until its run ends. Start one for each CPU core or GPU.')
+    .addHelpText('after', examples)
+    .exitOverride()
+  addOptions(command, workerOptions)
+  command.parse(argv, { from: 'user' })
+  const options = readOptions(command, workerOptions)
+
+  const log = createLog(options)
+  const metrics = new WorkerMetrics()
+  const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsHost ?? '127.0.0.1', options.metricsPort)
+  if (server !== undefined) log.info(`metrics at http://${options.metricsHost}:${server.port}/metrics`)
+
+  const daemon = new WorkerDaemon(
+    {
+      coordinator: options.coordinator,
+      data: options.data,
+      name: options.name ?? `${os.hostname()}-${process.pid}`,
+      engine: options.engine,
+      gpu: options.gpu,
+      cacheFolder: options.cache ?? cacheFolder(),
+      imageCacheBytes: options.cacheSize * 1024 * 1024,
+      patienceMs: options.patience * 1000,
+    },
+    log,
+    metrics.observer,
+  )
+  let exitCode = 0
+  const removeSignals = onStopSignal((signal, code) => {
+    log.info(`${signal}: leaving the run.`)
+    exitCode = code
+    daemon.stop()
+  })
+  try {
+    await daemon.run()
+  } finally {
+    removeSignals()
+    await server?.close()
+  }
+  return exitCode
+}

@@ -1,0 +1,44 @@
+import type { Sample } from '../shared/data/dataset.ts'
+import type { ImageSource } from '../shared/data/image_source.ts'
+import { DataError } from '../shared/errors.ts'
+import type { Connection } from './connection.ts'
+import { hashOf, type ImageCache } from './image_cache.ts'
+
+/** Images from the coordinator, each checked against the manifest's hash, with a disk cache before it. */
+export class RemoteSource implements ImageSource {
+  readonly #connection: Pick<Connection, 'fetchImages'>
+  readonly #samples: readonly Sample[]
+  readonly #cache: ImageCache
+
+  constructor(connection: Pick<Connection, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache) {
+    this.#connection = connection
+    this.#samples = samples
+    this.#cache = cache
+  }
+
+  async read(samples: readonly number[]): Promise<Buffer[]> {
+    const files = await Promise.all(samples.map((sample) => this.#cache.get(this.#samples[sample].sha256)))
+    const missing = samples.filter((_, index) => files[index] === undefined)
+    if (missing.length > 0) {
+      const fetched = await this.#fetch(missing)
+      samples.forEach((sample, index) => (files[index] ??= fetched.get(sample)))
+    }
+    return files.map((file, index) => {
+      if (file === undefined) throw new DataError(`the coordinator did not send ${this.#samples[samples[index]].path}.`)
+      return file
+    })
+  }
+
+  async #fetch(samples: readonly number[]): Promise<Map<number, Buffer>> {
+    const fetched = new Map<number, Buffer>()
+    for await (const { sample, data } of this.#connection.fetchImages(samples)) {
+      const expected = this.#samples.at(sample)
+      if (expected === undefined || hashOf(data) !== expected.sha256) {
+        throw new DataError(`${expected?.path ?? `sample ${sample}`} came from the coordinator with other bytes than its hash says: was the data set changed during the run?`)
+      }
+      fetched.set(sample, data)
+      await this.#cache.put(expected.sha256, data)
+    }
+    return fetched
+  }
+}
