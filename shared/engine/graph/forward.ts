@@ -178,18 +178,6 @@ class Forward {
 }
 
 /**
- * Max pooling and ReLU commute, and so do their gradients; pooled first, ReLU and its gradient have to pass over a
- * fraction of the values.
- */
-function poolFirst(layers: readonly Layer[]): Layer[] {
-  const ordered = layers.map((layer): Layer => (layer.type === 'residual' ? { ...layer, layers: poolFirst(layer.layers), shortcut: poolFirst(layer.shortcut) } : layer))
-  for (let i = 0; i + 1 < ordered.length; i++) {
-    if (ordered[i].type === 'relu' && ordered[i + 1].type === 'maxPool') [ordered[i], ordered[i + 1]] = [ordered[i + 1], ordered[i]]
-  }
-  return ordered
-}
-
-/**
  * Emits the network from normalised images to logits.
  * @param images float32 [batch, imageSize, imageSize, 3], normalised.
  * @returns logits float32 [batch, classes]. In bfloat16 a last dense layer is computed in float32: it is cheap, and
@@ -207,7 +195,7 @@ export function emitForward(graph: NodeBuilder, network: Network, images: Value,
 
   const statistics: ParameterValue[] = []
   const forward = new Forward(graph, take, takeMask, statistics)
-  const layers = poolFirst(network.layers)
+  const { layers } = network
   const last = layers.at(-1)?.type === 'dense' ? layers.length - 1 : layers.length
   const inputShape = [network.imageSize, network.imageSize, 3]
   const features = forward.layers(layers.slice(0, last), forward.cast(images, type), inputShape)
