@@ -22,7 +22,7 @@ const optionsSchema = z.object({
 export function setupCommand(): Command {
   return new Command('setup')
     .description('obtain the native engine (TensorFlow below tfjs-node); instant when it is there already')
-    .addOption(switchOption('--gpu', 'TensorFlow with CUDA for tfjs-node-gpu (2.5 GB to download, 5 GB on disk)'))
+    .addOption(switchOption('--gpu', 'TensorFlow with CUDA for tfjs-node-gpu (2.4 GB to download, 3.8 GB on disk)'))
     .addOption(
       new Option('--wheel <path>', 'take the TensorFlow wheel from a file, or all wheels from a folder, instead of a download').env(
         'HERD_SETUP_WHEEL',

@@ -12,8 +12,8 @@ const STAMP = join('deps', 'herd-setup.json')
 
 const stampSchema = z.object({
   format: z.literal(1),
-  /** 'wheel', or 'installer' for tfjs-node's own. */
-  source: z.enum(['wheel', 'installer']),
+  /** 'installer' is the package's own; 'found' was there before Herd came. */
+  source: z.enum(['wheel', 'found', 'installer']),
   /** What was asked for; another release of TensorFlow, tfjs-node or Node has another one. */
   key: z.string(),
   tensorflow: z.string(),

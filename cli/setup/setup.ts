@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import * as z from 'zod'
 import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
-import { addonEntry, compileAddon, ensureAddon, missingTools, packageVersionOf, type Compile } from './addon.ts'
-import { cachedEntry, nativeCache, readJson, sweepStaging, type NativeCache } from './cache.ts'
+import { ADDON_PATH, addonEntry, compileAddon, ensureAddon, missingTools, packageVersionOf, type Compile } from './addon.ts'
+import { cachedEntry, fileSize, nativeCache, readJson, sweepStaging, type NativeCache } from './cache.ts'
 import { linkIntoPackage, removeFromPackage, stampInPlace, writeStamp, type Stamp } from './install.ts'
 import { withLock } from './lock.ts'
 import { runOwnInstaller, type RunOwnInstaller } from './own_installer.ts'
@@ -62,11 +62,12 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
     return 'wasm'
   }
   const key = await setupKey(variant, request.release, packageFolder)
-  const stamp = request.force ? undefined : await stampInPlace(packageFolder, key)
-  if (stamp !== undefined) {
-    reporter.note(`Native engine in place: ${describe(stamp, npmPackage)}. Nothing to do.`)
-    return 'native'
+  const isInPlace = async (): Promise<boolean> => {
+    const stamp = request.force ? undefined : await stampInPlace(packageFolder, key)
+    if (stamp !== undefined) reporter.note(`Native engine in place: ${describe(stamp, npmPackage)}. Nothing to do.`)
+    return stamp !== undefined
   }
+  if (await isInPlace()) return 'native'
 
   const cache = nativeCache(environment)
   const failurePath = join(cache.folder, `unavailable-${variant}.json`)
@@ -80,11 +81,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
     join(cache.folder, 'lock'),
     (holder) => reporter.note(`Another herd setup is at work (${holder}): waiting for it.`),
     async () => {
-      const meanwhile = request.force ? undefined : await stampInPlace(packageFolder, key)
-      if (meanwhile !== undefined) {
-        reporter.note(`Native engine in place: ${describe(meanwhile, npmPackage)}. Nothing to do.`)
-        return 'native'
-      }
+      if (await isInPlace()) return 'native' // The one that held the lock before has done it.
       await sweepStaging(cache)
       const reasons: string[] = []
       const started = parts.now()
@@ -107,10 +104,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
   )
 }
 
-/**
- * Tries the ways in order, telling why one failed. What a failed one left in the package is removed; an engine that
- * worked before and was not touched yet (the stamp is still there) is kept.
- */
+/** Tries the ways in order, telling why one failed. An engine in place that was not touched yet (its stamp is still there) is kept. */
 async function obtain(
   request: SetupRequest,
   packageFolder: string,
@@ -121,13 +115,14 @@ async function obtain(
   reasons: string[],
 ): Promise<Obtained | undefined> {
   for (const way of WAYS) {
+    if (!(await way.applies(packageFolder))) continue
     try {
       return await way.run(request, packageFolder, cache, reporter, parts)
     } catch (error) {
-      const untouched = (await stampInPlace(packageFolder, key)) !== undefined
-      if (!untouched) await removeFromPackage(packageFolder)
       if (error instanceof ChecksumError || error instanceof UsageError) throw error
-      if (untouched) throw new RunError(`${messageOf(error)}; the engine that was in place is kept`)
+      if ((await stampInPlace(packageFolder, key)) !== undefined) {
+        throw new RunError(`${messageOf(error)}; the engine that was in place is kept`)
+      }
       const reason = `${way.name}: ${messageOf(error)}`
       reasons.push(reason)
       reporter.warn(`That did not work. ${reason}`)
@@ -162,8 +157,26 @@ const fromWheels: Way = async (request, packageFolder, cache, reporter, parts) =
     wheelFolders.push(await ensureWheel(cache, release, pin, request.wheel, environment, reporter))
   }
   const addonFolder = await ensureAddon(cache, release, packageFolder, wheelFolders[0], environment, reporter, parts.compile)
-  await linkIntoPackage(packageFolder, wheelFolders, addonFolder)
-  return { source: 'wheel', verified: await parts.verify(packageFolder, environment) }
+  return orRemoved(packageFolder, async () => {
+    await linkIntoPackage(packageFolder, wheelFolders, addonFolder)
+    return { source: 'wheel', verified: await parts.verify(packageFolder, environment) }
+  })
+}
+
+/** What a way leaves in the package when it fails is removed. */
+async function orRemoved(packageFolder: string, work: () => Promise<Obtained>): Promise<Obtained> {
+  try {
+    return await work()
+  } catch (error) {
+    await removeFromPackage(packageFolder)
+    throw error
+  }
+}
+
+/** An engine that somebody put there without Herd (by `npm rebuild`, by hand) is better than none. */
+const fromWhatIsThere: Way = async (request, packageFolder, _cache, reporter, parts) => {
+  reporter.note(`Trying the engine that ${npmPackageOf(request.variant)} has already`)
+  return { source: 'found', verified: await parts.verify(packageFolder, request.environment) }
 }
 
 /** Before hundreds of megabytes are fetched in vain: can the addon be compiled, if it has to be? */
@@ -182,13 +195,19 @@ async function requireTools(
 
 const fromOwnInstaller: Way = async (request, packageFolder, _cache, reporter, parts) => {
   reporter.note(`Trying the installer of ${npmPackageOf(request.variant)} itself (an older TensorFlow; at most 5 minutes)`)
-  await parts.runOwnInstaller(packageFolder, request.variant, request.environment)
-  return { source: 'installer', verified: await parts.verify(packageFolder, request.environment) }
+  return orRemoved(packageFolder, async () => {
+    await parts.runOwnInstaller(packageFolder, request.variant, request.environment)
+    return { source: 'installer', verified: await parts.verify(packageFolder, request.environment) }
+  })
 }
 
-const WAYS: { name: string; run: Way }[] = [
-  { name: 'TensorFlow from its Python wheel', run: fromWheels },
-  { name: "the package's own installer", run: fromOwnInstaller },
+const always = async (): Promise<boolean> => true
+const hasAddon = async (packageFolder: string): Promise<boolean> => (await fileSize(join(packageFolder, ADDON_PATH))) !== undefined
+
+const WAYS: { name: string; applies: (packageFolder: string) => Promise<boolean>; run: Way }[] = [
+  { name: 'TensorFlow from its Python wheel', applies: always, run: fromWheels },
+  { name: 'the engine that was there', applies: hasAddon, run: fromWhatIsThere },
+  { name: "the package's own installer", applies: always, run: fromOwnInstaller },
 ]
 
 /** Changes with everything that makes an engine in place the wrong one. */
@@ -208,6 +227,7 @@ function stillHolds(failure: Failure, key: string, environment: NodeJS.ProcessEn
 }
 
 function describe(engine: Pick<Stamp, 'source' | 'tensorflow' | 'usesGpu'>, npmPackage: string): string {
-  const origin = engine.source === 'installer' ? ', from its own installer' : ''
-  return `TensorFlow ${engine.tensorflow} (${npmPackage}${origin}) on the ${engine.usesGpu ? 'GPU' : 'CPU'}`
+  return `TensorFlow ${engine.tensorflow} (${npmPackage}${ORIGINS[engine.source]}) on the ${engine.usesGpu ? 'GPU' : 'CPU'}`
 }
+
+const ORIGINS: Record<Stamp['source'], string> = { wheel: '', found: ', as it was found', installer: ', from its own installer' }

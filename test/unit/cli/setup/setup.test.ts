@@ -149,6 +149,19 @@ describe('herd setup', needsPython, () => {
     assert.match(reporter.notes.at(-1) ?? '', /from its own installer.*Nothing to do/)
   })
 
+  it('keeps an engine that was there without Herd when there is nothing better', async () => {
+    await fixture.setPip('fails')
+    const clone = await makePackage(fixture, 'first')
+    await mkdir(join(clone, 'lib/napi-v8'), { recursive: true })
+    await writeFile(join(clone, ADDON_PATH), 'their addon')
+    const parts = countingParts()
+    const reporter = recordingReporter()
+    assert.equal(await setUp(requestFor(fixture, await makeRelease(fixture), clone), reporter, parts), 'native')
+    assert.match(reporter.notes.at(-1) ?? '', /ready: TensorFlow 2\.0\.0 \(@tensorflow\/tfjs-node, as it was found\)/)
+    assert.equal(await readFile(join(clone, ADDON_PATH), 'utf8'), 'their addon')
+    assert.deepEqual(parts.calls, { compile: 0, verify: 1, ownInstaller: 0 })
+  })
+
   it('counts an engine that does not compute as failed, and takes it out again', async () => {
     const clone = await makePackage(fixture, 'first')
     const parts = countingParts({ verify: () => Promise.reject(new RunError('it computed 3 instead of 4')) })
