@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import envPaths from 'env-paths'
 import writeFileAtomic from 'write-file-atomic'
 import { escapeXml } from './text.ts'
@@ -11,6 +11,7 @@ export const FONT_FAMILY = 'DejaVu Sans'
 /** For SVG files, which a browser shows with its own fonts. */
 export const FONT_STACK = `${FONT_FAMILY}, Verdana, sans-serif`
 
+const CONFIGURATION_FILE = 'herd-fonts.conf'
 let ready = false
 
 /**
@@ -20,23 +21,27 @@ let ready = false
  */
 export function useBundledFonts(): void {
   if (ready) return
-  const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf')
-  const folder = writableFolder()
-  const file = join(folder, 'fonts.conf')
-  writeFileAtomic.sync(file, configuration(fonts, join(folder, 'cache'), process.env.FONTCONFIG_FILE ?? '/etc/fonts/fonts.conf'))
-  process.env.FONTCONFIG_FILE = file
+  const given = process.env.FONTCONFIG_FILE
+  // A parent process of Herd's has done it already: its file must not come to include itself.
+  if (given === undefined || basename(given) !== CONFIGURATION_FILE) process.env.FONTCONFIG_FILE = writeConfiguration(given ?? '/etc/fonts/fonts.conf')
   ready = true
 }
 
-/** The user's cache folder, or, where the home cannot be written, a temporary one. */
-function writableFolder(): string {
-  const cache = join(envPaths('herd', { suffix: '' }).cache, 'fonts')
+/** Writes the configuration into the user's cache folder or, where the home cannot be written, a temporary one. */
+function writeConfiguration(system: string): string {
   try {
-    mkdirSync(cache, { recursive: true })
-    return cache
+    return writeInto(join(envPaths('herd', { suffix: '' }).cache, 'fonts'), system)
   } catch {
-    return mkdtempSync(join(tmpdir(), 'herd-fonts-'))
+    return writeInto(mkdtempSync(join(tmpdir(), 'herd-fonts-')), system)
   }
+}
+
+function writeInto(folder: string, system: string): string {
+  const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, CONFIGURATION_FILE)
+  writeFileAtomic.sync(file, configuration(fonts, join(folder, 'cache'), system))
+  return file
 }
 
 /** The format of https://www.freedesktop.org/software/fontconfig/fontconfig-user.html. */

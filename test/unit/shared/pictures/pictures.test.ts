@@ -94,11 +94,17 @@ test('text is drawn with the bundled fonts where the machine has none', async (c
   await mkdir(join(folder, 'cache'))
   const module = fileURLToPath(new URL('../../../../shared/pictures/write_picture.ts', import.meta.url))
   const script = `const { renderPng } = await import(${JSON.stringify(module)}); process.stdout.write((await renderPng(${JSON.stringify(svg)})).toString('base64'))`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    env: { ...process.env, FONTCONFIG_FILE: join(folder, 'none.conf'), XDG_CACHE_HOME: join(folder, 'cache') },
-    maxBuffer: 1 << 24,
-  })
-  const bare = await sharp(Buffer.from(stdout, 'base64')).flatten({ background: '#ffffff' }).greyscale().raw().toBuffer()
+  const drawn = async (environment: Record<string, string>): Promise<string> => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { env: { ...process.env, ...environment }, maxBuffer: 1 << 24 })
+    return stdout
+  }
+  const bareDrawing = await drawn({ FONTCONFIG_FILE: join(folder, 'none.conf'), XDG_CACHE_HOME: join(folder, 'cache') })
+  // A child process inherits what its parent has set; and a home may not be writable.
+  const inherited = join(folder, 'cache', 'herd', 'fonts', 'herd-fonts.conf')
+  assert.equal(await drawn({ FONTCONFIG_FILE: inherited }), bareDrawing)
+  assert.doesNotMatch(await readFile(inherited, 'utf8'), /<include[^>]*>[^<]*herd-fonts/)
+  assert.equal(await drawn({ FONTCONFIG_FILE: join(folder, 'none.conf'), XDG_CACHE_HOME: join(folder, 'none.conf', 'inside'), TMPDIR: folder }), bareDrawing)
+  const bare = await sharp(Buffer.from(bareDrawing, 'base64')).flatten({ background: '#ffffff' }).greyscale().raw().toBuffer()
   const here = await sharp(await renderPng(svg)).flatten({ background: '#ffffff' }).greyscale().raw().toBuffer()
   assert.ok(bare.filter((value) => value < 128).length > 500, 'text is there')
   assert.ok(bare.equals(here), 'the same letters as with system fonts')

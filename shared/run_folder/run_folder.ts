@@ -1,0 +1,187 @@
+import { constants } from 'node:fs'
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { syncFolder, temporaryBeside } from '../checkpoint/atomic_file.ts'
+import { saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
+import { messageOf, RunError, UsageError } from '../errors.ts'
+import { confusionPlot } from '../pictures/confusion.ts'
+import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
+import { writePicture } from '../pictures/write_picture.ts'
+import { appendLine, readJson, readLines, writeJson, writeWhole } from './json_files.ts'
+import { configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
+
+export type Clock = () => Date
+
+/** Any of these in a folder means that it has a run. */
+const RUN_MARKS = ['config.json', 'history.jsonl', 'summary.json', 'checkpoints']
+export const RUNS_ROOT = 'runs'
+
+/** A run's folder, readable without Herd: its files are a contract with users. */
+export class RunFolder {
+  readonly path: string
+  readonly #clock: Clock
+
+  private constructor(path: string, clock: Clock) {
+    this.path = path
+    this.#clock = clock
+  }
+
+  /**
+   * Makes the folder of a new run.
+   * @param out where the user wants it; undefined: runs/<date>-<time>, with a number where that is taken.
+   * @throws UsageError where `out` already has a run, or is not a folder; RunError where it cannot be made.
+   */
+  static async create(out: string | undefined, clock: Clock, root: string = RUNS_ROOT): Promise<RunFolder> {
+    if (out === undefined) return new RunFolder(await makeDatedFolder(root, clock()), clock)
+    const path = resolve(out)
+    await makeFolder(path, out)
+    const names = await readdir(path)
+    if (RUN_MARKS.some((mark) => names.includes(mark))) throw new UsageError(`--out ${out} already has a run: continue it with --resume latest, or give another --out.`)
+    return new RunFolder(path, clock)
+  }
+
+  /**
+   * Opens the folder of a run that exists, to resume or to read it.
+   * @throws UsageError where there is none.
+   */
+  static async open(out: string, clock: Clock): Promise<RunFolder> {
+    const path = resolve(out)
+    if (!(await isRun(path))) throw new UsageError(`${out} has no run: check --out, or start one without --resume.`)
+    return new RunFolder(path, clock)
+  }
+
+  /**
+   * Opens the newest of the dated runs.
+   * @throws UsageError where there is none.
+   */
+  static async openNewest(clock: Clock, root: string = RUNS_ROOT): Promise<RunFolder> {
+    const names = await readdir(root).catch(() => [])
+    // "-10" comes after "-9" for the numbers that tell runs of one second apart.
+    const dated = names.filter((name) => /^\d{4}-\d{2}-\d{2}-\d{6}(-\d+)?$/.test(name)).sort(new Intl.Collator('en', { numeric: true }).compare)
+    for (const name of dated.reverse()) {
+      if (await isRun(join(root, name))) return new RunFolder(resolve(root, name), clock)
+    }
+    throw new UsageError(`${root} has no run to resume: give its folder with --out, or start one without --resume.`)
+  }
+
+  get configFile(): string { return join(this.path, 'config.json') }
+  get historyFile(): string { return join(this.path, 'history.jsonl') }
+  get eventsFile(): string { return join(this.path, 'events.jsonl') }
+  get summaryFile(): string { return join(this.path, 'summary.json') }
+  get plotsFolder(): string { return join(this.path, 'plots') }
+  get checkpointsFolder(): string { return join(this.path, 'checkpoints') }
+  get latestCheckpoint(): string { return join(this.checkpointsFolder, 'latest.ckpt') }
+  /** For example checkpoints/epoch-0010.ckpt. */
+  epochCheckpoint(epoch: number): string { return join(this.checkpointsFolder, `epoch-${String(epoch).padStart(4, '0')}.ckpt`) }
+
+  writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
+  readConfig(): Promise<RunConfig> { return readJson(this.configFile, configSchema) }
+  writeSummary(summary: Summary): Promise<void> { return writeJson(this.summaryFile, summarySchema, summary) }
+  readSummary(): Promise<Summary> { return readJson(this.summaryFile, summarySchema) }
+  appendHistory(line: HistoryLine): void { appendLine(this.historyFile, historyLineSchema, line) }
+  readHistory(): Promise<HistoryLine[]> { return readLines(this.historyFile, historyLineSchema) }
+  readEvents(): Promise<EventLine[]> { return readLines(this.eventsFile, eventLineSchema) }
+
+  /** Notes that something happened now. */
+  appendEvent(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    appendLine(this.eventsFile, eventLineSchema, { time: this.#clock().toISOString(), event, ...fields })
+  }
+
+  /**
+   * Before resuming: drops the epochs that will be trained again, those after `afterEpoch`, and what a crash left of a
+   * line in history and events.
+   */
+  async truncateHistory(afterEpoch: number): Promise<void> {
+    const asLines = (values: readonly object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('')
+    const history = await this.readHistory()
+    await writeWhole(this.historyFile, asLines(history.filter(({ epoch }) => epoch <= afterEpoch)))
+    await writeWhole(this.eventsFile, asLines(await this.readEvents()))
+  }
+
+  /** Draws plots/loss and plots/accuracy, each as .svg and .png, from the history. */
+  async writeCurves(): Promise<void> {
+    const history = await this.readHistory()
+    await writePicture(this.plotsFolder, 'loss', lossPlot(history))
+    await writePicture(this.plotsFolder, 'accuracy', accuracyPlot(history))
+  }
+
+  /**
+   * Draws plots/confusion.svg and .png.
+   * @param matrix [true class][predicted class], counts.
+   */
+  writeConfusion(matrix: readonly (readonly number[])[], classNames: readonly string[]): Promise<void> {
+    return writePicture(this.plotsFolder, 'confusion', confusionPlot(matrix, classNames))
+  }
+
+  /**
+   * Saves checkpoints/latest.ckpt and, where `keep`, the same as epoch-<epoch>.ckpt. Each appears whole or not at all.
+   * The checkpoint's vectors must not change before the promise resolves.
+   */
+  async saveCheckpoint(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<void> {
+    await makeFolder(this.checkpointsFolder, this.checkpointsFolder)
+    await saveCheckpoint(this.latestCheckpoint, checkpoint)
+    if (keep) await duplicate(this.latestCheckpoint, this.epochCheckpoint(checkpoint.position.epoch))
+  }
+}
+
+async function isRun(path: string): Promise<boolean> {
+  const names = await readdir(path).catch(() => [] as string[])
+  return RUN_MARKS.some((mark) => names.includes(mark))
+}
+
+/** @param shown the path as the user gave it. */
+async function makeFolder(path: string, shown: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    const found = await stat(path).catch(() => undefined)
+    if (found !== undefined && !found.isDirectory()) throw new UsageError(`--out ${shown} is not a folder: give another --out.`, { cause: error })
+    throw new RunError(`${shown} cannot be made: ${messageOf(error)}.`, { cause: error })
+  }
+}
+
+/** Makes root/2025-01-31-235959 in local time; a run that began in the same second gets the name first. */
+async function makeDatedFolder(root: string, now: Date): Promise<string> {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-')
+  const name = `${date}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
+  await makeFolder(resolve(root), root)
+  for (let number = 1; ; number++) {
+    const path = resolve(root, number === 1 ? name : `${name}-${number}`)
+    try {
+      await mkdir(path)
+      return path
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new RunError(`${path} cannot be made: ${messageOf(error)}.`, { cause: error })
+    }
+  }
+}
+
+/**
+ * Gives a finished file a second name. A hard link shares its bytes, which is safe since checkpoints are never changed in
+ * place, only replaced; where the file system has no links, it is a copy.
+ */
+async function duplicate(from: string, to: string): Promise<void> {
+  const temporary = temporaryBeside(to)
+  try {
+    await rm(temporary, { force: true })
+    await link(from, temporary).catch(() => copyDurably(from, temporary))
+    await rename(temporary, to)
+    // rename does nothing where both names are links to one file already.
+    await rm(temporary, { force: true })
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw new RunError(`${basename(to)} cannot be written beside ${from}: ${messageOf(error)}.`, { cause: error })
+  }
+  await syncFolder(resolve(to, '..'))
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  const handle = await open(to, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

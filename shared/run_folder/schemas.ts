@@ -1,0 +1,73 @@
+import { z } from 'zod'
+
+const count = z.int().min(0)
+const seconds = z.number().min(0)
+const share = z.number().min(0).max(1)
+/** JSON has no NaN and no infinity; a diverged run has. They are null on disk, and NaN when read. */
+const loss = z.union([z.number(), z.nan(), z.literal(Infinity), z.null()]).transform((value) => value ?? NaN)
+
+/** One line of history.jsonl: one epoch. */
+export const historyLineSchema = z.object({
+  epoch: z.int().min(1),
+  /** Optimizer steps done since the run began. */
+  step: count,
+  /** Mean cross entropy of an image. */
+  trainLoss: loss,
+  trainAccuracy: share,
+  testLoss: loss,
+  testAccuracy: share,
+  learningRate: z.number().min(0),
+  /** Trained on in this epoch; the seconds it took, evaluation not included. */
+  images: count,
+  seconds,
+  imagesPerSecond: z.number().min(0),
+  workers: count,
+})
+export type HistoryLine = z.infer<typeof historyLineSchema>
+
+/** One line of events.jsonl. */
+export const eventLineSchema = z.looseObject({
+  /** ISO 8601, UTC. */
+  time: z.iso.datetime(),
+  /** What happened, e.g. "workerLost"; the other fields are the event's own. */
+  event: z.string().min(1),
+})
+export type EventLine = z.infer<typeof eventLineSchema>
+
+export const classResultSchema = z.object({ images: count, correct: count, accuracy: share })
+
+/** summary.json: how the run ended. */
+export const summarySchema = z.object({
+  /** sha256 of the parameters. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'),
+  epochs: count,
+  steps: count,
+  trainLoss: loss,
+  testLoss: loss,
+  testAccuracy: share,
+  /** Of the test images of each class. */
+  perClass: z.record(z.string(), classResultSchema),
+  /** Trained on in all. */
+  images: count,
+  imagesPerSecond: z.number().min(0),
+  seconds,
+  engine: z.enum(['native', 'wasm']),
+  device: z.string(),
+  precision: z.enum(['f32', 'bf16']),
+  lanes: z.int().min(1),
+  batch: z.int().min(1),
+  /** Most at once. */
+  workers: count,
+  lanesComputed: count,
+  lanesCounted: count,
+  lanesRecomputed: count,
+  workersLost: count,
+  restarts: count,
+  /** The different numerics fingerprints among the workers: one, where all compute alike. */
+  fingerprints: z.array(z.string()),
+})
+export type Summary = z.infer<typeof summarySchema>
+
+/** config.json: every option as resolved, and what else the run depends on; its keys are the coordinator's. */
+export const configSchema = z.record(z.string(), z.unknown())
+export type RunConfig = z.infer<typeof configSchema>

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { test } from 'node:test'
+import sharp from 'sharp'
+import { loadCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
+import { RunError, UsageError } from '../../../../shared/errors.ts'
+import { RunFolder } from '../../../../shared/run_folder/run_folder.ts'
+import type { HistoryLine, Summary } from '../../../../shared/run_folder/schemas.ts'
+import { exampleCheckpoint, temporaryFolder } from '../checkpoint/example.ts'
+
+const clock = (): Date => new Date(2025, 0, 31, 9, 5, 7)
+
+function historyLine(epoch: number): HistoryLine {
+  return { epoch, step: epoch * 10, trainLoss: 2 / epoch, trainAccuracy: 0.5, testLoss: 2.1 / epoch, testAccuracy: 0.45, learningRate: 1e-4, images: 640, seconds: 8, imagesPerSecond: 80, workers: 2 }
+}
+
+const summary: Summary = {
+  digest: 'ab'.repeat(32), epochs: 2, steps: 20, trainLoss: 1, testLoss: 1.05, testAccuracy: 0.45,
+  perClass: { cane: { images: 10, correct: 4, accuracy: 0.4 }, gatto: { images: 10, correct: 5, accuracy: 0.5 } },
+  images: 1280, imagesPerSecond: 80, seconds: 16, engine: 'native', device: 'cpu', precision: 'f32', lanes: 8, batch: 64, workers: 2,
+  lanesComputed: 161, lanesCounted: 160, lanesRecomputed: 1, workersLost: 1, restarts: 0, fingerprints: ['f00d'],
+}
+
+test('a run without --out gets a dated folder, one of the same second a number', async (context) => {
+  const root = join(await temporaryFolder(context), 'runs')
+  const folders = [await RunFolder.create(undefined, clock, root), await RunFolder.create(undefined, clock, root)]
+  assert.deepEqual(folders.map(({ path }) => basename(path)), ['2025-01-31-090507', '2025-01-31-090507-2'])
+  assert.equal(dirname(folders[0].path), root)
+})
+
+test('the newest run is found by its name; folders without a run and other names do not count', async (context) => {
+  const root = join(await temporaryFolder(context), 'runs')
+  await assert.rejects(RunFolder.openNewest(clock, root), (error: unknown) => error instanceof UsageError && /no run to resume/.test(error.message))
+  for (const name of ['2025-01-30-235959', '2025-01-31-090507', '2025-01-31-090507-9', '2025-01-31-090507-10', 'zebra']) {
+    await mkdir(join(root, name), { recursive: true })
+    await writeFile(join(root, name, 'config.json'), '{}')
+  }
+  await mkdir(join(root, '2025-02-01-000000'))
+  assert.equal(basename((await RunFolder.openNewest(clock, root)).path), '2025-01-31-090507-10')
+})
+
+test('a folder that has a run is refused by naming the ways out; one with other files is taken', async (context) => {
+  const out = join(await temporaryFolder(context), 'first')
+  await mkdir(out)
+  await writeFile(join(out, 'notes.txt'), 'mine')
+  await assert.rejects(RunFolder.open(out, clock), (error: unknown) => error instanceof UsageError && /has no run/.test(error.message))
+  const run = await RunFolder.create(out, clock)
+  await run.writeConfig({ batch: 64 })
+  await assert.rejects(RunFolder.create(out, clock), (error: unknown) => {
+    assert.ok(error instanceof UsageError)
+    assert.match(error.message, /already has a run: continue it with --resume latest, or give another --out/)
+    return true
+  })
+  assert.deepEqual(await (await RunFolder.open(out, clock)).readConfig(), { batch: 64 })
+  assert.deepEqual((await readdir(out)).sort(), ['config.json', 'notes.txt'])
+})
+
+test('an --out that is a file, or inside one, is refused', async (context) => {
+  const folder = await temporaryFolder(context)
+  await writeFile(join(folder, 'file'), '')
+  await assert.rejects(RunFolder.create(join(folder, 'file'), clock), (error: unknown) => error instanceof UsageError && /is not a folder/.test(error.message))
+  await assert.rejects(RunFolder.create(join(folder, 'file', 'run'), clock), RunError)
+  await assert.rejects(RunFolder.create(undefined, clock, join(folder, 'file')), UsageError)
+})
+
+test('config, history, events and summary come back as written', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  assert.deepEqual(await run.readHistory(), [])
+  assert.deepEqual(await run.readEvents(), [])
+  const config = { batch: 64, lr: 1e-4, classes: ['cane', 'gatto'], versions: { node: '20' } }
+  await run.writeConfig(config)
+  await run.writeSummary(summary)
+  run.appendHistory(historyLine(1))
+  run.appendHistory(historyLine(2))
+  run.appendEvent('workerLost', { worker: 'b', lanes: [3, 4] })
+  run.appendEvent('stopped')
+  assert.deepEqual(await run.readConfig(), config)
+  assert.deepEqual(await run.readSummary(), summary)
+  assert.deepEqual(await run.readHistory(), [historyLine(1), historyLine(2)])
+  const time = clock().toISOString()
+  assert.deepEqual(await run.readEvents(), [{ time, event: 'workerLost', worker: 'b', lanes: [3, 4] }, { time, event: 'stopped' }])
+  const lines = (await readFile(run.historyFile, 'utf8')).split('\n')
+  assert.equal(lines.length, 3)
+  assert.deepEqual(Object.keys(JSON.parse(lines[0]) as object), ['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'learningRate', 'images', 'seconds', 'imagesPerSecond', 'workers'])
+  assert.deepEqual((await readdir(run.path)).sort(), ['config.json', 'events.jsonl', 'history.jsonl', 'summary.json'])
+})
+
+test('losses of a diverged run are null on disk and NaN when read', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  run.appendHistory({ ...historyLine(1), trainLoss: NaN, testLoss: Infinity })
+  assert.match(await readFile(run.historyFile, 'utf8'), /"trainLoss":null.*"testLoss":null/s)
+  const [line] = await run.readHistory()
+  assert.deepEqual([line.trainLoss, line.testLoss], [NaN, NaN])
+  await run.writeSummary({ ...summary, trainLoss: NaN })
+  assert.deepEqual((await run.readSummary()).trainLoss, NaN)
+})
+
+test('resuming drops later epochs and a line that a crash cut off', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  for (const epoch of [1, 2, 3]) run.appendHistory(historyLine(epoch))
+  run.appendEvent('started')
+  await appendFile(run.historyFile, '{"epoch":4,"st')
+  await appendFile(run.eventsFile, '{"time"')
+  assert.equal((await run.readHistory()).length, 3)
+  await run.truncateHistory(2)
+  run.appendHistory(historyLine(3))
+  run.appendEvent('resumed')
+  assert.deepEqual((await run.readHistory()).map(({ epoch }) => epoch), [1, 2, 3])
+  assert.deepEqual((await run.readEvents()).map(({ event }) => event), ['started', 'resumed'])
+  await run.truncateHistory(0)
+  assert.equal(await readFile(run.historyFile, 'utf8'), '')
+})
+
+test('bad values are refused before they are written, bad files named with the line when they are read', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  assert.throws(() => run.appendHistory({ ...historyLine(1), testAccuracy: 1.5 }), (error: unknown) => error instanceof RunError && /history\.jsonl.*testAccuracy/.test(error.message))
+  assert.throws(() => run.appendEvent(''), RunError)
+  await assert.rejects(run.writeSummary({ ...summary, digest: 'short' }), /summary\.json.*digest/)
+  assert.deepEqual(await readdir(run.path), [])
+
+  await assert.rejects(run.readSummary(), /summary\.json does not exist/)
+  await writeFile(run.summaryFile, '{"digest"')
+  await assert.rejects(run.readSummary(), (error: unknown) => error instanceof RunError && /summary\.json is not JSON/.test(error.message))
+  await writeFile(run.configFile, '[]')
+  await assert.rejects(run.readConfig(), /config\.json is not as expected/)
+  await writeFile(run.historyFile, `${JSON.stringify(historyLine(1))}\n{"epoch":0}\n`)
+  await assert.rejects(run.readHistory(), /history\.jsonl, line 2, is not as expected: epoch/)
+  await mkdir(run.eventsFile)
+  assert.throws(() => run.appendEvent('x'), /events\.jsonl cannot be written/)
+  await assert.rejects(run.readEvents(), /cannot be read/)
+})
+
+test('checkpoints: latest follows the run, kept epochs stay as they were', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  const at = (epoch: number) => {
+    const checkpoint = exampleCheckpoint()
+    checkpoint.position.epoch = epoch
+    checkpoint.parameters[0] = epoch
+    return checkpoint
+  }
+  await run.saveCheckpoint(at(9), { keep: false })
+  await run.saveCheckpoint(at(10), { keep: true })
+  await run.saveCheckpoint(at(10), { keep: true })
+  await run.saveCheckpoint(at(11), { keep: false })
+  assert.deepEqual((await readdir(run.checkpointsFolder)).sort(), ['epoch-0010.ckpt', 'latest.ckpt'])
+  assert.deepEqual(await loadCheckpoint(run.latestCheckpoint), at(11))
+  assert.deepEqual(await loadCheckpoint(run.epochCheckpoint(10)), at(10))
+  assert.equal(basename(run.epochCheckpoint(12345)), 'epoch-12345.ckpt')
+})
+
+test('plots are drawn from the history', async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  for (const epoch of [1, 2, 3]) run.appendHistory(historyLine(epoch))
+  await run.writeCurves()
+  await run.writeConfusion([[3, 1], [0, 4]], ['cane', 'gatto'])
+  assert.deepEqual((await readdir(run.plotsFolder)).sort(), ['accuracy.png', 'accuracy.svg', 'confusion.png', 'confusion.svg', 'loss.png', 'loss.svg'])
+  assert.match(await readFile(join(run.plotsFolder, 'loss.svg'), 'utf8'), /lowest test loss 0\.700 after epoch 3/)
+  assert.equal((await sharp(join(run.plotsFolder, 'loss.png')).metadata()).width, 1760)
+})
