@@ -29,14 +29,14 @@ export function drawAnimal(classIndex: number, random: KeyedRandom): string {
   paintBackground(back, view, random)
   for (let i = random.below(3); i > 0; i--) paintDistractor(back, view, random)
 
-  const haze = `<rect width="${width}" height="${height}" fill="#f1efe6" opacity="${Math.round(random.between(0.2, 0.6) * 100) / 100}"/>`
+  const haze = `<rect width="${width}" height="${height}" fill="#f1efe6" opacity="${Math.round(random.between(0.3, 0.65) * 100) / 100}"/>`
 
   const animal = new Sketch('a')
   PAINTERS[classIndex](animal, random)
   const transform = placeInView(animal, view, random)
 
   const front = new Sketch('f')
-  if (random.uniform() < 0.25) paintOccluder(front, view, random)
+  if (random.uniform() < 0.18) paintOccluder(front, view, random)
   const light = paintLight(front, view, random)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
@@ -52,12 +52,12 @@ function placeInView(animal: Sketch, view: View, random: KeyedRandom): string {
   const { left, right, top, bottom } = animal.bounds
   const side = Math.min(view.width, view.height)
   const fits = side / Math.max(right - left, bottom - top)
-  const scale = fits * (random.uniform() < 0.1 ? random.between(1.05, 1.3) : random.between(0.84, 1.04))
+  const scale = fits * (random.uniform() < 0.07 ? random.between(1.05, 1.3) : random.between(0.84, 1.04))
   const spare = side * 0.09
   const x = view.width / 2 + spare * random.between(-1, 1) * (view.width > view.height ? 1.6 : 1)
   const y = view.height / 2 + spare * random.between(-0.5, 1) * (view.height > view.width ? 1.6 : 1)
   const flip = random.pick([-1, 1])
-  const turn = random.between(-8, 8)
+  const turn = random.between(-5, 5)
   const numbers = [x, y, turn, flip * scale, scale, -(left + right) / 2, -(top + bottom) / 2].map((value) => Math.round(value * 1000) / 1000)
   return `translate(${numbers[0]} ${numbers[1]}) rotate(${numbers[2]}) scale(${numbers[3]} ${numbers[4]}) translate(${numbers[5]} ${numbers[6]})`
 }

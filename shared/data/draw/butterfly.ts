@@ -7,9 +7,9 @@ import { type Point, type Sketch } from './sketch.ts'
 export function paintButterfly(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'spots', 'stripes'], ['ginger', 'sand', 'white', 'brown'])
   const tint = random.uniform() < 0.8 ? coat.accent : coat.base
-  if (random.uniform() < 0.75) {
-    const frame = sketch.at({ x: 0, y: -52, rotate: random.between(-40, 40) })
-    const close = random.between(0.6, 1)
+  if (random.uniform() < 0.85) {
+    const frame = sketch.at({ x: 0, y: -52, rotate: random.between(-25, 25) })
+    const close = random.between(0.75, 1)
     const shape = wingShape(random)
     const marks = wingMarks(random)
     for (const side of [-1, 1] as const) paintWings(frame, (x, y) => [side * x * close, y], shape, marks, tint, coat)

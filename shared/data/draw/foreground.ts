@@ -84,7 +84,7 @@ export function paintLight(sketch: Sketch, view: View, random: KeyedRandom): str
   const layers: string[] = []
   const veil = (tint: Colour, strength: number): number =>
     layers.push(`<rect ${all} fill="rgb(${tint.map(Math.round).join(',')})" opacity="${Math.round(strength * 100) / 100}"/>`)
-  switch (random.pick(['plain', 'plain', 'warm', 'cold', 'dusk', 'dark', 'bright', 'shaft'] as const)) {
+  switch (random.pick(['plain', 'plain', 'plain', 'plain', 'warm', 'cold', 'dusk', 'dark', 'bright', 'shaft'] as const)) {
     case 'plain':
       break
     case 'warm':

@@ -29,6 +29,8 @@ export interface BodyPlan {
   readonly headDrop: readonly [number, number]
   readonly tail: 'curled' | 'long' | 'hair' | 'tuft' | 'stub'
   readonly head: HeadPlan
+  /** How likely the head turns to the viewer. */
+  readonly turns: number
   readonly mane?: boolean
   readonly wool?: boolean
   readonly udder?: boolean
@@ -87,7 +89,7 @@ export function paintQuadruped(sketch: Sketch, plan: BodyPlan, coat: Coat, rando
     sketch.paint(sketch.ellipse(x, y, radius * 0.25, radius * 1.02, angle), { fill: coat.accent, outline: coat.outline })
   }
   const [headX, headY] = neck[2]
-  const turned = pose !== 'graze' && random.uniform() < 0.3
+  const turned = pose !== 'graze' && random.uniform() < plan.turns
   const head = sketch.at({ x: headX, y: headY, rotate: turned ? random.between(-12, 12) : pose === 'graze' ? random.between(45, 65) : random.between(...plan.headDrop) })
   if (turned) paintFrontHead(head, plan.head, coat, random)
   else paintProfileHead(head, plan.head, coat, random)
