@@ -42,6 +42,7 @@ export class CoordinatorServer {
   readonly #server: Server
   readonly #sessions = new Map<string, WorkerSession>()
   readonly #closers = new Map<string, (reason: string) => void>()
+  #closing = false
 
   private constructor(parts: ServerParts) {
     this.#parts = parts
@@ -72,6 +73,7 @@ export class CoordinatorServer {
 
   /** Ends every session with a last word, and stops listening. */
   async close(message: CoordinatorMessage): Promise<void> {
+    this.#closing = true
     const sessions = [...this.#sessions.values()]
     this.#sessions.clear()
     for (const session of sessions) session.end(message)
@@ -100,7 +102,8 @@ export class CoordinatorServer {
       if (session === undefined) return
       this.#sessions.delete(session.id)
       this.#closers.delete(session.id)
-      this.#parts.handler.onLost(session, reason)
+      // Who leaves because the run is over is not lost.
+      if (!this.#closing) this.#parts.handler.onLost(session, reason)
     }
     const cut = (reason: string): void => {
       if (!over) call.destroy(Object.assign(new Error(reason), { code: status.ABORTED, details: reason }))

@@ -39,50 +39,68 @@ export interface TrainingParts {
   keepEpoch: (result: EpochResult, progress: Progress) => Promise<void>
 }
 
+/** A stop came while nobody was there to compute: there is no step to wait for. */
+export class StoppedWhileWaiting extends Error {}
+
 export interface TrainingEnd {
   progress: Progress
   stopped: boolean
   last: EpochResult | undefined
 }
 
-/**
- * The run: for each epoch, for each batch, gradients of all lanes are summed by the cluster and the optimizer takes one
- * step; then the test set is evaluated and the epoch is kept.
- */
+/** The run: epochs from where it stands, until all are done or a stop is requested. */
 export async function train(parts: TrainingParts, from: Progress): Promise<TrainingEnd> {
-  const { cluster, schedule, now } = parts
   let progress = from
   let last: EpochResult | undefined
-  await cluster.gathered()
-
-  while (progress.at.epoch <= parts.epochs) {
-    const { epoch } = progress.at
-
-    // Every batch of the epoch, from where the run stands.
-    for (let stepInEpoch = progress.at.stepInEpoch; stepInEpoch < schedule.stepsPerEpoch; stepInEpoch++) {
-      if (parts.stopRequested()) return { progress, stopped: true, last }
-      const samples = schedule.batch(epoch, stepInEpoch).length
-      const begin = now()
-      const lanes = await cluster.trainStep(progress.at, samples)
-      const seconds = now() - begin
-      const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
-      progress = {
-        at: { epoch, stepInEpoch: stepInEpoch + 1, step: progress.at.step + 1 },
-        sums: addStep(progress.sums, lanes, seconds),
-        images: progress.images + samples,
-        seconds: progress.seconds + seconds,
-      }
-      parts.observe({ type: 'step', epoch, stepInEpoch, stepsPerEpoch: schedule.stepsPerEpoch, step: progress.at.step, samples, seconds, loss, accuracy })
+  try {
+    await parts.cluster.gathered()
+    while (progress.at.epoch <= parts.epochs) {
+      const end = await trainEpoch(parts, progress, (reached) => (progress = reached))
+      if (end === undefined) return { progress, stopped: true, last }
+      last = end.result
+      progress = end.progress
+      await parts.keepEpoch(last, progress)
     }
-
-    // The whole test set, sharded over the workers.
-    parts.observe({ type: 'evaluating', epoch })
-    const begin = now()
-    const test = parts.scoreTest(await cluster.evaluate(progress.at))
-    last = { epoch, train: scoreOf(progress.sums), test, images: progress.sums.images, seconds: progress.sums.seconds }
-
-    progress = { ...progress, at: { epoch: epoch + 1, stepInEpoch: 0, step: progress.at.step }, sums: emptySums, seconds: progress.seconds + (now() - begin) }
-    await parts.keepEpoch(last, progress)
+  } catch (error) {
+    if (error instanceof StoppedWhileWaiting) return { progress, stopped: true, last }
+    throw error
   }
   return { progress, stopped: false, last }
+}
+
+/**
+ * One epoch: for each batch, the cluster sums the gradients of all lanes and the optimizer takes one step; then the
+ * test set is evaluated.
+ * @param reached is told where the run stands after each step
+ * @returns undefined when a stop was requested between two steps
+ */
+async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progress: Progress) => void): Promise<{ result: EpochResult; progress: Progress } | undefined> {
+  const { cluster, schedule, now } = parts
+  const { epoch } = from.at
+  let progress = from
+
+  for (let stepInEpoch = from.at.stepInEpoch; stepInEpoch < schedule.stepsPerEpoch; stepInEpoch++) {
+    if (parts.stopRequested()) return undefined
+    const samples = schedule.batch(epoch, stepInEpoch).length
+    const begin = now()
+    const lanes = await cluster.trainStep(progress.at, samples)
+    const seconds = now() - begin
+    progress = {
+      at: { epoch, stepInEpoch: stepInEpoch + 1, step: progress.at.step + 1 },
+      sums: addStep(progress.sums, lanes, seconds),
+      images: progress.images + samples,
+      seconds: progress.seconds + seconds,
+    }
+    reached(progress)
+    const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
+    parts.observe({ type: 'step', epoch, stepInEpoch, stepsPerEpoch: schedule.stepsPerEpoch, step: progress.at.step, samples, seconds, loss, accuracy })
+  }
+
+  parts.observe({ type: 'evaluating', epoch })
+  const test = parts.scoreTest(await cluster.evaluate(progress.at))
+  const { sums } = progress
+  return {
+    result: { epoch, train: scoreOf(sums), test, images: sums.images, seconds: sums.seconds },
+    progress: { ...progress, at: { epoch: epoch + 1, stepInEpoch: 0, step: progress.at.step }, sums: emptySums },
+  }
 }

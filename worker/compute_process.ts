@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import type { EngineRequest } from '../shared/engine/create.ts'
@@ -12,6 +13,9 @@ import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
 import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
+
+/** TensorFlow says these at its first graph, and no setting silences them. */
+const NOISE = ['All log messages before absl::InitializeLog()', 'MLIR V1 optimization pass is not enabled']
 
 interface Waiting {
   resolve(reply: { reply: Reply; body: Buffer }): void
@@ -29,7 +33,7 @@ export class ComputeProcess implements Compute {
   #fingerprint = ''
 
   private constructor(request: EngineRequest) {
-    const stdio: ('ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', 'inherit']
+    const stdio: ('ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', 'pipe']
     stdio[REQUEST_FD] = 'pipe'
     stdio[REPLY_FD] = 'pipe'
     this.#child = spawn(process.execPath, typescriptArguments(path.join(import.meta.dirname, 'compute_main.ts')), {
@@ -40,6 +44,9 @@ export class ComputeProcess implements Compute {
     // A write to a process that has died fails here; its exit, below, is what is reported.
     this.#requests.on('error', () => undefined)
     onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
+    createInterface(this.#child.stdio[2] as Readable).on('line', (line) => {
+      if (!NOISE.some((noise) => line.includes(noise))) process.stderr.write(`${line}\n`)
+    })
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         this.#fail(new EngineError(`the compute process ended ${signal === null ? `with code ${code}` : `by ${signal}`}.`))

@@ -97,6 +97,14 @@ export function readOptions<S extends OptionSpecs>(command: Command, specs: S): 
   return values as OptionValues<S>
 }
 
+/** Names of the options that were given, anywhere, rather than left at their defaults. */
+export function givenOptions(command: Command, specs: OptionSpecs): Set<string> {
+  const config: unknown = command.opts()['config']
+  const file = typeof config === 'string' ? readConfigFile(config, specs) : new Map<string, unknown>()
+  const outside = (key: string): boolean => ![undefined, 'default'].includes(command.getOptionValueSource(key))
+  return new Set(Object.keys(specs).filter((key) => outside(key) || file.has(key)))
+}
+
 function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> {
   let content: unknown
   try {

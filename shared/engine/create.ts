@@ -40,12 +40,12 @@ const WASM_NOTICE =
  * What `--engine auto` means on this machine.
  * @throws EngineError when native is asked for by name, or by a precision that only native has, and is not there.
  */
-export function resolveEngine(choice: EngineChoice, precision: Precision): { engine: EngineKind; notice: string | undefined } {
+export function resolveEngine(choice: EngineChoice, precision: Precision, gpu?: number): { engine: EngineKind; notice: string | undefined } {
   if (choice === 'wasm') {
     if (precision === 'bf16') throw new EngineError('--precision bf16 needs the native engine: leave --engine wasm out, or take --precision f32.')
     return { engine: 'wasm', notice: undefined }
   }
-  if (nativeAvailable()) return { engine: 'native', notice: undefined }
+  if (nativeAvailable({ gpu: gpu !== undefined })) return { engine: 'native', notice: undefined }
   if (choice === 'native') throw new EngineError('--engine native: the native engine is not installed here. Run `npx herd setup`, or take --engine wasm.')
   if (precision === 'bf16') throw new EngineError('--precision bf16 needs the native engine, which is not installed here. Run `npx herd setup`, or take --precision f32.')
   return { engine: 'wasm', notice: WASM_NOTICE }

@@ -1,0 +1,45 @@
+import type { Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import type { Network } from '../shared/network/network.ts'
+import type { Model } from './model.ts'
+import type { Progress } from './training.ts'
+
+/**
+ * Puts a run's state into a checkpoint. In the file, an epoch that has just ended is still the current one, with all
+ * its steps done; in a run, the next one has begun.
+ */
+export function checkpointOf(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, model: Model, progress: Progress): Checkpoint {
+  const { at, sums } = progress
+  const betweenEpochs = at.stepInEpoch === 0 && at.epoch > 1
+  const { parameters, m, v } = model.state
+  return {
+    network: parts.network,
+    classes: parts.classes,
+    config: parts.config,
+    datasetDigest: parts.datasetDigest,
+    position: {
+      epoch: betweenEpochs ? at.epoch - 1 : at.epoch,
+      step: at.step,
+      stepInEpoch: betweenEpochs ? parts.stepsPerEpoch : at.stepInEpoch,
+      epochLossSum: sums.lossSum,
+      epochCorrect: sums.correct,
+      epochImages: sums.images,
+      epochSeconds: sums.seconds,
+      images: progress.images,
+      seconds: progress.seconds,
+    },
+    parameters,
+    adamM: m,
+    adamV: v,
+  }
+}
+
+/** Where the run stands that a checkpoint was taken of. */
+export function progressOf({ position }: Checkpoint, stepsPerEpoch: number): Progress {
+  const ended = position.stepInEpoch >= stepsPerEpoch
+  return {
+    at: { epoch: ended ? position.epoch + 1 : position.epoch, stepInEpoch: ended ? 0 : position.stepInEpoch, step: position.step },
+    sums: { lossSum: position.epochLossSum, correct: position.epochCorrect, images: position.epochImages, seconds: position.epochSeconds },
+    images: position.images,
+    seconds: position.seconds,
+  }
+}

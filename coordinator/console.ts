@@ -1,0 +1,118 @@
+import { Presets, SingleBar } from 'cli-progress'
+import type { Log } from '../shared/log.ts'
+import type { Observer } from './events.ts'
+
+export interface Console {
+  observe: Observer
+  /** A progress bar, or lines where the output is no terminal. */
+  progress(what: string): { update(done: number, total: number): void; end(): void }
+  print(line: string): void
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+
+/** What a person sees of a run on the terminal: a bar for the epoch in progress, and one line for each epoch. */
+export function createConsole(output: NodeJS.WriteStream, log: Log, quiet: boolean): Console {
+  const live = output.isTTY && !quiet
+  const print = (line: string): void => {
+    if (!quiet) output.write(`${line}\n`)
+  }
+  const barOf = (format: string): SingleBar => new SingleBar({ format, stream: output, hideCursor: true, clearOnComplete: true, etaBuffer: 20 }, Presets.shades_classic)
+  let epochBar: SingleBar | undefined
+  let lossSum = 0
+
+  const endBar = (): void => {
+    epochBar?.stop()
+    epochBar = undefined
+  }
+
+  const observe: Observer = (event) => {
+    switch (event.type) {
+      case 'started':
+        print(`Training on ${event.images} images of ${event.classes.length} classes, testing on ${event.testImages}; ${event.parameters.toLocaleString('en')} parameters.`)
+        break
+      case 'listening':
+        log.info(`waiting for workers at ${event.address}`)
+        break
+      case 'resumed':
+        print(`Going on from ${event.file}: epoch ${event.epoch}, step ${event.step}.`)
+        break
+      case 'imageSkipped':
+        log.warn(`${event.path} is left out: ${event.reason}`)
+        break
+      case 'workerJoined':
+        log.info(`worker ${event.worker} joined (${event.engine}, ${event.device}); ${event.workers} in.`)
+        break
+      case 'workerLost':
+        log.warn(`worker ${event.worker} is lost: ${event.reason}; ${event.workers} left.`)
+        if (event.workers === 0) log.warn('no worker is left; waiting for one to join.')
+        break
+      case 'dealtAgain':
+        log.info(`lanes ${event.units.join(', ')} of step ${event.step + 1} are dealt again, to ${event.worker}.`)
+        break
+      case 'fingerprintsDiffer':
+        log.warn(`workers compute different bits (numerics fingerprints: ${Object.entries(event.fingerprints).map(([worker, print]) => `${worker} ${print}`).join(', ')}): the result depends on who computes what.`)
+        break
+      case 'dropped':
+        log.debug(`a result of ${event.worker} is dropped: ${event.reason}.`)
+        break
+      case 'step':
+        if (event.stepInEpoch === 0) lossSum = 0
+        lossSum += event.loss
+        if (!live) break
+        if (epochBar === undefined) {
+          epochBar = barOf(`epoch ${event.epoch} {bar} {value}/{total} steps  {speed} images/s  {left}  loss {loss}`)
+          epochBar.start(event.stepsPerEpoch, event.stepInEpoch, { speed: '-', left: '', loss: '-' })
+        }
+        epochBar.update(event.stepInEpoch + 1, {
+          speed: (event.samples / event.seconds).toFixed(1),
+          left: `${Math.round((event.stepsPerEpoch - event.stepInEpoch - 1) * event.seconds)} s left`,
+          loss: (lossSum / (event.stepInEpoch + 1)).toFixed(4),
+        })
+        break
+      case 'evaluating':
+        endBar()
+        break
+      case 'epoch':
+        print(
+          [
+            `epoch ${String(event.epoch).padStart(String(event.epochs).length)}/${event.epochs}`,
+            `train loss ${event.trainLoss.toFixed(4)} accuracy ${percent(event.trainAccuracy)}`,
+            `test loss ${event.testLoss.toFixed(4)} accuracy ${percent(event.testAccuracy)}`,
+            `${event.imagesPerSecond.toFixed(1)} images/s`,
+            `${event.seconds.toFixed(0)} s`,
+          ].join('  '),
+        )
+        break
+      case 'stopped':
+      case 'finished':
+        endBar()
+        break
+      case 'checkpoint':
+        break
+    }
+  }
+
+  const progress: Console['progress'] = (what) => {
+    const begun = performance.now()
+    let bar: SingleBar | undefined
+    let total = 0
+    return {
+      update(done, of) {
+        total = of
+        // What is over in a moment needs no bar.
+        if (!live || performance.now() - begun < 500) return
+        if (bar === undefined) {
+          bar = barOf(`${what} {bar} {value}/{total}  {eta_formatted} left`)
+          bar.start(of, done)
+        }
+        bar.update(done)
+      },
+      end() {
+        bar?.stop()
+        if (performance.now() - begun > 2000) log.info(`${what}: ${total} in ${((performance.now() - begun) / 1000).toFixed(0)} s.`)
+      },
+    }
+  }
+  return { observe, progress, print }
+}

@@ -1,0 +1,46 @@
+import { loadCheckpoint, requireSameNetwork, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { CheckpointError, UsageError } from '../shared/errors.ts'
+import type { Network } from '../shared/network/network.ts'
+import { RunFolder } from '../shared/run_folder/run_folder.ts'
+import type { CoordinatorOptions } from './options.ts'
+
+/** Options that decide a run's result: a resumed run keeps those it began with. */
+const decisive = ['model', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'testFraction'] as const
+
+/** The checkpoint that --resume names, and its file. */
+export async function checkpointToResume(options: CoordinatorOptions): Promise<{ file: string; checkpoint: Checkpoint } | undefined> {
+  if (options.resume === undefined) return undefined
+  const file = options.resume === 'latest' ? (await RunFolder.open(options.out ?? '', () => new Date())).latestCheckpoint : options.resume
+  return { file, checkpoint: await loadCheckpoint(file) }
+}
+
+/**
+ * The options of a resumed run: what decides the result is taken from the checkpoint.
+ * @param given names of options that the user gave
+ * @throws UsageError when the user asks for another value than the run began with.
+ */
+export function resumedOptions(options: CoordinatorOptions, given: ReadonlySet<string>, checkpoint: Checkpoint, file: string): CoordinatorOptions {
+  const resumed: Record<string, unknown> = { ...options }
+  for (const key of decisive) {
+    const begun = checkpoint.config[key]
+    if (begun === undefined) continue
+    // `--engine auto` is whatever the run began with.
+    if (given.has(key) && options[key] !== begun && options[key] !== 'auto') {
+      const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      throw new UsageError(`--${name} ${String(options[key])}: the run of ${file} began with ${String(begun)}; leave the option out to resume it.`)
+    }
+    resumed[key] = begun
+  }
+  return resumed as CoordinatorOptions
+}
+
+/**
+ * Checks that a checkpoint belongs to this network, these classes and this data set.
+ * @throws CheckpointError naming the difference.
+ */
+export function requireSameRun(checkpoint: Checkpoint, network: Network, classes: readonly string[], datasetDigest: string, file: string): void {
+  requireSameNetwork(checkpoint, network, classes, file)
+  if (checkpoint.datasetDigest !== datasetDigest) {
+    throw new CheckpointError(`${file} was trained on another data set: its digest is ${checkpoint.datasetDigest.slice(0, 12)}..., that of --data ${datasetDigest.slice(0, 12)}... Restore the images as they were.`)
+  }
+}

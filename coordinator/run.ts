@@ -1,0 +1,199 @@
+import { gzipSync } from 'node:zlib'
+import { randomUUID } from 'node:crypto'
+import { openDataset, type Dataset } from '../shared/data/dataset.ts'
+import { FolderSource } from '../shared/data/image_source.ts'
+import { manifestOf } from '../shared/data/manifest.ts'
+import { resolveEngine } from '../shared/engine/create.ts'
+import type { EngineKind } from '../shared/engine/engine.ts'
+import { RunError } from '../shared/errors.ts'
+import { parseAddress } from '../shared/command/options.ts'
+import type { Log } from '../shared/log.ts'
+import { initialParameters } from '../shared/network/initial.ts'
+import { layoutOf } from '../shared/network/layout.ts'
+import { buildNetwork } from '../shared/network/models.ts'
+import type { Network } from '../shared/network/network.ts'
+import { cacheFolder } from '../shared/paths.ts'
+import { RunFolder } from '../shared/run_folder/run_folder.ts'
+import { EVALUATION_BLOCK } from '../shared/train/evaluation.ts'
+import { InputPipeline } from '../shared/train/input_pipeline.ts'
+import { LocalCompute } from '../shared/train/local_compute.ts'
+import { Schedule } from '../shared/train/schedule.ts'
+import { versionsOf } from '../shared/versions.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { Cluster } from './cluster.ts'
+import { progressOf } from './checkpointing.ts'
+import type { Console } from './console.ts'
+import type { Observer, RunEvent } from './events.ts'
+import { GrpcCluster } from './grpc_cluster.ts'
+import { LocalWorkers } from './local_workers.ts'
+import { freshState, Model } from './model.ts'
+import type { CoordinatorOptions } from './options.ts'
+import { checkpointToResume, requireSameRun, resumedOptions } from './resume.ts'
+import { RunRecord } from './run_record.ts'
+import { SingleNodeCluster } from './single_node.ts'
+import { scoreTest } from './tally.ts'
+import { beginning, StoppedWhileWaiting, train } from './training.ts'
+
+export interface RunSurroundings {
+  /** Names of options that the user gave, rather than left at their defaults. */
+  given: ReadonlySet<string>
+  log: Log
+  console: Console
+  /** Further observers, such as the metrics. */
+  observe: Observer
+  /** Is told the cluster once there is one. */
+  onCluster: (cluster: Cluster) => void
+  stop: StopRequest
+}
+
+/** How a signal reaches a run that is going on. */
+export interface StopRequest {
+  signal: string | undefined
+  /** Called when `signal` is set. */
+  onRequest: () => void
+}
+
+const seconds = (): number => performance.now() / 1000
+
+/**
+ * One run, from its options to its summary.
+ * @returns whether it was stopped by a signal before it was done
+ */
+export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
+  const { console, log, stop } = surroundings
+  const resume = await checkpointToResume(asked)
+  const options = resume === undefined ? asked : resumedOptions(asked, surroundings.given, resume.checkpoint, resume.file)
+  const { engine, notice } = resolveEngine(options.engine, options.precision, options.gpu)
+  if (notice !== undefined) log.warn(notice)
+
+  // Everything that can be wrong with the data, the network and the checkpoint shows before a folder is made.
+  const data = options.data ?? ''
+  const bar = console.progress('checking images')
+  const dataset = await openDataset(data, { testFraction: options.testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
+  bar.end()
+  const network = buildNetwork(options.model, { imageSize: options.imageSize, classes: dataset.classes.length })
+  const layout = layoutOf(network)
+  if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
+  const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
+  const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
+  const model = new Model(layout, options.lr, resume === undefined
+    ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed) }
+    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV })
+
+  const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
+  if (resume !== undefined) await folder.truncateHistory(progress.at.epoch - 1)
+
+  // Who observes: events.jsonl, the terminal, and whoever asked for it.
+  const source = new FolderSource(dataset.files)
+  const config = { ...options, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
+  const observers: Observer[] = [console.observe, surroundings.observe]
+  const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
+  let cluster: Cluster | undefined
+  const record = new RunRecord({
+    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, observe,
+    status: () => {
+      if (cluster === undefined) throw new Error('the run has no cluster yet')
+      return cluster.status
+    },
+  })
+  observers.push(record.observe)
+
+  let localWorkers: LocalWorkers | undefined
+  try {
+    if (options.singleNode) {
+      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed })
+      const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
+      cluster = new SingleNodeCluster({ compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test })
+    } else {
+      const grpc = await listen(options, engine, network, dataset, source, model, progress.at.step, observe)
+      cluster = grpc.cluster
+      stop.onRequest = () => {
+        if (grpc.cluster.status.workers === 0) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
+      }
+      if (options.localWorkers !== undefined) localWorkers = startLocalWorkers(options.localWorkers, options, data, grpc, log)
+    }
+    surroundings.onCluster(cluster)
+    await record.writeConfig()
+    observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters: layout.size })
+    for (const { path, reason } of dataset.skipped) observe({ type: 'imageSkipped', path, reason })
+    if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step })
+
+    const end = await train(
+      {
+        cluster, schedule, epochs: options.epochs, now: seconds, observe,
+        stopRequested: () => stop.signal !== undefined,
+        scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
+        keepEpoch: (result, at) => record.keepEpoch(result, at),
+      },
+      progress,
+    )
+    await record.writeConfig()
+    if (end.stopped) {
+      await record.saveCheckpoint(end.progress, false)
+      observe({ type: 'stopped', signal: stop.signal ?? '' })
+      console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: npx coordinator --resume latest --out ${folder.path} --data ${data}`)
+      await cluster.close({ finished: false, reason: 'it was stopped' })
+      return { stopped: true }
+    }
+    const last = end.last ?? (await evaluateOnly(cluster, dataset, progress))
+    const restarts = (await folder.readEvents()).filter((event) => event.event === 'resumed').length
+    const { digest, sheet } = await record.finish(last, end.progress, restarts)
+    observe({ type: 'finished', digest, epochs: options.epochs, seconds: end.progress.seconds })
+    await cluster.close({ finished: true, reason: 'the run has finished' })
+    await localWorkers?.close()
+    printEnd(console, folder, sheet, digest, last.test.accuracy)
+    return { stopped: false }
+  } catch (error) {
+    await cluster?.close({ finished: false, reason: 'the run failed' })
+    throw error
+  } finally {
+    await localWorkers?.close()
+  }
+}
+
+/** A run that was already complete when it was resumed still gets its summary. */
+async function evaluateOnly(cluster: Cluster, dataset: Dataset, progress: typeof beginning): Promise<{ train: { loss: number }; test: ReturnType<typeof scoreTest> }> {
+  const test = scoreTest(await cluster.evaluate(progress.at), dataset.samples, dataset.test, dataset.classes.length)
+  return { train: { loss: Number.NaN }, test }
+}
+
+async function listen(
+  options: CoordinatorOptions, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
+): Promise<{ cluster: GrpcCluster; address: string }> {
+  const run: RunDescription = {
+    network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
+    evaluationBlock: EVALUATION_BLOCK, datasetDigest: dataset.digest,
+  }
+  const { cluster, port } = await GrpcCluster.listen({
+    address: options.listen, run, test: dataset.test, model, version,
+    workersWanted: options.localWorkers ?? options.workers ?? 1,
+    silenceLimitMs: options.silenceLimit * 1000,
+    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length },
+    now: () => performance.now(),
+    observe,
+  })
+  const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  observe({ type: 'listening', address })
+  return { cluster, address }
+}
+
+function startLocalWorkers(count: number, options: CoordinatorOptions, data: string, grpc: { cluster: GrpcCluster; address: string }, log: Log): LocalWorkers {
+  return new LocalWorkers({
+    count, data, coordinator: grpc.address, gpu: options.gpu, verbose: options.verbose,
+    onExit: ({ name, how, left }) => {
+      log.warn(`worker ${name} ${how}.`)
+      if (left === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
+    },
+  })
+}
+
+function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
+  console.print('')
+  console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`)
+  console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
+  console.print(`  predictions  ${sheet}`)
+  console.print(`  checkpoint   ${folder.latestCheckpoint}`)
+  console.print('Try it on an image of your own:')
+  console.print(`  npx herd predict --checkpoint ${folder.latestCheckpoint} photo.jpg`)
+}
