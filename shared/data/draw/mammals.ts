@@ -20,7 +20,7 @@ export function paintDog(sketch: Sketch, random: KeyedRandom): void {
     length: 72, hip: 17, middle: 18, chest: 21, leg: 50, thigh: 10, foot: 5.5, hoof: false,
     neck: 32, neckRise: [40, 65], neckWidth: 13, headDrop: [-8, 20], tail: 'curled', turns: 0.2, collar: true,
     head: { skull: 18, muzzle: 30, nose: 8.5, ear, earLength: ear === 'floppy' ? 26 : 18, tongue },
-  }), ['plain', 'plain', 'spots', 'saddle', 'saddle'], ['tan', 'sand'], random)
+  }), ['plain', 'plain', 'spots', 'saddle', 'saddle'], ['sand', 'tan', 'cream'], random)
 }
 
 export function paintHorse(sketch: Sketch, random: KeyedRandom): void {
@@ -40,7 +40,7 @@ export function paintElephant(sketch: Sketch, random: KeyedRandom): void {
     length: 84, hip: 38, middle: 40, chest: 38, leg: 42, thigh: 17, foot: 13, hoof: false,
     neck: 34, neckRise: [12, 35], neckWidth: 26, headDrop: [-8, 8], tail: 'tuft', turns: 0.25,
     head: { skull: 29, muzzle: 30, nose: 12, ear: 'fan', earLength, trunk: true, tusks },
-  }), ['plain', 'plain', 'plain', 'saddle'], ['grey', 'slate'], random)
+  }), ['plain', 'plain', 'plain', 'saddle'], ['grey', 'ash'], random)
 }
 
 export function paintCat(sketch: Sketch, random: KeyedRandom): void {
@@ -49,7 +49,7 @@ export function paintCat(sketch: Sketch, random: KeyedRandom): void {
     length: 70, hip: 17, middle: 17, chest: 17, leg: 34, thigh: 9, foot: 5.5, hoof: false,
     neck: 24, neckRise: [35, 60], neckWidth: 13, headDrop: [-5, 15], tail: 'long', turns: 0.75, collar: true,
     head: { skull: 20, muzzle: 15, nose: 9, ear: 'pointed', earLength: 17, whiskers: true },
-  }), ['stripes', 'stripes', 'stripes', 'plain', 'patches'], ['ash', 'grey', 'ginger'], random)
+  }), ['stripes', 'stripes', 'stripes', 'stripes', 'plain'], ['slate', 'black', 'ash'], random)
 }
 
 export function paintCow(sketch: Sketch, random: KeyedRandom): void {
@@ -59,16 +59,16 @@ export function paintCow(sketch: Sketch, random: KeyedRandom): void {
     length: 108, hip: 29, middle: 31, chest: 30, leg: 42, thigh: 11, foot: 5.5, hoof: true,
     neck: 38, neckRise: [10, 35], neckWidth: 18, headDrop: [18, 42], tail: 'tuft', turns: 0.25, udder: true,
     head: { skull: 18, muzzle: 36, nose: 12.5, ear: 'sideways', earLength: 20, horns, paleNose: true },
-  }), ['patches', 'patches', 'patches', 'patches', 'plain'], ['white', 'wool', 'black'], random)
+  }), ['patches', 'patches', 'patches', 'patches', 'plain'], ['white', 'black'], random)
 }
 
 export function paintSheep(sketch: Sketch, random: KeyedRandom): void {
   const horns = random.uniform() < 0.25 ? 'curled' : 'none'
-  const darkFace = random.uniform() < 0.6
+  const darkFace = random.uniform() < 0.85
   paint(sketch, (coat) => ({
     poses: ['stand', 'stand', 'walk', 'walk', 'walk', 'graze', 'front'],
     length: 66, hip: 26, middle: 32, chest: 25, leg: 34, thigh: 7, foot: 4, hoof: true,
     neck: 34, neckRise: [12, 45], neckWidth: 15, headDrop: [22, 48], tail: 'stub', turns: 0.2, wool: true,
     head: { skull: 13, muzzle: 24, nose: 7.5, ear: 'sideways', earLength: 17, horns, woolCap: true, face: darkFace ? darker(coat.base, 0.65) : lighter(coat.base, 0.45) },
-  }), ['plain', 'plain', 'plain', 'plain', 'patches'], ['wool', 'white', 'cream'], random)
+  }), ['plain'], ['wool', 'white', 'cream'], random)
 }
