@@ -36,7 +36,7 @@ export function drawAnimal(classIndex: number, random: KeyedRandom): string {
   const transform = placeInView(animal, view, random)
 
   const front = new Sketch('f')
-  if (random.uniform() < 0.18) paintOccluder(front, view, random)
+  if (random.uniform() < 0.15) paintOccluder(front, view, random)
   const light = paintLight(front, view, random)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +

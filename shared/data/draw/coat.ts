@@ -29,7 +29,7 @@ const EVERY_BASE = Object.values(BASES)
 /** `usual` are the colours that most animals of the class have; the others have any. */
 export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[], usual: readonly Base[]): Coat {
   const jitter = random.between(-0.15, 0.15)
-  const picked = colour(random.uniform() < 0.88 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
+  const picked = colour(random.uniform() < 0.92 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
   const base = jitter < 0 ? darker(picked, -jitter) : lighter(picked, jitter)
   const other = colour(random.pick(EVERY_BASE))
   const contrast = Math.abs(brightness(other) - brightness(base)) > 60

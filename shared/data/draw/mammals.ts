@@ -20,7 +20,7 @@ export function paintDog(sketch: Sketch, random: KeyedRandom): void {
     length: 72, hip: 17, middle: 18, chest: 21, leg: 50, thigh: 10, foot: 5.5, hoof: false,
     neck: 32, neckRise: [40, 65], neckWidth: 13, headDrop: [-8, 20], tail: 'curled', turns: 0.2, collar: true,
     head: { skull: 18, muzzle: 30, nose: 8.5, ear, earLength: ear === 'floppy' ? 26 : 18, tongue },
-  }), ['plain', 'plain', 'spots', 'saddle', 'saddle'], ['sand', 'tan', 'cream'], random)
+  }), ['plain', 'plain', 'spots', 'saddle', 'saddle'], ['tan', 'sand'], random)
 }
 
 export function paintHorse(sketch: Sketch, random: KeyedRandom): void {
@@ -29,7 +29,7 @@ export function paintHorse(sketch: Sketch, random: KeyedRandom): void {
     length: 88, hip: 23, middle: 22, chest: 24, leg: 74, thigh: 10, foot: 4.6, hoof: true,
     neck: 60, neckRise: [42, 62], neckWidth: 12, headDrop: [32, 58], tail: 'hair', turns: 0.1, mane: true,
     head: { skull: 14, muzzle: 42, nose: 8.5, ear: 'pointed', earLength: 15, forelock: true },
-  }), ['plain', 'plain', 'plain', 'patches', 'saddle'], ['brown', 'chestnut', 'umber'], random)
+  }), ['plain', 'plain', 'plain', 'plain', 'saddle'], ['brown', 'chestnut', 'umber'], random)
 }
 
 export function paintElephant(sketch: Sketch, random: KeyedRandom): void {
@@ -59,7 +59,7 @@ export function paintCow(sketch: Sketch, random: KeyedRandom): void {
     length: 108, hip: 29, middle: 31, chest: 30, leg: 42, thigh: 11, foot: 5.5, hoof: true,
     neck: 38, neckRise: [10, 35], neckWidth: 18, headDrop: [18, 42], tail: 'tuft', turns: 0.25, udder: true,
     head: { skull: 18, muzzle: 36, nose: 12.5, ear: 'sideways', earLength: 20, horns, paleNose: true },
-  }), ['patches', 'patches', 'patches', 'patches', 'plain'], ['white', 'black'], random)
+  }), ['patches'], ['white', 'black'], random)
 }
 
 export function paintSheep(sketch: Sketch, random: KeyedRandom): void {

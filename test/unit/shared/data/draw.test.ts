@@ -70,5 +70,5 @@ test('the average colour does not give the class away', async () => {
     return distances.indexOf(Math.min(...distances)) === classIndex
   })
   const accuracy = correct.length / held.length
-  assert.ok(accuracy < 0.3, `nearest mean colour is right for ${accuracy}`)
+  assert.ok(accuracy < 0.25, `nearest mean colour is right for ${accuracy}`)
 })
