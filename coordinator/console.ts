@@ -1,11 +1,12 @@
 import { Presets, SingleBar } from 'cli-progress'
+import { startProgress, type Progress } from '../shared/command/progress.ts'
 import type { Log } from '../shared/log.ts'
 import type { Observer } from './events.ts'
 
 export interface Console {
   observe: Observer
   /** A progress bar, or lines where the output is no terminal. */
-  progress(what: string): { update(done: number, total: number): void; end(): void }
+  progress(what: string): Progress
   print(line: string): void
 }
 
@@ -93,26 +94,5 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, quiet: boole
     }
   }
 
-  const progress: Console['progress'] = (what) => {
-    const begun = performance.now()
-    let bar: SingleBar | undefined
-    let total = 0
-    return {
-      update(done, of) {
-        total = of
-        // What is over in a moment needs no bar.
-        if (!live || performance.now() - begun < 500) return
-        if (bar === undefined) {
-          bar = barOf(`${what} {bar} {value}/{total}  {eta_formatted} left`)
-          bar.start(of, done)
-        }
-        bar.update(done)
-      },
-      end() {
-        bar?.stop()
-        if (performance.now() - begun > 2000) log.info(`${what}: ${total} in ${((performance.now() - begun) / 1000).toFixed(0)} s.`)
-      },
-    }
-  }
-  return { observe, progress, print }
+  return { observe, progress: (what) => startProgress(output, live, log, what), print }
 }

@@ -1,19 +1,18 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parameterDigest } from '../shared/checkpoint/checkpoint.ts'
-import { displayName } from '../shared/data/class_names.ts'
 import type { Dataset } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import type { Network } from '../shared/network/network.ts'
-import { contactSheet } from '../shared/pictures/contact_sheet.ts'
+import { predictionSheet, sheetImage } from '../shared/pictures/prediction_sheet.ts'
 import { KeyedRandom, permutation, Purpose } from '../shared/random/philox.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
 import { checkpointOf } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
 import { isFrequent, type Observer } from './events.ts'
 import type { Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
-import type { TestPrediction, TestScore } from './tally.ts'
 import type { EpochResult, Progress } from './training.ts'
 
 /** Test images on the sheet of predictions. */
@@ -95,7 +94,7 @@ export class RunRecord {
       trainLoss: last.train.loss,
       testLoss: last.test.loss,
       testAccuracy: last.test.accuracy,
-      perClass: perClass(last.test.confusion, dataset.classes),
+      perClass: scoreClasses(last.test.confusion, dataset.classes),
       images: progress.images,
       imagesPerSecond: progress.seconds === 0 ? 0 : progress.images / progress.seconds,
       seconds: progress.seconds,
@@ -119,26 +118,18 @@ export class RunRecord {
     const { folder, dataset, source, options } = this.#parts
     const chosen = [...permutation(predictions.length, new KeyedRandom(options.seed, Purpose.draw))].slice(0, SHEET_IMAGES).map((place) => predictions[place])
     const images = await source.read(chosen.map((prediction) => prediction.sample))
-    const sheet = await contactSheet(
-      chosen.map(({ label, predicted, probability }, index) => ({
-        image: images[index],
-        label: `${displayName(dataset.classes[predicted])} ${Math.round(probability * 100)} %`,
-        truth: displayName(dataset.classes[label]),
-        correct: predicted === label,
-      })),
+    const sheet = await predictionSheet(
+      await Promise.all(
+        chosen.map(async ({ sample, label, predicted, probability }, index) => ({
+          image: await sheetImage(images[index], dataset.samples[sample].path),
+          predicted: dataset.classes[predicted],
+          probability,
+          truth: dataset.classes[label],
+        })),
+      ),
     )
     const file = path.join(folder.plotsFolder, 'predictions.png')
     await writeFile(file, sheet)
     return file
   }
-}
-
-function perClass(confusion: readonly (readonly number[])[], classes: readonly string[]): Record<string, { images: number; correct: number; accuracy: number }> {
-  return Object.fromEntries(
-    classes.map((name, label) => {
-      const images = confusion[label].reduce((a, b) => a + b, 0)
-      const correct = confusion[label][label]
-      return [name, { images, correct, accuracy: images === 0 ? 0 : correct / images }]
-    }),
-  )
 }

@@ -1,7 +1,8 @@
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
+import type { Score, TestScore } from '../shared/train/score.ts'
 import type { Cluster } from './cluster.ts'
 import type { Observer } from './events.ts'
-import { addStep, emptySums, scoreOf, type EpochSums, type Score, type TestScore } from './tally.ts'
+import { addStep, emptySums, scoreOf, type EpochSums } from './tally.ts'
 
 /** Where a run stands: all that resuming needs besides the model. */
 export interface Progress {

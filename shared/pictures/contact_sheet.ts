@@ -22,8 +22,8 @@ export interface SheetItem {
   correct?: boolean
 }
 
-/** In pixels; the sheet is meant for screens of double density. */
-const TILE = 320
+/** Side of an image on the sheet. In pixels, as all of these; the sheet is meant for screens of double density. */
+export const TILE = 320
 const GAP = 24
 const CAPTION = 64
 const FRAME = 6

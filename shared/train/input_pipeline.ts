@@ -1,9 +1,9 @@
 import type { Sample } from '../data/dataset.ts'
-import { decodeImage } from '../data/decode.ts'
 import type { ImageSource } from '../data/image_source.ts'
-import { augment, centre, decodeTarget } from '../data/transforms.ts'
+import { augment } from '../data/transforms.ts'
 import { KeyedRandom, Purpose } from '../random/philox.ts'
 import type { PreparedLane } from './lane_stack.ts'
+import { decodeSamples, evaluationImages } from './sample_images.ts'
 import type { Schedule, StepPosition } from './schedule.ts'
 
 export interface InputPipelineOptions {
@@ -45,8 +45,7 @@ export class InputPipeline {
 
   /** Test images, in the order asked for, without augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images(samples: readonly number[]): Promise<Uint8Array> {
-    const { imageSize } = this.#options
-    return this.#decode(samples, (image, out, offset) => centre(image, imageSize, out, offset))
+    return evaluationImages(this.#options, samples)
   }
 
   #remember(at: StepPosition, lane: number): Promise<PreparedLane> {
@@ -64,27 +63,10 @@ export class InputPipeline {
   async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
     const { schedule, imageSize, seed } = this.#options
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
-    const images = await this.#decode(samples, (image, out, offset, sample) =>
+    const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
       augment(image, imageSize, new KeyedRandom(seed, Purpose.augment, at.epoch, sample), out, offset),
     )
     return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }
-  }
-
-  async #decode(
-    ids: readonly number[],
-    transform: (image: Awaited<ReturnType<typeof decodeImage>>, out: Uint8Array, offset: number, sample: number) => void,
-  ): Promise<Uint8Array> {
-    const { imageSize, source, samples } = this.#options
-    const imageBytes = imageSize * imageSize * 3
-    const out = new Uint8Array(ids.length * imageBytes)
-    const files = await source.read(ids)
-    await Promise.all(
-      files.map(async (file, index) => {
-        const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
-        transform(image, out, index * imageBytes, ids[index])
-      }),
-    )
-    return out
   }
 }
 
