@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { run } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
+
+/**
+ * The promise of the project, from outside: real processes on loopback, the same run on clusters of every size, two
+ * epochs of a set whose size is no multiple of the batch. The digests of the weights are equal.
+ */
+let workspace: Workspace
+let data: string
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 10)
+})
+after(() => workspace.remove())
+
+const clusters: [name: string, options: string[]][] = [
+  ['single-node', ['--single-node']],
+  ...[1, 2, 3, 4].map((count): [string, string[]] => [`local-${count}`, ['--local-workers', String(count)]]),
+]
+
+async function digestsOf(name: string, options: string[]): Promise<Map<string, string>> {
+  const digests = new Map<string, string>()
+  for (const [cluster, how] of clusters) {
+    const out = workspace.path(`${name}-${cluster}`)
+    const ended = await run('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', '--epochs', '2', '--seed', '7', '--test-fraction', '0.5', ...options, ...how], workspace.environment)
+    assert.equal(ended.code, 0, ended.stderr)
+    const summary = await summaryOf(out)
+    assert.equal(summary.workers, how[1] === undefined ? 1 : Number(how[1]))
+    assert.equal(summary.images, 2 * trainImages(ended.stdout), 'every image of every epoch is counted once')
+    assert.notEqual(trainImages(ended.stdout) % summary.batch, 0, 'the last batch is short')
+    digests.set(cluster, summary.digest)
+  }
+  return digests
+}
+
+function trainImages(stdout: string): number {
+  return Number(/Training on (\d+) images/.exec(stdout)?.[1])
+}
+
+const article = ['--image-size', '156', '--batch', '20', '--lr', '1e-3', '--engine', 'native']
+const runs: [name: string, options: string[], skip: string | false][] = [
+  ['article, native, float32', [...article, '--precision', 'f32'], withoutNative],
+  ['article, native, bf16', [...article, '--precision', 'bf16', '--lanes', '6'], withoutNative],
+  ['tiny, wasm, float32', ['--model', 'tiny', '--image-size', '32', '--batch', '20', '--engine', 'wasm'], false],
+]
+
+for (const [name, options, skip] of runs) {
+  test(`digests are equal for one process and for 1, 2, 3 and 4 workers: ${name}`, { skip }, async () => {
+    const digests = await digestsOf(name.replaceAll(/\W+/g, '-'), options)
+    assert.equal(new Set(digests.values()).size, 1, JSON.stringify(Object.fromEntries(digests), null, 2))
+  })
+}
+
+test('another seed gives another digest, so equality above means something', async () => {
+  const digests = await Promise.all(
+    ['1', '2'].map(async (seed) => {
+      const out = workspace.path(`seed-${seed}`)
+      const ended = await run('coordinator', ['--data', data, '--out', out, '--single-node', '--model', 'tiny', '--image-size', '16', '--epochs', '1', '--engine', 'wasm', '--test-fraction', '0.5', '--seed', seed], workspace.environment)
+      assert.equal(ended.code, 0, ended.stderr)
+      return (await summaryOf(out)).digest
+    }),
+  )
+  assert.notEqual(digests[0], digests[1])
+})

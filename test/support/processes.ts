@@ -1,0 +1,76 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+
+const BIN = path.join(import.meta.dirname, '../../bin')
+
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** One of the three programs, started as a user would start it. */
+export class Program {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  stdout = ''
+  stderr = ''
+  readonly #watchers = new Set<() => void>()
+
+  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}) {
+    this.child = spawn(process.execPath, [path.join(BIN, `${name}.mjs`), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    })
+    this.child.stdout?.on('data', (data: Buffer) => this.#take(() => (this.stdout += data.toString())))
+    this.child.stderr?.on('data', (data: Buffer) => this.#take(() => (this.stderr += data.toString())))
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => {
+        this.#take(() => undefined)
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
+      })
+    })
+  }
+
+  /** Waits until the program has said something that matches; fails with all that it said when it ends before. */
+  async said(pattern: RegExp): Promise<RegExpMatchArray> {
+    for (;;) {
+      const match = (this.stdout + this.stderr).match(pattern)
+      if (match !== null) return match
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        throw new Error(`ended without saying ${pattern}:\n${this.stdout}\n${this.stderr}`)
+      }
+      await new Promise<void>((resolve) => {
+        const once = (): void => {
+          this.#watchers.delete(once)
+          resolve()
+        }
+        this.#watchers.add(once)
+        void this.ended.then(once)
+      })
+    }
+  }
+
+  /** Ends the program if it still runs, and waits for its end. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ended> {
+    this.child.kill(signal)
+    return this.ended
+  }
+
+  #take(change: () => void): void {
+    change()
+    for (const watcher of [...this.#watchers]) watcher()
+  }
+}
+
+/** Runs a program to its end. */
+export function run(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+  return new Program(name, args, environment).ended
+}
+
+/** The address that a coordinator listens on, once it does. */
+export async function addressOf(coordinator: Program): Promise<string> {
+  const [, address] = await coordinator.said(/waiting for workers at (\S+)/)
+  return address
+}

@@ -1,0 +1,38 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { nativeAvailable } from '../../shared/engine/native.ts'
+import { drawDataset } from '../../shared/data/draw/dataset.ts'
+import { summarySchema, type Summary } from '../../shared/run_folder/schemas.ts'
+
+/** A folder for one test file, with a cache of its own, so that no test sees what another left. */
+export interface Workspace {
+  folder: string
+  path(...parts: string[]): string
+  /** Environment of the programs: the cache in the workspace. */
+  environment: Record<string, string>
+  remove(): Promise<void>
+}
+
+export async function createWorkspace(): Promise<Workspace> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-test-'))
+  return {
+    folder,
+    path: (...parts) => path.join(folder, ...parts),
+    environment: { HERD_CACHE: path.join(folder, 'cache') },
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
+  }
+}
+
+/** Drawn animals in the layout of Animals-10. @returns the folder to give to --data */
+export async function drawAnimals(out: string, perClass: number): Promise<string> {
+  const { folder } = await drawDataset({ out, perClass, seed: 1, onProgress: () => undefined })
+  return folder
+}
+
+export async function summaryOf(runFolder: string): Promise<Summary> {
+  return summarySchema.parse(JSON.parse(await readFile(path.join(runFolder, 'summary.json'), 'utf8')))
+}
+
+/** Why tests of the native engine are skipped here, or false. `npm test` installs it first where it can be had. */
+export const withoutNative = nativeAvailable() ? false : 'the native engine is not installed: run `npx herd setup`'
