@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectProcessMetrics } from '../shared/metrics_server.ts'
 import type { ClusterStatus } from './cluster.ts'
 import type { Observer } from './events.ts'
 
@@ -10,7 +11,7 @@ export class CoordinatorMetrics {
   /** @param status is asked at each scrape. */
   constructor(status: () => ClusterStatus | undefined) {
     const registers = [this.registry]
-    collectDefaultMetrics({ register: this.registry })
+    collectProcessMetrics(this.registry)
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers })
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers })
 
@@ -48,6 +49,10 @@ export class CoordinatorMetrics {
 
     this.observe = (event) => {
       switch (event.type) {
+        case 'resumed':
+          epoch.set(event.epoch)
+          step.set(event.step)
+          break
         case 'step':
           loss.set({ phase: 'train_step' }, event.loss)
           accuracy.set({ phase: 'train_step' }, event.accuracy)

@@ -1,10 +1,19 @@
 import http from 'node:http'
-import type { Registry } from 'prom-client'
+import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { messageOf, RunError } from './errors.ts'
 
 export interface MetricsServer {
   port: number
   close(): Promise<void>
+}
+
+/** prom-client's sums of the gauges beside them, under names that Prometheus keeps for counters. */
+const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
+
+/** Adds what is known of every Node process: memory, CPU time, event loop, garbage collection. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
 }
 
 /**

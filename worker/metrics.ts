@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { collectProcessMetrics } from '../shared/metrics_server.ts'
 import type { DaemonObserver } from './daemon.ts'
 
 /** A worker's metrics for Prometheus (docs/metrics.md has their list). */
@@ -8,7 +9,7 @@ export class WorkerMetrics {
 
   constructor() {
     const registers = [this.registry]
-    collectDefaultMetrics({ register: this.registry })
+    collectProcessMetrics(this.registry)
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers })
     const joined = new Gauge({ name: 'herd_worker_joined', help: '1 while the worker is a member of a run.', registers })
     const images = counter('herd_worker_images_total', 'Training images whose gradients were computed.')

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+
+/**
+ * Options of a test that needs a program of Prometheus'. Where the program is missing the test is skipped, and says how to
+ * install it; on continuous integration (CI=true) it runs all the same, and fails at `requireTool`.
+ */
+export function needs(tool: string): { skip: string | false } {
+  const missing = missingTool(tool)
+  return { skip: missing === undefined || process.env['CI'] === 'true' ? false : missing }
+}
+
+export function requireTool(tool: string): void {
+  const missing = missingTool(tool)
+  assert.equal(missing, undefined, missing)
+}
+
+function missingTool(tool: string): string | undefined {
+  const { error } = spawnSync(tool, ['--version'])
+  return error === undefined ? undefined : `${tool} is not installed (.ci/install-prometheus installs it on Debian and Ubuntu; elsewhere put it into PATH)`
+}
+
+/** Runs `promtool` with something on its standard input. */
+export async function promtool(args: string[], input = ''): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    const child = execFile('promtool', args, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, output: stdout + stderr })
+    })
+    child.stdin?.end(input)
+  })
+}
