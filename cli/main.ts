@@ -1,10 +1,38 @@
 import { Command } from 'commander'
+import { versionsOf } from '../shared/versions.ts'
+import { dataCommand } from './commands/data.ts'
+import { evaluateCommand } from './commands/evaluate.ts'
+import { exportCommand } from './commands/export.ts'
+import { predictCommand } from './commands/predict.ts'
+import { endWhenNobodyReads } from './output.ts'
 import { setupCommand } from './setup/command.ts'
+
+const notes = `
+Examples:
+  herd setup                                       get the native engine
+  herd data draw --out data                        a data set to try Herd with
+  herd data check raw-img                          can this folder be trained on?
+  herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
+
+\`herd COMMAND --help\` shows the options of a command, with defaults and examples. Each can also stand in the
+environment (HERD_...) or in the file given by --config; the command line wins over the environment, that over the file.
+Exit codes: 0 done, 1 something could not be done, 2 the command line is wrong.`
 
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
-  const program = new Command('herd').description('Tools around Herd runs.').exitOverride()
-  program.addCommand(setupCommand().exitOverride())
+  endWhenNobodyReads(process.stdout)
+  const program = new Command('herd')
+    .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
+    .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
+    .addHelpText('after', notes)
+    .exitOverride()
+  for (const command of [setupCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
+}
+
+/** Commands that are made on their own inherit nothing, and would end the process themselves. */
+function add(parent: Command, child: Command): void {
+  parent.addCommand(child.copyInheritedSettings(parent))
+  for (const grandchild of child.commands) (grandchild as Command).copyInheritedSettings(child)
 }

@@ -52,7 +52,7 @@ export async function scanFolder(folder: string): Promise<Scan> {
 
 /** Images of each folder directly below `folder`, empty ones left out. */
 type ImagesByFolder = Map<string, Found[]>
-interface Found {
+export interface Found {
   path: string
   file: string
 }
@@ -111,14 +111,19 @@ async function imagesByFolder(folder: string, prefix: string): Promise<ImagesByF
   const found: ImagesByFolder = new Map()
   for (const name of await foldersIn(folder)) {
     const normal = name.normalize('NFC')
-    const images = await imagesBelow(join(folder, name), `${prefix}${normal}/`, [])
+    const images = await imagesBelow(join(folder, name), `${prefix}${normal}/`)
     if (images.length > 0) found.set(normal, [...imagesOf(found, normal), ...images])
   }
   return found
 }
 
-/** @param parents real paths of the folders above, against links that lead in a circle. */
-async function imagesBelow(folder: string, prefix: string, parents: string[]): Promise<Found[]> {
+/**
+ * Images below a folder, by their names, in no particular order; hidden files and folders are passed over, links followed.
+ * @param prefix of the paths returned.
+ * @param parents real paths of the folders above, against links that lead in a circle.
+ * @throws DataError where a folder cannot be read.
+ */
+export async function imagesBelow(folder: string, prefix: string, parents: string[] = []): Promise<Found[]> {
   const real = await realpath(folder)
   if (parents.includes(real)) return []
   const images: Found[] = []

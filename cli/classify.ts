@@ -1,0 +1,70 @@
+import type { DecodedImage } from '../shared/data/decode.ts'
+import { centre, decodeTarget } from '../shared/data/transforms.ts'
+import { CheckpointError, DataError } from '../shared/errors.ts'
+import type { RawImage } from '../shared/pictures/contact_sheet.ts'
+import { sheetImage } from '../shared/pictures/prediction_sheet.ts'
+import { softmax } from '../shared/train/evaluation.ts'
+import { readImage, type Asked } from './images.ts'
+import type { TrainedModel } from './inference.ts'
+
+/** What became of one image. */
+export type Outcome = { path: string; problem: string } | Classified
+
+export interface Classified {
+  path: string
+  problem?: undefined
+  /** By class; they add up to 1. */
+  probabilities: Float64Array
+  /** For the sheet, where one is drawn. */
+  tile: RawImage | undefined
+}
+
+interface Ready {
+  path: string
+  problem?: undefined
+  image: DecodedImage
+  tile: RawImage | undefined
+}
+
+/** Images computed at once: bounds memory; training evaluates in blocks of as many. */
+const BATCH = 32
+
+/**
+ * Classifies images as a run evaluates them (resize, centre crop, no augmentation), a batch at a time, in their order.
+ * @param tiles so many of the first images get a picture for the sheet.
+ * @throws CheckpointError where the network gives no numbers.
+ */
+export async function* classify(model: TrainedModel, asked: readonly Asked[], tiles: number): AsyncGenerator<Outcome> {
+  let left = tiles
+  for (let begin = 0; begin < asked.length; begin += BATCH) {
+    const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, model.checkpoint.network.imageSize, index < left)))
+    const ready = prepared.filter((one) => one.problem === undefined)
+    left -= ready.filter((one) => one.tile !== undefined).length
+    const rows = probabilitiesOf(model, ready.map((one) => one.image))
+    for (const one of prepared) {
+      yield one.problem === undefined ? { path: one.path, probabilities: rows[ready.indexOf(one)], tile: one.tile } : one
+    }
+  }
+}
+
+async function prepare(asked: Asked, imageSize: number, withTile: boolean): Promise<Ready | { path: string; problem: string }> {
+  if (asked.problem !== undefined) return asked
+  const { path } = asked
+  try {
+    const { file, image } = await readImage(path, decodeTarget(imageSize))
+    return { path, image, tile: withTile ? await sheetImage(file, path) : undefined }
+  } catch (error) {
+    if (error instanceof DataError) return { path, problem: error.message }
+    throw error
+  }
+}
+
+function probabilitiesOf({ engine, checkpoint: { network }, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
+  if (images.length === 0) return []
+  const { imageSize, classes } = network
+  const pixels = new Uint8Array(images.length * imageSize * imageSize * 3)
+  images.forEach((image, index) => centre(image, imageSize, pixels, index * imageSize * imageSize * 3))
+  const logits = engine.logits(pixels, images.length)
+  if (logits.some((logit) => !Number.isFinite(logit))) throw new CheckpointError(`${file} gives no numbers: its training diverged. Use an earlier checkpoint, or train with a smaller --lr.`)
+  return images.map((_, row) => softmax(logits.subarray(row * classes, (row + 1) * classes)))
+}

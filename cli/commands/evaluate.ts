@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
+import { flag, choice, type OptionSpec } from '../../shared/command/options.ts'
+import { displayName } from '../../shared/data/class_names.ts'
+import { openDataset, type Dataset } from '../../shared/data/dataset.ts'
+import { FolderSource } from '../../shared/data/image_source.ts'
+import { cacheFolder } from '../../shared/paths.ts'
+import { blockCount, blockSamples, evaluateBlock, type EvaluatedBlock } from '../../shared/train/evaluation.ts'
+import { evaluationImages } from '../../shared/train/sample_images.ts'
+import { scoreClasses, scoreTest, type TestScore } from '../../shared/train/score.ts'
+import { commandOf, require, requiredText, type Notices } from '../command.ts'
+import { inferenceOptions, openCheckpoint, openModel, settingsOf, type TrainedModel } from '../inference.ts'
+import { counted, percent, print, printJson, tableOf } from '../output.ts'
+
+const DEFAULT_TEST_FRACTION = 0.2
+
+const testFraction: OptionSpec<number | undefined> = {
+  placeholder: '<share>',
+  description: "Share of the images that is the test split (default: the run's).",
+  expects: 'a number above 0 and below 1',
+  schema: z.union([z.number(), z.string().trim().min(1).transform(Number)]).pipe(z.number().gt(0).lt(1)).optional(),
+  fallback: undefined,
+}
+
+const splits = ['test', 'train', 'all'] as const
+type SplitChoice = (typeof splits)[number]
+
+export const evaluateCommand = () =>
+  commandOf({
+    name: 'evaluate',
+    description: 'loss and accuracy of a checkpoint on a data set; on the run\'s own, exactly what the run reported',
+    options: {
+      ...inferenceOptions,
+      data: requiredText('<folder>', 'Data set with the classes of the checkpoint. Required.', 'a folder of images'),
+      split: choice('Images to evaluate on.', splits, 'test'),
+      testFraction,
+      json: flag('Print one JSON object, for machines.'),
+    },
+    examples: [
+      'herd evaluate --checkpoint runs/first/checkpoints/latest.ckpt --data raw-img',
+      'herd evaluate --checkpoint runs/first/checkpoints/epoch-0010.ckpt --data other-photos --split all --json',
+    ],
+    async run(options, notices) {
+      const data = require(options.data, 'data', 'a folder of images, e.g. --data raw-img.')
+      const opened = await openCheckpoint(options.checkpoint)
+      const { checkpoint } = opened
+      const runFraction = settingsOf(checkpoint).testFraction
+      const fraction = options.testFraction ?? runFraction ?? DEFAULT_TEST_FRACTION
+
+      const dataset = await checkImages(data, fraction, notices)
+      requireSameNetwork(checkpoint, checkpoint.network, dataset.classes, opened.file)
+      if (dataset.digest !== checkpoint.datasetDigest || (runFraction !== undefined && fraction !== runFraction)) {
+        notices.log.info('These are not the images, or not the split, of the run: images it trained on may be among those of the test split.')
+      }
+      const ids = idsOf(dataset, options.split)
+      const model = await openModel(opened, options, notices.log)
+      const score = scoreTest(await evaluate(model, dataset, ids, notices), dataset.samples, ids, dataset.classes.length)
+      if (options.json) printJson(reportOf(model, dataset, options.split, score))
+      else describe(dataset, options.split, score).forEach(print)
+      return true
+    },
+  })
+
+async function checkImages(data: string, fraction: number, notices: Notices): Promise<Dataset> {
+  const progress = notices.progress('checking images')
+  try {
+    const dataset = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    if (dataset.skipped.length > 0) notices.log.warn(`${counted(dataset.skipped.length, 'unreadable image')} left out; \`herd data check ${data}\` names them.`)
+    return dataset
+  } finally {
+    progress.end()
+  }
+}
+
+function idsOf(dataset: Dataset, split: SplitChoice): number[] {
+  return split === 'all' ? dataset.samples.map((_, id) => id) : dataset[split]
+}
+
+/** Block by block, in the order of a run's evaluation. */
+async function evaluate({ engine, checkpoint: { network } }: TrainedModel, dataset: Dataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
+  const images = { source: new FolderSource(dataset.files), samples: dataset.samples, imageSize: network.imageSize }
+  const progress = notices.progress('evaluating')
+  const results: EvaluatedBlock[] = []
+  let done = 0
+  try {
+    for (let block = 0; block < blockCount(ids); block++) {
+      const samples = blockSamples(ids, block)
+      const logits = engine.logits(await evaluationImages(images, samples), samples.length)
+      results.push(evaluateBlock(network, logits, samples.map((id) => dataset.samples[id].class)))
+      done += samples.length
+      progress.update(done, ids.length)
+    }
+  } finally {
+    progress.end()
+  }
+  return results
+}
+
+function reportOf({ file, checkpoint, engine }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore): object {
+  const { kind, precision, threads, device } = engine.info
+  return {
+    checkpoint: file,
+    epoch: checkpoint.position.epoch,
+    step: checkpoint.position.step,
+    data: dataset.root,
+    datasetDigest: dataset.digest,
+    split,
+    images: score.predictions.length,
+    loss: score.loss,
+    accuracy: score.accuracy,
+    perClass: scoreClasses(score.confusion, dataset.classes),
+    classes: dataset.classes,
+    confusion: score.confusion,
+    engine: kind, precision, threads, device,
+  }
+}
+
+function describe(dataset: Dataset, split: SplitChoice, score: TestScore): string[] {
+  const rows = Object.entries(scoreClasses(score.confusion, dataset.classes)).map(([name, { images, correct, accuracy }]) => [
+    displayName(name), String(images), String(correct), images === 0 ? '-' : percent(accuracy),
+  ])
+  return [
+    ...tableOf([['class', 'images', 'correct', 'accuracy'], ...rows]),
+    '',
+    `${split === 'all' ? 'all images' : `${split} split`}: ${counted(score.predictions.length, 'image')}  loss ${score.loss.toFixed(4)}  accuracy ${percent(score.accuracy)}`,
+  ]
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import type { OptionSpec } from '../../shared/command/options.ts'
+import { UsageError } from '../../shared/errors.ts'
+import { EXPORT_FORMATS, exportCheckpoint, type ExportFormat } from '../../shared/export/export.ts'
+import { commandOf, require, requiredText } from '../command.ts'
+import { checkpointOption, openCheckpoint } from '../inference.ts'
+import { print } from '../output.ts'
+
+const format: OptionSpec<ExportFormat | undefined> = {
+  placeholder: `<${EXPORT_FORMATS.join('|')}>`,
+  description: 'safetensors: a file for PyTorch; tfjs: a folder for tf.loadLayersModel; savedmodel: a folder for TensorFlow. Required.',
+  expects: `one of ${EXPORT_FORMATS.join(', ')}`,
+  schema: z.enum(EXPORT_FORMATS).optional(),
+  fallback: undefined,
+}
+
+export const exportCommand = () =>
+  commandOf({
+    name: 'export',
+    description: 'write the network and its weights for other programs',
+    options: { checkpoint: checkpointOption, format, out: requiredText('<path>', 'File or folder to write; it must not exist yet. Required.', 'a path') },
+    examples: [
+      'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format safetensors --out animals.safetensors',
+      'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format tfjs --out web/model',
+      'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format savedmodel --out serving/1',
+    ],
+    async run(options) {
+      if (options.format === undefined) throw new UsageError(`--format is missing: expected ${format.expects}.`)
+      const out = require(options.out, 'out', 'a file or folder to write, e.g. --out animals.safetensors.')
+      const { checkpoint } = await openCheckpoint(options.checkpoint)
+      await exportCheckpoint(checkpoint, options.format, out)
+      print(`${out}: network ${checkpoint.network.name} for ${checkpoint.classes.length} classes, as ${options.format}.`)
+      return true
+    },
+  })

@@ -1,0 +1,91 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Command } from 'commander'
+import writeFileAtomic from 'write-file-atomic'
+import { displayName } from '../../shared/data/class_names.ts'
+import { flag, text, whole } from '../../shared/command/options.ts'
+import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
+import { predictionSheet, type SheetPrediction } from '../../shared/pictures/prediction_sheet.ts'
+import { printable } from '../../shared/pictures/text.ts'
+import { classify } from '../classify.ts'
+import { commandOf } from '../command.ts'
+import { expandArguments } from '../images.ts'
+import { inferenceOptions, openCheckpoint, openModel } from '../inference.ts'
+import { percent, print, printJson } from '../output.ts'
+
+/** More would be no picture to look at. */
+const SHEET_IMAGES = 96
+/** Paths are aligned up to this length. */
+const PATH_COLUMN = 50
+
+export const predictCommand = (): Command =>
+  commandOf({
+    name: 'predict <image...>',
+    argument: 'image files, or folders with images',
+    description: 'class and probability of each image',
+    options: {
+      ...inferenceOptions,
+      top: whole('<count>', 'Classes to print for each image, the likeliest first.', { min: 1 }, 1),
+      sheet: text('<file.png>', `Draw a contact sheet of the images (the first ${SHEET_IMAGES}) with their predictions.`),
+      json: flag('Print one JSON object a line, for machines.'),
+    },
+    examples: [
+      'herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg',
+      'herd predict --checkpoint runs/first/checkpoints/latest.ckpt --top 3 --sheet sheet.png holidays/',
+      'HERD_CHECKPOINT=latest.ckpt herd predict --json *.jpg',
+    ],
+    async run(options, { log }, given) {
+      const { sheet } = options
+      if (sheet !== undefined && !/\.png$/i.test(sheet)) throw new UsageError(`--sheet ${sheet}: expected a file name that ends in .png.`)
+      const opened = await openCheckpoint(options.checkpoint)
+      const { classes } = opened.checkpoint
+      if (options.top > classes.length) throw new UsageError(`--top ${options.top}: expected at most ${classes.length}, the number of classes in ${opened.file}.`)
+      const asked = await expandArguments(given)
+      const model = await openModel(opened, options, log)
+
+      const width = Math.min(PATH_COLUMN, Math.max(...asked.map(({ path }) => path.length)))
+      const drawn: SheetPrediction[] = []
+      let failed = 0
+      for await (const outcome of classify(model, asked, sheet === undefined ? 0 : SHEET_IMAGES)) {
+        const { path } = outcome
+        if (outcome.problem !== undefined) {
+          failed++
+          log.error(printable(outcome.problem))
+          if (options.json) printJson({ image: path, error: outcome.problem })
+          continue
+        }
+        const top = likeliest(outcome.probabilities, classes, options.top)
+        const [best] = top
+        if (options.json) printJson({ image: path, ...best, top })
+        else print(`${printable(path).padEnd(width)}  ${top.map(({ name, probability }) => `${name} ${percent(probability)}`).join('  ')}`)
+        if (outcome.tile !== undefined) drawn.push({ image: outcome.tile, predicted: best.class, probability: best.probability })
+      }
+      if (sheet !== undefined && drawn.length > 0) {
+        await writeSheet(sheet, drawn)
+        log.info(`${sheet} shows ${drawn.length === asked.length - failed ? 'them all' : `the first ${drawn.length}`}.`)
+      }
+      return failed === 0
+    },
+  })
+
+interface Likely {
+  class: string
+  name: string
+  probability: number
+}
+
+function likeliest(probabilities: Float64Array, classes: readonly string[], count: number): Likely[] {
+  const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a])
+  return order.slice(0, count).map((index) => ({ class: classes[index], name: displayName(classes[index]), probability: probabilities[index] }))
+}
+
+/** A sheet that is there already is replaced, in one piece. */
+async function writeSheet(file: string, predictions: readonly SheetPrediction[]): Promise<void> {
+  const png = await predictionSheet(predictions)
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await writeFileAtomic(file, png)
+  } catch (error) {
+    throw new RunError(`--sheet ${file} cannot be written: ${messageOf(error)}.`, { cause: error })
+  }
+}

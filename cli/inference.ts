@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../shared/command/options.ts'
+import { createEngine, resolveEngine } from '../shared/engine/create.ts'
+import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
+import type { Log } from '../shared/log.ts'
+import { require, requiredText } from './command.ts'
+
+export const checkpointOption = requiredText('<file>', "Checkpoint of a run: checkpoints/latest.ckpt or epoch-....ckpt in the run's folder. Required.", 'a file')
+
+const precisions = ['f32', 'bf16'] as const
+const precision: OptionSpec<Precision | undefined> = {
+  placeholder: '<f32|bf16>',
+  description: "Arithmetic (default: the run's).",
+  expects: 'one of f32, bf16',
+  schema: z.enum(precisions).optional(),
+  fallback: undefined,
+}
+
+/** Options of the commands that compute with a checkpoint. */
+export const inferenceOptions = {
+  checkpoint: checkpointOption,
+  engine: choice('auto takes what the run computed with, or else what is installed.', ['auto', 'native', 'wasm'], 'auto'),
+  precision,
+  threads: optionalWhole('<count>', "Threads inside one operation (default: the run's).", { min: 1, max: 1024 }),
+  gpu: optionalWhole('<index>', 'GPU to compute on.', { min: 0, max: 255 }),
+}
+export type InferenceOptions = OptionValues<typeof inferenceOptions>
+
+/** What a run's configuration says about computing; a checkpoint that was made otherwise may say nothing. */
+const runSettings = z.object({
+  engine: z.enum(['native', 'wasm']).optional().catch(undefined),
+  precision: z.enum(precisions).catch('f32'),
+  threads: z.int().min(1).max(1024).catch(1),
+  testFraction: z.number().gt(0).lt(1).optional().catch(undefined),
+})
+export type RunSettings = z.infer<typeof runSettings>
+
+/** A trained network that is ready to compute. */
+export interface TrainedModel {
+  file: string
+  checkpoint: Checkpoint
+  run: RunSettings
+  engine: Engine
+}
+
+export async function openCheckpoint(file: string | undefined): Promise<{ file: string; checkpoint: Checkpoint }> {
+  const path = require(file, 'checkpoint', 'a checkpoint of a run, e.g. --checkpoint runs/first/checkpoints/latest.ckpt.')
+  return { file: path, checkpoint: await loadCheckpoint(path) }
+}
+
+export function settingsOf(checkpoint: Checkpoint): RunSettings {
+  return runSettings.parse(checkpoint.config)
+}
+
+/**
+ * Compiles a checkpoint's network as its run did, unless the options say otherwise: the same engine, precision and
+ * threads compute the same bits.
+ * @throws EngineError where the engine is not there or cannot do what is asked.
+ */
+export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
+  const { checkpoint } = opened
+  const run = settingsOf(checkpoint)
+  const precision = options.precision ?? run.precision
+  const kind = chooseEngine(options, run, precision, log)
+  const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
+  const engine = await createEngine(checkpoint.network, { engine: kind, precision, threads, gpu: options.gpu })
+  engine.setParameters(checkpoint.parameters)
+  log.debug(`${engine.info.version}, ${engine.info.device}, ${precision}, threads ${threads}`)
+  return { ...opened, run, engine }
+}
+
+function chooseEngine(options: InferenceOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {
+  if (options.engine === 'auto' && run.engine === 'wasm' && precision === 'f32' && options.gpu === undefined) {
+    log.info('wasm computes, as in the run; --engine native is faster where it is installed.')
+    return 'wasm'
+  }
+  const { engine, notice } = resolveEngine(options.engine, precision, options.gpu)
+  if (notice !== undefined) log.warn(notice)
+  return engine
+}
