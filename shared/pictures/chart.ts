@@ -1,9 +1,6 @@
 import * as echarts from 'echarts'
+import { INK, MUTED } from './colours.ts'
 import { FONT_STACK } from './fonts.ts'
-
-export const INK = '#1f2933'
-export const MUTED = '#65717e'
-export const FAINT = '#e4e8ec'
 
 export interface PictureSize {
   width: number

@@ -1,5 +1,6 @@
 import type { HeatmapSeriesOption } from 'echarts'
-import { INK, MUTED, renderChart, title } from './chart.ts'
+import { renderChart, title } from './chart.ts'
+import { INK, MUTED } from './colours.ts'
 import { CHARACTER_WIDTH, printable, shorten } from './text.ts'
 
 /** From none to all of a class's images. */

@@ -1,5 +1,5 @@
 import sharp, { type OverlayOptions, type Sharp } from 'sharp'
-import { INK, MUTED } from './chart.ts'
+import { INK, MUTED } from './colours.ts'
 import { FONT_STACK, useBundledFonts } from './fonts.ts'
 import { BOLD_CHARACTER_WIDTH, CHARACTER_WIDTH, escapeXml, shorten } from './text.ts'
 

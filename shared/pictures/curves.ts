@@ -1,5 +1,6 @@
 import type { LineSeriesOption } from 'echarts'
-import { FAINT, INK, MUTED, renderChart, title } from './chart.ts'
+import { renderChart, title } from './chart.ts'
+import { FAINT, INK, MUTED } from './colours.ts'
 
 /** What the curves show of an epoch; a line of history has it. NaN, of a diverged run, leaves a gap. */
 export interface CurvePoint {
