@@ -106,8 +106,9 @@ export class CoordinatorServer {
       if (!this.#closing) this.#parts.handler.onLost(session, reason)
     }
     const cut = (reason: string): void => {
-      if (!over) call.destroy(Object.assign(new Error(reason), { code: status.ABORTED, details: reason }))
+      if (over) return
       finish(reason)
+      fail(call, status.ABORTED, reason)
     }
     call.on('data', (raw: unknown) => {
       if (over) return
@@ -173,7 +174,14 @@ export class CoordinatorServer {
   }
 
   readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
+    let answered = false
+    const answer = (error: CallError | null): void => {
+      if (answered) return
+      answered = true
+      callback(error, error === null ? {} : null)
+    }
     call.on('data', (raw: unknown) => {
+      if (answered) return
       try {
         const chunk = checked(gradientChunkSchema, raw, 'a gradient chunk')
         const session = this.#sessions.get(chunk.session)
@@ -186,11 +194,11 @@ export class CoordinatorServer {
           throw error
         }
       } catch (error) {
-        call.destroy(Object.assign(new Error(messageOf(error)), { code: status.INVALID_ARGUMENT, details: messageOf(error) }))
+        answer(callError(status.INVALID_ARGUMENT, messageOf(error)))
       }
     })
     call.on('error', () => undefined)
-    call.on('end', () => callback(null, {}))
+    call.on('end', () => answer(null))
   }
 
   readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
@@ -214,14 +222,14 @@ export class CoordinatorServer {
       }
       call.end()
     }
-    send().catch((error: unknown) => call.destroy(Object.assign(new Error(messageOf(error)), { code: status.FAILED_PRECONDITION, details: messageOf(error) })))
+    send().catch((error: unknown) => fail(call, status.FAILED_PRECONDITION, messageOf(error)))
   }
 
   /** The session that a bulk call names; a call of no session is ended. */
-  #sessionOf<T extends { session: string }>(schema: z.ZodType<T>, request: unknown, call: { destroy(error: Error): void }): WorkerSession | undefined {
+  #sessionOf<T extends { session: string }>(schema: z.ZodType<T>, request: unknown, call: NodeJS.EventEmitter): WorkerSession | undefined {
     const parsed = schema.safeParse(request)
     const session = parsed.success ? this.#sessions.get(parsed.data.session) : undefined
-    if (session === undefined) call.destroy(Object.assign(new Error('no such session'), { code: status.UNAUTHENTICATED, details: 'no such session' }))
+    if (session === undefined) fail(call, status.UNAUTHENTICATED, 'no such session')
     return session
   }
 
@@ -231,6 +239,17 @@ export class CoordinatorServer {
     for (let number = 2; taken.has(name); number++) name = `${wanted} (${number})`
     return name
   }
+}
+
+type CallError = Error & { code: status; details: string }
+
+function callError(code: status, reason: string): CallError {
+  return Object.assign(new Error(reason), { code, details: reason })
+}
+
+/** Ends a call with a status. grpc-js takes it from an 'error' event; destroying the stream would send nothing. */
+function fail(call: NodeJS.EventEmitter, code: status, reason: string): void {
+  call.emit('error', callError(code, reason))
 }
 
 function bindFailure(error: Error, address: string): string {

@@ -31,6 +31,7 @@ export class Connection {
   readonly #closeAll: () => void
   #session = ''
   #gradients: ClientWritableStream<GradientChunk> | undefined
+  #weights: ClientReadableStream<unknown> | undefined
   #over = false
   #lose: (reason: string) => void = () => undefined
 
@@ -72,6 +73,7 @@ export class Connection {
   openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
     this.#session = session
     const weights = this.#bulk.receiveWeights({ session })
+    this.#weights = weights
     weights.on('data', (raw: unknown) => {
       try {
         const chunk = checked(weightsChunkSchema, raw, 'a chunk of weights')
@@ -129,6 +131,10 @@ export class Connection {
       })
       this.#control.end()
     })
+    // A channel stays open, and with it the process, for as long as one of its calls does.
+    this.#weights?.cancel()
+    this.#gradients?.cancel()
+    this.#control.cancel()
     this.#closeAll()
   }
 }

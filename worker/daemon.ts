@@ -96,7 +96,7 @@ export class WorkerDaemon {
         randomize: true,
         shouldRetry: ({ error }) => error.message === failed,
         onFailedAttempt: ({ error, attemptNumber }) => {
-          if (error.message === failed && attemptNumber === 1) this.#log.info(`waiting for the coordinator at ${coordinator} ...`)
+          if (error.message === failed && attemptNumber === 1) this.#log.info(`waiting for the coordinator at ${coordinator}: ${String(error.cause)}.`)
         },
       },
     ).catch((error: unknown) => {

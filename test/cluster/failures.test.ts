@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { credentials } from '@grpc/grpc-js'
+import { herdService } from '../../shared/wire/service.ts'
+import { addressOf, Program, run } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** What fails on the way changes nothing but the time. Small network, wasm: it runs wherever npm does. */
+let workspace: Workspace
+let data: string
+let undisturbed: string
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--epochs', '4', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3']
+
+function coordinator(out: string, ...options: string[]): Program {
+  return new Program('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options], workspace.environment)
+}
+
+function worker(address: string, ...options: string[]): Program {
+  return new Program('worker', ['--coordinator', address, ...options], workspace.environment)
+}
+
+async function eventsOf(out: string): Promise<{ event: string; [field: string]: unknown }[]> {
+  const lines = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as { event: string })
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 12)
+  const out = workspace.path('undisturbed')
+  const ended = await coordinator(out, '--single-node').ended
+  assert.equal(ended.code, 0, ended.stderr)
+  undisturbed = (await summaryOf(out)).digest
+})
+after(() => workspace.remove())
+
+test("a killed worker's lanes are dealt again, a worker that joins later takes part, and the digest is the same", async () => {
+  const out = workspace.path('killed')
+  const main = coordinator(out, '--workers', '2')
+  const address = await addressOf(main)
+  const victim = worker(address, '--data', data, '--name', 'victim')
+  const survivor = worker(address, '--data', data, '--name', 'survivor')
+  await main.said(/epoch 1\/4/)
+  victim.child.kill('SIGKILL')
+  await main.said(/worker victim is lost/)
+  const late = worker(address, '--data', data, '--name', 'late')
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal((await survivor.ended).code, 0)
+  assert.equal((await late.ended).code, 0)
+  assert.equal((await victim.ended).signal, 'SIGKILL')
+
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, undisturbed)
+  assert.equal(summary.workersLost, 1)
+  const events = await eventsOf(out)
+  assert.ok(events.some((event) => event.event === 'workerLost' && event['worker'] === 'victim'))
+  assert.ok(events.some((event) => event.event === 'workerJoined' && event['worker'] === 'late'))
+})
+
+test('a worker that hangs is evicted, and its late results change nothing', async () => {
+  const out = workspace.path('hung')
+  const main = coordinator(out, '--workers', '2', '--silence-limit', '2')
+  const address = await addressOf(main)
+  const hung = worker(address, '--data', data, '--name', 'hung')
+  const other = worker(address, '--data', data, '--name', 'other')
+  await main.said(/epoch 1\/4/)
+  hung.child.kill('SIGSTOP')
+  await main.said(/worker hung is lost: nothing was heard of it/)
+  hung.child.kill('SIGCONT')
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal((await other.ended).code, 0)
+  await hung.stop()
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, undisturbed)
+  assert.ok(summary.lanesRecomputed > 0)
+})
+
+test('a worker without data gets its images from the coordinator, and keeps them in its cache', async () => {
+  const out = workspace.path('fetched')
+  const cache = workspace.path('image-cache')
+  const main = coordinator(out, '--workers', '2')
+  const address = await addressOf(main)
+  const workers = ['one', 'two'].map((name) => worker(address, '--name', name, '--cache', cache))
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  for (const each of workers) assert.equal((await each.ended).code, 0, each.stderr)
+  assert.equal((await summaryOf(out)).digest, undisturbed)
+
+  const again = workspace.path('fetched-again')
+  const second = coordinator(again, '--workers', '1', '--metrics-port', '0')
+  const from = worker(await addressOf(second), '--cache', cache)
+  assert.equal((await second.ended).code, 0)
+  assert.equal((await from.ended).code, 0)
+  assert.equal((await summaryOf(again)).digest, undisturbed)
+})
+
+test('a worker with another data set is refused with both digests, and the run goes on without it', async () => {
+  const other = workspace.path('other-data')
+  await cp(data, other, { recursive: true })
+  await writeFile(path.join(other, 'cane', 'cane-0001.jpeg'), 'changed')
+  const out = workspace.path('refusing')
+  const main = coordinator(out, '--workers', '1')
+  const address = await addressOf(main)
+  const refused = await worker(address, '--data', other).ended
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /error: the coordinator refuses this worker: the worker's --data is another data set: its digest is [0-9a-f]{12}\.\.\., the run's [0-9a-f]{12}/)
+  const good = worker(address, '--data', data)
+  assert.equal((await main.ended).code, 0)
+  assert.equal((await good.ended).code, 0)
+  assert.equal((await summaryOf(out)).digest, undisturbed)
+})
+
+test('another protocol version, and a peer that does not keep to the protocol, are turned away and the run goes on', async () => {
+  const out = workspace.path('strangers')
+  const main = coordinator(out, '--workers', '1')
+  const address = await addressOf(main)
+  const Client = herdService()
+  const client = new Client(address, credentials.createInsecure())
+  const talk = (...messages: object[]): Promise<{ answers: Record<string, unknown>[]; error: string }> =>
+    new Promise((resolve) => {
+      const answers: Record<string, unknown>[] = []
+      const call = client['control'](undefined as never) as unknown as NodeJS.ReadWriteStream
+      call.on('data', (answer: Record<string, unknown>) => answers.push(answer))
+      call.on('error', (error: Error) => resolve({ answers, error: error.message }))
+      call.on('end', () => resolve({ answers, error: '' }))
+      for (const message of messages) call.write(message as never)
+    })
+  const old = await talk({ hello: { protocolVersion: 999, name: 'old' } })
+  assert.match(JSON.stringify(old.answers), /refused.*speaks protocol version 1, the worker 999: install the same version/)
+  assert.match((await talk({ heartbeat: { residentBytes: 1 } })).error, /heartbeat came before hello/)
+  assert.match((await talk({ hello: { protocolVersion: 1, name: '' } })).error, /not as the protocol has it: hello.name/)
+  assert.match((await talk({ hello: { protocolVersion: 1, name: 'x' } }, { ready: { engine: '{', fingerprint: '', datasetDigest: '' } })).error, /ready came before ReceiveWeights/)
+  client.close()
+
+  const good = worker(address, '--data', data)
+  assert.equal((await main.ended).code, 0)
+  assert.equal((await good.ended).code, 0)
+  assert.equal((await summaryOf(out)).digest, undisturbed)
+})
+
+test('SIGTERM lets a worker leave in order, and its lanes are dealt to the others', async () => {
+  const out = workspace.path('leaving')
+  const main = coordinator(out, '--workers', '2')
+  const address = await addressOf(main)
+  const leaver = worker(address, '--data', data, '--name', 'leaver')
+  const stayer = worker(address, '--data', data)
+  await main.said(/epoch 1\/4/)
+  const left = await leaver.stop('SIGTERM')
+  assert.equal(left.code, 143, left.stderr)
+  assert.equal((await main.ended).code, 0)
+  assert.equal((await stayer.ended).code, 0)
+  assert.match(main.stderr, /worker leaver is lost: it was asked to stop/)
+  assert.equal((await summaryOf(out)).digest, undisturbed)
+})
+
+test('a worker that cannot reach its coordinator tries for as long as its patience lasts, then says so', async () => {
+  const ended = await run('worker', ['--coordinator', '127.0.0.1:1', '--patience', '2'], workspace.environment)
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /error: --coordinator 127\.0\.0\.1:1: the coordinator cannot be reached \(tried for 2 s\)/)
+})
+
+test('when every local worker fails, the run fails instead of waiting for ever', async () => {
+  const out = workspace.path('no-gpu-engine')
+  const main = coordinator(out, '--local-workers', '1')
+  await main.said(/worker local-1 joined/)
+  const [, pid] = await localWorkerPid(main)
+  process.kill(Number(pid), 'SIGKILL')
+  const ended = await main.ended
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /all 1 local workers have ended/)
+})
+
+/** The worker process is a child of the coordinator. */
+async function localWorkerPid(parent: Program): Promise<RegExpMatchArray> {
+  const children = await readFile(`/proc/${parent.child.pid}/task/${parent.child.pid}/children`, 'utf8')
+  const match = /(\d+)/.exec(children)
+  assert.ok(match)
+  return match
+}

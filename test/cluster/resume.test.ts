@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { Program, run, type Ended } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+let workspace: Workspace
+let data: string
+let whole: string
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--checkpoint-every', '2']
+
+function arguments_(out: string, ...options: string[]): string[] {
+  return ['--data', data, '--out', out, ...training, '--single-node', ...options]
+}
+
+function train(out: string, ...options: string[]): Promise<Ended> {
+  return run('coordinator', arguments_(out, ...options), workspace.environment)
+}
+
+async function historyOf(out: string): Promise<{ epoch: number; seconds: number; imagesPerSecond: number }[]> {
+  const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as { epoch: number; seconds: number; imagesPerSecond: number })
+}
+
+/** History without what a clock measured. */
+async function resultsOf(out: string): Promise<object[]> {
+  return (await historyOf(out)).map((line) => ({ ...line, seconds: 0, imagesPerSecond: 0 }))
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 12)
+  whole = workspace.path('whole')
+  assert.equal((await train(whole, '--epochs', '5')).code, 0)
+})
+after(() => workspace.remove())
+
+test('a run that is stopped in mid-epoch and resumed ends with the digest and the history of an uninterrupted one', async () => {
+  const out = workspace.path('stopped')
+  const first = new Program('coordinator', arguments_(out, '--epochs', '5', '--metrics-port', '0'), workspace.environment)
+  await first.said(/epoch 2\/5/)
+  const stopped = await first.stop('SIGTERM')
+  assert.equal(stopped.code, 143, stopped.stderr)
+  assert.match(stopped.stdout, /Go on with: npx coordinator --resume latest --out/)
+
+  const resumed = await train(out, '--epochs', '5', '--resume', 'latest')
+  assert.equal(resumed.code, 0, resumed.stderr)
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, (await summaryOf(whole)).digest)
+  assert.equal(summary.restarts, 1)
+  assert.deepEqual(await resultsOf(out), await resultsOf(whole))
+})
+
+test('a run goes on from any kept checkpoint in a new folder, on a cluster, and longer than it was begun for', async () => {
+  const out = workspace.path('from-file')
+  const resumed = await run(
+    'coordinator',
+    ['--data', data, '--out', out, '--listen', '127.0.0.1:0', '--local-workers', '2', '--epochs', '5', '--resume', path.join(whole, 'checkpoints/epoch-0002.ckpt')],
+    workspace.environment,
+  )
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.equal((await summaryOf(out)).digest, (await summaryOf(whole)).digest)
+  assert.deepEqual((await historyOf(out)).map((line) => line.epoch), [3, 4, 5])
+
+  const longer = workspace.path('longer')
+  assert.equal((await train(longer, '--epochs', '3')).code, 0)
+  assert.equal((await train(longer, '--epochs', '5', '--resume', 'latest')).code, 0)
+  assert.equal((await summaryOf(longer)).digest, (await summaryOf(whole)).digest)
+})
+
+test('resuming with another seed, or over other images, is refused in words', async () => {
+  const seed = await run('coordinator', ['--data', data, '--out', whole, '--single-node', '--resume', 'latest', '--seed', '4'], workspace.environment)
+  assert.equal(seed.code, 2)
+  assert.match(seed.stderr, /^error: --seed 4: the run of .* began with 3; leave the option out/m)
+  const other = await drawAnimals(workspace.path('other'), 13)
+  const images = await run('coordinator', ['--data', other, '--out', whole, '--single-node', '--resume', 'latest'], workspace.environment)
+  assert.equal(images.code, 1)
+  assert.match(images.stderr, /^error: .* was trained on another data set/m)
+})
+
+test('the run folder holds what the contract says', async () => {
+  const read = async (...parts: string[]): Promise<Buffer> => readFile(path.join(whole, ...parts))
+  const config = JSON.parse((await read('config.json')).toString()) as Record<string, unknown>
+  for (const key of ['batch', 'lanes', 'seed', 'versions', 'datasetDigest', 'engine', 'fingerprints']) assert.ok(key in config, key)
+  assert.equal(config['engine'], 'wasm')
+  for (const plot of ['loss', 'accuracy', 'confusion']) {
+    assert.match((await read('plots', `${plot}.svg`)).toString(), /<svg/)
+    assert.equal((await read('plots', `${plot}.png`)).subarray(1, 4).toString(), 'PNG')
+  }
+  assert.equal((await read('plots', 'predictions.png')).subarray(1, 4).toString(), 'PNG')
+  for (const file of ['epoch-0002.ckpt', 'epoch-0004.ckpt', 'epoch-0005.ckpt', 'latest.ckpt']) assert.ok((await read('checkpoints', file)).length > 1000, file)
+  assert.deepEqual((await historyOf(whole)).map((line) => line.epoch), [1, 2, 3, 4, 5])
+})
