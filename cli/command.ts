@@ -39,7 +39,7 @@ export function commandOf<S extends OptionSpecs>({ name, description, argument, 
   command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
   return command.action(async () => {
     const values = readOptions(command, specs)
-    const level = readOptions(command, specs) as OptionValues<typeof commonOptions>
+    const level: OptionValues<typeof commonOptions> = values
     const log = createLog(level)
     const live = process.stderr.isTTY && !level.quiet
     const done = await run(values, { log, progress: (what) => startProgress(process.stderr, live, log, what) }, command.args)

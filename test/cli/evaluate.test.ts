@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { cp, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Summary } from '../../shared/run_folder/schemas.ts'
+import { run } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
+import { damagedCheckpoints, herdIn, jsonLines, makeCheckpoint } from './fixture.ts'
+
+interface Report {
+  split: string
+  images: number
+  loss: number
+  accuracy: number
+  perClass: Record<string, { images: number; correct: number; accuracy: number }>
+  confusion: number[][]
+  classes: string[]
+  engine: string
+  precision: string
+  epoch: number
+}
+
+/** bf16 where it can be had, so that a forgotten setting of the run would show. */
+const precision = withoutNative === false ? 'bf16' : 'f32'
+const TEST_FRACTION = '0.45'
+
+describe('herd evaluate', { concurrency: 2 }, () => {
+  let workspace: Workspace
+  let herd: ReturnType<typeof herdIn>
+  let data: string
+  let summary: Summary
+  let checkpoint: string
+  const reports: Record<string, Report> = {}
+
+  before(async () => {
+    workspace = await createWorkspace()
+    herd = herdIn(workspace)
+    data = await drawAnimals(workspace.path('drawn'), 10)
+    const out = workspace.path('run')
+    const trained = await run('coordinator', ['--single-node', '--data', data, '--out', out, '--model', 'tiny', '--image-size', '32', '--epochs', '1', '--batch', '16', '--lr', '1e-2', '--precision', precision, '--test-fraction', TEST_FRACTION], workspace.environment)
+    assert.equal(trained.code, 0, trained.stderr)
+    summary = await summaryOf(out)
+    checkpoint = path.join(out, 'checkpoints/latest.ckpt')
+    await Promise.all(
+      ['test', 'train', 'all'].map(async (split) => {
+        const { code, stdout, stderr } = await herd(['evaluate', '--checkpoint', checkpoint, '--data', data, '--split', split, '--json'])
+        assert.equal(code, 0, stderr)
+        assert.doesNotMatch(stderr, /\] (INFO|WARN|ERROR):/)
+        reports[split] = jsonLines(stdout)[0] as Report
+      }),
+    )
+  })
+  after(() => workspace.remove())
+
+  it('is exactly what the run reported', () => {
+    const { test } = reports
+    assert.equal(test.loss, summary.testLoss)
+    assert.equal(test.accuracy, summary.testAccuracy)
+    assert.deepEqual(test.perClass, summary.perClass)
+    assert.deepEqual({ engine: test.engine, precision: test.precision, epoch: test.epoch }, { engine: summary.engine, precision, epoch: 1 })
+  })
+
+  it('takes the splits apart', () => {
+    const { test, train, all } = reports
+    assert.equal(test.images + train.images, all.images)
+    assert.equal(all.images, 100)
+    assert.ok(test.images > 32, 'more than one block')
+    for (const { loss, accuracy, confusion, images, classes, perClass } of [test, train, all]) {
+      assert.ok(loss > 0)
+      assert.equal(confusion.flat().reduce((a, b) => a + b, 0), images)
+      assert.equal(accuracy, confusion.reduce((sum, row, index) => sum + row[index], 0) / images)
+      assert.deepEqual(Object.keys(perClass), classes)
+    }
+    const addedUp = test.loss * test.images + train.loss * train.images
+    assert.ok(Math.abs(addedUp - all.loss * all.images) < 1e-3 * addedUp)
+  })
+
+  it('prints a table for people, with the options in the environment', async () => {
+    const { code, stdout, stderr } = await herd(['evaluate'], { HERD_CHECKPOINT: checkpoint, HERD_DATA: data })
+    assert.equal(code, 0, stderr)
+    const lines = stdout.trimEnd().split('\n')
+    assert.match(lines[0], /^class +images +correct +accuracy$/)
+    assert.match(lines[1], new RegExp(`^cane \\(dog\\) +${summary.perClass['cane'].images} +${summary.perClass['cane'].correct} `))
+    assert.equal(lines.length, 13)
+    assert.equal(lines[12], `test split: ${reports.test.images} images  loss ${summary.testLoss.toFixed(4)}  accuracy ${(summary.testAccuracy * 100).toFixed(1)} %`)
+  })
+
+  it('tells when the images are not those of the run, and which are left out', async () => {
+    const other = workspace.path('other')
+    await cp(data, other, { recursive: true })
+    await writeFile(path.join(other, 'cane/broken.jpeg'), 'no image')
+    const { code, stdout, stderr } = await herd(['evaluate', '--checkpoint', checkpoint, '--data', other, '--json'])
+    assert.equal(code, 0, stderr)
+    assert.equal((jsonLines(stdout)[0] as Report).loss, summary.testLoss, 'the same images but one that cannot be read')
+    assert.match(stderr, /not the images, or not the split, of the run/)
+    assert.match(stderr, /1 unreadable image left out/)
+  })
+
+  it('refuses a data set of other classes', async () => {
+    const fewer = workspace.path('fewer')
+    await cp(data, fewer, { recursive: true })
+    await rm(path.join(fewer, 'ragno'), { recursive: true })
+    const other = await makeCheckpoint(workspace.path('three-classes.ckpt'))
+    const [lacking, tooMany] = await Promise.all([
+      herd(['evaluate', '--checkpoint', checkpoint, '--data', fewer]),
+      herd(['evaluate', '--checkpoint', other, '--data', data]),
+    ])
+    for (const { code, stdout } of [lacking, tooMany]) assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
+    assert.match(lacking.stderr, /latest\.ckpt was trained on other classes: only it has ragno\./)
+    assert.match(tooMany.stderr, /three-classes\.ckpt was trained on other classes: only the data has cavallo, elefante/)
+  })
+
+  it('refuses what cannot be evaluated', async () => {
+    const oneClass = workspace.path('one-class')
+    await cp(path.join(data, 'gatto'), path.join(oneClass, 'gatto'), { recursive: true })
+    const [, truncated] = await damagedCheckpoints(checkpoint, workspace.folder)
+    const cases: [args: string[], code: number, says: RegExp][] = [
+      [['--checkpoint', checkpoint], 2, /^error: --data is missing: expected a folder of images/],
+      [['--checkpoint', checkpoint, '--data', data, '--test-fraction', '1.5'], 2, /^error: --test-fraction 1\.5: expected a number above 0 and below 1\./],
+      [['--checkpoint', checkpoint, '--data', data, '--split', 'half'], 2, /^error: --split half: expected one of test, train, all\./],
+      [['--checkpoint', checkpoint, '--data', oneClass], 1, /^error: data folder .*one-class has only one class, gatto/],
+      [['--checkpoint', truncated.file, '--data', data], 1, truncated.says],
+    ]
+    await Promise.all(
+      cases.map(async ([args, expected, says]) => {
+        const { code, stdout, stderr } = await herd(['evaluate', ...args])
+        assert.deepEqual({ code, stdout }, { code: expected, stdout: '' }, stderr)
+        assert.match(stderr, says)
+        assert.ok(stderr.trimEnd().split('\n').length <= 2, stderr)
+      }),
+    )
+  })
+})
