@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { createWorkspace, withoutNative, type Workspace } from '../support/workspace.ts'
+import { createWorkspace, type Workspace } from '../support/workspace.ts'
 import { damagedCheckpoints, herdIn, makeCheckpoint } from './fixture.ts'
 
 describe('herd export', { concurrency: 2 }, () => {
@@ -38,7 +38,7 @@ describe('herd export', { concurrency: 2 }, () => {
     assert.deepEqual((await readdir(out)).sort(), [...weightsManifest[0].paths, 'model.json'].sort())
   })
 
-  it('writes a SavedModel', { skip: withoutNative }, async () => {
+  it('writes a SavedModel', async () => {
     const out = await exported('savedmodel')
     assert.ok((await readdir(out)).includes('saved_model.pb'))
     assert.deepEqual(JSON.parse(await readFile(path.join(out, 'assets/classes.json'), 'utf8')), ['cane', 'gatto', 'ragno'])
