@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { versionsOf } from '../shared/versions.ts'
 import { dataCommand } from './commands/data.ts'
+import { demoCommand } from './commands/demo.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
 import { predictCommand } from './commands/predict.ts'
@@ -10,6 +11,7 @@ import { setupCommand } from './setup/command.ts'
 const notes = `
 Examples:
   herd setup                                       get the native engine
+  herd demo                                        see it learn, on drawn animals
   herd data draw --out data                        a data set to try Herd with
   herd data check raw-img                          can this folder be trained on?
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
@@ -26,7 +28,7 @@ export async function main(argv: string[]): Promise<number> {
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
     .exitOverride()
-  for (const command of [setupCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand()]) add(program, command)
+  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

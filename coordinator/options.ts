@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, choice, flag, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
+import { initialisations } from '../shared/network/initial.ts'
 import { modelNames } from '../shared/network/models.ts'
 
 /** The coordinator's options: one table for the command line, the environment, the config file, and config.json. */
@@ -12,6 +13,7 @@ export const coordinatorOptions = {
   singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
   listen: address('Where workers reach the coordinator; port 0 takes a free one.', '127.0.0.1:7070'),
   model: { ...choice('Network to train.', modelNames, 'article'), placeholder: `<${modelNames.join('|')}>` },
+  init: choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, 'pytorch'),
   imageSize: whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, 256),
   epochs: whole('<count>', 'Passes over the training set.', { min: 1 }, 50),
   batch: whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, 64),

@@ -77,7 +77,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const model = new Model(layout, options.lr, resume === undefined
-    ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed) }
+    ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed, options.init) }
     : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV })
 
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())

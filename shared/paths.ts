@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import envPaths from 'env-paths'
 
 /** The user's cache folder: engines, results of data checks, fetched images. HERD_CACHE overrides it. */
-export function cacheFolder(): string {
-  return process.env['HERD_CACHE'] ?? envPaths('herd', { suffix: '' }).cache
+export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const chosen = environment['HERD_CACHE'] ?? ''
+  return chosen === '' ? envPaths('herd', { suffix: '' }).cache : resolve(chosen)
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import envPaths from 'env-paths'
+import { join } from 'node:path'
 import * as z from 'zod'
+import { cacheFolder } from '../../shared/paths.ts'
 
 /**
  * The native engine's part of the user's cache. Each entry is a folder that appears whole, by a rename, and never
@@ -23,9 +23,7 @@ const manifestSchema = z.object({
 
 /** The user's cache, or the one that HERD_CACHE names. */
 export function nativeCache(environment: NodeJS.ProcessEnv): NativeCache {
-  const chosen = environment['HERD_CACHE']
-  const root = chosen === undefined || chosen === '' ? envPaths('herd', { suffix: '' }).cache : resolve(chosen)
-  const folder = join(root, 'native')
+  const folder = join(cacheFolder(environment), 'native')
   return { folder, staging: join(folder, 'staging') }
 }
 

@@ -1,24 +1,28 @@
 import { KeyedRandom, Purpose } from '../random/philox.ts'
 import { viewOf, type Layout } from './layout.ts'
 
+export const initialisations = ['pytorch', 'he'] as const
+export type Initialisation = (typeof initialisations)[number]
+
 /**
- * Initial parameters as the article's framework (PyTorch) draws them by default: kernels and biases uniform in
- * +-1 / sqrt(fan in), which is `kaiming_uniform_` with a = sqrt(5) for the kernels; batch norm starts as the identity.
+ * Initial parameters. `pytorch` is the default of the article's framework: kernels and biases uniform in
+ * +-1 / sqrt(fan in), which is `kaiming_uniform_` with a = sqrt(5) for the kernels. `he` is uniform in
+ * +-sqrt(6 / fan in) with biases of zero (He et al., "Delving Deep into Rectifiers", 2015), which keeps the signal's
+ * size through many ReLU layers. Batch norm starts as the identity.
  * Each parameter has a random stream of its own, so a new layer changes no other layer's values.
  * @returns flat float32 vector of the layout's size.
  */
-export function initialParameters(layout: Layout, seed: number): Float32Array {
+export function initialParameters(layout: Layout, seed: number, initialisation: Initialisation = 'pytorch'): Float32Array {
   const vector = new Float32Array(layout.size)
   layout.parameters.forEach((parameter, index) => {
     const values = viewOf(vector, parameter)
     switch (parameter.role) {
       case 'kernel':
-      case 'bias': {
-        const random = new KeyedRandom(seed, Purpose.init, index)
-        const bound = 1 / Math.sqrt(parameter.fanIn)
-        for (let i = 0; i < values.length; i++) values[i] = random.between(-bound, bound)
+        fillUniform(values, initialisation === 'he' ? Math.sqrt(6 / parameter.fanIn) : 1 / Math.sqrt(parameter.fanIn), new KeyedRandom(seed, Purpose.init, index))
         break
-      }
+      case 'bias':
+        if (initialisation === 'pytorch') fillUniform(values, 1 / Math.sqrt(parameter.fanIn), new KeyedRandom(seed, Purpose.init, index))
+        break
       case 'gamma':
       case 'runningVariance':
         values.fill(1)
@@ -29,4 +33,8 @@ export function initialParameters(layout: Layout, seed: number): Float32Array {
     }
   })
   return vector
+}
+
+function fillUniform(values: Float32Array, bound: number, random: KeyedRandom): void {
+  for (let i = 0; i < values.length; i++) values[i] = random.between(-bound, bound)
 }

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import envPaths from 'env-paths'
 import writeFileAtomic from 'write-file-atomic'
+import { cacheFolder } from '../paths.ts'
 import { escapeXml } from './text.ts'
 
 /** The family that every picture names first, so that text looks and measures the same on every machine. */
@@ -30,7 +30,7 @@ export function useBundledFonts(): void {
 /** Writes the configuration into the user's cache folder or, where the home cannot be written, a temporary one. */
 function writeConfiguration(system: string): string {
   try {
-    return writeInto(join(envPaths('herd', { suffix: '' }).cache, 'fonts'), system)
+    return writeInto(join(cacheFolder(), 'fonts'), system)
   } catch {
     return writeInto(mkdtempSync(join(tmpdir(), 'herd-fonts-')), system)
   }

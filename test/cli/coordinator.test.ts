@@ -67,7 +67,7 @@ test('data that cannot be trained on is refused before a run folder is made', as
   complains(await of('empty'), 1, /^error: .*empty/)
   complains(await of('one'), 1, /^error: .*only one class.*cane|^error: .*one class/)
   complains(await of('few'), 1, /^error: .*gatto.* 1 /)
-  complains(await coordinator('--data', data, '--out', out, '--single-node', '--image-size', '155'), 2, /^error: --image-size 155 is too small for the network "article": .* at least 156/)
+  complains(await coordinator('--data', data, '--out', out, '--single-node', '--test-fraction', '0.5', '--image-size', '155'), 2, /^error: --image-size 155 is too small for the network "article": .* at least 156/)
   assert.ok(!(await readdir(workspace.folder)).includes('never'))
 })
 
@@ -79,14 +79,14 @@ test('a folder that already has a run is not overwritten', async () => {
   assert.equal(await readFile(path.join(out, 'summary.json'), 'utf8'), summary)
 })
 
-test('a port in use is named', async () => {
+test('a port in use is named', async (t) => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => server.close())
   const { port } = server.address() as net.AddressInfo
   const cluster = quick.filter((option) => option !== '--single-node')
   complains(await coordinator('--data', data, '--out', workspace.path('port'), '--listen', `127.0.0.1:${port}`, ...cluster), 1, new RegExp(`^error: --listen 127\\.0\\.0\\.1:${port}: the port ${port} is in use`))
   complains(await coordinator('--data', data, '--out', workspace.path('port2'), '--metrics-port', String(port), ...quick), 1, new RegExp(`^error: --metrics-port ${port}: the port is in use`))
-  server.close()
 })
 
 test('a damaged or foreign checkpoint is refused', async () => {

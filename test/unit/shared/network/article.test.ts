@@ -37,3 +37,14 @@ test("initial values are the article's framework's: uniform within 1 / sqrt(fan 
   assert.deepEqual(initialParameters(layout, 3), vector)
   assert.notDeepEqual(initialParameters(layout, 4), vector)
 })
+
+test("He's initial values are uniform within sqrt(6 / fan in), with biases of zero", () => {
+  const layout = layoutOf(articleNetwork({ imageSize: 160, classes: 10 }))
+  const vector = initialParameters(layout, 3, 'he')
+  for (const parameter of layout.parameters) {
+    const bound = Math.fround(Math.sqrt(6 / parameter.fanIn))
+    const values = viewOf(vector, parameter)
+    if (parameter.role === 'bias') assert.ok(values.every((value) => value === 0), parameter.name)
+    else assert.ok(values.every((value) => Math.abs(value) <= bound) && values.some((value) => Math.abs(value) > bound * 0.9), parameter.name)
+  }
+})

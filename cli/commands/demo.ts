@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import type { Command } from 'commander'
+import { text, whole } from '../../shared/command/options.ts'
+import { drawDataset } from '../../shared/data/draw/dataset.ts'
+import { nativeAvailable } from '../../shared/engine/native.ts'
+import { RunError } from '../../shared/errors.ts'
+import { RunFolder } from '../../shared/run_folder/run_folder.ts'
+import { commandOf } from '../command.ts'
+import { print } from '../output.ts'
+
+const COORDINATOR = path.join(import.meta.dirname, '../../bin/coordinator.mjs')
+
+/** The article's network on smaller images, in steps small enough that a few thousand images teach it. */
+const recipe = ['--model', 'article', '--init', 'he', '--image-size', '160', '--batch', '16', '--lanes', '4', '--lr', '1e-3', '--seed', '1']
+const EPOCHS = 11
+/** wasm computes many times slower: enough to see that it works, not that it learns. */
+const EPOCHS_ON_WASM = 1
+
+const options = {
+  data: { ...text('<folder>', 'Where the animals are drawn.'), fallback: 'data/drawn' },
+  out: text('<folder>', 'Folder of the run (default: runs/<date>-<time>).'),
+  perClass: whole('<count>', 'Images of each of the ten animals.', { min: 20, max: 9999 }, 125),
+  epochs: whole('<count>', `Passes over the training set; 0 takes ${EPOCHS}, or ${EPOCHS_ON_WASM} without the native engine.`, { min: 0 }, 0),
+  workers: whole('<count>', 'Worker processes: one for each core.', { min: 1, max: 64 }, 2),
+} as const
+
+/** What `npm start` runs: draws the built-in animals, and trains on them with a coordinator and its workers. */
+export function demoCommand(): Command {
+  return commandOf({
+    name: 'demo',
+    description: "draw the built-in animals, and train the article's network on them with a coordinator and its workers",
+    options,
+    examples: ['herd demo', 'herd demo --epochs 2 --workers 1'],
+    run: async ({ data, out, perClass, epochs, workers }, { log, progress }) => {
+      const native = nativeAvailable()
+      if (!native) log.warn('without the native engine this only shows that training runs; `npx herd setup` says what is missing.')
+      const bar = progress('drawing animals')
+      const { folder } = await drawDataset({ out: data ?? '', perClass, seed: 1, onProgress: (done, total) => bar.update(done, total) })
+      bar.end()
+      const run = out ?? (await RunFolder.create(undefined, () => new Date())).path
+      const count = epochs > 0 ? epochs : native ? EPOCHS : EPOCHS_ON_WASM
+      const command = ['--data', folder, '--out', path.relative('', run), '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(count), ...recipe]
+      print(`Ten kinds of animals are drawn in ${folder}. Training on them is this command:\n  npx coordinator ${command.join(' ')}\n`)
+      const exitCode = await runCoordinator(command)
+      if (exitCode !== 0) {
+        process.exitCode = exitCode
+        return true
+      }
+      print(`With your own images, a folder for each class:\n  npx coordinator --data my-images --local-workers ${workers}`)
+      return true
+    },
+  })
+}
+
+/** A signal from the terminal reaches the coordinator too; it ends in order, and then this program does. */
+function runCoordinator(command: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [COORDINATOR, ...command], { stdio: 'inherit' })
+    const wait = (): void => undefined
+    const handOn = (): void => void child.kill('SIGTERM')
+    process.on('SIGINT', wait)
+    process.on('SIGTERM', handOn)
+    child.once('error', (error) => reject(new RunError(`the coordinator cannot be started: ${error.message}`)))
+    child.once('exit', (code) => {
+      process.off('SIGINT', wait)
+      process.off('SIGTERM', handOn)
+      resolve(code ?? 1)
+    })
+  })
+}
