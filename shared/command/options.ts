@@ -89,7 +89,9 @@ export function readOptions<S extends OptionSpecs>(command: Command, specs: S): 
   for (const [key, spec] of Object.entries(specs)) {
     const source = command.getOptionValueSource(key)
     const fromOutside = source !== undefined && source !== 'default'
-    const raw = fromOutside ? given[key] : (file.get(key) ?? spec.fallback)
+    // commander turns a switch on by its mere presence in the environment, whatever it says there.
+    const isSwitchFromEnvironment = source === 'env' && spec.placeholder === undefined
+    const raw = isSwitchFromEnvironment ? process.env[variable(key)] : fromOutside ? given[key] : (file.get(key) ?? spec.fallback)
     const result = spec.schema.safeParse(raw)
     if (!result.success) throw new UsageError(`${source === 'env' ? variable(key) : `--${kebab(key)}`} ${String(raw)}: expected ${spec.expects}.`)
     values[key] = result.data

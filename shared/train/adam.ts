@@ -44,19 +44,29 @@ export function adamStep(layout: Layout, range: { begin: number; end: number }, 
 }
 
 function stepRange(begin: number, end: number, origin: number, sum: Float32Array, count: number, t: number, learningRate: number, from: OptimizerState, to: OptimizerState, options: AdamOptions): void {
+  stepViews(
+    sum.subarray(begin - origin, end - origin),
+    viewOfRange(from, begin, end),
+    viewOfRange(to, begin, end),
+    new Float32Array([
+      options.beta1, 1 - options.beta1, options.beta2, 1 - options.beta2,
+      learningRate / (1 - options.beta1 ** t), Math.sqrt(1 - options.beta2 ** t), options.epsilon, count,
+    ]),
+  )
+}
+
+function viewOfRange(state: OptimizerState, begin: number, end: number): OptimizerState {
+  return { parameters: state.parameters.subarray(begin, end), m: state.m.subarray(begin, end), v: state.v.subarray(begin, end) }
+}
+
+/** The inner loop, on views of equal length that all begin at 0. */
+function stepViews(sum: Float32Array, from: OptimizerState, to: OptimizerState, coefficients: Float32Array): void {
   const f = Math.fround
+  const [beta1, rest1, beta2, rest2, stepSize, correction, epsilon, samples] = coefficients
   const { parameters, m, v } = from
   const { parameters: parametersNext, m: mNext, v: vNext } = to
-  const beta1 = f(options.beta1)
-  const beta2 = f(options.beta2)
-  const rest1 = f(1 - options.beta1)
-  const rest2 = f(1 - options.beta2)
-  const stepSize = f(learningRate / (1 - options.beta1 ** t))
-  const correction = f(Math.sqrt(1 - options.beta2 ** t))
-  const epsilon = f(options.epsilon)
-  const samples = f(count)
-  for (let i = begin; i < end; i++) {
-    const g = f(sum[i - origin] / samples)
+  for (let i = 0; i < sum.length; i++) {
+    const g = f(sum[i] / samples)
     const mi = f(f(beta1 * m[i]) + f(rest1 * g))
     const vi = f(f(beta2 * v[i]) + f(rest2 * f(g * g)))
     const denominator = f(f(f(Math.sqrt(vi)) / correction) + epsilon)
