@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import { NODE_OPTIONS } from '../shared/node_process.ts'
 
 export interface LocalWorkersOptions {
   count: number
@@ -25,7 +26,7 @@ export class LocalWorkers {
       const child = spawn(
         process.execPath,
         [
-          WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
+          ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
           ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
           options.verbose ? '--verbose' : '--quiet',
         ],

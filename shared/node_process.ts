@@ -1,4 +1,11 @@
+/**
+ * Node's own options for the daemons, as the first lines of bin/ have them. A step allocates tens of megabytes outside
+ * of V8's heap; with its small initial heap V8 answers each time with a collection of everything, which costs a quarter
+ * of the throughput. It must be given at start: later it has no effect.
+ */
+export const NODE_OPTIONS = ['--initial-old-space-size=128']
+
 /** Arguments that let a child Node process run a TypeScript file of this project. */
 export function typescriptArguments(file: string): string[] {
-  return ['--import', import.meta.resolve('tsx'), file]
+  return [...NODE_OPTIONS, '--import', import.meta.resolve('tsx'), file]
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import { NODE_OPTIONS } from '../../shared/node_process.ts'
 
 const BIN = path.join(import.meta.dirname, '../../bin')
 
@@ -19,7 +20,7 @@ export class Program {
   readonly #watchers = new Set<() => void>()
 
   constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [path.join(BIN, `${name}.mjs`), ...args], {
+    this.child = spawn(process.execPath, [...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     })
