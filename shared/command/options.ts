@@ -122,3 +122,13 @@ function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> 
   }
   return options
 }
+
+/** The options as a table in Markdown, for the documentation. */
+export function optionTable(specs: OptionSpecs): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|')
+  const rows = Object.entries(specs).map(([key, { placeholder, description, fallback }]) => {
+    const shown = fallback === undefined || fallback === false ? '' : String(fallback)
+    return `| \`--${kebab(key)}${placeholder === undefined ? '' : ` ${cell(placeholder)}`}\` | ${shown} | ${cell(description)} |\n`
+  })
+  return ['| option | default | meaning |\n', '| --- | --- | --- |\n', ...rows].join('')
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { cp, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import net from 'node:net'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { NODE_OPTIONS } from '../../shared/node_process.ts'
+import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
+
+/**
+ * Every command of the README and of docs/ is executed here as it is written, in a folder that has what it speaks of.
+ * The environment makes runs short; addresses of the examples become loopback.
+ */
+const root = path.join(import.meta.dirname, '../..')
+
+/** Commands that are not run here, and why. */
+const elsewhere: [RegExp, string][] = [
+  [/^npm ci && npm (start|test)$/, 'installs the project: CI runs `npm ci && npm test`; herd demo, which npm start runs, has a test of its own'],
+  [/^npx herd setup --gpu/, 'downloads 2.5 GB'],
+  [/^pip download/, 'downloads 230 MB'],
+  [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
+  [/^npx worker .*--gpu 0/, 'needs a GPU'],
+  [/--metrics-port 946[456]$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
+  [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
+]
+
+let workspace: Workspace
+const port = await freePort()
+const short = {
+  HERD_MODEL: 'tiny', HERD_IMAGE_SIZE: '32', HERD_EPOCHS: '1', HERD_ENGINE: 'wasm', HERD_TEST_FRACTION: '0.5', HERD_BATCH: '16', HERD_LISTEN: '127.0.0.1:0',
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port: free } = server.address() as net.AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return free
+}
+
+/** Lines of the sh blocks, without their comments. */
+async function commandsOf(...files: string[]): Promise<string[]> {
+  const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')))
+  return texts
+    .flatMap((text) => [...text.matchAll(/```sh\n([^]*?)```/g)].map((match) => match[1].replaceAll('\\\n', ' ')))
+    .flatMap((block) => block.split('\n'))
+    .map((line) => line.replace(/\s+# .*$|^# .*$/, '').trim())
+    .filter((line) => line !== '')
+}
+
+function execute(command: string, environment: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
+  const local = command.replaceAll(/0\.0\.0\.0:7070|192\.0\.2\.\d+:7070/g, `127.0.0.1:${port}`).replace(/^npx (\w+)/, `"${process.execPath}" ${NODE_OPTIONS.join(' ')} "${root}/bin/$1.mjs"`)
+  const child = spawn('sh', ['-c', local], { cwd: workspace.folder, env: { ...process.env, ...workspace.environment, ...short, ...environment } })
+  let output = ''
+  child.stdout.on('data', (data: Buffer) => (output += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (output += data.toString()))
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })))
+}
+
+async function succeeds(command: string, environment?: Record<string, string>): Promise<string> {
+  const { code, output } = await execute(command, environment)
+  assert.equal(code, 0, `${command}\n${output}`)
+  return output
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  const drawn = await drawAnimals(workspace.path('drawn'), 10)
+  await cp(drawn, workspace.path('raw-img'), { recursive: true })
+  await cp(drawn, workspace.path('my-images'), { recursive: true })
+  await rename(workspace.path('my-images', 'gatto'), workspace.path('my-images', 'cats'))
+  await mkdir(workspace.path('runs'))
+})
+after(() => workspace.remove())
+
+const executed = new Set<string>()
+
+test("the README's commands for one's own images, in their order", async () => {
+  const commands = (await commandsOf('README.md')).filter((command) => command.includes('my-images') || command.includes('first.safetensors'))
+  assert.ok(commands.length >= 5)
+  for (const command of commands) {
+    await succeeds(command)
+    executed.add(command)
+  }
+  const files = await readdir(workspace.folder)
+  for (const file of ['sheet.png', 'first.safetensors']) assert.ok(files.includes(file), file)
+})
+
+test('the commands of docs/cluster.md make a cluster of four workers, and go on with it', async () => {
+  const commands = (await commandsOf('docs/cluster.md')).filter((command) => !elsewhere.some(([pattern]) => pattern.test(command)))
+  const [begin, resume] = commands.filter((command) => command.startsWith('npx coordinator'))
+  const workers = commands.filter((command) => command.startsWith('npx worker'))
+  const four = [0, 1, 2, 3].map((index) => workers[index % workers.length])
+  await Promise.all([succeeds(begin.replace('runs/first', 'runs/cluster')), ...four.map((command) => succeeds(command))])
+  const output = await Promise.all([succeeds(resume.replace('runs/first', 'runs/cluster'), { HERD_EPOCHS: '2' }), ...four.map((command) => succeeds(command))])
+  assert.match(output[0], /epoch 2\/2/)
+  for (const command of commands) executed.add(command)
+})
+
+test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {
+  const [command] = (await commandsOf('docs/setup.md')).filter((line) => line === 'npx herd setup')
+  // With the cache of the user, not of this test: an engine in an empty cache would be downloaded again.
+  await succeeds(command, process.env['HERD_CACHE'] === undefined ? { HERD_CACHE: '' } : { HERD_CACHE: process.env['HERD_CACHE'] })
+  executed.add(command)
+})
+
+test('no command of the README or docs/ is left out', async () => {
+  const pages = (await readdir(path.join(root, 'docs'))).filter((name) => name.endsWith('.md') && name !== 'herd.md').map((name) => `docs/${name}`)
+  for (const command of await commandsOf('README.md', ...pages)) {
+    const known = executed.has(command) || elsewhere.some(([pattern]) => pattern.test(command))
+    assert.ok(known, `this command is documented, and no test runs it: ${command}`)
+  }
+})
