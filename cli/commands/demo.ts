@@ -14,7 +14,7 @@ const COORDINATOR = path.join(import.meta.dirname, '../../bin/coordinator.mjs')
 
 /** The article's network on smaller images, in steps small enough that a few thousand images teach it. */
 const recipe = ['--model', 'article', '--init', 'he', '--image-size', '160', '--batch', '16', '--lanes', '4', '--lr', '1e-3', '--seed', '1']
-const EPOCHS = 11
+const EPOCHS = 13
 /** wasm computes many times slower: enough to see that it works, not that it learns. */
 const EPOCHS_ON_WASM = 1
 

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ProtocolError } from '../../../shared/errors.ts'
+import { bytesOf } from '../../../shared/wire/floats.ts'
+import { WeightsInbox } from '../../../worker/weights_inbox.ts'
+
+const chunk = (version: number, offset: number, ...values: number[]): { version: number; offset: number; data: Buffer } => ({ version, offset, data: Buffer.from(bytesOf(Float32Array.from(values))) })
+
+test('weights are handed out once they are complete, whether they come before or after they are asked for', async () => {
+  const inbox = new WeightsInbox(4)
+  inbox.receive(chunk(1, 0, 1, 2))
+  const first = inbox.take(1)
+  inbox.receive(chunk(1, 2, 3, 4))
+  assert.deepEqual([...(await first)], [1, 2, 3, 4])
+  inbox.receive(chunk(2, 2, 7, 8))
+  inbox.receive(chunk(2, 0, 5, 6))
+  assert.deepEqual([...(await inbox.take(2))], [5, 6, 7, 8])
+})
+
+test('chunks of the next version, in any order, do not touch the present one', async () => {
+  const inbox = new WeightsInbox(2)
+  inbox.receive(chunk(1, 0, 1, 2))
+  const present = await inbox.take(1)
+  inbox.receive(chunk(2, 1, 9))
+  assert.deepEqual([...present], [1, 2])
+})
+
+test('chunks that do not fit are refused', () => {
+  const inbox = new WeightsInbox(4)
+  assert.throws(() => inbox.receive(chunk(1, 3, 1, 2)), ProtocolError)
+  assert.throws(() => inbox.receive({ version: 1, offset: 0, data: Buffer.alloc(3) }), ProtocolError)
+})
