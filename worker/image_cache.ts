@@ -26,8 +26,7 @@ export class ImageCache {
     try {
       const data = await readFile(file)
       if (hashOf(data) === sha256) {
-        const now = this.#now()
-        await utimes(file, now, now)
+        await this.#touch(file)
         return data
       }
       await rm(file, { force: true })
@@ -42,9 +41,18 @@ export class ImageCache {
     const file = this.#fileOf(sha256)
     await mkdir(path.dirname(file), { recursive: true })
     await writeFileAtomic(file, data, { fsync: false })
-    this.#bytes = (this.#bytes ?? (await this.#total())) + data.length
+    await this.#touch(file)
+    this.#bytes = this.#bytes === undefined ? await this.#total() : this.#bytes + data.length
     // One clean-up at a time; it looks at the folder anew, since others write to it too.
     if (this.#bytes > this.#limitBytes) await (this.#making = this.#making.then(() => this.#makeRoom()))
+  }
+
+  /** The time of change is when a file was last used; another worker may have removed it meanwhile. */
+  async #touch(file: string): Promise<void> {
+    const now = this.#now()
+    await utimes(file, now, now).catch((error: unknown) => {
+      if (!isMissing(error)) throw error
+    })
   }
 
   async #makeRoom(): Promise<void> {

@@ -19,14 +19,11 @@ export class WeightsInbox {
 
   /** @throws ProtocolError when the chunk does not follow the one before it. */
   receive(chunk: WeightsChunk): void {
-    let version = this.#versions.get(chunk.version)
-    if (version === undefined || chunk.offset === 0) {
-      version = { parameters: version?.parameters ?? new Float32Array(this.#size), received: 0 }
-      this.#versions.set(chunk.version, version)
-    }
+    const version = this.#versions.get(chunk.version) ?? { parameters: new Float32Array(this.#size), received: 0 }
+    this.#versions.set(chunk.version, version)
     const floats = chunk.data.length % 4 === 0 ? floatsOf(chunk.data) : undefined
-    if (floats === undefined || chunk.offset + floats.length > this.#size) {
-      throw new ProtocolError(`a chunk of weights of ${chunk.data.length} bytes at ${chunk.offset} does not fit the network`)
+    if (floats === undefined || chunk.offset + floats.length > this.#size || version.received !== chunk.offset) {
+      throw new ProtocolError(`a chunk of weights of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${version.received} floats of ${this.#size}`)
     }
     version.parameters.set(floats, chunk.offset)
     version.received += floats.length
