@@ -6,7 +6,8 @@
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
 import { articleNetwork } from '../shared/network/article.ts'
 import { dropoutLayers, type Network } from '../shared/network/network.ts'
-import { layoutOf, viewOf } from '../shared/network/layout.ts'
+import { initialParameters } from '../shared/network/initial.ts'
+import { layoutOf } from '../shared/network/layout.ts'
 import type { Engine, LaneInput } from '../shared/engine/engine.ts'
 import { createEagerEngine } from '../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../shared/engine/graph/engine.ts'
@@ -14,17 +15,6 @@ import { loadNative } from '../shared/engine/native.ts'
 
 const BATCHES = [8, 32]
 const options = { threads: 1, gpu: undefined }
-
-function randomParameters(network: Network): Float32Array {
-  const layout = layoutOf(network)
-  const random = new KeyedRandom(0, Purpose.init)
-  const vector = new Float32Array(layout.size)
-  for (const parameter of layout.parameters) {
-    const bound = parameter.role === 'kernel' ? Math.sqrt(6 / parameter.fanIn) : 0
-    viewOf(vector, parameter).forEach((_, i, values) => (values[i] = random.between(-bound, bound)))
-  }
-  return vector
-}
 
 function randomLane(network: Network, count: number): LaneInput {
   const random = new KeyedRandom(0, Purpose.draw)
@@ -54,7 +44,7 @@ const engines: Record<string, Engine> = {
   'graph f32': await createGraphEngine(network, { ...options, precision: 'f32' }),
   'graph bf16': await createGraphEngine(network, { ...options, precision: 'bf16' }),
 }
-const parameters = randomParameters(network)
+const parameters = initialParameters(layoutOf(network), 0, 'he')
 const gradient = new Float32Array(parameters.length)
 
 for (const batch of BATCHES) {

@@ -4,7 +4,7 @@ import { layoutOf, type Layout } from '../network/layout.ts'
 import { checkNetwork } from '../network/network.ts'
 import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
 import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
-import { bytesOf } from './safetensors.ts'
+import { bytesOf } from '../wire/floats.ts'
 import { checksum } from './save.ts'
 
 /**

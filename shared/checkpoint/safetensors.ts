@@ -1,3 +1,5 @@
+import { bytesOf } from '../wire/floats.ts'
+
 /**
  * The safetensors file format (https://github.com/huggingface/safetensors#format): an unsigned 64-bit length, that many
  * bytes of JSON, then the tensors' bytes without gaps, little-endian, row-major. Herd writes float32 only, and like its
@@ -25,11 +27,6 @@ export const METADATA_KEY = '__metadata__'
 export const LENGTH_BYTES = 8
 /** Readers map the file and use tensors in place, so the data section begins at a multiple of this. */
 const ALIGNMENT = 8
-
-/** The bytes of a float vector, without copying them. */
-export function bytesOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-}
 
 /**
  * The beginning of a file, up to the data section, which is to be the tensors' bytes in the given order.

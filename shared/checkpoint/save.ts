@@ -4,7 +4,8 @@ import { layoutOf, viewOf, type Layout } from '../network/layout.ts'
 import { writeAtomically } from './atomic_file.ts'
 import { parameterDigest } from './digest.ts'
 import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
-import { bytesOf, encodeHeader, type NamedTensor } from './safetensors.ts'
+import { bytesOf } from '../wire/floats.ts'
+import { encodeHeader, type NamedTensor } from './safetensors.ts'
 
 /**
  * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter, in Herd's layout, is a tensor

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import { bytesOf } from '../checkpoint/safetensors.ts'
+import { bytesOf } from '../wire/floats.ts'
 import { layoutOf, viewOf, type Parameter } from '../network/layout.ts'
 import { kerasTopology, NORMALISATION_LAYER } from './keras_topology.ts'
 
