@@ -110,7 +110,11 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       stop.onRequest = () => {
         if (grpc.cluster.status.workers === 0) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
       }
-      if (options.localWorkers !== undefined) localWorkers = startLocalWorkers(options.localWorkers, options, data, grpc, log)
+      if (options.localWorkers !== undefined) {
+        const local = startLocalWorkers(options.localWorkers, options, data, grpc, log)
+        localWorkers = local.workers
+        observers.push(local.observe)
+      }
     }
     surroundings.onCluster(cluster)
     await record.writeConfig()
@@ -178,14 +182,22 @@ async function listen(
   return { cluster, address }
 }
 
-function startLocalWorkers(count: number, options: CoordinatorOptions, data: string, grpc: { cluster: GrpcCluster; address: string }, log: Log): LocalWorkers {
-  return new LocalWorkers({
+/** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
+function startLocalWorkers(count: number, options: CoordinatorOptions, data: string, grpc: { cluster: GrpcCluster; address: string }, log: Log): { workers: LocalWorkers; observe: Observer } {
+  let running = count
+  const failWhenAlone = (): void => {
+    if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
+  }
+  const workers = new LocalWorkers({
     count, data, coordinator: grpc.address, gpu: options.gpu, verbose: options.verbose,
     onExit: ({ name, how, left }) => {
       log.warn(`worker ${name} ${how}.`)
-      if (left === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
+      running = left
+      failWhenAlone()
     },
   })
+  // The connection may be seen to break before or after the process is seen to end.
+  return { workers, observe: (event) => (event.type === 'workerLost' ? failWhenAlone() : undefined) }
 }
 
 function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
