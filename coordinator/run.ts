@@ -103,6 +103,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     if (options.singleNode) {
       const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed })
       const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
+      if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({ compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test })
     } else {
       const grpc = await listen(options, engine, network, dataset, source, model, progress.at.step, observe)

@@ -29,7 +29,7 @@ async function serve(): Promise<void> {
       const created = await createFingerprinted(network, { ...rest, gpu: gpu ?? undefined })
       engine = created.engine
       stack = new LaneStack(engine, network, seed, seconds)
-      reply({ type: 'ready', info: engine.info, fingerprint: created.fingerprint })
+      reply({ type: 'ready', info: engine.info, fingerprint: created.fingerprint, note: created.note ?? null })
       continue
     }
     if (engine === undefined || stack === undefined) throw new Error(`${request.type} before init`)

@@ -31,6 +31,7 @@ export class ComputeProcess implements Compute {
   #failure: EngineError | undefined
   #info: EngineInfo | undefined
   #fingerprint = ''
+  #note: string | undefined
 
   private constructor(request: EngineRequest) {
     const stdio: ('ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', 'pipe']
@@ -69,6 +70,7 @@ export class ComputeProcess implements Compute {
     if (reply.type !== 'ready') throw new EngineError(`the compute process answered ${reply.type} to init.`)
     started.#info = reply.info
     started.#fingerprint = reply.fingerprint
+    started.#note = reply.note ?? undefined
     return started
   }
 
@@ -84,6 +86,10 @@ export class ComputeProcess implements Compute {
 
   get fingerprint(): string {
     return this.#fingerprint
+  }
+
+  get note(): string | undefined {
+    return this.#note
   }
 
   /** Process id, to measure its memory. */

@@ -26,7 +26,7 @@ export const requestSchema = z.discriminatedUnion('type', [
 export type Request = z.infer<typeof requestSchema>
 
 export const replySchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string() }),
+  z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string(), note: z.string().nullable() }),
   /** Body: float32 gradient sums. */
   z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */

@@ -197,6 +197,7 @@ export class WorkerDaemon {
     await this.#compute?.process.close()
     const process = await ComputeProcess.start(run.network, run.seed, { engine: run.engine, precision: run.precision, threads: run.threads, gpu: this.#options.gpu })
     this.#compute = { description, process }
+    if (process.note !== undefined) this.#log.warn(process.note)
     return process
   }
 

@@ -2,7 +2,7 @@ import { EngineError } from '../errors.ts'
 import type { Network } from '../network/network.ts'
 import type { Engine, EngineChoice, EngineKind, Precision } from './engine.ts'
 import { numericsFingerprint } from './fingerprint.ts'
-import { nativeAvailable } from './native.ts'
+import { loadNative, nativeAvailable } from './native.ts'
 
 export interface EngineRequest {
   engine: EngineKind
@@ -26,10 +26,18 @@ export async function createEngine(network: Network, request: EngineRequest): Pr
   return createGraphEngine(network, request)
 }
 
-/** The engine for a network together with the machine's numerics fingerprint under the same settings. */
-export async function createFingerprinted(network: Network, request: EngineRequest): Promise<{ engine: Engine; fingerprint: string }> {
+export interface FingerprintedEngine {
+  engine: Engine
+  /** The machine's numerics fingerprint under the same settings. */
+  fingerprint: string
+  /** What a person should know of how the engine came up: for example that no GPU was found. */
+  note: string | undefined
+}
+
+export async function createFingerprinted(network: Network, request: EngineRequest): Promise<FingerprintedEngine> {
   const fingerprint = await numericsFingerprint((problem) => createEngine(problem, request))
-  return { engine: await createEngine(network, request), fingerprint }
+  const engine = await createEngine(network, request)
+  return { engine, fingerprint, note: request.engine === 'native' ? loadNative(request).note : undefined }
 }
 
 /** Measured on the article's network, float32, one thread. */

@@ -6,6 +6,8 @@ import type { Partial, PreparedLane } from './lane_stack.ts'
 export interface Compute {
   readonly info: EngineInfo
   readonly fingerprint: string
+  /** What a person should know of how the engine came up. */
+  readonly note: string | undefined
   /** Parameters of the lanes and images that follow. */
   setParameters(parameters: Float32Array): void
   push(lane: PreparedLane): void

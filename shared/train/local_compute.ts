@@ -1,5 +1,5 @@
 import type { EngineInfo } from '../engine/engine.ts'
-import { createFingerprinted, type EngineRequest } from '../engine/create.ts'
+import { createFingerprinted, type EngineRequest, type FingerprintedEngine } from '../engine/create.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Network } from '../network/network.ts'
 import type { Compute } from './compute.ts'
@@ -8,18 +8,20 @@ import { LaneStack, type Partial, type PreparedLane } from './lane_stack.ts'
 /** `Compute` in this very process: for a single node, and to evaluate or predict. It blocks the event loop while it computes. */
 export class LocalCompute implements Compute {
   readonly fingerprint: string
+  readonly note: string | undefined
   readonly #engine: Engine
   readonly #stack: LaneStack
 
-  private constructor(engine: Engine, fingerprint: string, stack: LaneStack) {
+  private constructor({ engine, fingerprint, note }: FingerprintedEngine, stack: LaneStack) {
     this.#engine = engine
     this.fingerprint = fingerprint
+    this.note = note
     this.#stack = stack
   }
 
   static async start(network: Network, seed: number, request: EngineRequest): Promise<LocalCompute> {
-    const { engine, fingerprint } = await createFingerprinted(network, request)
-    return new LocalCompute(engine, fingerprint, new LaneStack(engine, network, seed, () => performance.now() / 1000))
+    const created = await createFingerprinted(network, request)
+    return new LocalCompute(created, new LaneStack(created.engine, network, seed, () => performance.now() / 1000))
   }
 
   get info(): EngineInfo {
