@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
+import { DecodedCache } from '../shared/data/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/errors.ts'
@@ -35,6 +36,8 @@ export interface SessionParts {
   now: () => number
 }
 
+/** Memory of a worker for decoded images: a thousand of Animals-10's. */
+const DECODED_BYTES = 192 * 1024 * 1024
 const MAX_MANIFEST_BYTES = 2 ** 31 - 1
 
 /**
@@ -74,7 +77,7 @@ export class WorkSession {
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
-    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed })
+    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded: new DecodedCache(DECODED_BYTES) })
     this.#chunks = chunkRanges(layoutOf(run.network).size)
   }
 

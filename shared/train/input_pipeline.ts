@@ -1,4 +1,5 @@
 import type { Sample } from '../data/dataset.ts'
+import type { DecodedCache } from '../data/decoded_cache.ts'
 import type { ImageSource } from '../data/image_source.ts'
 import { augment } from '../data/transforms.ts'
 import { KeyedRandom, Purpose } from '../random/philox.ts'
@@ -12,6 +13,7 @@ export interface InputPipelineOptions {
   schedule: Schedule
   imageSize: number
   seed: number
+  decoded?: DecodedCache
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Sample } from '../data/dataset.ts'
+import type { DecodedCache } from '../data/decoded_cache.ts'
 import { decodeImage, type DecodedImage } from '../data/decode.ts'
 import type { ImageSource } from '../data/image_source.ts'
 import { centre, decodeTarget } from '../data/transforms.ts'
@@ -8,6 +9,8 @@ export interface SampleImages {
   source: ImageSource
   samples: readonly Sample[]
   imageSize: number
+  /** Where decoded images are kept for the next epoch. */
+  decoded?: DecodedCache
 }
 
 /** Writes [imageSize, imageSize, 3] to `out` from `offset`. */
@@ -17,14 +20,25 @@ export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: num
  * Images of some samples, in the order asked for. Decoding runs on libuv's threads.
  * @returns uint8 [ids, imageSize, imageSize, 3]
  */
-export async function decodeSamples({ source, samples, imageSize }: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
+export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
+  const { source, samples, imageSize, decoded } = images
   const imageBytes = imageSize * imageSize * 3
   const out = new Uint8Array(ids.length * imageBytes)
-  const files = await source.read(ids)
+  const place = (image: DecodedImage, index: number): void => transform(image, out, index * imageBytes, ids[index])
+
+  const missing: number[] = []
+  ids.forEach((id, index) => {
+    const image = decoded?.get(id)
+    if (image === undefined) missing.push(index)
+    else place(image, index)
+  })
+  const files = await source.read(missing.map((index) => ids[index]))
   await Promise.all(
-    files.map(async (file, index) => {
+    files.map(async (file, position) => {
+      const index = missing[position]
       const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
-      transform(image, out, index * imageBytes, ids[index])
+      decoded?.offer(ids[index], image)
+      place(image, index)
     }),
   )
   return out

@@ -1,0 +1,26 @@
+import type { DecodedImage } from './decode.ts'
+
+/**
+ * Decoded images in memory, as many as fit. Nothing is evicted: an epoch uses each image once, so that any of them is as
+ * good to keep as another, and exchanging them would only cost.
+ */
+export class DecodedCache {
+  readonly #limitBytes: number
+  readonly #images = new Map<number, DecodedImage>()
+  #bytes = 0
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get(sample: number): DecodedImage | undefined {
+    return this.#images.get(sample)
+  }
+
+  /** Keeps an image if there is room. It must not be changed afterwards. */
+  offer(sample: number, image: DecodedImage): void {
+    if (this.#images.has(sample) || this.#bytes + image.data.length > this.#limitBytes) return
+    this.#bytes += image.data.length
+    this.#images.set(sample, image)
+  }
+}

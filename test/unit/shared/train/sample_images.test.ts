@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import sharp from 'sharp'
+import type { Sample } from '../../../../shared/data/dataset.ts'
+import { DecodedCache } from '../../../../shared/data/decoded_cache.ts'
+import { evaluationImages } from '../../../../shared/train/sample_images.ts'
+
+const files = await Promise.all([0, 80, 160].map((grey) => sharp({ create: { width: 40, height: 30, channels: 3, background: { r: grey, g: grey, b: 255 - grey } } }).png().toBuffer()))
+const samples = files.map((file, index): Sample => ({ path: `a/${index}.png`, class: 0, sha256: '', bytes: file.length, split: 'train' }))
+
+test('images are the same with and without a cache, and a cached one is not read again', async () => {
+  const asked: number[] = []
+  const source = { read: (ids: readonly number[]) => Promise.resolve(ids.map((id) => (asked.push(id), files[id]))) }
+  const plain = { source, samples, imageSize: 16 }
+  const expected = await evaluationImages(plain, [2, 0, 1])
+  // Room for two of the three decoded images.
+  const cached = { ...plain, decoded: new DecodedCache(2 * 40 * 30 * 3) }
+  assert.deepEqual(await evaluationImages(cached, [2, 0]), expected.subarray(0, (expected.length / 3) * 2))
+  asked.length = 0
+  assert.deepEqual(await evaluationImages(cached, [2, 0, 1]), expected)
+  assert.deepEqual(await evaluationImages(cached, [2, 0, 1]), expected)
+  assert.deepEqual(asked, [1, 1], 'the third did not fit')
+})
