@@ -42,7 +42,7 @@ export async function createFingerprinted(network: Network, request: EngineReque
 
 /** Measured on the article's network, float32, one thread. */
 const WASM_NOTICE =
-  'The native engine is not installed here, so wasm computes: many times slower, the same training. `npx herd setup` obtains the native engine.'
+  'The native engine is not installed here, so wasm computes: about 20 times slower, the same training. `npx herd setup` obtains the native engine.'
 
 /**
  * What `--engine auto` means on this machine.
