@@ -49,9 +49,6 @@ async function serve(): Promise<void> {
         stack.recycle(values)
         break
       }
-      case 'clear':
-        stack.clear()
-        break
       case 'logits':
         reply({ type: 'logits' }, bytesOf(engine.logits(frame.body, request.count)))
         break

@@ -79,11 +79,6 @@ export class ComputeProcess implements Compute {
     return this.#info
   }
 
-  /** False once the process has ended. */
-  get alive(): boolean {
-    return this.#failure === undefined
-  }
-
   get fingerprint(): string {
     return this.#fingerprint
   }
@@ -107,10 +102,6 @@ export class ComputeProcess implements Compute {
 
   add(): void {
     this.#send({ type: 'add' })
-  }
-
-  clear(): void {
-    this.#send({ type: 'clear' })
   }
 
   async take(): Promise<Partial> {

@@ -19,7 +19,6 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('push'), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
   z.object({ type: z.literal('add') }),
   z.object({ type: z.literal('take') }),
-  z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */
   z.object({ type: z.literal('logits'), count: z.number() }),
 ])

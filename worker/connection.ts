@@ -1,5 +1,5 @@
 import { credentials, status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
-import { messageOf, ProtocolError } from '../shared/errors.ts'
+import { HerdError, messageOf, ProtocolError } from '../shared/errors.ts'
 import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, weightsChunkSchema,
   type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
@@ -102,7 +102,7 @@ export class Connection {
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
-    for await (const raw of this.#bulk.fetchManifest({ session: this.#session }) as AsyncIterable<unknown>) {
+    for await (const raw of this.#received(this.#bulk.fetchManifest({ session: this.#session }))) {
       const { data } = checked(bytesSchema, raw, 'a part of the manifest')
       size += data.length
       if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 1 GiB.')
@@ -113,10 +113,21 @@ export class Connection {
 
   /** Original files of samples, as they come. */
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {
-    for await (const raw of this.#bulk.fetchImages({ session: this.#session, samples }) as AsyncIterable<unknown>) {
+    for await (const raw of this.#received(this.#bulk.fetchImages({ session: this.#session, samples }))) {
       const file = checked(imageFileSchema, raw, 'an image of the coordinator')
       this.bytesReceived += file.data.length
       yield file
+    }
+  }
+
+  /** What a call brings; a call that breaks is the end of the connection, and not of the worker. */
+  async *#received(call: ClientReadableStream<unknown>): AsyncGenerator<unknown> {
+    try {
+      yield* call as AsyncIterable<unknown>
+    } catch (error) {
+      const { code } = error as ServiceError
+      if (code === status.UNAVAILABLE || code === status.CANCELLED) this.#lose(reasonOf(error as ServiceError))
+      throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError)}`)
     }
   }
 

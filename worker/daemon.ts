@@ -37,6 +37,12 @@ export interface DaemonObserver extends SessionObserver {
 
 const HEARTBEAT_MS = 1000
 
+/** What a session must end with itself. */
+interface HeldCompute {
+  compute: ComputeProcess | undefined
+  over: boolean
+}
+
 type SessionEnd = { how: 'finished' } | { how: 'lost'; reason: string } | { how: 'asked' }
 
 /** A worker's life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
@@ -44,7 +50,6 @@ export class WorkerDaemon {
   readonly #options: DaemonOptions
   readonly #log: Log
   readonly #observer: DaemonObserver
-  #compute: { description: string; process: ComputeProcess } | undefined
   #connection: Connection | undefined
   #stopping = false
 
@@ -60,14 +65,10 @@ export class WorkerDaemon {
    *   the engine or the data fail.
    */
   async run(): Promise<void> {
-    try {
-      while (!this.#stopping) {
-        const end = await this.#joinWithPatience()
-        if (end.how === 'finished') return this.#log.info('the run has finished.')
-        if (end.how === 'lost' && !this.#stopping) this.#log.warn(`${end.reason}; joining again.`)
-      }
-    } finally {
-      await this.#compute?.process.close()
+    while (!this.#stopping) {
+      const end = await this.#joinWithPatience()
+      if (end.how === 'finished') return this.#log.info('the run has finished.')
+      if (end.how === 'lost' && !this.#stopping) this.#log.warn(`${end.reason}; joining again.`)
     }
   }
 
@@ -109,6 +110,7 @@ export class WorkerDaemon {
 
   /** One membership, from hello to its end. */
   async #session(): Promise<{ end: SessionEnd; welcomed: boolean }> {
+    const held: HeldCompute = { compute: undefined, over: false }
     let welcomed = false
     let finished: SessionEnd | undefined
     const failures: { reject: (error: Error) => void } = { reject: () => undefined }
@@ -129,7 +131,7 @@ export class WorkerDaemon {
       switch (message.message) {
         case 'welcome':
           welcomed = true
-          this.#prepare(connection, message.welcome)
+          this.#prepare(connection, message.welcome, held)
             .then((prepared) => {
               session = prepared
               return workOff()
@@ -151,7 +153,7 @@ export class WorkerDaemon {
     const connection = new Connection(this.#options.coordinator, onMessage)
     this.#connection = connection
     connection.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: this.#options.name } })
-    const heartbeat = setInterval(() => void this.#beat(connection), HEARTBEAT_MS)
+    const heartbeat = setInterval(() => void this.#beat(connection, held.compute), HEARTBEAT_MS)
     try {
       const reason = await Promise.race([connection.lost, failure])
       return { end: finished ?? (this.#stopping ? { how: 'asked' } : { how: 'lost', reason }), welcomed }
@@ -163,19 +165,21 @@ export class WorkerDaemon {
     } finally {
       clearInterval(heartbeat)
       this.#observer.onLeft()
+      held.over = true
       await connection.close()
+      await held.compute?.close()
     }
   }
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */
-  async #prepare(connection: Connection, welcome: { session: string; run: string }): Promise<WorkSession> {
+  async #prepare(connection: Connection, welcome: { session: string; run: string }, held: HeldCompute): Promise<WorkSession> {
     const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
     if (this.#options.engine !== 'auto' && this.#options.engine !== run.engine) {
       throw new EngineError(`--engine ${this.#options.engine}: the run computes on ${run.engine}; leave --engine out to take part.`)
     }
     const weights = new WeightsInbox(layoutOf(run.network).size)
     connection.openBulk(welcome.session, (chunk) => weights.receive(chunk))
-    const [compute, manifest] = await Promise.all([this.#computeFor(run), connection.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
+    const [compute, manifest] = await Promise.all([this.#startCompute(run, held), connection.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, digest } = await this.#openSource(connection, manifest)
     connection.send({
       message: 'ready',
@@ -187,18 +191,19 @@ export class WorkerDaemon {
     return new WorkSession({ connection, run, manifest, source, compute, weights, observer: this.#observer, now })
   }
 
-  /** The compute process of the run; it outlives a lost connection, since compiling the network takes seconds. */
-  async #computeFor(run: RunDescription): Promise<ComputeProcess> {
-    const description = JSON.stringify([run.network, run.seed, run.engine, run.precision, run.threads])
-    if (this.#compute?.description === description && this.#compute.process.alive) {
-      this.#compute.process.clear()
-      return this.#compute.process
+  /**
+   * The compute process of one session. It ends with the session: a session that is over may still be feeding it, and
+   * its lanes must never meet those of the next one.
+   */
+  async #startCompute(run: RunDescription, held: HeldCompute): Promise<ComputeProcess> {
+    const compute = await ComputeProcess.start(run.network, run.seed, { engine: run.engine, precision: run.precision, threads: run.threads, gpu: this.#options.gpu })
+    if (held.over) {
+      await compute.close()
+      throw new ProtocolError('the connection was lost while the engine was starting')
     }
-    await this.#compute?.process.close()
-    const process = await ComputeProcess.start(run.network, run.seed, { engine: run.engine, precision: run.precision, threads: run.threads, gpu: this.#options.gpu })
-    this.#compute = { description, process }
-    if (process.note !== undefined) this.#log.warn(process.note)
-    return process
+    held.compute = compute
+    if (compute.note !== undefined) this.#log.warn(compute.note)
+    return compute
   }
 
   async #openSource(connection: Connection, manifest: Manifest): Promise<{ source: ImageSource; digest: string }> {
@@ -214,9 +219,9 @@ export class WorkerDaemon {
     return { source: new FolderSource(paths.map((file) => file ?? '')), digest }
   }
 
-  async #beat(connection: Connection): Promise<void> {
+  async #beat(connection: Connection, computing: ComputeProcess | undefined): Promise<void> {
     this.#observer.onTraffic({ sent: connection.bytesSent, received: connection.bytesReceived })
-    const compute = await residentBytes(this.#compute?.process.pid)
+    const compute = await residentBytes(computing?.pid)
     connection.send({ message: 'heartbeat', heartbeat: { residentBytes: process.memoryUsage.rss() + compute } })
   }
 }

@@ -13,8 +13,6 @@ export interface Compute {
   push(lane: PreparedLane): void
   add(): void
   take(): Promise<Partial>
-  /** Forgets what was pushed and not taken. */
-  clear(): void
   /** @returns float32 [count, classes] */
   logits(images: Uint8Array, count: number): Promise<Float32Array>
   close(): Promise<void>

@@ -76,11 +76,6 @@ export class LaneStack {
     this.#free.push(values)
   }
 
-  /** Forgets a partial that was begun and will not be finished. */
-  clear(): void {
-    for (const { values } of this.#stack.splice(0)) this.#free.push(values)
-  }
-
   #pop(): Partial {
     const top = this.#stack.pop()
     if (top === undefined) throw new Error('the lane stack is empty')

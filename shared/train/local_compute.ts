@@ -40,10 +40,6 @@ export class LocalCompute implements Compute {
     this.#stack.add()
   }
 
-  clear(): void {
-    this.#stack.clear()
-  }
-
   take(): Promise<Partial> {
     return Promise.resolve(this.#stack.take())
   }

@@ -157,6 +157,22 @@ test('SIGTERM lets a worker leave in order, and its lanes are dealt to the other
   assert.equal((await summaryOf(out)).digest, undisturbed)
 })
 
+test('the coordinator is killed and resumed: its workers join again by themselves, and the digest is the same', async () => {
+  const out = workspace.path('coordinator-killed')
+  const first = coordinator(out, '--workers', '2')
+  const address = await addressOf(first)
+  const workers = [worker(address, '--data', data, '--name', 'with-data'), worker(address, '--name', 'without-data', '--cache', workspace.path('cache-of-one'))]
+  await first.said(/epoch 2\/4/)
+  await first.stop('SIGKILL')
+  const second = coordinator(out, '--workers', '2', '--resume', 'latest', '--listen', address)
+  const ended = await second.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  for (const each of workers) assert.equal((await each.ended).code, 0, each.stderr)
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, undisturbed)
+  assert.equal(summary.restarts, 1)
+})
+
 test('a worker that cannot reach its coordinator tries for as long as its patience lasts, then says so', async () => {
   const ended = await run('worker', ['--coordinator', '127.0.0.1:1', '--patience', '2'], workspace.environment)
   assert.equal(ended.code, 1)
