@@ -14,8 +14,8 @@ import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
 
-/** TensorFlow says these at its first graph, and no setting silences them. */
-const NOISE = ['All log messages before absl::InitializeLog()', 'MLIR V1 optimization pass is not enabled']
+/** TensorFlow says these when it is loaded (with CUDA) or at its first graph; no setting silences them. */
+const NOISE = ['Unable to register cu', 'All log messages before absl::InitializeLog()', 'MLIR V1 optimization pass is not enabled']
 
 interface Waiting {
   resolve(reply: { reply: Reply; body: Buffer }): void
