@@ -15,9 +15,10 @@ import { historyLineSchema } from '../shared/run_folder/schemas.ts'
 const [rounds = 3, precision = 'f32', batch = 64, imageSize = 256] = z
   .tuple([z.coerce.number().int().min(1).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional()])
   .parse([...process.argv.slice(2), ...new Array<undefined>(4)].slice(0, 4))
-/** The first epoch warms up: TensorFlow optimises the graph, V8 compiles. */
-const EPOCHS = 3
-const PER_CLASS = 40
+/** The first epochs warm up: TensorFlow optimises the graph, V8 compiles, workers fill their memory with decoded images. */
+const EPOCHS = 6
+const MEASURED_EPOCHS = 2
+const PER_CLASS = 25
 
 const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
 
@@ -28,7 +29,7 @@ async function imagesPerSecond(folder: string, data: string, workers: number, ro
   const code = await new Promise((resolve) => child.once('exit', resolve))
   if (code !== 0) throw new Error(`the run ended with exit code ${String(code)}`)
   const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n')
-  const warm = lines.slice(1).map((line) => historyLineSchema.parse(JSON.parse(line)))
+  const warm = lines.slice(-MEASURED_EPOCHS).map((line) => historyLineSchema.parse(JSON.parse(line)))
   return warm.reduce((sum, line) => sum + line.images, 0) / warm.reduce((sum, line) => sum + line.seconds, 0)
 }
 
