@@ -35,7 +35,6 @@ export interface RecordParts {
 /** Keeps a run in its folder: history, plots and checkpoints as it goes, pictures and the summary when it ends. */
 export class RunRecord {
   readonly #parts: RecordParts
-  #best = 0
 
   constructor(parts: RecordParts) {
     this.#parts = parts
@@ -71,7 +70,6 @@ export class RunRecord {
     await this.saveCheckpoint(progress, epoch % options.checkpointEvery === 0 || epoch === options.epochs)
     await folder.writeCurves()
     await folder.writeConfusion(test.confusion, dataset.classes)
-    this.#best = Math.max(this.#best, test.accuracy)
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
