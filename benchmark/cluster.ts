@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
-import { NODE_OPTIONS } from '../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema } from '../shared/run_folder/schemas.ts'
 
 /**
@@ -25,7 +25,7 @@ const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
 async function imagesPerSecond(folder: string, data: string, workers: number, round: number): Promise<number> {
   const out = path.join(folder, `${workers}-${round}`)
   const options = ['--data', data, '--out', out, '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(EPOCHS), '--batch', String(batch), '--image-size', String(imageSize), '--precision', precision, '--test-fraction', '0.1', '--quiet']
-  const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options], { stdio: 'inherit', env: { ...process.env, ...NODE_ENVIRONMENT } })
   const code = await new Promise((resolve) => child.once('exit', resolve))
   if (code !== 0) throw new Error(`the run ended with exit code ${String(code)}`)
   const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n')

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --initial-old-space-size=128
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --initial-old-space-size=128
 import { register } from 'tsx/esm/api'
 
 register()

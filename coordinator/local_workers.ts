@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
-import { NODE_OPTIONS } from '../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 
 export interface LocalWorkersOptions {
   count: number
@@ -30,7 +30,7 @@ export class LocalWorkers {
           ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
           options.verbose ? '--verbose' : '--quiet',
         ],
-        { stdio: ['ignore', 'inherit', 'inherit'], env: withoutOptions(process.env), detached: true },
+        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT }, detached: true },
       )
       this.#children.add(child)
       const ended = (how: string): void => {

@@ -5,7 +5,7 @@ import { text, whole } from '../../shared/command/options.ts'
 import { drawDataset } from '../../shared/data/draw/dataset.ts'
 import { nativeAvailable } from '../../shared/engine/native.ts'
 import { RunError } from '../../shared/errors.ts'
-import { NODE_OPTIONS } from '../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import { commandOf } from '../command.ts'
 import { print } from '../output.ts'
@@ -57,7 +57,7 @@ export function demoCommand(): Command {
 /** A signal from the terminal reaches the coordinator too; it ends in order, and then this program does. */
 function runCoordinator(command: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...command], { stdio: 'inherit' })
+    const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...command], { stdio: 'inherit', env: { ...process.env, ...NODE_ENVIRONMENT } })
     const wait = (): void => undefined
     const handOn = (): void => void child.kill('SIGTERM')
     process.on('SIGINT', wait)

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
-import { NODE_OPTIONS } from '../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
 
 const BIN = path.join(import.meta.dirname, '../../bin')
 
@@ -22,7 +22,7 @@ export class Program {
   constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}) {
     this.child = spawn(process.execPath, [...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...NODE_ENVIRONMENT, ...environment },
     })
     this.child.stdout?.on('data', (data: Buffer) => this.#take(() => (this.stdout += data.toString())))
     this.child.stderr?.on('data', (data: Buffer) => this.#take(() => (this.stderr += data.toString())))

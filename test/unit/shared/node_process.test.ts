@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
-import { NODE_OPTIONS } from '../../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../../shared/node_process.ts'
 
-test('the first line of each program gives Node the same options as child processes get', () => {
+test('the first line of each program gives Node the same options and environment as child processes get', () => {
   for (const program of ['coordinator', 'worker', 'herd']) {
     const [first] = readFileSync(path.join(import.meta.dirname, '../../../bin', `${program}.mjs`), 'utf8').split('\n')
-    assert.equal(first, `#!/usr/bin/env -S node ${NODE_OPTIONS.join(' ')}`)
+    const environment = Object.entries(NODE_ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
+    assert.equal(first, ['#!/usr/bin/env -S', ...environment, 'node', ...NODE_OPTIONS].join(' '))
   }
 })
