@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
 import { createLog } from '../shared/log.ts'
-import { serveMetrics } from '../shared/metrics_server.ts'
+import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
 import type { Cluster } from './cluster.ts'
 import { createConsole } from './console.ts'
@@ -34,8 +34,7 @@ export async function main(argv: string[]): Promise<number> {
   const log = createLog(options)
   let cluster: Cluster | undefined
   const metrics = new CoordinatorMetrics(() => cluster?.status)
-  const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsHost ?? '127.0.0.1', options.metricsPort)
-  if (server !== undefined) log.info(`metrics at http://${options.metricsHost}:${server.port}/metrics`)
+  const server = await serveMetricsIfAsked(metrics.registry, options, log)
 
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
   let exitCode = 0

@@ -14,7 +14,6 @@ import { buildNetwork } from '../shared/network/models.ts'
 import type { Network } from '../shared/network/network.ts'
 import { cacheFolder } from '../shared/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
-import { EVALUATION_BLOCK } from '../shared/train/evaluation.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
 import { LocalCompute } from '../shared/train/local_compute.ts'
 import { Schedule } from '../shared/train/schedule.ts'
@@ -167,7 +166,7 @@ async function listen(
 ): Promise<{ cluster: GrpcCluster; address: string }> {
   const run: RunDescription = {
     network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
-    evaluationBlock: EVALUATION_BLOCK, datasetDigest: dataset.digest,
+    datasetDigest: dataset.digest,
   }
   const { cluster, port } = await GrpcCluster.listen({
     address: options.listen, run, test: dataset.test, model, version,

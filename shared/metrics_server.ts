@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { messageOf, RunError } from './errors.ts'
+import type { Log } from './log.ts'
 
 export interface MetricsServer {
   port: number
@@ -47,4 +48,13 @@ export async function serveMetrics(registry: Registry, host: string, port: numbe
         server.closeAllConnections()
       }),
   }
+}
+
+/** The server that --metrics-port asks for, if it does; says in the log where it is. */
+export async function serveMetricsIfAsked(registry: Registry, options: { metricsPort: number | undefined; metricsHost: string | undefined }, log: Log): Promise<MetricsServer | undefined> {
+  if (options.metricsPort === undefined) return undefined
+  const host = options.metricsHost ?? '127.0.0.1'
+  const server = await serveMetrics(registry, host, options.metricsPort)
+  log.info(`metrics at http://${host}:${server.port}/metrics`)
+  return server
 }

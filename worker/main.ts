@@ -2,7 +2,7 @@ import os from 'node:os'
 import { Command } from 'commander'
 import { addOptions, readOptions } from '../shared/command/options.ts'
 import { createLog } from '../shared/log.ts'
-import { serveMetrics } from '../shared/metrics_server.ts'
+import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
 import { cacheFolder } from '../shared/paths.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
 import { WorkerDaemon } from './daemon.ts'
@@ -29,8 +29,7 @@ export async function main(argv: string[]): Promise<number> {
 
   const log = createLog(options)
   const metrics = new WorkerMetrics()
-  const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsHost ?? '127.0.0.1', options.metricsPort)
-  if (server !== undefined) log.info(`metrics at http://${options.metricsHost}:${server.port}/metrics`)
+  const server = await serveMetricsIfAsked(metrics.registry, options, log)
 
   const daemon = new WorkerDaemon(
     {

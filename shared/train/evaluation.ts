@@ -1,7 +1,7 @@
 import type { Network } from '../network/network.ts'
 
 /** Test images in one block: the unit that is dealt to workers, and the order in which losses are added. */
-export const EVALUATION_BLOCK = 32
+const EVALUATION_BLOCK = 32
 
 export interface EvaluatedBlock {
   lossSum: number

@@ -11,7 +11,6 @@ export const runDescriptionSchema = z.object({
   batch: z.int().min(1),
   lanes: z.int().min(1),
   /** Test images in one block of the evaluation. */
-  evaluationBlock: z.int().min(1),
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
 })
 export type RunDescription = z.infer<typeof runDescriptionSchema>
