@@ -8,23 +8,14 @@ import { drained } from '../shared/wire/drained.ts'
 import { enlargeHttp2ServerWindows } from '../shared/wire/http2_window.ts'
 import {
   checked, checkedJson, engineInfoSchema, gradientChunkSchema, imagesRequestSchema, PROTOCOL_VERSION, sessionRequestSchema, workerMessageSchema,
-  type CoordinatorMessage, type EvaluationResult, type GradientChunk, type WeightsChunk,
+  type CoordinatorMessage, type WeightsChunk,
 } from '../shared/wire/messages.ts'
 import { channelOptions, herdService } from '../shared/wire/service.ts'
+import type { MemberHandler } from './member.ts'
 import { WorkerSession } from './worker_session.ts'
 
-/** What the server tells of its sessions. A handler that throws ends that worker's session with the reason. */
-export interface SessionHandler {
-  /** The worker can compute. @returns why it is refused, if it is */
-  onReady(session: WorkerSession): string | undefined
-  onHeard(session: WorkerSession): void
-  onEvaluation(session: WorkerSession, result: EvaluationResult): void
-  onGradient(session: WorkerSession, chunk: GradientChunk): void
-  onLost(session: WorkerSession, reason: string): void
-}
-
 export interface ServerParts {
-  handler: SessionHandler
+  handler: MemberHandler
   runId: string
   /** JSON of the run's description. */
   run: string
@@ -41,7 +32,6 @@ export class CoordinatorServer {
   readonly #parts: ServerParts
   readonly #server: Server
   readonly #sessions = new Map<string, WorkerSession>()
-  readonly #closers = new Map<string, (reason: string) => void>()
   #closing = false
 
   private constructor(parts: ServerParts) {
@@ -64,11 +54,6 @@ export class CoordinatorServer {
       })
     })
     return { server, port }
-  }
-
-  /** Cuts a worker off. */
-  evict(session: WorkerSession, reason: string): void {
-    this.#closers.get(session.id)?.(reason)
   }
 
   /** Ends every session with a last word, and stops listening. */
@@ -101,7 +86,6 @@ export class CoordinatorServer {
       over = true
       if (session === undefined) return
       this.#sessions.delete(session.id)
-      this.#closers.delete(session.id)
       // Who leaves because the run is over is not lost.
       if (!this.#closing) this.#parts.handler.onLost(session, reason)
     }
@@ -121,9 +105,8 @@ export class CoordinatorServer {
             call.end()
             return
           }
-          session = new WorkerSession(randomBytes(16).toString('hex'), this.#uniqueName(message.hello.name), call)
+          session = new WorkerSession(randomBytes(16).toString('hex'), this.#uniqueName(message.hello.name), call, cut)
           this.#sessions.set(session.id, session)
-          this.#closers.set(session.id, cut)
           session.send({ message: 'welcome', welcome: { session: session.id, runId: this.#parts.runId, run: this.#parts.run } })
           return
         }
@@ -190,7 +173,7 @@ export class CoordinatorServer {
         try {
           this.#parts.handler.onGradient(session, chunk)
         } catch (error) {
-          this.evict(session, messageOf(error))
+          session.evict(messageOf(error))
           throw error
         }
       } catch (error) {

@@ -13,10 +13,12 @@ export interface Range {
  */
 export class StepReduce {
   readonly #chunks: { range: Range; sum: ChunkSum }[]
+  readonly #chunkFloats: number
   readonly #onSum: (range: Range, sum: Float32Array) => void
 
-  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void) {
-    this.#chunks = chunkRanges(size).map((range) => ({ range, sum: new ChunkSum(tree) }))
+  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS) {
+    this.#chunkFloats = chunkFloats
+    this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree) }))
     this.#onSum = onSum
   }
 
@@ -26,8 +28,8 @@ export class StepReduce {
    * @throws ProtocolError when it is not exactly one of the vector's chunks.
    */
   add(node: number, offset: number, values: Float32Array): void {
-    const chunk = this.#chunks.at(offset / CHUNK_FLOATS)
-    if (offset % CHUNK_FLOATS !== 0 || chunk === undefined || values.length !== chunk.range.end - chunk.range.begin) {
+    const chunk = this.#chunks.at(offset / this.#chunkFloats)
+    if (offset % this.#chunkFloats !== 0 || chunk === undefined || values.length !== chunk.range.end - chunk.range.begin) {
       throw new ProtocolError(`a gradient chunk of ${values.length} floats at ${offset} is none of the vector's chunks.`)
     }
     const sum = chunk.sum.add(node, values)

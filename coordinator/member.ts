@@ -1,0 +1,35 @@
+import type { z } from 'zod'
+import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, WeightsChunk } from '../shared/wire/messages.ts'
+
+/** What a worker has told of itself. */
+export interface WorkerFacts {
+  engine: z.infer<typeof engineInfoSchema>
+  fingerprint: string
+  datasetDigest: string
+}
+
+/** One worker's membership as the cluster sees it, whatever carries its messages. */
+export interface Member {
+  /** Unique among those that are in at one time. */
+  readonly name: string
+  readonly facts: WorkerFacts | undefined
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** Bytes of weights that wait for the worker to take them. */
+  readonly backlogBytes: number
+  send(message: CoordinatorMessage): void
+  /** Queues one chunk; the data must not change afterwards. */
+  sendWeights(chunk: WeightsChunk): void
+  /** Cuts the worker off; its loss is reported like any other. */
+  evict(reason: string): void
+}
+
+/** What is told of members. A handler that throws ends that worker's session with the reason. */
+export interface MemberHandler {
+  /** The worker can compute. @returns why it is refused, if it is */
+  onReady(member: Member): string | undefined
+  onHeard(member: Member): void
+  onEvaluation(member: Member, result: EvaluationResult): void
+  onGradient(member: Member, chunk: GradientChunk): void
+  onLost(member: Member, reason: string): void
+}

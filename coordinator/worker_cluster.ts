@@ -1,0 +1,298 @@
+import { ProtocolError } from '../shared/errors.ts'
+import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
+import { blockCount, blockSamples } from '../shared/train/evaluation.ts'
+import { LaneTree } from '../shared/train/lane_tree.ts'
+import type { StepPosition } from '../shared/train/schedule.ts'
+import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import type { EvaluationResult, GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
+import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
+import type { RunEvent } from './events.ts'
+import type { Model } from './model.ts'
+import type { Member, MemberHandler } from './member.ts'
+import { StepReduce, type Range } from './step_reduce.ts'
+
+export interface WorkerClusterParts {
+  run: RunDescription
+  test: readonly number[]
+  model: Model
+  /** Optimizer steps that the model has seen: the version of its weights. */
+  version: number
+  workersWanted: number
+  silenceLimitMs: number
+  /** Milliseconds on a clock that only goes forward. */
+  now: () => number
+  observe: (event: RunEvent) => void
+  /** Floats of one chunk on the wire, where it is not the default; the workers must cut alike. */
+  chunkFloats?: number
+}
+
+/** A partial that is on its way. */
+interface Upload {
+  round: number
+  node: number
+  attempt: number
+  received: number
+}
+
+/** What the cluster keeps of a member. */
+interface Membership {
+  member: Member
+  upload: Upload | undefined
+  /** It joined while a step was being reduced, and gets the new weights whole when that step is committed. */
+  joinedLate: boolean
+}
+
+/** A round that is going on. */
+interface OpenRound {
+  id: number
+  kind: 'TRAIN' | 'EVALUATE'
+  at: StepPosition
+  reduce: StepReduce | undefined
+  laneReports: LaneReport[]
+  blocks: BlockResult[]
+  complete(): void
+}
+
+/** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
+const BACKLOG_VERSIONS = 4
+
+/**
+ * A cluster of workers, however they are reached: the dealer decides, this class carries its decisions out, and the
+ * tensors along. It has no sockets and no timers: members come and speak through `MemberHandler`, and `tick` is called
+ * by whoever has a clock.
+ */
+export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
+  readonly #parts: WorkerClusterParts
+  readonly #tree: LaneTree
+  readonly #dealer: Dealer
+  readonly #chunkFloats: number
+  readonly #members = new Map<string, Membership>()
+  readonly #fingerprints: Record<string, string> = {}
+  readonly #gathered: Promise<void>
+  #resolveGathered: () => void = () => undefined
+  #rejectWaiting: (error: Error) => void = () => undefined
+  #failed: Error | undefined
+  #version: number
+  #round: OpenRound | undefined
+  #rounds = 0
+  #bytesOfTheGone = { received: 0, sent: 0 }
+
+  constructor(parts: WorkerClusterParts) {
+    this.#parts = parts
+    this.#version = parts.version
+    this.#chunkFloats = parts.chunkFloats ?? CHUNK_FLOATS
+    this.#tree = new LaneTree(parts.run.lanes)
+    this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs })
+    this.#gathered = new Promise((resolve) => {
+      this.#resolveGathered = resolve
+    })
+  }
+
+  get status(): ClusterStatus {
+    const members = [...this.#members.values()].map(({ member }) => member)
+    return {
+      workers: members.length,
+      engine: members[0]?.facts?.engine,
+      fingerprints: this.#fingerprints,
+      totals: this.#dealer.totals,
+      bytesReceived: members.reduce((sum, member) => sum + member.bytesReceived, this.#bytesOfTheGone.received),
+      bytesSent: members.reduce((sum, member) => sum + member.bytesSent, this.#bytesOfTheGone.sent),
+    }
+  }
+
+  gathered(): Promise<void> {
+    return this.#unlessFailed(this.#gathered)
+  }
+
+  async trainStep(at: StepPosition, samples: number): Promise<LaneReport[]> {
+    const { model } = this.#parts
+    const version = at.step + 1
+    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => {
+      const chunk = weightsChunk(version, range, model.stepRange(range, sum, samples, version))
+      for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
+    }, this.#chunkFloats)
+    const round = await this.#play('TRAIN', at, this.#parts.run.lanes, reduce)
+    model.commit()
+    this.#version = version
+    for (const membership of this.#members.values()) {
+      if (membership.joinedLate) this.#sendAllWeights(membership.member)
+      membership.joinedLate = false
+    }
+    this.#cutOffTheBacklogged(model.layout.size)
+    return round.laneReports.sort((a, b) => a.lane - b.lane)
+  }
+
+  async evaluate(at: StepPosition): Promise<BlockResult[]> {
+    const round = await this.#play('EVALUATE', at, blockCount(this.#parts.test), undefined)
+    return round.blocks
+  }
+
+  /** Makes whoever waits for workers fail: nobody will come. */
+  fail(error: Error): void {
+    this.#failed = error
+    this.#rejectWaiting(error)
+  }
+
+  /** Passes the time on: who has been silent for too long is found when the clock ticks. Call it about twice a second. */
+  tick(): void {
+    this.#step({ type: 'tick', now: this.#parts.now() })
+  }
+
+  onReady(member: Member): string | undefined {
+    const refusal = this.#refusal(member)
+    if (refusal !== undefined) return refusal
+    const fingerprint = member.facts?.fingerprint ?? ''
+    this.#members.set(member.name, { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN' })
+    this.#fingerprints[member.name] = fingerprint
+    this.#sendAllWeights(member)
+    this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint })
+    const others = new Set(Object.values(this.#fingerprints))
+    if (others.size > 1) this.#parts.observe({ type: 'fingerprintsDiffer', fingerprints: this.#fingerprints })
+    this.#step({ type: 'joined', worker: member.name, now: this.#parts.now() })
+    return undefined
+  }
+
+  onHeard(member: Member): void {
+    this.#step({ type: 'heard', worker: member.name, now: this.#parts.now() })
+  }
+
+  onGradient(member: Member, chunk: GradientChunk): void {
+    const membership = this.#members.get(member.name)
+    if (membership?.member !== member) throw new ProtocolError('a gradient chunk of no member')
+    const node = this.#tree.nodes.at(chunk.node)
+    if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
+    if (membership.upload === undefined || chunk.offset === 0) membership.upload = { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 }
+    const { upload } = membership
+    if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || upload.received !== chunk.offset) {
+      throw new ProtocolError('gradient chunks came out of order')
+    }
+    const round = this.#round
+    const values = floatsOf(chunk.data)
+    // Chunks of a round that is over are late; the dealer counts them as dropped once the partial is whole.
+    if (round?.id === chunk.round) round.reduce?.add(chunk.node, chunk.offset, values)
+    upload.received += values.length
+    if (chunk.lanes.length === 0) return
+    membership.upload = undefined
+    const reported = chunk.lanes.map((report) => report.lane)
+    if (reported.join() !== Array.from({ length: node.end - node.begin }, (_, i) => node.begin + i).join()) {
+      throw new ProtocolError(`the partial of lanes ${node.begin} to ${node.end - 1} reports lanes ${reported.join()}`)
+    }
+    if (upload.received !== this.#parts.model.layout.size) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
+    this.#deliver(member, chunk.round, node.begin, node.end, (open, units) => {
+      open.laneReports.push(...chunk.lanes.filter((report) => units.includes(report.lane)))
+    })
+  }
+
+  onEvaluation(member: Member, result: EvaluationResult): void {
+    const { test, run } = this.#parts
+    const expected = blockSamples(test, result.block).length
+    if (result.predicted.length !== expected || result.predicted.some((predicted) => predicted >= run.network.classes)) {
+      throw new ProtocolError(`the result of test block ${result.block} does not fit the test set`)
+    }
+    this.#deliver(member, result.round, result.block, result.block + 1, (open) => {
+      open.blocks[result.block] = { lossSum: result.lossSum, predicted: result.predicted, probability: result.probability }
+    })
+  }
+
+  onLost(member: Member, reason: string): void {
+    if (this.#members.get(member.name)?.member !== member) return
+    this.#members.delete(member.name)
+    this.#bytesOfTheGone.received += member.bytesReceived
+    this.#bytesOfTheGone.sent += member.bytesSent
+    this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
+    this.#step({ type: 'lost', worker: member.name, reason, now: this.#parts.now() })
+  }
+
+  /** Opens a round, and waits until every unit of it is counted. */
+  async #play(kind: OpenRound['kind'], at: StepPosition, units: number, reduce: StepReduce | undefined): Promise<OpenRound> {
+    const id = ++this.#rounds
+    const done = new Promise<OpenRound>((resolve) => {
+      const round: OpenRound = { id, kind, at, reduce, laneReports: [], blocks: [], complete: () => resolve(round) }
+      this.#round = round
+    })
+    this.#step({ type: 'begin', round: { id, units }, now: this.#parts.now() })
+    const round = await this.#unlessFailed(done)
+    this.#round = undefined
+    return round
+  }
+
+  /** Waits, unless the cluster has failed or fails meanwhile. One wait at a time. */
+  #unlessFailed<T>(wait: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failed !== undefined) reject(this.#failed)
+      this.#rejectWaiting = reject
+      wait.then(resolve, reject)
+    })
+  }
+
+  #deliver(member: Member, round: number, begin: number, end: number, count: (open: OpenRound, units: number[]) => void): void {
+    this.#step({ type: 'delivered', worker: member.name, round, begin, end, now: this.#parts.now() }, count)
+  }
+
+  /** Feeds the dealer, and carries out what it decides. */
+  #step(event: DealerEvent, count?: (open: OpenRound, units: number[]) => void): void {
+    for (const action of this.#dealer.step(event)) this.#act(action, count)
+  }
+
+  #act(action: DealerAction, count?: (open: OpenRound, units: number[]) => void): void {
+    const round = this.#round
+    switch (action.type) {
+      case 'deal': {
+        if (round === undefined) throw new Error('a deal outside a round')
+        const { worker, units, attempt } = action
+        if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
+        this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
+        break
+      }
+      case 'count':
+        if (round !== undefined) count?.(round, action.units)
+        break
+      case 'drop':
+        this.#parts.observe({ type: 'dropped', worker: action.worker, units: action.units, reason: action.reason })
+        break
+      case 'complete':
+        round?.complete()
+        break
+      case 'evict':
+        this.#members.get(action.worker)?.member.evict(`nothing was heard of it for ${Math.round(action.silentMs / 1000)} s`)
+        break
+      case 'gathered':
+        this.#resolveGathered()
+        break
+    }
+  }
+
+  #sendAllWeights(member: Member): void {
+    const { parameters } = this.#parts.model
+    for (const range of chunkRanges(parameters.length, this.#chunkFloats)) {
+      member.sendWeights(weightsChunk(this.#version, range, parameters.subarray(range.begin, range.end)))
+    }
+  }
+
+  #cutOffTheBacklogged(vectorFloats: number): void {
+    for (const { member } of [...this.#members.values()]) {
+      if (member.backlogBytes > BACKLOG_VERSIONS * Math.max(vectorFloats * 4, 1024 * 1024)) member.evict('it does not take its weights')
+    }
+  }
+
+  #refusal(member: Member): string | undefined {
+    const { run } = this.#parts
+    const { facts } = member
+    if (facts === undefined) return 'the worker has not said what it computes with.'
+    const { kind, precision, threads } = facts.engine
+    if (kind !== run.engine || precision !== run.precision || threads !== run.threads) {
+      return `this run computes on ${run.engine}, ${run.precision}, ${run.threads} thread(s); the worker on ${kind}, ${precision}, ${threads}.`
+    }
+    if (facts.datasetDigest !== '' && facts.datasetDigest !== run.datasetDigest) {
+      return `the worker's --data is another data set: its digest is ${facts.datasetDigest.slice(0, 12)}..., the run's ${run.datasetDigest.slice(0, 12)}... Copy the same folder there, or leave --data out to fetch images from the coordinator.`
+    }
+    return undefined
+  }
+}
+
+/** A copy, since the model's memory is written again before a slow worker may have taken the chunk. */
+function weightsChunk(version: number, range: Range, values: Float32Array): WeightsChunk {
+  return { version, offset: range.begin, data: Buffer.from(bytesOf(values)) }
+}
