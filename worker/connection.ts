@@ -6,6 +6,7 @@ import {
 } from '../shared/wire/messages.ts'
 import { drained } from '../shared/wire/drained.ts'
 import { channelOptions, herdService } from '../shared/wire/service.ts'
+import type { Link } from './link.ts'
 
 const MAX_MANIFEST_BYTES = 1024 * 1024 * 1024
 
@@ -21,8 +22,7 @@ interface Streams {
  * The worker's two connections to a coordinator. What comes in is checked here; the first failure, of whichever stream,
  * ends the connection and is what `lost` says.
  */
-export class Connection {
-  /** Settles when the connection is over: with the reason it was lost. */
+export class Connection implements Link {
   readonly lost: Promise<string>
   bytesSent = 0
   bytesReceived = 0
@@ -69,7 +69,6 @@ export class Connection {
     if (!this.#over) this.#control.write(message)
   }
 
-  /** Opens the bulk streams of a session. */
   openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
     this.#session = session
     const weights = this.#bulk.receiveWeights({ session })
@@ -90,7 +89,6 @@ export class Connection {
     this.#gradients.on('error', (error: Error) => this.#lose(messageOf(error)))
   }
 
-  /** Sends one chunk of a partial; settles when more may be sent. */
   async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
     const stream = this.#gradients
     if (this.#over || stream === undefined) return
@@ -98,7 +96,6 @@ export class Connection {
     if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
   }
 
-  /** The gzipped manifest of the data set. */
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
@@ -111,7 +108,6 @@ export class Connection {
     return Buffer.concat(parts)
   }
 
-  /** Original files of samples, as they come. */
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {
     for await (const raw of this.#received(this.#bulk.fetchImages({ session: this.#session, samples }))) {
       const file = checked(imageFileSchema, raw, 'an image of the coordinator')
@@ -131,7 +127,6 @@ export class Connection {
     }
   }
 
-  /** Ends both connections; what was written before is still sent. */
   async close(): Promise<void> {
     this.#lose('the worker closed the connection')
     await new Promise<void>((resolve) => {

@@ -1,17 +1,17 @@
 import type { Sample } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { DataError } from '../shared/errors.ts'
-import type { Connection } from './connection.ts'
 import { hashOf, type ImageCache } from './image_cache.ts'
+import type { Link } from './link.ts'
 
 /** Images from the coordinator, each checked against the manifest's hash, with a disk cache before it. */
 export class RemoteSource implements ImageSource {
-  readonly #connection: Pick<Connection, 'fetchImages'>
+  readonly #link: Pick<Link, 'fetchImages'>
   readonly #samples: readonly Sample[]
   readonly #cache: ImageCache
 
-  constructor(connection: Pick<Connection, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache) {
-    this.#connection = connection
+  constructor(link: Pick<Link, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache) {
+    this.#link = link
     this.#samples = samples
     this.#cache = cache
   }
@@ -31,7 +31,7 @@ export class RemoteSource implements ImageSource {
 
   async #fetch(samples: readonly number[]): Promise<Map<number, Buffer>> {
     const fetched = new Map<number, Buffer>()
-    for await (const { sample, data } of this.#connection.fetchImages(samples)) {
+    for await (const { sample, data } of this.#link.fetchImages(samples)) {
       const expected = this.#samples.at(sample)
       if (expected === undefined || hashOf(data) !== expected.sha256) {
         throw new DataError(`${expected?.path ?? `sample ${sample}`} came from the coordinator with other bytes than its hash says: was the data set changed during the run?`)

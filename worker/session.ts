@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
-import { DecodedCache } from '../shared/data/decoded_cache.ts'
+import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/errors.ts'
@@ -15,7 +15,7 @@ import { Schedule } from '../shared/train/schedule.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
 import { checkedJson, type Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import type { Connection } from './connection.ts'
+import type { Link } from './link.ts'
 import type { WeightsInbox } from './weights_inbox.ts'
 
 /** What the session tells of its work, for metrics. */
@@ -26,18 +26,20 @@ export interface SessionObserver {
 }
 
 export interface SessionParts {
-  connection: Pick<Connection, 'send' | 'sendGradient'>
+  link: Pick<Link, 'send' | 'sendGradient'>
   run: RunDescription
   manifest: Manifest
   source: ImageSource
+  decoded: DecodedCache
   compute: Compute
   weights: WeightsInbox
   observer: SessionObserver
+  /** Seconds on a clock that only goes forward. */
   now: () => number
+  /** Floats of one chunk on the wire, where it is not the default. */
+  chunkFloats?: number
 }
 
-/** Memory of a worker for decoded images: a thousand of Animals-10's. */
-const DECODED_BYTES = 192 * 1024 * 1024
 const MAX_MANIFEST_BYTES = 2 ** 31 - 1
 
 /**
@@ -70,15 +72,15 @@ export class WorkSession {
   #uploads: Promise<void> = Promise.resolve()
 
   constructor(parts: SessionParts) {
-    const { run, manifest, source } = parts
+    const { run, manifest, source, decoded } = parts
     this.#parts = parts
     this.#samples = manifest.samples
     const { train, test } = idsBySplit(manifest.samples)
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
-    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded: new DecodedCache(DECODED_BYTES) })
-    this.#chunks = chunkRanges(layoutOf(run.network).size)
+    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded })
+    this.#chunks = chunkRanges(layoutOf(run.network).size, parts.chunkFloats)
   }
 
   /** Works off one deal. @throws when the engine or the data fail. */
@@ -121,7 +123,7 @@ export class WorkSession {
   async #upload(deal: Deal, node: number, partial: Partial): Promise<void> {
     for (const { samples, seconds } of partial.lanes) this.#parts.observer.onLane({ samples, seconds })
     for (const { begin, end } of this.#chunks) {
-      await this.#parts.connection.sendGradient({
+      await this.#parts.link.sendGradient({
         round: deal.round,
         attempt: deal.attempt,
         node,
@@ -133,7 +135,7 @@ export class WorkSession {
   }
 
   async #evaluate(deal: Deal): Promise<void> {
-    const { compute, connection, run } = this.#parts
+    const { compute, link, run } = this.#parts
     const decode = (block: number): Promise<Uint8Array> => this.#input.images(blockSamples(this.#test, block))
     let next = decode(deal.units[0])
     for (const [index, block] of deal.units.entries()) {
@@ -146,7 +148,7 @@ export class WorkSession {
       const ids = blockSamples(this.#test, block)
       const logits = await compute.logits(images, ids.length)
       const result = evaluateBlock(run.network, logits, ids.map((id) => this.#samples[id].class))
-      connection.send({ message: 'evaluation', evaluation: { round: deal.round, attempt: deal.attempt, block, ...result } })
+      link.send({ message: 'evaluation', evaluation: { round: deal.round, attempt: deal.attempt, block, ...result } })
     }
   }
 }

@@ -1,0 +1,176 @@
+import type { DecodedCache } from '../shared/data/decoded_cache.ts'
+import type { ImageSource } from '../shared/data/image_source.ts'
+import type { Manifest } from '../shared/data/manifest.ts'
+import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
+import { layoutOf } from '../shared/network/layout.ts'
+import type { Compute } from '../shared/train/compute.ts'
+import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
+import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
+import type { Connect, Link } from './link.ts'
+import { readManifest, WorkSession, type SessionObserver } from './session.ts'
+import { WeightsInbox } from './weights_inbox.ts'
+
+export interface MembershipObserver extends SessionObserver {
+  onJoined(run: RunDescription, compute: Compute): void
+  onLeft(): void
+  onTraffic(totals: { sent: number; received: number }): void
+}
+
+/** The images of a run, as a worker has them. */
+export interface OpenedSource {
+  source: ImageSource
+  /** Where decoded images are kept. */
+  decoded: DecodedCache
+  /** Digest of the worker's own copy of the data set; empty when it has none. */
+  digest: string
+}
+
+/** What a membership needs of its surroundings: network, engine, data and time come from outside. */
+export interface MembershipParts<C extends Compute> {
+  name: string
+  engine: 'auto' | 'native' | 'wasm'
+  connect: Connect
+  startCompute: (run: RunDescription) => Promise<C>
+  openSource: (link: Link, manifest: Manifest) => Promise<OpenedSource>
+  /** Resident memory of the worker, with its compute process if it has one. */
+  residentBytes: (compute: C | undefined) => Promise<number>
+  /** Calls an action again and again. @returns what ends that */
+  every: (milliseconds: number, action: () => void) => () => void
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  observer: MembershipObserver
+  /** Floats of one chunk on the wire, where it is not the default; the coordinator must cut alike. */
+  chunkFloats?: number
+}
+
+export type MembershipEnd = { how: 'finished' } | { how: 'lost'; reason: string } | { how: 'asked' }
+
+const HEARTBEAT_MS = 1000
+
+/** One membership of a worker, from hello to its end. */
+export class Membership<C extends Compute> {
+  readonly #parts: MembershipParts<C>
+  readonly #link: Link
+  readonly #deals: Deal[] = []
+  readonly #failure: Promise<never>
+  #fail: (error: unknown) => void = () => undefined
+  #session: WorkSession | undefined
+  #working = false
+  #compute: C | undefined
+  #welcomed = false
+  #finished: MembershipEnd | undefined
+  #asked = false
+  #over = false
+
+  constructor(parts: MembershipParts<C>) {
+    this.#parts = parts
+    this.#failure = new Promise((_, reject) => (this.#fail = reject))
+    this.#failure.catch(() => undefined)
+    this.#link = parts.connect((message) => this.#receive(message))
+  }
+
+  /**
+   * Takes part until the run ends, the link is lost, or `leave` is called.
+   * @throws RunError when the coordinator refuses the worker, or the engine or the data fail.
+   */
+  async run(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
+    const { name, every, observer } = this.#parts
+    const link = this.#link
+    link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name } })
+    const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
+    try {
+      const reason = await Promise.race([link.lost, this.#failure])
+      return { end: this.#finished ?? (this.#asked ? { how: 'asked' } : { how: 'lost', reason }), welcomed: this.#welcomed }
+    } catch (error) {
+      // A failure that only follows from the end of the link is not the news.
+      if (this.#asked || this.#finished !== undefined) return { end: this.#finished ?? { how: 'asked' }, welcomed: this.#welcomed }
+      link.send({ message: 'leaving', leaving: { reason: messageOf(error).slice(0, 1000) } })
+      throw error
+    } finally {
+      endHeartbeat()
+      observer.onLeft()
+      this.#over = true
+      await link.close()
+      await this.#compute?.close()
+    }
+  }
+
+  /** Leaves in order: the lanes that are not delivered are dealt to others. */
+  leave(): void {
+    this.#asked = true
+    this.#link.send({ message: 'leaving', leaving: { reason: 'it was asked to stop' } })
+    void this.#link.close()
+  }
+
+  #receive(message: CoordinatorMessage): void {
+    switch (message.message) {
+      case 'welcome':
+        this.#welcomed = true
+        this.#prepare(message.welcome)
+          .then((session) => {
+            this.#session = session
+            return this.#workOff()
+          })
+          .catch(this.#fail)
+        break
+      case 'refused':
+        this.#fail(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
+        break
+      case 'deal':
+        this.#deals.push(message.deal)
+        this.#workOff().catch(this.#fail)
+        break
+      case 'stop':
+        this.#finished = message.stop.finished ? { how: 'finished' } : { how: 'lost', reason: `the coordinator stops: ${message.stop.reason}` }
+        break
+    }
+  }
+
+  /** Deals are worked off one after the other, as they come. */
+  async #workOff(): Promise<void> {
+    if (this.#working || this.#session === undefined) return
+    this.#working = true
+    for (let deal = this.#deals.shift(); deal !== undefined; deal = this.#deals.shift()) await this.#session.work(deal)
+    this.#working = false
+  }
+
+  /** Everything between Welcome and Ready: engine, data, bulk streams. */
+  async #prepare(welcome: { session: string; run: string }): Promise<WorkSession> {
+    const { engine, observer, now, chunkFloats } = this.#parts
+    const link = this.#link
+    const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
+    if (engine !== 'auto' && engine !== run.engine) {
+      throw new EngineError(`--engine ${engine}: the run computes on ${run.engine}; leave --engine out to take part.`)
+    }
+    const weights = new WeightsInbox(layoutOf(run.network).size)
+    link.openBulk(welcome.session, (chunk) => weights.receive(chunk))
+    const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
+    const { source, decoded, digest } = await this.#parts.openSource(link, manifest)
+    link.send({
+      message: 'ready',
+      ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest },
+    })
+    observer.onJoined(run, compute)
+    return new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
+  }
+
+  /**
+   * The compute process of one session. It ends with the session: a session that is over may still be feeding it, and
+   * its lanes must never meet those of the next one.
+   */
+  async #startCompute(run: RunDescription): Promise<C> {
+    const compute = await this.#parts.startCompute(run)
+    if (this.#over) {
+      await compute.close()
+      throw new ProtocolError('the connection was lost while the engine was starting')
+    }
+    this.#compute = compute
+    return compute
+  }
+
+  async #beat(): Promise<void> {
+    const { observer, residentBytes } = this.#parts
+    observer.onTraffic({ sent: this.#link.bytesSent, received: this.#link.bytesReceived })
+    this.#link.send({ message: 'heartbeat', heartbeat: { residentBytes: await residentBytes(this.#compute) } })
+  }
+}
