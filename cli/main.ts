@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { versionsOf } from '../shared/versions.ts'
+import { certsCommand } from './commands/certs.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
@@ -14,6 +15,7 @@ Examples:
   herd demo                                        see it learn, on drawn animals
   herd data draw --out data                        a data set to try Herd with
   herd data check raw-img                          can this folder be trained on?
+  herd certs --host 192.0.2.10                     certificates for a cluster
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
 
 \`herd COMMAND --help\` shows the options of a command, with defaults and examples. Each can also stand in the
@@ -28,7 +30,7 @@ export async function main(argv: string[]): Promise<number> {
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
     .exitOverride()
-  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand()]) add(program, command)
+  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

@@ -1,11 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import type { TlsOptions } from '../shared/security/tls.ts'
+import type { Token } from '../shared/security/token.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 
 export interface LocalWorkersOptions {
   count: number
   coordinator: string
   data: string
+  /** Handed on by the environment: everybody on a machine can read command lines. */
+  token: Token | undefined
+  /** The coordinator's own certificate is also its local workers'. */
+  tls: TlsOptions
   /** GPU of the first worker; the next ones take the next. */
   gpu: number | undefined
   verbose: boolean
@@ -27,10 +33,11 @@ export class LocalWorkers {
         process.execPath,
         [
           ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
+          ...tlsArguments(options.tls),
           ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
           options.verbose ? '--verbose' : '--quiet',
         ],
-        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT }, detached: true },
+        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...options.token?.environment }, detached: true },
       )
       this.#children.add(child)
       const ended = (how: string): void => {
@@ -65,6 +72,10 @@ export class LocalWorkers {
       ),
     )
   }
+}
+
+function tlsArguments({ tlsCert, tlsKey, tlsCa }: TlsOptions): string[] {
+  return Object.entries({ '--tls-ca': tlsCa, '--tls-cert': tlsCert, '--tls-key': tlsKey }).flatMap(([option, file]) => (file === undefined ? [] : [option, file]))
 }
 
 /** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not the worker's; the cache folder is shared. */

@@ -3,6 +3,7 @@ import { addOptions, givenOptions, readOptions } from '../shared/command/options
 import { createLog } from '../shared/log.ts'
 import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
+import { readAccess } from './access.ts'
 import type { Cluster } from './cluster.ts'
 import { createConsole } from './console.ts'
 import { CoordinatorMetrics } from './metrics.ts'
@@ -13,7 +14,7 @@ const examples = `
 Examples:
   coordinator --data raw-img --local-workers 2            two workers on this machine
   coordinator --data raw-img --single-node                one process, no sockets
-  coordinator --data raw-img --out runs/first --workers 4 --listen 0.0.0.0:7070
+  HERD_TOKEN=... coordinator --data raw-img --out runs/first --workers 4 --listen 0.0.0.0:7070
                                                           wait for four workers from other machines
   coordinator --data raw-img --out runs/first --resume latest
 
@@ -31,7 +32,10 @@ export async function main(argv: string[]): Promise<number> {
   const options = readOptions(command, coordinatorOptions)
   checkOptions(options)
 
+  const { access, warning } = await readAccess(options, process.env, new Date())
+
   const log = createLog(options)
+  if (warning !== undefined) log.warn(warning)
   let cluster: Cluster | undefined
   const metrics = new CoordinatorMetrics(() => cluster?.status)
   const server = await serveMetricsIfAsked(metrics.registry, options, log)
@@ -52,6 +56,7 @@ export async function main(argv: string[]): Promise<number> {
       observe: metrics.observe,
       onCluster: (made) => (cluster = made),
       stop,
+      access,
     })
   } finally {
     removeSignals()

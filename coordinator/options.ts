@@ -12,6 +12,12 @@ export const coordinatorOptions = {
   localWorkers: optionalWhole('<count>', 'Start this many workers on this machine.', { min: 1, max: 256 }),
   singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
   listen: address('Where workers reach the coordinator; port 0 takes a free one.', '127.0.0.1:7070'),
+  tokenFile: text('<file>', 'File with the token that workers must present; the environment variable HERD_TOKEN can have the token itself.'),
+  tlsCert: text('<file>', "The coordinator's certificate, PEM: workers connect by TLS. `herd certs` makes it, and the next two."),
+  tlsKey: text('<file>', 'The key of --tls-cert, PEM.'),
+  tlsCa: text('<file>', 'Workers must present a certificate of this authority, PEM: mutual TLS.'),
+  insecure: flag('Listen beyond this machine without token or mutual TLS: whoever reaches the port can take part.'),
+  maxWorkers: whole('<count>', 'No more workers than this are let in.', { min: 1, max: 4096 }, 256),
   model: { ...choice('Network to train.', modelNames, 'article'), placeholder: `<${modelNames.join('|')}>` },
   init: choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, 'pytorch'),
   imageSize: whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, 256),
@@ -45,5 +51,13 @@ export function checkOptions(options: CoordinatorOptions): void {
   if (options.lanes > options.batch) throw new UsageError(`--lanes ${options.lanes}: expected at most --batch ${options.batch}, since each lane needs an image.`)
   const modes = [options.workers === undefined ? [] : ['--workers'], options.localWorkers === undefined ? [] : ['--local-workers'], options.singleNode ? ['--single-node'] : []].flat()
   if (modes.length > 1) throw new UsageError(`${modes.join(' and ')} exclude each other: choose one.`)
+  const { maxWorkers } = options
+  for (const [name, count] of [['workers', options.workers], ['local-workers', options.localWorkers]] as const) {
+    if (count !== undefined && count > maxWorkers) throw new UsageError(`--${name} ${count}: expected at most --max-workers ${maxWorkers}; raise it for a larger cluster.`)
+  }
+  if (options.localWorkers !== undefined && options.tlsCert !== undefined && options.tlsCa === undefined) {
+    throw new UsageError('--local-workers with --tls-cert needs --tls-ca, the authority by which local workers know the coordinator.')
+  }
+  if (options.tlsCa !== undefined && options.tlsCert === undefined) throw new UsageError(`--tls-ca ${options.tlsCa} needs --tls-cert and --tls-key: without them there is no TLS.`)
   if (options.resume === 'latest' && options.out === undefined) throw new UsageError('--resume latest needs --out with the folder of the run to go on with.')
 }

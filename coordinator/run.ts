@@ -7,6 +7,7 @@ import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
+import { reachableHost } from '../shared/security/loopback.ts'
 import type { Log } from '../shared/log.ts'
 import { initialParameters } from '../shared/network/initial.ts'
 import { layoutOf } from '../shared/network/layout.ts'
@@ -20,6 +21,7 @@ import { Schedule } from '../shared/train/schedule.ts'
 import { scoreTest } from '../shared/train/score.ts'
 import { versionsOf } from '../shared/versions.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { Access } from './access.ts'
 import type { Cluster } from './cluster.ts'
 import { progressOf } from './checkpointing.ts'
 import type { Console } from './console.ts'
@@ -43,6 +45,8 @@ export interface RunSurroundings {
   /** Is told the cluster once there is one. */
   onCluster: (cluster: Cluster) => void
   stop: StopRequest
+  /** Who may take part. */
+  access: Access
 }
 
 /** How a signal reaches a run that is going on. */
@@ -105,13 +109,13 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({ compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test })
     } else {
-      const grpc = await listen(options, engine, network, dataset, source, model, progress.at.step, observe)
+      const grpc = await listen(options, surroundings.access, engine, network, dataset, source, model, progress.at.step, observe)
       cluster = grpc.cluster
       stop.onRequest = () => {
         if (grpc.cluster.status.workers === 0) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
       }
       if (options.localWorkers !== undefined) {
-        const local = startLocalWorkers(options.localWorkers, options, data, grpc, log)
+        const local = startLocalWorkers(options.localWorkers, options, surroundings.access, data, grpc, log)
         localWorkers = local.workers
         observers.push(local.observe)
       }
@@ -162,8 +166,8 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, progress: typeof
 }
 
 async function listen(
-  options: CoordinatorOptions, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
-): Promise<{ cluster: GrpcCluster; address: string }> {
+  options: CoordinatorOptions, access: Access, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
+): Promise<{ cluster: GrpcCluster; localAddress: string }> {
   const run: RunDescription = {
     network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
     datasetDigest: dataset.digest,
@@ -172,24 +176,24 @@ async function listen(
     address: options.listen, run, test: dataset.test, model, version,
     workersWanted: options.localWorkers ?? options.workers ?? 1,
     silenceLimitMs: options.silenceLimit * 1000,
-    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length },
+    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, access },
     now: () => performance.now(),
     observe,
   })
   const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  observe({ type: 'listening', address })
-  return { cluster, address }
+  const addressOf = (name: string): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
+  observe({ type: 'listening', address: addressOf(host) })
+  return { cluster, localAddress: addressOf(reachableHost(host)) }
 }
 
 /** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
-function startLocalWorkers(count: number, options: CoordinatorOptions, data: string, grpc: { cluster: GrpcCluster; address: string }, log: Log): { workers: LocalWorkers; observe: Observer } {
+function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: GrpcCluster; localAddress: string }, log: Log): { workers: LocalWorkers; observe: Observer } {
   let running = count
   const failWhenAlone = (): void => {
     if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
   }
   const workers = new LocalWorkers({
-    count, data, coordinator: grpc.address, gpu: options.gpu, verbose: options.verbose,
+    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, verbose: options.verbose,
     onExit: ({ name, how, left }) => {
       log.warn(`worker ${name} ${how}.`)
       running = left

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Server, ServerCredentials, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { Server, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { z } from 'zod'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError, RunError } from '../shared/errors.ts'
@@ -11,6 +11,8 @@ import {
   type CoordinatorMessage, type WeightsChunk,
 } from '../shared/wire/messages.ts'
 import { channelOptions, herdService } from '../shared/wire/service.ts'
+import type { Access } from './access.ts'
+import { serverCredentials, tokenGate } from './gate.ts'
 import type { MemberHandler } from './member.ts'
 import { WorkerSession } from './worker_session.ts'
 
@@ -23,6 +25,7 @@ export interface ServerParts {
   manifest: Buffer
   source: ImageSource
   sampleCount: number
+  access: Access
 }
 
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
@@ -37,7 +40,8 @@ export class CoordinatorServer {
   private constructor(parts: ServerParts) {
     this.#parts = parts
     enlargeHttp2ServerWindows()
-    this.#server = new Server(channelOptions)
+    const { token } = parts.access
+    this.#server = new Server({ ...channelOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
     this.#server.addService(herdService().service, this.#implementation())
   }
 
@@ -48,7 +52,7 @@ export class CoordinatorServer {
   static async listen(address: string, parts: ServerParts): Promise<{ server: CoordinatorServer; port: number }> {
     const server = new CoordinatorServer(parts)
     const port = await new Promise<number>((resolve, reject) => {
-      server.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      server.#server.bindAsync(address, serverCredentials(parts.access.tls), (error, bound) => {
         if (error === null) resolve(bound)
         else reject(new RunError(`--listen ${address}: ${bindFailure(error, address)}`))
       })
@@ -105,6 +109,9 @@ export class CoordinatorServer {
             call.end()
             return
           }
+          const { maxWorkers } = this.#parts.access
+          // No refusal, since others may leave: the worker tries again.
+          if (this.#sessions.size >= maxWorkers) return fail(call, status.RESOURCE_EXHAUSTED, `${maxWorkers} workers are in, and --max-workers lets no more in`)
           session = new WorkerSession(randomBytes(16).toString('hex'), this.#uniqueName(message.hello.name), call, cut)
           this.#sessions.set(session.id, session)
           session.send({ message: 'welcome', welcome: { session: session.id, runId: this.#parts.runId, run: this.#parts.run } })
@@ -212,7 +219,7 @@ export class CoordinatorServer {
   #sessionOf<T extends { session: string }>(schema: z.ZodType<T>, request: unknown, call: NodeJS.EventEmitter): WorkerSession | undefined {
     const parsed = schema.safeParse(request)
     const session = parsed.success ? this.#sessions.get(parsed.data.session) : undefined
-    if (session === undefined) fail(call, status.UNAUTHENTICATED, 'no such session')
+    if (session === undefined) fail(call, status.FAILED_PRECONDITION, 'no such session')
     return session
   }
 

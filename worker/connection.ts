@@ -1,4 +1,4 @@
-import { credentials, status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
+import { status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
 import { HerdError, messageOf, ProtocolError } from '../shared/errors.ts'
 import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, weightsChunkSchema,
@@ -6,7 +6,9 @@ import {
 } from '../shared/wire/messages.ts'
 import { drained } from '../shared/wire/drained.ts'
 import { channelOptions, herdService } from '../shared/wire/service.ts'
+import { presenting, secureChannel, type Access } from './access.ts'
 import type { Link } from './link.ts'
+import { whyUnreachable } from './unreachable.ts'
 
 const MAX_MANIFEST_BYTES = 1024 * 1024 * 1024
 
@@ -29,13 +31,15 @@ export class Connection implements Link {
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
   readonly #bulk: Streams & { close(): void }
   readonly #closeAll: () => void
+  readonly #access: Access
   #session = ''
   #gradients: ClientWritableStream<GradientChunk> | undefined
   #weights: ClientReadableStream<unknown> | undefined
   #over = false
   #lose: (reason: string) => void = () => undefined
 
-  constructor(address: string, onMessage: (message: CoordinatorMessage) => void) {
+  constructor(address: string, access: Access, onMessage: (message: CoordinatorMessage) => void) {
+    this.#access = access
     this.lost = new Promise((resolve) => {
       this.#lose = (reason) => {
         if (this.#over) return
@@ -44,9 +48,10 @@ export class Connection implements Link {
       }
     })
     const Service = herdService()
+    const secured = secureChannel(access, address)
     // Two channels with sockets of their own: a heartbeat never waits behind megabytes.
     const open = (name: string): Streams & { close(): void } =>
-      new Service(address, credentials.createInsecure(), { ...channelOptions, 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
+      new Service(address, secured.credentials, { ...channelOptions, ...secured.options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
     const control = open('control')
     this.#bulk = open('bulk')
     this.#closeAll = () => {
@@ -61,7 +66,11 @@ export class Connection implements Link {
         this.#lose(messageOf(error))
       }
     })
-    this.#control.on('error', (error: ServiceError) => this.#lose(reasonOf(error)))
+    this.#control.on('error', (error: ServiceError) => {
+      // Trying again with the same token would be in vain.
+      if (error.code === status.UNAUTHENTICATED && !this.#over) onMessage({ message: 'refused', refused: { reason: error.details } })
+      else this.#lose(reasonOf(error, access))
+    })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
   }
 
@@ -82,9 +91,9 @@ export class Connection implements Link {
         this.#lose(messageOf(error))
       }
     })
-    weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error)))
+    weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error, this.#access)))
     this.#gradients = this.#bulk.sendGradients((error) => {
-      if (error !== null) this.#lose(reasonOf(error))
+      if (error !== null) this.#lose(reasonOf(error, this.#access))
     })
     this.#gradients.on('error', (error: Error) => this.#lose(messageOf(error)))
   }
@@ -122,8 +131,8 @@ export class Connection implements Link {
       yield* call as AsyncIterable<unknown>
     } catch (error) {
       const { code } = error as ServiceError
-      if (code === status.UNAVAILABLE || code === status.CANCELLED) this.#lose(reasonOf(error as ServiceError))
-      throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError)}`)
+      if (code === status.UNAVAILABLE || code === status.CANCELLED) this.#lose(reasonOf(error as ServiceError, this.#access))
+      throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError, this.#access)}`)
     }
   }
 
@@ -145,7 +154,7 @@ export class Connection implements Link {
   }
 }
 
-function reasonOf(error: ServiceError): string {
-  if (error.code === status.UNAVAILABLE) return 'the coordinator cannot be reached'
+function reasonOf(error: ServiceError, access: Access): string {
+  if (error.code === status.UNAVAILABLE) return whyUnreachable(error.details, access)
   return error.details || error.message
 }

@@ -9,6 +9,7 @@ import { scanFolder } from '../shared/data/scan.ts'
 import { DataError, RunError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { Access } from './access.ts'
 import { ComputeProcess } from './compute_process.ts'
 import { Connection } from './connection.ts'
 import { ImageCache } from './image_cache.ts'
@@ -18,6 +19,7 @@ import { RemoteSource } from './remote_source.ts'
 
 export interface DaemonOptions {
   coordinator: string
+  access: Access
   data: string | undefined
   name: string
   engine: 'auto' | 'native' | 'wasm'
@@ -99,10 +101,10 @@ export class WorkerDaemon {
   #session(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
     // It may have been asked to stop while it waited to try again.
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false })
-    const { coordinator, name, engine } = this.#options
+    const { coordinator, access, name, engine } = this.#options
     const membership = new Membership<ComputeProcess>({
       name, engine,
-      connect: (onMessage) => new Connection(coordinator, onMessage),
+      connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#startCompute(run),
       openSource: (link, manifest) => this.#openSource(link, manifest),
       residentBytes: async (compute) => process.memoryUsage.rss() + (await residentBytesOf(compute?.pid)),

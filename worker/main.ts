@@ -5,6 +5,7 @@ import { createLog } from '../shared/log.ts'
 import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
 import { cacheFolder } from '../shared/paths.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
+import { readAccess } from './access.ts'
 import { WorkerDaemon } from './daemon.ts'
 import { WorkerMetrics } from './metrics.ts'
 import { workerOptions } from './options.ts'
@@ -27,6 +28,8 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, workerOptions)
 
+  const access = await readAccess(options, process.env, new Date())
+
   const log = createLog(options)
   const metrics = new WorkerMetrics()
   const server = await serveMetricsIfAsked(metrics.registry, options, log)
@@ -34,6 +37,7 @@ export async function main(argv: string[]): Promise<number> {
   const daemon = new WorkerDaemon(
     {
       coordinator: options.coordinator,
+      access,
       data: options.data,
       name: options.name ?? `${os.hostname()}-${process.pid}`,
       engine: options.engine,

@@ -10,6 +10,7 @@ describe('herd', { concurrency: 2 }, () => {
     [['predict'], [/--top <count>[^-]*default: 1/, /--checkpoint <file>/, /HERD_CHECKPOINT/, /--config <file>/]],
     [['evaluate'], [/--split <test\|train\|all>[^-]*default:\s+"test"/, /HERD_DATA/]],
     [['export'], [/--format <safetensors\|tfjs\|savedmodel>/, /HERD_FORMAT/]],
+    [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],
   ]

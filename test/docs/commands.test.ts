@@ -86,15 +86,20 @@ test("the README's commands for one's own images, in their order", async () => {
   for (const file of ['sheet.png', 'first.safetensors']) assert.ok(files.includes(file), file)
 })
 
-test('the commands of docs/cluster.md make a cluster of four workers, and go on with it', async () => {
-  const commands = (await commandsOf('docs/cluster.md')).filter((command) => !elsewhere.some(([pattern]) => pattern.test(command)))
+test('the commands of docs/cluster.md make a cluster of four workers, go on with it, and make one with certificates', async () => {
+  const all = (await commandsOf('docs/cluster.md')).filter((command) => !elsewhere.some(([pattern]) => pattern.test(command)))
+  const prepare = all.filter((command) => !/^npx (coordinator|worker) /.test(command))
+  for (const command of prepare) await succeeds(command)
+  const commands = all.filter((command) => !prepare.includes(command) && !command.includes('--tls-'))
   const [begin, resume] = commands.filter((command) => command.startsWith('npx coordinator'))
   const workers = commands.filter((command) => command.startsWith('npx worker'))
   const four = [0, 1, 2, 3].map((index) => workers[index % workers.length])
   await Promise.all([succeeds(begin.replace('runs/first', 'runs/cluster')), ...four.map((command) => succeeds(command))])
   const output = await Promise.all([succeeds(resume.replace('runs/first', 'runs/cluster'), { HERD_EPOCHS: '2' }), ...four.map((command) => succeeds(command))])
   assert.match(output[0], /epoch 2\/2/)
-  for (const command of commands) executed.add(command)
+  const [coordinator, worker] = all.filter((command) => command.includes('--tls-'))
+  await Promise.all([succeeds(coordinator), ...four.map(() => succeeds(worker))])
+  for (const command of all) executed.add(command)
 })
 
 test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import { run } from '../support/processes.ts'
+import { createWorkspace, type Workspace } from '../support/workspace.ts'
+
+let workspace: Workspace
+before(async () => {
+  workspace = await createWorkspace()
+})
+after(() => workspace.remove())
+
+test('herd certs makes an authority and certificates of coordinator and worker, with keys that only their owner can read', async () => {
+  const out = workspace.path('certs')
+  const ended = await run('herd', ['certs', '--out', out, '--host', 'gpu1.example.org, 192.0.2.10', '--days', '90'])
+  assert.deepEqual({ code: ended.code, stderr: ended.stderr }, { code: 0, stderr: '' })
+  const until = new Date(Date.now() + 90 * 24 * 3600 * 1000).toISOString().slice(0, 10)
+  assert.match(ended.stdout, new RegExp(`gpu1\\.example\\.org, 192\\.0\\.2\\.10, localhost, 127\\.0\\.0\\.1, ::1, valid until ${until} \\(90 days\\)`))
+  assert.deepEqual((await readdir(out)).sort(), ['ca.crt', 'ca.key', 'coordinator.crt', 'coordinator.key', 'worker.crt', 'worker.key'])
+
+  const certificate = async (name: string): Promise<X509Certificate> => new X509Certificate(await readFile(workspace.path('certs', `${name}.crt`)))
+  const authority = await certificate('ca')
+  assert.ok(authority.ca)
+  for (const name of ['ca', 'coordinator', 'worker']) {
+    const one = await certificate(name)
+    assert.ok(one.verify(authority.publicKey), name)
+    assert.ok(one.checkPrivateKey(createPrivateKey(await readFile(workspace.path('certs', `${name}.key`)))), name)
+    assert.equal((await stat(workspace.path('certs', `${name}.key`))).mode & 0o777, 0o600, name)
+  }
+  const coordinator = await certificate('coordinator')
+  assert.ok(!coordinator.ca)
+  for (const host of ['gpu1.example.org', 'localhost']) assert.equal(coordinator.checkHost(host), host)
+  for (const ip of ['192.0.2.10', '127.0.0.1', '::1']) assert.equal(coordinator.checkIP(ip), ip)
+  assert.equal(coordinator.checkHost('gpu2.example.org'), undefined)
+  // The purposes: a server that may also be a client; a client that can never be taken for the coordinator.
+  assert.deepEqual(coordinator.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
+  assert.deepEqual((await certificate('worker')).keyUsage, ['1.3.6.1.5.5.7.3.2'])
+
+  const before = await readFile(workspace.path('certs', 'ca.crt'), 'utf8')
+  const again = await run('herd', ['certs', '--out', out, '--host', '192.0.2.10'])
+  assert.equal(again.code, 1)
+  assert.match(again.stderr, /^error: --out .*certs: ca\.crt is there already, and is not overwritten/)
+  assert.equal(await readFile(workspace.path('certs', 'ca.crt'), 'utf8'), before)
+})
+
+test('herd certs says what is wrong with its options, and writes nothing', async () => {
+  const wrong: [args: string[], message: RegExp][] = [
+    [[], /^error: --host is missing: expected the names or IP addresses/],
+    [['--host', ' , '], /^error: --host is missing/],
+    [['--host', '192.0.2.10:7070'], /^error: --host 192\.0\.2\.10:7070: expected a DNS name or an IP address, without a port/],
+    [['--host', 'a b'], /^error: --host a b: expected a DNS name/],
+    [['--host', 'x', '--days', '0'], /^error: --days 0: expected a whole number from 1 to 3650/],
+  ]
+  await Promise.all(
+    wrong.map(async ([args, message]) => {
+      const ended = await run('herd', ['certs', '--out', workspace.path('none'), ...args])
+      assert.equal(ended.code, 2, ended.stderr)
+      assert.match(ended.stderr, message)
+    }),
+  )
+  await assert.rejects(stat(workspace.path('none')))
+})

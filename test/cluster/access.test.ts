@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { addressOf, Program, run, type Ended } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** Who gets in, with real processes: tokens, TLS, mutual TLS; and that a token shows nowhere. */
+let workspace: Workspace
+let data: string
+let undisturbed: string
+const TOKEN = 'correct-horse-battery-staple'
+const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--epochs', '1', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+
+function coordinator(out: string, options: string[], environment: Record<string, string> = {}): Program {
+  return new Program('coordinator', ['--data', data, '--out', workspace.path(out), '--listen', '127.0.0.1:0', ...training, ...options], { ...workspace.environment, ...environment })
+}
+
+/** With a second of patience: what is refused ends at once all the same. */
+function worker(address: string, options: string[], environment: Record<string, string> = {}): Promise<Ended> {
+  return run('worker', ['--coordinator', address, '--data', data, '--patience', '1', ...options], { ...workspace.environment, ...environment })
+}
+
+const certificate = (set: string, name: string): string[] => ['--tls-cert', workspace.path(set, `${name}.crt`), '--tls-key', workspace.path(set, `${name}.key`)]
+const authority = (set: string): string[] => ['--tls-ca', workspace.path(set, 'ca.crt')]
+
+function complains(ended: Ended, message: RegExp): void {
+  assert.equal(ended.code, 1, ended.stderr)
+  assert.match(ended.stderr, message)
+  assert.doesNotMatch(ended.stderr, /^\s+at /m, 'no stack trace')
+}
+
+/** The run goes on to its end with a good worker, and to the same weights. */
+async function finishes(main: Program, out: string, options: string[], environment: Record<string, string> = {}): Promise<void> {
+  const good = await worker(await addressOf(main), options, environment)
+  assert.equal(good.code, 0, good.stderr)
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal((await summaryOf(workspace.path(out))).digest, undisturbed)
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 10)
+  await writeFile(workspace.path('token'), `${TOKEN}\n`)
+  const sets = ['certs', 'others'].map((set) => run('herd', ['certs', '--out', workspace.path(set), '--host', '192.0.2.10']))
+  for (const ended of await Promise.all(sets)) assert.equal(ended.code, 0, ended.stderr)
+  const ended = await coordinator('undisturbed', ['--single-node']).ended
+  assert.equal(ended.code, 0, ended.stderr)
+  undisturbed = (await summaryOf(workspace.path('undisturbed'))).digest
+})
+after(() => workspace.remove())
+
+test('listening beyond this machine is refused with exit code 2, before anything is written', async () => {
+  const ended = await coordinator('open', ['--listen', '0.0.0.0:0']).ended
+  assert.equal(ended.code, 2)
+  assert.match(ended.stderr, /^error: --listen 0\.0\.0\.0:0: whoever reaches this port could join\. Set a token/)
+  assert.ok(!(await readdir(workspace.folder)).includes('open'))
+})
+
+test('where a token is asked for, a worker without it or with another one is refused at once, and one with it takes part', async () => {
+  const main = coordinator('with-token', ['--token-file', workspace.path('token')])
+  const address = await addressOf(main)
+  const [without, another, tls] = await Promise.all([
+    worker(address, ['--patience', '600']),
+    worker(address, ['--patience', '600'], { HERD_TOKEN: 'incorrect-horse-battery-staple' }),
+    worker(address, authority('certs')),
+  ])
+  complains(without, /error: the coordinator refuses this worker: this coordinator asks for a token: give the worker the same HERD_TOKEN or --token-file/)
+  complains(another, /error: the coordinator refuses this worker: the token is not that of this coordinator/)
+  complains(tls, /the coordinator does not use TLS, which --tls-ca asks for/)
+  await finishes(main, 'with-token', [], { HERD_TOKEN: TOKEN })
+})
+
+test('by TLS a worker knows its coordinator: without --tls-ca or with that of another cluster it does not connect, and says why', async () => {
+  const main = coordinator('tls', certificate('certs', 'coordinator'))
+  const address = await addressOf(main)
+  const [plain, stranger] = await Promise.all([worker(address, []), worker(address, authority('others'))])
+  complains(plain, /the coordinator closes the connection at once: if it uses TLS, give --tls-ca/)
+  complains(stranger, /the coordinator's certificate is not of the authority in --tls-ca/)
+  await finishes(main, 'tls', authority('certs'))
+})
+
+test("a certificate of the cluster that is not a coordinator's does not pass for one", async () => {
+  const main = coordinator('impostor', certificate('certs', 'worker'))
+  complains(await worker(await addressOf(main), authority('certs')), /the certificate that the coordinator shows is not one of a coordinator/)
+  await main.stop()
+})
+
+test('by mutual TLS a coordinator knows its workers: those without a certificate of its authority do not get in', async () => {
+  const main = coordinator('mutual', [...certificate('certs', 'coordinator'), ...authority('certs')])
+  const address = await addressOf(main)
+  const [none, stranger] = await Promise.all([worker(address, authority('certs')), worker(address, [...authority('certs'), ...certificate('others', 'worker')])])
+  complains(none, /the coordinator asks workers for a certificate: give --tls-cert and --tls-key/)
+  complains(stranger, /the certificate in --tls-cert may be of another authority than it asks for/)
+  await finishes(main, 'mutual', [...authority('certs'), ...certificate('certs', 'worker')])
+})
+
+test('a worker without the files that it names is told by their option', async () => {
+  const wrong: [options: string[], message: RegExp][] = [
+    [['--tls-ca', workspace.path('absent.crt')], /^error: --tls-ca .*absent\.crt cannot be read/],
+    [certificate('certs', 'worker'), /^error: --tls-cert .*worker\.crt needs --tls-ca/],
+    [['--token-file', workspace.path('absent')], /^error: --token-file .*absent cannot be read/],
+  ]
+  const ends = await Promise.all(wrong.map(([options]) => worker('127.0.0.1:1', options)))
+  ends.forEach((ended, index) => {
+    assert.equal(ended.code, 2, ended.stderr)
+    assert.match(ended.stderr, wrong[index][1])
+  })
+})
+
+test('the token of a run shows in no output, no file of the run and no command line, and local workers get it all the same', async () => {
+  const main = coordinator('silent', ['--local-workers', '2', '--verbose', '--metrics-port', '0', ...certificate('certs', 'coordinator'), ...authority('certs')], { HERD_TOKEN: TOKEN })
+  await main.said(/worker local-2 joined|worker local-1 joined[^]*worker local-\d joined/)
+  const refused = await worker(await addressOf(main), [...authority('certs'), ...certificate('certs', 'worker'), '--verbose'], { HERD_TOKEN: 'incorrect-horse-battery-staple' })
+  assert.equal(refused.code, 1)
+  const commandLines = await allCommandLines()
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal((await summaryOf(workspace.path('silent'))).digest, undisturbed)
+
+  assert.ok(commandLines.filter((line) => line.includes('local-')).length >= 2, 'the local workers are among them')
+  const files = await filesOf(workspace.path('silent'))
+  assert.ok(files.size > 8)
+  for (const [where, text] of [...files, ['the command lines', commandLines.join('\n')], ['what the coordinator said', ended.stdout + ended.stderr], ['what a refused worker said', refused.stdout + refused.stderr]]) {
+    assert.ok(!text.includes('horse'), where)
+  }
+})
+
+/** Command lines and titles of every process of this machine; a process may end while it is looked at. */
+async function allCommandLines(): Promise<string[]> {
+  const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const read = (file: string): Promise<string> => readFile(file, 'latin1').catch(() => '')
+  return Promise.all(processes.map(async (pid) => `${await read(`/proc/${pid}/cmdline`)} ${await read(`/proc/${pid}/comm`)}`))
+}
+
+async function filesOf(folder: string): Promise<Map<string, string>> {
+  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name))
+  return new Map(await Promise.all(entries.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'latin1')])))
+}
