@@ -161,10 +161,11 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   onGradient(member: Member, chunk: GradientChunk): void {
     const membership = this.#members.get(member.name)
     if (membership?.member !== member) throw new ProtocolError('a gradient chunk of no member')
+    this.#requireKind('TRAIN', chunk.round, 'a gradient chunk')
     const node = this.#tree.nodes.at(chunk.node)
     if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
-    if (membership.upload === undefined || chunk.offset === 0) membership.upload = { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 }
-    const { upload } = membership
+    // A partial that lacks its end would leave its lanes owed for ever: no other may begin before it is whole.
+    const upload = (membership.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
     }
@@ -187,6 +188,8 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   onEvaluation(member: Member, result: EvaluationResult): void {
     const { test, run } = this.#parts
+    this.#requireKind('EVALUATE', result.round, 'the result of a test block')
+    if (result.block >= blockCount(test)) throw new ProtocolError(`test block ${result.block} is none of ${blockCount(test)}`)
     const expected = blockSamples(test, result.block).length
     if (result.predicted.length !== expected || result.predicted.some((predicted) => predicted >= run.network.classes)) {
       throw new ProtocolError(`the result of test block ${result.block} does not fit the test set`)
@@ -225,6 +228,15 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       this.#rejectWaiting = reject
       wait.then(resolve, reject)
     })
+  }
+
+  /**
+   * What comes for a round that is over is late, and will be dropped; for the one that is going on it must be of its kind.
+   * @throws ProtocolError for a round of another kind, or one that has not begun.
+   */
+  #requireKind(kind: OpenRound['kind'], round: number, what: string): void {
+    if (round > this.#rounds) throw new ProtocolError(`${what} names round ${round}, which has not begun`)
+    if (this.#round?.id === round && this.#round.kind !== kind) throw new ProtocolError(`${what} names round ${round}, which is of another kind`)
   }
 
   #deliver(member: Member, round: number, begin: number, end: number, count: (open: OpenRound, units: number[]) => void): void {

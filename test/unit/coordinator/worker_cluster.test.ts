@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { Member } from '../../../coordinator/member.ts'
+import { freshState, Model } from '../../../coordinator/model.ts'
+import { WorkerCluster } from '../../../coordinator/worker_cluster.ts'
+import { ProtocolError } from '../../../shared/errors.ts'
+import { layoutOf } from '../../../shared/network/layout.ts'
+import { networkSchema } from '../../../shared/network/network.ts'
+import { bytesOf } from '../../../shared/wire/floats.ts'
+import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk } from '../../../shared/wire/messages.ts'
+
+const LANES = 4
+const CHUNK = 8
+const TEST_IMAGES = 40
+const network = networkSchema.parse({
+  name: 'line', imageSize: 2, classes: 2, mean: [0, 0, 0], std: [1, 1, 1],
+  layers: [{ type: 'flatten' }, { type: 'dense', units: 2, bias: false }],
+})
+const layout = layoutOf(network)
+const beginning = { epoch: 1, stepInEpoch: 0, step: 0 }
+
+/** A member that remembers what it is dealt, and does nothing by itself. */
+interface StillMember extends Member {
+  readonly dealt: Deal[]
+}
+
+function stillMember(name: string): StillMember {
+  const dealt: Deal[] = []
+  return {
+    name, dealt, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '' },
+    send: (message: CoordinatorMessage) => {
+      if (message.message === 'deal') dealt.push(message.deal)
+    },
+    sendWeights: () => undefined,
+    evict: () => undefined,
+  }
+}
+
+/** A cluster with its members in. */
+function clusterOf(...members: Member[]): WorkerCluster {
+  const cluster = new WorkerCluster({
+    run: { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64) },
+    test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
+    model: new Model(layout, 0.1, freshState(layout.size)),
+    version: 0, workersWanted: members.length, silenceLimitMs: 1000, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
+  })
+  for (const member of members) assert.equal(cluster.onReady(member), undefined)
+  return cluster
+}
+
+/** The chunks of one partial whose values are all 1. */
+function partial(round: number, node: number, lanes: number[]): GradientChunk[] {
+  const count = layout.size / CHUNK
+  return Array.from({ length: count }, (_, index) => ({
+    session: '', round, attempt: 0, node, offset: index * CHUNK, data: bytesOf(new Float32Array(CHUNK).fill(1)),
+    lanes: index === count - 1 ? lanes.map((lane) => ({ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0 })) : [],
+  }))
+}
+
+const blockResult = (round: number, block: number, images: number): EvaluationResult =>
+  ({ round, attempt: 0, block, lossSum: 1, predicted: new Array<number>(images).fill(0), probability: new Array<number>(images).fill(1) })
+
+/** Plays a whole training step with one member that computes everything. */
+async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
+  const step = cluster.trainStep(beginning, 8)
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await step).length, LANES)
+}
+
+test("a gradient for an evaluation's round, and a test block for a training round, break the protocol", async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  void cluster.trainStep(beginning, 8)
+  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /round 1, which is of another kind/ })
+
+  const evaluating = stillMember('b')
+  const next = clusterOf(evaluating)
+  await playStep(next, evaluating)
+  void next.evaluate(beginning)
+  assert.throws(() => next.onGradient(evaluating, partial(2, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 2, which is of another kind/ })
+  assert.equal(next.status.totals.unitsCounted, LANES)
+})
+
+test('a result of a round that has not begun breaks the protocol', () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  assert.throws(() => cluster.onGradient(member, partial(1, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 1, which has not begun/ })
+  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /has not begun/ })
+})
+
+test('what comes late for a round that is over is dropped, whatever it was', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  void cluster.evaluate(beginning)
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal(cluster.status.totals.unitsCounted, LANES)
+})
+
+test('a partial that lacks its end breaks the protocol when the next one begins', () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  void cluster.trainStep(beginning, 8)
+  const [left, right] = [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
+  for (const chunk of left.slice(0, -1)) cluster.onGradient(member, chunk)
+  assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
+})
+
+test('a chunk that comes twice, or is left out, breaks the protocol', () => {
+  for (const order of [[0, 0], [0, 2], [1]]) {
+    const member = stillMember('a')
+    const cluster = clusterOf(member)
+    void cluster.trainStep(beginning, 8)
+    const chunks = partial(1, 0, [0, 1, 2, 3])
+    const [last, ...before] = order.toReversed()
+    for (const index of before) cluster.onGradient(member, chunks[index])
+    assert.throws(() => cluster.onGradient(member, chunks[last]), { name: ProtocolError.name, message: /out of order/ })
+  }
+})
+
+test('a test block that is none breaks the protocol, and the evaluation goes on', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  const evaluation = cluster.evaluate(beginning)
+  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 2, 0)), { name: ProtocolError.name, message: /block 2 is none of 2/ })
+  cluster.onEvaluation(member, blockResult(1, 0, 32))
+  cluster.onEvaluation(member, blockResult(1, 1, 8))
+  assert.equal((await evaluation).length, 2)
+})
