@@ -5,7 +5,8 @@ import type { Progress } from './training.ts'
 
 /**
  * Puts a run's state into a checkpoint. In the file, an epoch that has just ended is still the current one, with all
- * its steps done; in a run, the next one has begun.
+ * its steps done and its sums empty again; in a run, the next one has begun. With all its steps done and sums that are
+ * not empty, an epoch has yet to be evaluated.
  */
 export function checkpointOf(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, model: Model, progress: Progress): Checkpoint {
   const { at, sums } = progress
@@ -35,7 +36,7 @@ export function checkpointOf(parts: { network: Network; classes: string[]; confi
 
 /** Where the run stands that a checkpoint was taken of. */
 export function progressOf({ position }: Checkpoint, stepsPerEpoch: number): Progress {
-  const ended = position.stepInEpoch >= stepsPerEpoch
+  const ended = position.stepInEpoch >= stepsPerEpoch && position.epochImages === 0
   return {
     at: { epoch: ended ? position.epoch + 1 : position.epoch, stepInEpoch: ended ? 0 : position.stepInEpoch, step: position.step },
     sums: { lossSum: position.epochLossSum, correct: position.epochCorrect, images: position.epochImages, seconds: position.epochSeconds },

@@ -90,6 +90,19 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, quiet: boole
         endBar()
         break
       case 'checkpoint':
+        log.debug(`saved step ${event.step} (epoch ${event.epoch}).`)
+        break
+      case 'checkpointFailed':
+        log.warn(`step ${event.step} cannot be saved: ${event.reason} Training goes on; the next try is in ${event.retrySeconds} s.`)
+        break
+      case 'checkpointDamaged':
+        log.warn(`passed over: ${event.reason}`)
+        break
+      case 'writeFailed':
+        log.warn(`${event.reason} Training goes on; this is said once.`)
+        break
+      case 'repaired':
+        log.info(`after the crash of an earlier process: ${event.what}.`)
         break
     }
   }

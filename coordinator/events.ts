@@ -12,7 +12,11 @@ export type RunEvent =
   | { type: 'step'; epoch: number; stepInEpoch: number; stepsPerEpoch: number; step: number; samples: number; seconds: number; loss: number; accuracy: number }
   | { type: 'evaluating'; epoch: number }
   | { type: 'epoch'; epoch: number; epochs: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; seconds: number; imagesPerSecond: number; workers: number }
-  | { type: 'checkpoint'; file: string; epoch: number; step: number }
+  | { type: 'checkpoint'; file: string; epoch: number; stepInEpoch: number; step: number }
+  | { type: 'checkpointFailed'; file: string; epoch: number; step: number; reason: string; retrySeconds: number }
+  | { type: 'checkpointDamaged'; file: string; reason: string }
+  | { type: 'writeFailed'; file: string; reason: string }
+  | { type: 'repaired'; what: string }
   | { type: 'stopped'; signal: string }
   | { type: 'finished'; digest: string; epochs: number; seconds: number }
 

@@ -26,6 +26,8 @@ export class CoordinatorMetrics {
     const lost = counter('herd_workers_lost_total', 'Workers that were lost.')
     const dealtAgain = counter('herd_units_dealt_again_total', 'Lanes and test blocks that were dealt again after a worker was lost.')
     const dropped = counter('herd_units_dropped_total', 'Results that were not counted: late, or of a worker that was out.')
+    const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
+    const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
     const checkpoints = counter('herd_checkpoints_total', 'Checkpoints that were written.')
 
     new Gauge({
@@ -80,6 +82,12 @@ export class CoordinatorMetrics {
           break
         case 'checkpoint':
           checkpoints.inc()
+          break
+        case 'checkpointFailed':
+          checkpointFailures.inc()
+          break
+        case 'writeFailed':
+          writeFailures.inc()
           break
         default:
       }

@@ -1,17 +1,29 @@
 import { loadCheckpoint, requireSameNetwork, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
 import { CheckpointError, UsageError } from '../shared/errors.ts'
 import type { Network } from '../shared/network/network.ts'
+import type { DamagedCheckpoint } from '../shared/run_folder/checkpoint_folder.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { CoordinatorOptions } from './options.ts'
 
 /** Options that decide a run's result: a resumed run keeps those it began with. */
 const decisive = ['model', 'init', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'testFraction'] as const
 
-/** The checkpoint that --resume names, and its file. */
-export async function checkpointToResume(options: CoordinatorOptions): Promise<{ file: string; checkpoint: Checkpoint } | undefined> {
+/** The checkpoint that --resume names, its file, and the damaged ones that would have been newer. */
+export interface Resumption {
+  file: string
+  checkpoint: Checkpoint
+  damaged: DamagedCheckpoint[]
+}
+
+/**
+ * Loads the checkpoint to go on from: with `latest`, the newest sound one of the run.
+ * @throws CheckpointError when there is none.
+ */
+export async function checkpointToResume(options: CoordinatorOptions): Promise<Resumption | undefined> {
   if (options.resume === undefined) return undefined
-  const file = options.resume === 'latest' ? (await RunFolder.open(options.out ?? '', () => new Date())).latestCheckpoint : options.resume
-  return { file, checkpoint: await loadCheckpoint(file) }
+  if (options.resume !== 'latest') return { file: options.resume, checkpoint: await loadCheckpoint(options.resume), damaged: [] }
+  const folder = await RunFolder.open(options.out ?? '', () => new Date())
+  return folder.checkpoints.loadNewest()
 }
 
 /**

@@ -84,7 +84,6 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV })
 
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
-  if (resume !== undefined) await folder.truncateHistory(progress.at.epoch - 1)
 
   // Who observes: events.jsonl, the terminal, and whoever asked for it.
   const source = new FolderSource(dataset.files)
@@ -93,7 +92,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, observe,
+    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, now: seconds, observe,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -121,29 +120,31 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       }
     }
     surroundings.onCluster(cluster)
-    await record.writeConfig()
+    await record.begin(progress)
     observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters: layout.size })
     for (const { path, reason } of dataset.skipped) observe({ type: 'imageSkipped', path, reason })
+    for (const { file, reason } of resume?.damaged ?? []) observe({ type: 'checkpointDamaged', file, reason })
     if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step })
+    if (asked.resume !== 'latest') await record.keepBeginning(progress)
 
     const end = await train(
       {
         cluster, schedule, epochs: options.epochs, now: seconds, observe,
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
+        keepStep: (at) => record.keepStep(at),
         keepEpoch: (result, at) => record.keepEpoch(result, at),
       },
       progress,
     )
-    await record.writeConfig()
     if (end.stopped) {
-      await record.saveCheckpoint(end.progress, false)
+      await record.keepEnd(end.progress)
       observe({ type: 'stopped', signal: stop.signal ?? '' })
       console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: npx coordinator --resume latest --out ${folder.path} --data ${data}`)
       await cluster.close({ finished: false, reason: 'it was stopped' })
       return { stopped: true }
     }
-    const last = end.last ?? (await evaluateOnly(cluster, dataset, progress))
+    const last = end.last ?? (await evaluateOnly(cluster, dataset, folder, progress))
     const restarts = (await folder.readEvents()).filter((event) => event.event === 'resumed').length
     const { digest, sheet } = await record.finish(last, end.progress, restarts)
     observe({ type: 'finished', digest, epochs: options.epochs, seconds: end.progress.seconds })
@@ -156,13 +157,14 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     throw error
   } finally {
     await localWorkers?.close()
+    await record.idle()
   }
 }
 
 /** A run that was already complete when it was resumed still gets its summary. */
-async function evaluateOnly(cluster: Cluster, dataset: Dataset, progress: typeof beginning): Promise<{ train: { loss: number }; test: ReturnType<typeof scoreTest> }> {
+async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolder, progress: typeof beginning): Promise<{ train: { loss: number }; test: ReturnType<typeof scoreTest> }> {
   const test = scoreTest(await cluster.evaluate(progress.at), dataset.samples, dataset.test, dataset.classes.length)
-  return { train: { loss: Number.NaN }, test }
+  return { train: { loss: (await folder.readHistory()).at(-1)?.trainLoss ?? Number.NaN }, test }
 }
 
 async function listen(
@@ -209,7 +211,7 @@ function printEnd(console: Console, folder: RunFolder, sheet: string, digest: st
   console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`)
   console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
   console.print(`  predictions  ${sheet}`)
-  console.print(`  checkpoint   ${folder.latestCheckpoint}`)
+  console.print(`  checkpoint   ${folder.checkpoints.latest}`)
   console.print('Try it on an image of your own:')
-  console.print(`  npx herd predict --checkpoint ${folder.latestCheckpoint} photo.jpg`)
+  console.print(`  npx herd predict --checkpoint ${folder.checkpoints.latest} photo.jpg`)
 }

@@ -1,16 +1,18 @@
-import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { parameterDigest } from '../shared/checkpoint/checkpoint.ts'
+import { writeAtomically } from '../shared/atomic_file.ts'
+import { parameterDigest, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
 import type { Dataset } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
+import { messageOf, WriteError } from '../shared/errors.ts'
 import type { Network } from '../shared/network/network.ts'
 import { predictionSheet, sheetImage } from '../shared/pictures/prediction_sheet.ts'
 import { KeyedRandom, permutation, Purpose } from '../shared/random/philox.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
+import { Checkpointer } from './checkpointer.ts'
 import { checkpointOf } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
-import { isFrequent, type Observer } from './events.ts'
+import { isFrequent, type Observer, type RunEvent } from './events.ts'
 import type { Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { EpochResult, Progress } from './training.ts'
@@ -29,26 +31,59 @@ export interface RecordParts {
   stepsPerEpoch: number
   model: Model
   status: () => ClusterStatus
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
   observe: Observer
 }
 
-/** Keeps a run in its folder: history, plots and checkpoints as it goes, pictures and the summary when it ends. */
+/**
+ * Keeps a run in its folder: history, plots and checkpoints as it goes, pictures and the summary when it ends. A disk that
+ * refuses ends no training: what can wait, waits in memory, and is reported.
+ */
 export class RunRecord {
   readonly #parts: RecordParts
+  readonly #checkpointer: Checkpointer
+  /** Files whose last write failed, which has been said. */
+  readonly #unwritable = new Set<string>()
+  /** What happened before the folder was the run's to write; then undefined. */
+  #early: RunEvent[] | undefined = []
 
   constructor(parts: RecordParts) {
     this.#parts = parts
+    const { folder, options, now, observe } = parts
+    this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, checkpointOf: (progress) => this.#checkpointOf(progress), everySeconds: options.checkpointMinutes * 60, now, observe })
   }
 
   /** events.jsonl. */
   readonly observe: Observer = (event) => {
     if (isFrequent(event)) return
-    const { type, ...fields } = event
-    this.#parts.folder.appendEvent(type, fields)
+    if (this.#early === undefined) this.#note(event)
+    else this.#early.push(event)
   }
 
-  async writeConfig(): Promise<void> {
-    await this.#parts.folder.writeConfig({ ...this.#parts.config, fingerprints: this.#parts.status().fingerprints })
+  /**
+   * Takes the folder: nothing in it is touched before. Puts right what a crash left there, drops the history of epochs
+   * that will be trained again, and writes config.json.
+   */
+  async begin(progress: Progress): Promise<void> {
+    const { folder, observe } = this.#parts
+    const repairs = await folder.repair()
+    await folder.truncateHistory(progress.at.epoch - 1)
+    await this.#writeConfig()
+    const early = this.#early ?? []
+    this.#early = undefined
+    early.forEach((event) => this.#note(event))
+    for (const what of repairs) observe({ type: 'repaired', what })
+  }
+
+  /** A checkpoint before the first step: a run can be resumed from its first moment on. */
+  async keepBeginning(progress: Progress): Promise<void> {
+    await this.#checkpointer.save(progress, { keep: false })
+  }
+
+  /** Between two steps: a checkpoint, when it is time for one. Nothing waits for it. */
+  keepStep(progress: Progress): void {
+    this.#checkpointer.offer(progress)
   }
 
   async keepEpoch(result: EpochResult, progress: Progress): Promise<void> {
@@ -66,23 +101,29 @@ export class RunRecord {
       imagesPerSecond: images / seconds,
       workers: this.#parts.status().workers,
     }
-    folder.appendHistory({ ...line, step: progress.at.step })
-    await this.saveCheckpoint(progress, epoch % options.checkpointEvery === 0 || epoch === options.epochs)
-    await folder.writeCurves()
-    await folder.writeConfusion(test.confusion, dataset.classes)
+    this.#append(folder.historyFile, () => folder.appendHistory({ ...line, step: progress.at.step }))
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs })
+    await this.#tolerate(folder.plotsFolder, async () => {
+      await folder.writeCurves()
+      await folder.writeConfusion(test.confusion, dataset.classes)
+    })
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
-  async saveCheckpoint(progress: Progress, keep: boolean): Promise<void> {
-    const { folder, network, dataset, config, stepsPerEpoch, model, observe } = this.#parts
-    const checkpoint = checkpointOf({ network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }, model, progress)
-    await folder.saveCheckpoint(checkpoint, { keep })
-    observe({ type: 'checkpoint', file: folder.latestCheckpoint, epoch: checkpoint.position.epoch, step: progress.at.step })
+  /** A stopped run's last checkpoint. @throws RunError when it cannot be saved. */
+  async keepEnd(progress: Progress): Promise<void> {
+    await this.#checkpointer.saveLast(progress, { keep: false })
+    await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
   }
 
-  /** The sheet of predictions on random test images, and summary.json. */
+  /**
+   * The last checkpoint, summary.json, and the sheet of predictions on random test images.
+   * @throws RunError when the disk refuses a checkpoint or a line of history or events to the last.
+   */
   async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string }> {
     const { folder, options, dataset, model } = this.#parts
+    await this.#checkpointer.saveLast(progress, { keep: true })
+    await this.#writeConfig()
     const status = this.#parts.status()
     const digest = parameterDigest(model.parameters)
     await folder.writeSummary({
@@ -109,11 +150,61 @@ export class RunRecord {
       restarts,
       fingerprints: [...new Set(Object.values(status.fingerprints))],
     })
-    return { digest, sheet: await this.#drawPredictions(last.test.predictions) }
+    const sheet = path.join(folder.plotsFolder, 'predictions.png')
+    await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
+    folder.flush()
+    return { digest, sheet }
   }
 
-  async #drawPredictions(predictions: readonly TestPrediction[]): Promise<string> {
-    const { folder, dataset, source, options } = this.#parts
+  /** Settles when no file is being written any more. */
+  async idle(): Promise<void> {
+    await this.#checkpointer.idle()
+  }
+
+  #checkpointOf(progress: Progress): Checkpoint {
+    const { network, dataset, config, stepsPerEpoch, model } = this.#parts
+    return checkpointOf({ network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }, model, progress)
+  }
+
+  async #writeConfig(): Promise<void> {
+    await this.#parts.folder.writeConfig({ ...this.#parts.config, fingerprints: this.#parts.status().fingerprints })
+  }
+
+  #note({ type, ...fields }: RunEvent): void {
+    const { folder } = this.#parts
+    this.#append(folder.eventsFile, () => folder.appendEvent(type, fields))
+  }
+
+  /** Adds to a file of lines, which keeps those in memory that the disk does not take now. */
+  #append(file: string, append: () => void): void {
+    try {
+      append()
+      this.#unwritable.delete(file)
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error
+      this.#cannotWrite(file, error)
+    }
+  }
+
+  /** What is written again anyhow, such as pictures after the next epoch. */
+  async #tolerate(place: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+      this.#unwritable.delete(place)
+    } catch (error) {
+      this.#cannotWrite(place, error)
+    }
+  }
+
+  /** Said once, until it could be written again. */
+  #cannotWrite(place: string, error: unknown): void {
+    if (this.#unwritable.has(place)) return
+    this.#unwritable.add(place)
+    this.#parts.observe({ type: 'writeFailed', file: place, reason: error instanceof WriteError ? error.message : `${place} cannot be written: ${messageOf(error)}.` })
+  }
+
+  async #drawPredictions(predictions: readonly TestPrediction[], file: string): Promise<void> {
+    const { dataset, source, options } = this.#parts
     const chosen = [...permutation(predictions.length, new KeyedRandom(options.seed, Purpose.draw))].slice(0, SHEET_IMAGES).map((place) => predictions[place])
     const images = await source.read(chosen.map((prediction) => prediction.sample))
     const sheet = await predictionSheet(
@@ -126,8 +217,6 @@ export class RunRecord {
         })),
       ),
     )
-    const file = path.join(folder.plotsFolder, 'predictions.png')
-    await writeFile(file, sheet)
-    return file
+    await writeAtomically(file, [sheet])
   }
 }

@@ -36,6 +36,8 @@ export interface TrainingParts {
   /** True once the run is asked to end: it then stops between two steps. */
   stopRequested: () => boolean
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
+  /** Between two steps: keeps where the run stands, when it is time to. Copies what it needs; nothing waits for it. */
+  keepStep: (progress: Progress) => void
   /** Keeps an epoch's result: history, plots, checkpoint. `progress` stands at the beginning of the next epoch. */
   keepEpoch: (result: EpochResult, progress: Progress) => Promise<void>
 }
@@ -93,6 +95,7 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
       seconds: progress.seconds + seconds,
     }
     reached(progress)
+    parts.keepStep(progress)
     const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
     parts.observe({ type: 'step', epoch, stepInEpoch, stepsPerEpoch: schedule.stepsPerEpoch, step: progress.at.step, samples, seconds, loss, accuracy })
   }

@@ -20,11 +20,17 @@ export class RunError extends HerdError {
   readonly exitCode = 1
 }
 
+/** A file cannot be written: the disk is full or read-only, or its folder is gone. */
+export class WriteError extends RunError {}
+
 /** A folder or an image of the data set cannot be used. */
 export class DataError extends RunError {}
 
 /** A checkpoint is damaged, or belongs to another network, class list or version. */
 export class CheckpointError extends RunError {}
+
+/** A checkpoint of a newer Herd: sound, and not for this one. */
+export class NewerCheckpointError extends CheckpointError {}
 
 /** An engine cannot be loaded, or does not support what it is asked to compute. */
 export class EngineError extends RunError {}

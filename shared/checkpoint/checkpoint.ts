@@ -1,6 +1,6 @@
 /** Checkpoints: what resuming, predicting and exporting need, in one checksummed file. */
 export { parameterDigest } from './digest.ts'
 export type { Checkpoint, CheckpointPosition } from './format.ts'
-export { loadCheckpoint } from './load.ts'
+export { loadCheckpoint, readPosition } from './load.ts'
 export { requireSameNetwork } from './same_network.ts'
 export { saveCheckpoint } from './save.ts'

@@ -1,8 +1,9 @@
+import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
-import { CheckpointError, messageOf } from '../errors.ts'
+import { CheckpointError, messageOf, NewerCheckpointError } from '../errors.ts'
 import { layoutOf, type Layout } from '../network/layout.ts'
 import { checkNetwork } from '../network/network.ts'
-import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
 import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
 import { bytesOf } from '../wire/floats.ts'
 import { checksum } from './save.ts'
@@ -14,21 +15,33 @@ import { checksum } from './save.ts'
  */
 export function loadCheckpoint(file: string): Promise<Checkpoint> {
   return withFile(file, async (handle) => {
-    const header = await readHeader(handle, file)
-    const text = header.metadata.get(DESCRIPTION_KEY)
-    const expected = header.metadata.get(CHECKSUM_KEY)
-    if (text === undefined || expected === undefined) throw new CheckpointError(`${file} is a safetensors file, but not a checkpoint of Herd: give one from a run's checkpoints folder.`)
-    const description = parseDescription(text, file)
+    const { header, text, expected, description } = await readDescription(handle, file)
     const layout = checkedLayout(description, header, file)
 
     const vectors = VECTORS.map(() => new Float32Array(layout.size))
     for (const [index, vector] of vectors.entries()) await readFully(handle, bytesOf(vector), header.dataBegin + index * vector.byteLength, file)
-    if (checksum(text, vectors) !== expected) throw new CheckpointError(`${file} is damaged: its bytes do not match its checksum. Use another checkpoint.`)
+    if ((await checksum(text, vectors)) !== expected) throw new CheckpointError(`${file} is damaged: its bytes do not match its checksum. Use another checkpoint.`)
 
     const { network, classes, config, position, datasetDigest } = description
     const [parameters, adamM, adamV] = vectors
     return { network, classes, config, position, datasetDigest, parameters, adamM, adamV }
   })
+}
+
+/**
+ * Reads only how far a checkpoint's run had come, without its tensors: to order checkpoints before one is loaded.
+ * @throws CheckpointError naming the file and what to do.
+ */
+export function readPosition(file: string): Promise<CheckpointPosition> {
+  return withFile(file, async (handle) => (await readDescription(handle, file)).description.position)
+}
+
+async function readDescription(handle: FileHandle, file: string): Promise<{ header: SafetensorsHeader; text: string; expected: string; description: CheckpointDescription }> {
+  const header = await readHeader(handle, file)
+  const text = header.metadata.get(DESCRIPTION_KEY)
+  const expected = header.metadata.get(CHECKSUM_KEY)
+  if (text === undefined || expected === undefined) throw new CheckpointError(`${file} is a safetensors file, but not a checkpoint of Herd: give one from a run's checkpoints folder.`)
+  return { header, text, expected, description: parseDescription(text, file) }
 }
 
 const versionSchema = z.object({ formatVersion: z.number() })
@@ -43,7 +56,7 @@ function parseDescription(text: string, file: string): CheckpointDescription {
   }
   const version = versionSchema.safeParse(json)
   if (version.success && version.data.formatVersion > FORMAT_VERSION) {
-    throw new CheckpointError(`${file} has checkpoint format ${version.data.formatVersion}, this Herd reads ${FORMAT_VERSION}: use a newer Herd.`)
+    throw new NewerCheckpointError(`${file} has checkpoint format ${version.data.formatVersion}, this Herd reads ${FORMAT_VERSION}: use a newer Herd.`)
   }
   try {
     return descriptionSchema.parse(json)

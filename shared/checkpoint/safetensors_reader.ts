@@ -44,7 +44,9 @@ export async function withFile<T>(file: string, use: (handle: FileHandle) => Pro
 export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
   let done = 0
   while (done < target.length) {
-    const { bytesRead } = await handle.read(target, done, target.length - done, position + done)
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done).catch((error: unknown) => {
+      throw new CheckpointError(`${file} cannot be read: ${messageOf(error)}. Use another checkpoint.`, { cause: error })
+    })
     if (bytesRead === 0) throw new CheckpointError(`${file} is truncated: it ends after ${position + done} bytes. Use another checkpoint.`)
     done += bytesRead
   }

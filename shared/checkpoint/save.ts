@@ -1,11 +1,15 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { CheckpointError, messageOf } from '../errors.ts'
 import { layoutOf, viewOf, type Layout } from '../network/layout.ts'
-import { writeAtomically } from './atomic_file.ts'
+import { writeAtomically } from '../atomic_file.ts'
 import { parameterDigest } from './digest.ts'
 import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
 import { bytesOf } from '../wire/floats.ts'
 import { encodeHeader, type NamedTensor } from './safetensors.ts'
+
+/** Hashed at a time: a few milliseconds. */
+const SLICE_BYTES = 4 * 1024 * 1024
 
 /**
  * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter, in Herd's layout, is a tensor
@@ -22,7 +26,7 @@ export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Prom
 
   const description = JSON.stringify(describe(checkpoint))
   const tensors = vectors.flatMap((vector, index) => tensorsOf(VECTORS[index], vector, layout))
-  const header = encodeHeader(tensors, { [DESCRIPTION_KEY]: description, [CHECKSUM_KEY]: checksum(description, vectors) })
+  const header = encodeHeader(tensors, { [DESCRIPTION_KEY]: description, [CHECKSUM_KEY]: await checksum(description, vectors) })
   try {
     // A layout's parameters follow each other without gaps, so the vectors' bytes are the tensors' bytes.
     await writeAtomically(file, [header, ...vectors.map(bytesOf)])
@@ -32,10 +36,18 @@ export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Prom
 }
 
 /** The file's checksum: over the description, byte for byte as it stands in the metadata, and the data section. */
-export function checksum(description: string, vectors: readonly Float32Array[]): string {
+export async function checksum(description: string, vectors: readonly Float32Array[]): Promise<string> {
   const hash = createHash('sha256').update(description)
-  for (const vector of vectors) hash.update(bytesOf(vector))
+  for (const vector of vectors) await hashInSlices(hash, bytesOf(vector))
   return hash.digest('hex')
+}
+
+/** Lets go of the event loop between slices: messages of the cluster do not wait for a save. */
+async function hashInSlices(hash: Hash, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    hash.update(bytes.subarray(at, at + SLICE_BYTES))
+    await setImmediate()
+  }
 }
 
 /** The tensors of one of the three vectors, as views. */

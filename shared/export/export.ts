@@ -1,6 +1,6 @@
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { syncFolder, temporaryBeside, writeAtomically } from '../checkpoint/atomic_file.ts'
+import { syncFolder, temporaryBeside, writeAtomically } from '../atomic_file.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { writeInferenceSavedModel } from '../engine/graph/training_graph.ts'
 import { HerdError, messageOf, RunError, UsageError } from '../errors.ts'

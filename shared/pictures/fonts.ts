@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
+import { temporaryBeside } from '../atomic_file.ts'
 import { cacheFolder } from '../paths.ts'
 import { escapeXml } from './text.ts'
 
@@ -40,7 +40,14 @@ function writeInto(folder: string, system: string): string {
   const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, CONFIGURATION_FILE)
-  writeFileAtomic.sync(file, configuration(fonts, join(folder, 'cache'), system))
+  // Other processes of the user may be reading it.
+  const temporary = temporaryBeside(file)
+  try {
+    writeFileSync(temporary, configuration(fonts, join(folder, 'cache'), system))
+    renameSync(temporary, file)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
   return file
 }
 

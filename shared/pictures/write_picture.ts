@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import writeFileAtomic from 'write-file-atomic'
-import { messageOf, RunError } from '../errors.ts'
+import { writeAtomically } from '../atomic_file.ts'
+import { messageOf, WriteError } from '../errors.ts'
 import { useBundledFonts } from './fonts.ts'
 
 /** Dots per CSS pixel: sharp on a screen of double density and in print. */
@@ -18,15 +18,15 @@ export function renderPng(svg: string): Promise<Buffer> {
 
 /**
  * Writes folder/name.svg and folder/name.png, each whole or not at all.
- * @throws RunError where the disk refuses.
+ * @throws WriteError where the disk refuses.
  */
 export async function writePicture(folder: string, name: string, svg: string): Promise<void> {
   const png = await renderPng(svg)
   try {
     await mkdir(folder, { recursive: true })
-    await writeFileAtomic(join(folder, `${name}.svg`), svg)
-    await writeFileAtomic(join(folder, `${name}.png`), png)
+    await writeAtomically(join(folder, `${name}.svg`), [Buffer.from(svg)])
+    await writeAtomically(join(folder, `${name}.png`), [png])
   } catch (error) {
-    throw new RunError(`${join(folder, name)}.svg and .png cannot be written: ${messageOf(error)}.`, { cause: error })
+    throw new WriteError(`${join(folder, name)}.svg and .png cannot be written: ${messageOf(error)}.`, { cause: error })
   }
 }

@@ -1,41 +1,25 @@
-import { appendFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import writeFileAtomic from 'write-file-atomic'
 import type { z } from 'zod'
-import { messageOf, RunError } from '../errors.ts'
+import { writeAtomically } from '../atomic_file.ts'
+import { messageOf, RunError, WriteError } from '../errors.ts'
 
-function cannotWrite(file: string, error: unknown): RunError {
-  return new RunError(`${file} cannot be written: ${messageOf(error)}.`, { cause: error })
-}
-
-/** Writes a text file whole or not at all. */
-export async function writeWhole(file: string, text: string): Promise<void> {
-  try {
-    await writeFileAtomic(file, text)
-  } catch (error) {
-    throw cannotWrite(file, error)
-  }
-}
-
-/** Writes a value, checked by its schema, as JSON for people to read. */
+/**
+ * Writes a value, checked by its schema, as JSON for people to read: whole or not at all.
+ * @throws WriteError where the disk refuses.
+ */
 export async function writeJson<T>(file: string, schema: z.ZodType<T>, value: T): Promise<void> {
-  await writeWhole(file, `${JSON.stringify(checked(file, schema, value), null, 2)}\n`)
+  const text = `${JSON.stringify(checked(file, schema, value), null, 2)}\n`
+  try {
+    await writeAtomically(file, [Buffer.from(text)])
+  } catch (error) {
+    throw new WriteError(`${file} cannot be written: ${messageOf(error)}.`, { cause: error })
+  }
 }
 
 export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   const text = await readText(file)
   if (text === undefined) throw new RunError(`${file} does not exist: check the run's folder.`)
   return parsed(file, schema, text)
-}
-
-/** Appends one line; synchronously, so that lines stand in the order of the calls and none is lost when the process ends. */
-export function appendLine<T>(file: string, schema: z.ZodType<T>, value: T): void {
-  const line = `${JSON.stringify(checked(file, schema, value))}\n`
-  try {
-    appendFileSync(file, line)
-  } catch (error) {
-    throw cannotWrite(file, error)
-  }
 }
 
 /**
@@ -67,7 +51,8 @@ function parsed<T>(place: string, schema: z.ZodType<T>, text: string): T {
   return checked(place, schema, value)
 }
 
-function checked<T>(place: string, schema: z.ZodType<T>, value: unknown): T {
+/** @throws RunError naming the place and the first field that is wrong. */
+export function checked<T>(place: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const [issue] = result.error.issues

@@ -1,13 +1,13 @@
-import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { syncFolder, temporaryBeside } from '../checkpoint/atomic_file.ts'
-import { saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
+import { removeTemporaries } from '../atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../errors.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
 import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
 import { writePicture } from '../pictures/write_picture.ts'
-import { appendLine, readJson, readLines, writeJson, writeWhole } from './json_files.ts'
+import { CheckpointFolder } from './checkpoint_folder.ts'
+import { readJson, writeJson } from './json_files.ts'
+import { JsonLines } from './json_lines.ts'
 import { configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 
 export type Clock = () => Date
@@ -19,11 +19,17 @@ export const RUNS_ROOT = 'runs'
 /** A run's folder, readable without Herd: its files are a contract with users. */
 export class RunFolder {
   readonly path: string
+  readonly checkpoints: CheckpointFolder
   readonly #clock: Clock
+  readonly #history: JsonLines<HistoryLine>
+  readonly #events: JsonLines<EventLine>
 
   private constructor(path: string, clock: Clock) {
     this.path = path
+    this.checkpoints = new CheckpointFolder(join(path, 'checkpoints'))
     this.#clock = clock
+    this.#history = new JsonLines(this.historyFile, historyLineSchema)
+    this.#events = new JsonLines(this.eventsFile, eventLineSchema)
   }
 
   /**
@@ -69,33 +75,47 @@ export class RunFolder {
   get eventsFile(): string { return join(this.path, 'events.jsonl') }
   get summaryFile(): string { return join(this.path, 'summary.json') }
   get plotsFolder(): string { return join(this.path, 'plots') }
-  get checkpointsFolder(): string { return join(this.path, 'checkpoints') }
-  get latestCheckpoint(): string { return join(this.checkpointsFolder, 'latest.ckpt') }
-  /** For example checkpoints/epoch-0010.ckpt. */
-  epochCheckpoint(epoch: number): string { return join(this.checkpointsFolder, `epoch-${String(epoch).padStart(4, '0')}.ckpt`) }
 
   writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
   readConfig(): Promise<RunConfig> { return readJson(this.configFile, configSchema) }
   writeSummary(summary: Summary): Promise<void> { return writeJson(this.summaryFile, summarySchema, summary) }
   readSummary(): Promise<Summary> { return readJson(this.summaryFile, summarySchema) }
-  appendHistory(line: HistoryLine): void { appendLine(this.historyFile, historyLineSchema, line) }
-  readHistory(): Promise<HistoryLine[]> { return readLines(this.historyFile, historyLineSchema) }
-  readEvents(): Promise<EventLine[]> { return readLines(this.eventsFile, eventLineSchema) }
+  readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
+  readEvents(): Promise<EventLine[]> { return this.#events.read() }
 
-  /** Notes that something happened now. */
+  /** Adds an epoch, durably: its checkpoint comes after it. @throws WriteError where the disk refuses; the line waits for the next write. */
+  appendHistory(line: HistoryLine): void {
+    this.#history.append(line, { durable: true })
+  }
+
+  /** Notes that something happened now. @throws WriteError where the disk refuses; the line waits for the next write. */
   appendEvent(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
-    appendLine(this.eventsFile, eventLineSchema, { time: this.#clock().toISOString(), event, ...fields })
+    this.#events.append({ time: this.#clock().toISOString(), event, ...fields })
+  }
+
+  /** Writes what waits. @throws WriteError where the disk still refuses. */
+  flush(): void {
+    this.#history.flush(true)
+    this.#events.flush(true)
   }
 
   /**
-   * Before resuming: drops the epochs that will be trained again, those after `afterEpoch`, and what a crash left of a
-   * line in history and events.
+   * Puts right what a crash left: half-written files are removed, half a last line is cut off history and events. Call it
+   * before anything is written, and only where no other process writes into the folder.
+   * @returns what was done, for people
    */
+  async repair(): Promise<string[]> {
+    const cut = async (lines: JsonLines<unknown>): Promise<string[]> => {
+      const bytes = await lines.cutHalfLine()
+      return bytes === 0 ? [] : [`cut ${bytes} bytes of a half-written last line off ${basename(lines.file)}`]
+    }
+    const removed = (await Promise.all([this.path, this.checkpoints.path, this.plotsFolder].map(removeTemporaries))).flat()
+    return [...removed.map((name) => `removed the half-written file ${name}`), ...(await cut(this.#history)), ...(await cut(this.#events))]
+  }
+
+  /** Before resuming: drops the epochs that will be trained again, those after `afterEpoch`. */
   async truncateHistory(afterEpoch: number): Promise<void> {
-    const asLines = (values: readonly object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('')
-    const history = await this.readHistory()
-    await writeWhole(this.historyFile, asLines(history.filter(({ epoch }) => epoch <= afterEpoch)))
-    await writeWhole(this.eventsFile, asLines(await this.readEvents()))
+    await this.#history.cutFrom(({ epoch }) => epoch > afterEpoch)
   }
 
   /** Draws plots/loss and plots/accuracy, each as .svg and .png, from the history. */
@@ -111,16 +131,6 @@ export class RunFolder {
    */
   writeConfusion(matrix: readonly (readonly number[])[], classNames: readonly string[]): Promise<void> {
     return writePicture(this.plotsFolder, 'confusion', confusionPlot(matrix, classNames))
-  }
-
-  /**
-   * Saves checkpoints/latest.ckpt and, where `keep`, the same as epoch-<epoch>.ckpt. Each appears whole or not at all.
-   * The checkpoint's vectors must not change before the promise resolves.
-   */
-  async saveCheckpoint(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<void> {
-    await makeFolder(this.checkpointsFolder, this.checkpointsFolder)
-    await saveCheckpoint(this.latestCheckpoint, checkpoint)
-    if (keep) await duplicate(this.latestCheckpoint, this.epochCheckpoint(checkpoint.position.epoch))
   }
 }
 
@@ -154,34 +164,5 @@ async function makeDatedFolder(root: string, now: Date): Promise<string> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new RunError(`${path} cannot be made: ${messageOf(error)}.`, { cause: error })
     }
-  }
-}
-
-/**
- * Gives a finished file a second name. A hard link shares its bytes, which is safe since checkpoints are never changed in
- * place, only replaced; where the file system has no links, it is a copy.
- */
-async function duplicate(from: string, to: string): Promise<void> {
-  const temporary = temporaryBeside(to)
-  try {
-    await rm(temporary, { force: true })
-    await link(from, temporary).catch(() => copyDurably(from, temporary))
-    await rename(temporary, to)
-    // rename does nothing where both names are links to one file already.
-    await rm(temporary, { force: true })
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw new RunError(`${basename(to)} cannot be written beside ${from}: ${messageOf(error)}.`, { cause: error })
-  }
-  await syncFolder(resolve(to, '..'))
-}
-
-async function copyDurably(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE)
-  const handle = await open(to, 'r+')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

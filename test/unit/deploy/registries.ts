@@ -22,7 +22,9 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   coordinator.observe({ type: 'workerLost', worker: 'second', workers: 1, reason: 'silent' })
   coordinator.observe({ type: 'dealtAgain', worker: 'first', step: 1, units: [4, 5], attempt: 2 })
   coordinator.observe({ type: 'dropped', worker: 'second', units: 3, reason: 'late' })
-  coordinator.observe({ type: 'checkpoint', file: 'latest.ckpt', epoch: 1, step: 2 })
+  coordinator.observe({ type: 'checkpoint', file: 'latest.ckpt', epoch: 1, stepInEpoch: 2, step: 2 })
+  coordinator.observe({ type: 'checkpointFailed', file: 'latest.ckpt', epoch: 1, step: 2, reason: 'disk full', retrySeconds: 1 })
+  coordinator.observe({ type: 'writeFailed', file: 'events.jsonl', reason: 'disk full' })
 
   const worker = new WorkerMetrics()
   worker.observer.onLane({ samples: 4, seconds: 0.25 })

@@ -160,22 +160,22 @@ test('tensors that do not fit the network, and descriptions that are wrong, are 
   await saveCheckpoint(file, checkpoint)
   const { header, data } = split(await readFile(file))
   const vectors = [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV]
-  const described = (change: (description: Record<string, unknown>) => void): Buffer => {
+  const described = async (change: (description: Record<string, unknown>) => void): Promise<Buffer> => {
     const description = JSON.parse(header.__metadata__['herd']) as Record<string, unknown>
     change(description)
     const text = JSON.stringify(description)
-    return assemble({ ...header, __metadata__: { herd: text, sha256: checksum(text, vectors) } }, data)
+    return assemble({ ...header, __metadata__: { herd: text, sha256: await checksum(text, vectors) } }, data)
   }
   const network = (change: object) => described((description) => Object.assign(description['network'] as object, change))
-  await refuses(file, network({ imageSize: 11 }), /does not fit its own network small/)
-  await refuses(file, network({ imageSize: 2 }), /does not fit its own network small: layer conv2d/)
-  await refuses(file, network({ layers: [{ type: 'flatten' }, { type: 'dense', units: 3 }] }), /has 18 tensors instead of 6/)
-  await refuses(file, network({ layers: [{ type: 'attention' }] }), /in its description, network\.layers\.0/)
+  await refuses(file, await network({ imageSize: 11 }), /does not fit its own network small/)
+  await refuses(file, await network({ imageSize: 2 }), /does not fit its own network small: layer conv2d/)
+  await refuses(file, await network({ layers: [{ type: 'flatten' }, { type: 'dense', units: 3 }] }), /has 18 tensors instead of 6/)
+  await refuses(file, await network({ layers: [{ type: 'attention' }] }), /in its description, network\.layers\.0/)
   const deep = JSON.stringify({ ...JSON.parse(header.__metadata__['herd']) as object, network: 0 }).replace('"network":0', () => `"network":{"name":"deep","imageSize":9,"classes":3,"mean":[0,0,0],"std":[1,1,1],"layers":[${nestedJson(20_000)}]}`)
   await refuses(file, assemble({ ...header, __metadata__: { herd: deep, sha256: 'x' } }, data), /damaged/)
-  await refuses(file, described((description) => { description['classes'] = ['cane', 'gatto'] }), /2 class names for 3 logits/)
-  await refuses(file, described((description) => { delete description['position'] }), /in its description, position/)
-  await refuses(file, described((description) => { (description['position'] as { step: number }).step = -1 }), /position\.step/)
+  await refuses(file, await described((description) => { description['classes'] = ['cane', 'gatto'] }), /2 class names for 3 logits/)
+  await refuses(file, await described((description) => { delete description['position'] }), /in its description, position/)
+  await refuses(file, await described((description) => { (description['position'] as { step: number }).step = -1 }), /position\.step/)
   await refuses(file, assemble({ ...header, __metadata__: { herd: '[', sha256: 'x' } }, data), /description is not JSON/)
 })
 

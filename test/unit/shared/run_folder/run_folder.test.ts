@@ -3,11 +3,11 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import sharp from 'sharp'
-import { loadCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
-import { RunError, UsageError } from '../../../../shared/errors.ts'
+import { RunError, UsageError, WriteError } from '../../../../shared/errors.ts'
 import { RunFolder } from '../../../../shared/run_folder/run_folder.ts'
 import type { HistoryLine, Summary } from '../../../../shared/run_folder/schemas.ts'
-import { exampleCheckpoint, temporaryFolder } from '../checkpoint/example.ts'
+import { limitFileSize, withoutFileLimits } from '../../../support/disk.ts'
+import { temporaryFolder } from '../checkpoint/example.ts'
 
 const clock = (): Date => new Date(2025, 0, 31, 9, 5, 7)
 
@@ -96,13 +96,24 @@ test('losses of a diverged run are null on disk and NaN when read', async (conte
   assert.deepEqual((await run.readSummary()).trainLoss, NaN)
 })
 
-test('resuming drops later epochs and a line that a crash cut off', async (context) => {
+test('resuming drops later epochs; what a crash left half-written is put right, and said', async (context) => {
   const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
   for (const epoch of [1, 2, 3]) run.appendHistory(historyLine(epoch))
   run.appendEvent('started')
   await appendFile(run.historyFile, '{"epoch":4,"st')
-  await appendFile(run.eventsFile, '{"time"')
+  await appendFile(run.eventsFile, '\0\0\0')
+  await mkdir(run.plotsFolder)
+  await writeFile(join(run.plotsFolder, '.loss.svg.77.tmp'), '<svg')
+  await writeFile(join(run.path, 'mine.tmp'), 'a file of the user')
   assert.equal((await run.readHistory()).length, 3)
+  assert.deepEqual(await run.repair(), [
+    'removed the half-written file .loss.svg.77.tmp',
+    'cut 14 bytes of a half-written last line off history.jsonl',
+    'cut 3 bytes of a half-written last line off events.jsonl',
+  ])
+  assert.deepEqual(await run.repair(), [])
+  assert.deepEqual((await readdir(run.path)).sort(), ['events.jsonl', 'history.jsonl', 'mine.tmp', 'plots'])
+  await run.truncateHistory(3)
   await run.truncateHistory(2)
   run.appendHistory(historyLine(3))
   run.appendEvent('resumed')
@@ -110,6 +121,27 @@ test('resuming drops later epochs and a line that a crash cut off', async (conte
   assert.deepEqual((await run.readEvents()).map(({ event }) => event), ['started', 'resumed'])
   await run.truncateHistory(0)
   assert.equal(await readFile(run.historyFile, 'utf8'), '')
+})
+
+test('lines that the disk refuses wait in memory, in their order, and the file has no half line meanwhile', { skip: withoutFileLimits }, async (context) => {
+  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
+  run.appendEvent('first')
+  const before = await readFile(run.eventsFile, 'utf8')
+  await limitFileSize(process.pid, before.length + 20)
+  try {
+    // The first 20 bytes of the line have room.
+    assert.throws(() => run.appendEvent('second'), (error: unknown) => error instanceof WriteError && /events\.jsonl cannot be written: EFBIG/.test(error.message))
+    assert.throws(() => run.appendEvent('third'), WriteError)
+    assert.equal(await readFile(run.eventsFile, 'utf8'), before)
+    await assert.rejects(run.writeConfig({ batch: 64, why: 'x'.repeat(200) }), WriteError)
+    assert.throws(() => run.flush(), WriteError)
+  } finally {
+    await limitFileSize(process.pid, undefined)
+  }
+  assert.deepEqual(await readdir(run.path), ['events.jsonl'])
+  run.appendEvent('fourth')
+  assert.deepEqual((await run.readEvents()).map(({ event }) => event), ['first', 'second', 'third', 'fourth'])
+  run.flush()
 })
 
 test('bad values are refused before they are written, bad files named with the line when they are read', async (context) => {
@@ -129,24 +161,6 @@ test('bad values are refused before they are written, bad files named with the l
   await mkdir(run.eventsFile)
   assert.throws(() => run.appendEvent('x'), /events\.jsonl cannot be written/)
   await assert.rejects(run.readEvents(), /cannot be read/)
-})
-
-test('checkpoints: latest follows the run, kept epochs stay as they were', async (context) => {
-  const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
-  const at = (epoch: number) => {
-    const checkpoint = exampleCheckpoint()
-    checkpoint.position.epoch = epoch
-    checkpoint.parameters[0] = epoch
-    return checkpoint
-  }
-  await run.saveCheckpoint(at(9), { keep: false })
-  await run.saveCheckpoint(at(10), { keep: true })
-  await run.saveCheckpoint(at(10), { keep: true })
-  await run.saveCheckpoint(at(11), { keep: false })
-  assert.deepEqual((await readdir(run.checkpointsFolder)).sort(), ['epoch-0010.ckpt', 'latest.ckpt'])
-  assert.deepEqual(await loadCheckpoint(run.latestCheckpoint), at(11))
-  assert.deepEqual(await loadCheckpoint(run.epochCheckpoint(10)), at(10))
-  assert.equal(basename(run.epochCheckpoint(12345)), 'epoch-12345.ckpt')
 })
 
 test('plots are drawn from the history', async (context) => {

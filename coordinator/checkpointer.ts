@@ -1,0 +1,100 @@
+import type { Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { messageOf, RunError } from '../shared/errors.ts'
+import type { CheckpointFolder } from '../shared/run_folder/checkpoint_folder.ts'
+import type { Observer } from './events.ts'
+import type { Progress } from './training.ts'
+
+export interface CheckpointerParts {
+  folder: CheckpointFolder
+  /** The run's state as a checkpoint, whose vectors are the model's own. */
+  checkpointOf: (progress: Progress) => Checkpoint
+  /** Time between two checkpoints, in seconds; 0: none in mid-epoch. */
+  everySeconds: number
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  observe: Observer
+}
+
+/** After a failed save the next is tried after a second, then two, four, ... */
+const FIRST_PAUSE_SECONDS = 1
+const LONGEST_PAUSE_SECONDS = 300
+
+/**
+ * Saves a run's checkpoints, one at a time. A save that fails (disk full, folder gone) is reported and tried again; it
+ * never ends the training, whose state is safe in memory. Only the last save of a run must succeed.
+ */
+export class Checkpointer {
+  readonly #parts: CheckpointerParts
+  #saving: Promise<void> | undefined
+  #dueAt: number
+  #failures = 0
+  #lastFailure = ''
+  /** Steps of the newest state on disk. */
+  #savedStep: number | undefined
+
+  constructor(parts: CheckpointerParts) {
+    this.#parts = parts
+    this.#dueAt = this.#next()
+  }
+
+  /**
+   * Between two steps: when it is time, begins to save. The state is copied, so training goes on while it is written; as
+   * long as that takes, no other save begins.
+   */
+  offer(progress: Progress): void {
+    if (this.#saving !== undefined || this.#parts.now() < this.#dueAt) return
+    const checkpoint = this.#parts.checkpointOf(progress)
+    const { parameters, adamM, adamV } = checkpoint
+    this.#saving = this.#write({ ...checkpoint, parameters: parameters.slice(), adamM: adamM.slice(), adamV: adamV.slice() }, false).finally(() => {
+      this.#saving = undefined
+    })
+  }
+
+  /** Saves now, and waits for it: the model must not be stepped meanwhile. A failure is reported, and tried again later. */
+  async save(progress: Progress, { keep }: { keep: boolean }): Promise<void> {
+    await this.idle()
+    await this.#write(this.#parts.checkpointOf(progress), keep)
+  }
+
+  /**
+   * Makes sure that a run's last state is on disk.
+   * @throws RunError when it cannot be saved.
+   */
+  async saveLast(progress: Progress, { keep }: { keep: boolean }): Promise<void> {
+    await this.idle()
+    if (this.#failures > 0 || this.#savedStep !== progress.at.step) await this.save(progress, { keep })
+    if (this.#failures === 0) return
+    const before = this.#savedStep === undefined ? 'There is no earlier checkpoint of this process' : `The newest checkpoint is that of step ${this.#savedStep}`
+    throw new RunError(`the run's last state, of step ${progress.at.step}, could not be saved: ${this.#lastFailure}\n${before}: make room, then go on from there with --resume latest.`)
+  }
+
+  /** Settles when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#saving
+  }
+
+  async #write(checkpoint: Checkpoint, keep: boolean): Promise<void> {
+    const { folder, now, observe } = this.#parts
+    const { epoch, stepInEpoch, step } = checkpoint.position
+    try {
+      await folder.save(checkpoint, { keep })
+    } catch (error) {
+      // Whatever it was: a training of days is worth more than to end for it.
+      const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)
+      this.#failures++
+      this.#lastFailure = messageOf(error)
+      this.#dueAt = now() + pause
+      observe({ type: 'checkpointFailed', file: keep ? folder.ofEpoch(epoch) : folder.ofStep(step), epoch, step, reason: this.#lastFailure, retrySeconds: pause })
+      return
+    }
+    this.#failures = 0
+    this.#savedStep = step
+    this.#dueAt = this.#next()
+    observe({ type: 'checkpoint', file: folder.latest, epoch, stepInEpoch, step })
+  }
+
+  #next(): number {
+    const { everySeconds, now } = this.#parts
+    return everySeconds === 0 ? Number.POSITIVE_INFINITY : now() + everySeconds
+  }
+}

@@ -1,0 +1,132 @@
+import { constants } from 'node:fs'
+import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { syncFolder, temporaryBeside } from '../atomic_file.ts'
+import { loadCheckpoint, readPosition, saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
+import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError } from '../errors.ts'
+
+/** Saved states that are kept besides the epochs'. */
+const LAST_KEPT = 3
+const CHECKPOINT_FILE = /^(latest|step-\d+|epoch-\d+)\.ckpt$/
+const STEP_FILE = /^step-(\d{8,})\.ckpt$/
+
+/** A checkpoint that could not be used, and why. */
+export interface DamagedCheckpoint {
+  file: string
+  reason: string
+}
+
+/**
+ * The folder checkpoints/ of a run:
+ *
+ *   step-00000120.ckpt   the last three that were saved
+ *   latest.ckpt          the last one under a name that stays
+ *   epoch-0010.ckpt      those that were to be kept
+ *
+ * One saved state has one file, whatever the number of its names (where the file system has hard links).
+ */
+export class CheckpointFolder {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  get latest(): string { return join(this.path, 'latest.ckpt') }
+  /** For example epoch-0010.ckpt. */
+  ofEpoch(epoch: number): string { return join(this.path, `epoch-${String(epoch).padStart(4, '0')}.ckpt`) }
+  ofStep(step: number): string { return join(this.path, `step-${String(step).padStart(8, '0')}.ckpt`) }
+
+  /**
+   * Saves a checkpoint as the latest and, where `keep`, also as its epoch's. Each name shows a whole checkpoint or none,
+   * at any moment. The checkpoint's vectors must not change before the promise resolves.
+   * @throws RunError where the disk refuses; what was there before is then still there.
+   */
+  async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<void> {
+    const { step, epoch } = checkpoint.position
+    await mkdir(this.path, { recursive: true }).catch((error: unknown) => {
+      throw new WriteError(`${this.path} cannot be made: ${messageOf(error)}.`, { cause: error })
+    })
+    await saveCheckpoint(this.ofStep(step), checkpoint)
+    await duplicate(this.ofStep(step), this.latest)
+    if (keep) await duplicate(this.ofStep(step), this.ofEpoch(epoch))
+    await this.#forgetAllBut(step)
+  }
+
+  /**
+   * Loads the checkpoint whose run had come furthest, of all that are sound.
+   * @returns it, its file, and the damaged ones that were passed over
+   * @throws CheckpointError where there is none, naming what was found instead.
+   */
+  async loadNewest(): Promise<{ file: string; checkpoint: Checkpoint; damaged: DamagedCheckpoint[] }> {
+    const names = (await readdir(this.path).catch(() => [] as string[])).filter((name) => CHECKPOINT_FILE.test(name))
+    if (names.length === 0) throw new CheckpointError(`${this.path} has no checkpoint: the run ended before its first one. Start it again without --resume, with another --out.`)
+
+    const damaged: DamagedCheckpoint[] = []
+    /** @returns undefined where the file is damaged */
+    const orDamaged = async <R>(file: string, read: (file: string) => Promise<R>): Promise<R | undefined> => {
+      try {
+        return await read(file)
+      } catch (error) {
+        if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error
+        damaged.push({ file, reason: error.message })
+        return undefined
+      }
+    }
+    const candidates: { file: string; step: number }[] = []
+    for (const name of names.sort(latestFirst)) {
+      const file = join(this.path, name)
+      const position = await orDamaged(file, readPosition)
+      if (position !== undefined) candidates.push({ file, step: position.step })
+    }
+    for (const { file } of candidates.sort((a, b) => b.step - a.step)) {
+      const checkpoint = await orDamaged(file, loadCheckpoint)
+      if (checkpoint !== undefined) return { file, checkpoint, damaged }
+    }
+    throw new CheckpointError(`none of the ${names.length} checkpoints in ${this.path} can be used. ${damaged[0].reason}\nStart the run again without --resume, with another --out, or restore a checkpoint from a copy.`)
+  }
+
+  /**
+   * Removes the steps' checkpoints but for the last. Those beyond `step` are of a future that was given up: they were
+   * found damaged, and the run went on from before them.
+   */
+  async #forgetAllBut(step: number): Promise<void> {
+    const steps = (await readdir(this.path)).flatMap((name) => STEP_FILE.exec(name)?.[1] ?? []).map(Number)
+    const kept = steps.filter((other) => other <= step).sort((a, b) => b - a).slice(0, LAST_KEPT)
+    for (const other of steps) if (!kept.includes(other)) await rm(this.ofStep(other), { force: true })
+  }
+}
+
+/** Among checkpoints of one step, latest.ckpt is the one to name. */
+function latestFirst(a: string, b: string): number {
+  return Number(b === 'latest.ckpt') - Number(a === 'latest.ckpt') || (a < b ? -1 : 1)
+}
+
+/**
+ * Gives a finished file a second name. A hard link shares its bytes, which is safe since checkpoints are never changed in
+ * place, only replaced; where the file system has no links, it is a copy.
+ */
+async function duplicate(from: string, to: string): Promise<void> {
+  const temporary = temporaryBeside(to)
+  try {
+    await rm(temporary, { force: true })
+    await link(from, temporary).catch(() => copyDurably(from, temporary))
+    await rename(temporary, to)
+    // rename does nothing where both names are links to one file already.
+    await rm(temporary, { force: true })
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw new RunError(`${basename(to)} cannot be written beside ${from}: ${messageOf(error)}.`, { cause: error })
+  }
+  await syncFolder(resolve(to, '..'))
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  const handle = await open(to, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,101 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { z } from 'zod'
+import { messageOf, RunError, WriteError } from '../errors.ts'
+import { checked, readLines } from './json_files.ts'
+
+/**
+ * A file of lines of JSON that only grows. Lines that cannot be written (disk full) are kept in memory and written, in
+ * their order, before the next one that can: a failure leaves the file without half a line, and loses none.
+ */
+export class JsonLines<T> {
+  readonly file: string
+  readonly #schema: z.ZodType<T>
+  #waiting: string[] = []
+
+  constructor(file: string, schema: z.ZodType<T>) {
+    this.file = file
+    this.#schema = schema
+  }
+
+  /**
+   * Appends one line; synchronously, so that lines stand in the order of the calls and none is lost when the process ends.
+   * @param durable also after a power cut
+   * @throws WriteError where the disk refuses: the line then waits. RunError where it is not as the schema says.
+   */
+  append(value: T, { durable = false }: { durable?: boolean } = {}): void {
+    this.#waiting.push(`${JSON.stringify(checked(this.file, this.#schema, value))}\n`)
+    this.flush(durable)
+  }
+
+  /** Writes the lines that wait. @throws WriteError where the disk still refuses. */
+  flush(durable = false): void {
+    if (this.#waiting.length === 0) return
+    try {
+      appendWhole(this.file, Buffer.from(this.#waiting.join('')), durable)
+    } catch (error) {
+      throw new WriteError(`${this.file} cannot be written: ${messageOf(error)}.`, { cause: error })
+    }
+    this.#waiting = []
+  }
+
+  /** The lines of the file, which may be missing. @throws RunError naming the file and the line that is not as the schema says. */
+  read(): Promise<T[]> {
+    return readLines(this.file, this.#schema)
+  }
+
+  /**
+   * Cuts off what a crash left of a last line: by shortening the file, which needs no room on the disk.
+   * @returns how many bytes were cut
+   */
+  async cutHalfLine(): Promise<number> {
+    return cutAfter(this.file, (content) => content.lastIndexOf('\n') + 1)
+  }
+
+  /** Keeps the lines up to the first one of which `drop` is true. */
+  async cutFrom(drop: (value: T) => boolean): Promise<void> {
+    const keep = (await this.read()).findIndex(drop)
+    if (keep === -1) return
+    await cutAfter(this.file, (content) => {
+      let end = 0
+      for (let line = 0; line < keep; line++) end = content.indexOf('\n', end) + 1
+      return end
+    })
+  }
+}
+
+/** Appends all of it, or nothing. */
+function appendWhole(file: string, content: Buffer, durable: boolean): void {
+  const fd = openSync(file, 'a')
+  try {
+    const { size } = fstatSync(fd)
+    try {
+      for (let written = 0; written < content.length; ) written += writeSync(fd, content, written)
+      if (durable) fsyncSync(fd)
+    } catch (error) {
+      ftruncateSync(fd, size)
+      throw error
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Shortens a file, which may be missing. @returns how many bytes were cut */
+async function cutAfter(file: string, endOf: (content: Buffer) => number): Promise<number> {
+  try {
+    const handle = await open(file, 'r+')
+    try {
+      const content = await handle.readFile()
+      const end = endOf(content)
+      if (end < content.length) await handle.truncate(end)
+      await handle.sync()
+      return content.length - end
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw new RunError(`${file} cannot be repaired: ${messageOf(error)}.`, { cause: error })
+  }
+}
