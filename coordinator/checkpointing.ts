@@ -8,7 +8,7 @@ import type { Progress } from './training.ts'
  * its steps done and its sums empty again; in a run, the next one has begun. With all its steps done and sums that are
  * not empty, an epoch has yet to be evaluated.
  */
-export function checkpointOf(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, model: Model, progress: Progress): Checkpoint {
+export function checkpointOf(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, model: Pick<Model, 'state'>, progress: Progress): Checkpoint {
   const { at, sums } = progress
   const betweenEpochs = at.stepInEpoch === 0 && at.epoch > 1
   const { parameters, m, v } = model.state
