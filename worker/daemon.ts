@@ -82,7 +82,8 @@ export class WorkerDaemon {
         retries: Number.POSITIVE_INFINITY,
         maxRetryTime: patienceMs,
         minTimeout: 200,
-        maxTimeout: 5000,
+        // A coordinator that is started again waits for its workers no longer than this.
+        maxTimeout: 1000,
         randomize: true,
         shouldRetry: ({ error }) => error.message === failed,
         onFailedAttempt: ({ error, attemptNumber }) => {
