@@ -1,5 +1,6 @@
+import { kernelOptimizerMemory, type OptimizerMemory } from '../shared/kernels/adam.ts'
 import type { Layout } from '../shared/network/layout.ts'
-import { adamStep, type OptimizerState } from '../shared/train/adam.ts'
+import { adamStep, stepViews, type OptimizerState, type StepElements } from '../shared/train/adam.ts'
 
 /**
  * The weights and the optimizer's moments. A step writes into a second state, range by range, while workers may still
@@ -9,14 +10,22 @@ import { adamStep, type OptimizerState } from '../shared/train/adam.ts'
 export class Model {
   readonly layout: Layout
   readonly #learningRate: number
+  readonly #stepElements: StepElements
   #state: OptimizerState
   #next: OptimizerState
 
-  constructor(layout: Layout, learningRate: number, state: OptimizerState) {
+  /**
+   * @param start where training begins; it is copied
+   * @param memory where the states live
+   */
+  constructor(layout: Layout, learningRate: number, start: OptimizerState, memory: OptimizerMemory = kernelOptimizerMemory(layout.size) ?? plainOptimizerMemory(layout.size)) {
     this.layout = layout
     this.#learningRate = learningRate
-    this.#state = state
-    this.#next = freshState(layout.size)
+    this.#stepElements = memory.stepElements
+    ;[this.#state, this.#next] = memory.states
+    this.#state.parameters.set(start.parameters)
+    this.#state.m.set(start.m)
+    this.#state.v.set(start.v)
   }
 
   get state(): Readonly<OptimizerState> {
@@ -35,7 +44,7 @@ export class Model {
    * @returns the new weights of the range: a view
    */
   stepRange(range: { begin: number; end: number }, sum: Float32Array, samples: number, update: number): Float32Array {
-    adamStep(this.layout, range, sum, samples, update, this.#learningRate, this.#state, this.#next)
+    adamStep(this.layout, range, sum, samples, update, this.#learningRate, this.#state, this.#next, this.#stepElements)
     return this.#next.parameters.subarray(range.begin, range.end)
   }
 
@@ -45,6 +54,11 @@ export class Model {
     this.#state = this.#next
     this.#next = old
   }
+}
+
+/** For a processor without the kernel, and as its oracle. */
+export function plainOptimizerMemory(size: number): OptimizerMemory {
+  return { states: [freshState(size), freshState(size)], stepElements: stepViews }
 }
 
 /** All zeros: what the moments begin with. */

@@ -8,17 +8,18 @@ import { type DecodedImage } from './decode.ts'
  */
 export class Rotation {
   readonly #image: DecodedImage
-  readonly #flip: boolean
+  /** The source's columns count from the right. */
+  readonly flip: boolean
   /** Source x = (x0 + column * cos + row * sin) >> 16, y = (y0 - column * sin + row * cos) >> 16. */
-  readonly #cosine: number
-  readonly #sine: number
-  readonly #minusSine: number
+  readonly cosine: number
+  readonly sine: number
+  readonly minusSine: number
   readonly #x0: number
   readonly #y0: number
 
   constructor(image: DecodedImage, { flip, degrees }: { flip: boolean; degrees: number }) {
     this.#image = image
-    this.#flip = flip
+    this.flip = flip
     const radians = -degrees * (Math.PI / 180)
     const cosine = round15(cosineOf(radians))
     const sine = round15(sineOf(radians))
@@ -26,21 +27,26 @@ export class Rotation {
     const centreY = image.height / 2
     const shiftX = cosine * -centreX + sine * -centreY + centreX
     const shiftY = -sine * -centreX + cosine * -centreY + centreY
-    this.#cosine = fixed(cosine)
-    this.#sine = fixed(sine)
-    this.#minusSine = fixed(-sine)
+    this.cosine = fixed(cosine)
+    this.sine = fixed(sine)
+    this.minusSine = fixed(-sine)
     this.#x0 = fixed(shiftX + cosine * 0.5 + sine * 0.5)
     this.#y0 = fixed(shiftY + -sine * 0.5 + cosine * 0.5)
+  }
+
+  /** Where the pixel at (column, row) of the result comes from, in 16.16 fixed point. */
+  source(column: number, row: number): { x: number; y: number } {
+    return {
+      x: (this.#x0 + row * this.sine + column * this.cosine) | 0,
+      y: (this.#y0 + row * this.cosine + column * this.minusSine) | 0,
+    }
   }
 
   /** Writes the pixels [from, from + count) of row y of the result to `row`, uint8 RGB. */
   gatherRow(y: number, from: number, count: number, row: Uint8Array): void {
     const { data, width, height } = this.#image
-    const cosine = this.#cosine
-    const minusSine = this.#minusSine
-    const flip = this.#flip
-    let sourceX = (this.#x0 + y * this.#sine + from * cosine) | 0
-    let sourceY = (this.#y0 + y * cosine + from * minusSine) | 0
+    const { flip, cosine, minusSine } = this
+    let { x: sourceX, y: sourceY } = this.source(from, y)
     for (let to = 0, end = count * 3; to < end; to += 3) {
       const column = sourceX >> 16
       const line = sourceY >> 16

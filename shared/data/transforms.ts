@@ -1,6 +1,8 @@
 import { type DecodedImage } from './decode.ts'
 import { type KeyedRandom } from '../random/philox.ts'
-import { axisWeights, resampleColumn, resampleRow } from './resample.ts'
+import { kernelTransform, type WindowTransform } from '../kernels/transforms.ts'
+import { plainWindow } from './plain_window.ts'
+import { axisWeights } from './resample.ts'
 import { Rotation } from './rotation.ts'
 
 /**
@@ -9,9 +11,7 @@ import { Rotation } from './rotation.ts'
  *   evaluation  Resize(300), CenterCrop(256)
  * (for other image sizes the short side keeps the ratio 300 : 256). Normalisation is the engine's.
  *
- * Only what the crop shows is computed: its columns of its rows. For each source row that the crop needs: gather it
- * flipped and rotated, resample it along its columns; then resample the rows. Nothing is allocated for an image once
- * the buffers have grown to the set's sizes.
+ * Only what the crop shows is computed, the window: its columns of its rows. A kernel does (shared/kernels), or plain TypeScript.
  */
 
 export const FLIP_PROBABILITY = 0.3
@@ -56,33 +56,16 @@ export function centre(image: DecodedImage, imageSize: number, out: Uint8Array, 
   transform(image, imageSize, undefined, out, offset)
 }
 
-const scratch = { row: new Uint8Array(0), narrowed: new Uint8Array(0), sums: new Int32Array(0) }
+/** In plain TypeScript where there is no kernel for this processor. */
+const transformWindow = kernelTransform() ?? plainWindow
 
 /** Flip and rotation as given (none where undefined), resize and crop. */
-export function transform(image: DecodedImage, imageSize: number, augmentation: Augmentation | undefined, out: Uint8Array, offset: number): void {
-  const { data, width, height } = image
+export function transform(image: DecodedImage, imageSize: number, augmentation: Augmentation | undefined, out: Uint8Array, offset: number, compute: WindowTransform = transformWindow): void {
+  const { width, height } = image
   const [resizedWidth, resizedHeight] = resizedSize(width, height, resizeTarget(imageSize))
   const columns = axisWeights(width, resizedWidth, cropStart(resizedWidth, imageSize), imageSize)
   const rows = axisWeights(height, resizedHeight, cropStart(resizedHeight, imageSize), imageSize)
-
-  const stride = imageSize * 3
-  if (scratch.row.length < columns.span * 3) scratch.row = new Uint8Array(columns.span * 3)
-  if (scratch.narrowed.length < rows.span * stride) scratch.narrowed = new Uint8Array(rows.span * stride)
-  if (scratch.sums.length < stride) scratch.sums = new Int32Array(stride)
-  const { row, narrowed, sums } = scratch
-
-  if (augmentation === undefined) {
-    for (let y = 0; y < rows.span; y++) {
-      resampleRow(data, ((rows.first + y) * width + columns.first) * 3, columns, narrowed, y * stride)
-    }
-  } else {
-    const rotation = new Rotation(image, augmentation)
-    for (let y = 0; y < rows.span; y++) {
-      rotation.gatherRow(rows.first + y, columns.first, columns.span, row)
-      resampleRow(row, 0, columns, narrowed, y * stride)
-    }
-  }
-  for (let y = 0; y < imageSize; y++) resampleColumn(narrowed, stride, rows, y, out, offset + y * stride, sums)
+  compute(image, augmentation === undefined ? undefined : new Rotation(image, augmentation), columns, rows, out, offset)
 }
 
 /** The short side becomes `target`, the long one follows, cut to an integer (torchvision's _compute_resized_output_size). */

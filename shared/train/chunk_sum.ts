@@ -1,3 +1,4 @@
+import { kernelAddInto } from '../kernels/sum.ts'
 import type { LaneTree } from './lane_tree.ts'
 
 /**
@@ -48,8 +49,11 @@ export class ChunkSum {
   }
 }
 
-/** left += right, element by element in float32. */
-export function addInto(left: Float32Array, right: Float32Array): Float32Array {
+/** left += right, element by element in float32. In plain TypeScript where there is no kernel for this processor. */
+export const addInto = kernelAddInto() ?? plainAddInto
+
+/** As `addInto`, in plain TypeScript. */
+export function plainAddInto(left: Float32Array, right: Float32Array): Float32Array {
   for (let i = 0; i < left.length; i++) left[i] += right[i]
   return left
 }

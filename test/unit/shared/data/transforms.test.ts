@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { type DecodedImage } from '../../../../shared/data/decode.ts'
+import { plainWindow } from '../../../../shared/data/plain_window.ts'
 import { augment, centre, cropStart, decodeTarget, drawAugmentation, resizedSize, resizeTarget, transform } from '../../../../shared/data/transforms.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 import golden from './transforms.golden.json' with { type: 'json' }
@@ -28,9 +29,12 @@ describe('transforms', () => {
   it('equal torchvision on PIL images to the bit, for every size, angle and flip', () => {
     assert.equal(golden.length, 70)
     for (const { width, height, imageSize, flip, degrees, sha256: expected } of golden) {
-      const out = new Uint8Array(imageSize * imageSize * 3)
-      transform(synthetic(width, height), imageSize, degrees === null ? undefined : { flip, degrees }, out, 0)
-      assert.equal(sha256(out), expected, `${width} x ${height} to ${imageSize}, flip ${flip}, ${degrees} degrees`)
+      const image = synthetic(width, height)
+      for (const compute of [undefined, plainWindow]) {
+        const out = new Uint8Array(imageSize * imageSize * 3)
+        transform(image, imageSize, degrees === null ? undefined : { flip, degrees }, out, 0, compute)
+        assert.equal(sha256(out), expected, `${width} x ${height} to ${imageSize}, flip ${flip}, ${degrees} degrees${compute === undefined ? '' : ', in plain TypeScript'}`)
+      }
     }
   })
 

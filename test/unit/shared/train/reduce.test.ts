@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
-import { addInto, ChunkSum, chunkRanges } from '../../../../shared/train/chunk_sum.ts'
+import { ChunkSum, chunkRanges, plainAddInto } from '../../../../shared/train/chunk_sum.ts'
 import { laneRange, LaneTree } from '../../../../shared/train/lane_tree.ts'
 
 /** The definition: a lane is itself, a node is its left sum plus its right sum. */
 function plainSum(tree: LaneTree, id: number, lanes: Float32Array[]): Float32Array {
   const node = tree.nodes[id]
   if (node.children === undefined) return lanes[node.begin].slice()
-  return addInto(plainSum(tree, node.children[0], lanes), plainSum(tree, node.children[1], lanes))
+  return plainAddInto(plainSum(tree, node.children[0], lanes), plainSum(tree, node.children[1], lanes))
 }
 
 function randomLanes(count: number, random: KeyedRandom): Float32Array[] {
@@ -77,7 +77,7 @@ test('the reduce gives the same bits for any cut into partials, any order, and a
 
 test('the order of addition matters here, so equality above means something', () => {
   const lanes = randomLanes(8, new KeyedRandom(11, Purpose.draw))
-  const inOrder = lanes.slice(1).reduce((sum, lane) => addInto(sum, lane), lanes[0].slice())
+  const inOrder = lanes.slice(1).reduce((sum, lane) => plainAddInto(sum, lane), lanes[0].slice())
   assert.notDeepEqual(plainSum(new LaneTree(8), 0, lanes), inOrder)
 })
 

@@ -1,0 +1,84 @@
+import { layoutOf } from '../shared/network/layout.ts'
+import { buildNetwork } from '../shared/network/models.ts'
+import { freshState, Model, plainOptimizerMemory } from '../coordinator/model.ts'
+import { plainWindow } from '../shared/data/plain_window.ts'
+import { transform } from '../shared/data/transforms.ts'
+import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
+import { addInto, chunkRanges, plainAddInto } from '../shared/train/chunk_sum.ts'
+
+/**
+ * The kernels against the plain TypeScript that they replace, in turn, on one core: node --import tsx benchmark/kernels.ts
+ * Prints milliseconds: median and quartiles.
+ */
+
+const STEPS = 300
+const ROUNDS = 30
+const IMAGES_A_ROUND = 10
+/** Share of the rounds that only warm up: V8 compiles more than once. */
+const WARM_UP = 1 / 3
+
+interface Contender {
+  name: string
+  run: () => void
+}
+
+/** Contenders take turns, so that a machine that is slower for a while slows all of them. */
+function measure(title: string, contenders: readonly Contender[], rounds: number, perRound: number): void {
+  const times = contenders.map((): number[] => [])
+  for (let round = 0; round < rounds; round++) {
+    contenders.forEach(({ run }, index) => {
+      const begin = performance.now()
+      run()
+      times[index].push((performance.now() - begin) / perRound)
+    })
+  }
+  const quantile = (values: readonly number[], share: number): number => values.toSorted((a, b) => a - b)[Math.round((values.length - 1) * share)]
+  for (const [index, { name }] of contenders.entries()) {
+    const warm = times[index].slice(Math.floor(rounds * WARM_UP))
+    process.stdout.write(`${title.padEnd(32)}${name.padEnd(8)}${quantile(warm, 0.5).toFixed(3)} (${quantile(warm, 0.25).toFixed(3)} to ${quantile(warm, 0.75).toFixed(3)})\n`)
+  }
+}
+
+/** Whole steps, chunk by chunk, and the sum of two whole partials. */
+function optimizer(): void {
+  const layout = layoutOf(buildNetwork('article', { imageSize: 256, classes: 10 }))
+  const random = new KeyedRandom(1, Purpose.draw)
+  const gradient = Float32Array.from({ length: layout.size }, () => random.normal())
+  const models = {
+    plain: new Model(layout, 1e-4, freshState(layout.size), plainOptimizerMemory(layout.size)),
+    kernel: new Model(layout, 1e-4, freshState(layout.size)),
+  }
+  let update = 0
+  measure(`Adam, ${layout.size} parameters`, Object.entries(models).map(([name, model]) => ({
+    name,
+    run: () => {
+      update++
+      for (const range of chunkRanges(layout.size)) model.stepRange(range, gradient.subarray(range.begin, range.end), 64, Math.ceil(update / 2))
+      model.commit()
+    },
+  })), STEPS, 1)
+
+  const other = gradient.slice()
+  measure('sum of two partials', Object.entries({ plain: plainAddInto, kernel: addInto }).map(([name, add]) => ({ name, run: () => void add(gradient, other) })), STEPS, 1)
+}
+
+function transforms(width: number, height: number, imageSize: number): void {
+  const random = new KeyedRandom(2, Purpose.draw, width, height)
+  const image = { data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), width, height }
+  const out = new Uint8Array(imageSize * imageSize * 3)
+  for (const [kind, degrees] of [['augment', 40], ['centre', undefined]] as const) {
+    const each = (compute?: typeof plainWindow) => (): void => {
+      for (let i = 0; i < IMAGES_A_ROUND; i++) {
+        transform(image, imageSize, degrees === undefined ? undefined : { flip: i % 3 === 0, degrees: (degrees * (2 * i + 1 - IMAGES_A_ROUND)) / IMAGES_A_ROUND }, out, 0, compute)
+      }
+    }
+    measure(`${kind} ${width} x ${height} to ${imageSize}`, [{ name: 'plain', run: each(plainWindow) }, { name: 'kernel', run: each() }], ROUNDS, IMAGES_A_ROUND)
+  }
+}
+
+optimizer()
+transforms(300, 225, 256)
+transforms(500, 375, 256)
+transforms(500, 375, 160)
+transforms(800, 600, 256)
+transforms(300, 225, 64)

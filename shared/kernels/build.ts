@@ -1,0 +1,34 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import asc from 'assemblyscript/asc'
+import { KERNELS, kernelFile, type KernelName } from './kernel.ts'
+
+/**
+ * Compiles the kernels: `npm run build:kernels`. What it writes is committed, so that installing Herd builds nothing.
+ */
+
+/** No runtime: a kernel has no heap of its own and works on whatever memory it is given. */
+const OPTIONS = ['--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory']
+
+/**
+ * Compiles one kernel from assembly/<name>.ts; the same compiler gives the same bytes.
+ * @throws Error with the compiler's messages.
+ */
+export async function compileKernel(name: KernelName): Promise<Uint8Array> {
+  const outFile = `${name}.wasm`
+  const output = new Map<string, string | Uint8Array>()
+  const { error, stderr } = await asc.main([`${name}.ts`, '--baseDir', path.join(import.meta.dirname, 'assembly'), '--outFile', outFile, ...OPTIONS], {
+    writeFile: (file, contents) => void output.set(file, contents),
+  })
+  const code = output.get(outFile)
+  if (error !== null || !(code instanceof Uint8Array)) throw new Error(`the kernel ${name} does not compile: ${stderr.toString()}`)
+  return code
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const name of KERNELS) {
+    const code = await compileKernel(name)
+    await writeFile(kernelFile(name), code)
+    process.stdout.write(`${name}: ${code.length} bytes\n`)
+  }
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. */
+export const KERNELS = ['adam', 'sum', 'transforms'] as const
+export type KernelName = (typeof KERNELS)[number]
+
+/** WebAssembly memory is measured in pages, and has at most 4 GiB of them. */
+const PAGE_BYTES = 65_536
+const MAX_PAGES = 65_536
+
+export function kernelFile(name: KernelName): string {
+  return path.join(import.meta.dirname, `${name}.wasm`)
+}
+
+/** A kernel's functions, on memory of its own. */
+export interface Kernel<Functions> {
+  functions: Functions
+  memory: WebAssembly.Memory
+}
+
+/**
+ * Loads a kernel with at least so many bytes of memory, all zeros.
+ * @returns undefined where it cannot be had: on a processor without SIMD for WebAssembly, for more than 4 GiB, or where a limit on
+ *   virtual memory (`ulimit -v`) forbids the gigabytes of addresses that V8 sets aside. The plain TypeScript computes the same bits.
+ */
+export function loadKernel<Functions>(name: KernelName, bytes: number): Kernel<Functions> | undefined {
+  const code = readFileSync(kernelFile(name))
+  if (!WebAssembly.validate(code)) return undefined
+  const memory = allocate(Math.ceil(bytes / PAGE_BYTES))
+  if (memory === undefined) return undefined
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
+  return { functions: exports as Functions, memory }
+}
+
+function allocate(pages: number): WebAssembly.Memory | undefined {
+  if (pages > MAX_PAGES) return undefined
+  try {
+    return new WebAssembly.Memory({ initial: pages })
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/** Makes a kernel's memory at least so many bytes; if it has to grow, every view of it is gone. */
+export function growTo(memory: WebAssembly.Memory, bytes: number): void {
+  const missing = bytes - memory.buffer.byteLength
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))
+}
