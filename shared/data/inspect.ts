@@ -40,13 +40,19 @@ export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, o
     return facts
   }
   try {
-    return await pMap(scan.candidates, inspect, { concurrency: threads() })
+    const facts = await pMap(scan.candidates, inspect, { concurrency: threads() })
+    // libvips keeps the last error of all its threads in one place: what is wrong with a file it tells for sure only alone.
+    for (const [index, candidate] of scan.candidates.entries()) {
+      if (decode && facts[index].problem !== null) facts[index] = await inspectFile(candidate, decode, cache, true)
+    }
+    return facts
   } finally {
     await cache.save()
   }
 }
 
-async function inspectFile({ path, file }: Candidate, decode: boolean, cache: FileCache): Promise<FileFacts> {
+/** @param alone no other image is being decoded: what is said of its problem holds, and is kept */
+async function inspectFile({ path, file }: Candidate, decode: boolean, cache: FileCache, alone = false): Promise<FileFacts> {
   const { size, modified } = await sizeAndTime(file)
   const known = cache.find(path, size, modified)
   if (known !== undefined && (known.problem !== undefined || !decode)) return known
@@ -54,7 +60,7 @@ async function inspectFile({ path, file }: Candidate, decode: boolean, cache: Fi
   const bytes = await readFile(file).catch((error: unknown) => unreadable(file, error))
   const facts: FileFacts = { bytes: bytes.length, modified, sha256: createHash('sha256').update(bytes).digest('hex') }
   if (decode) facts.problem = await problemOf(bytes, path)
-  cache.add(path, facts)
+  if (alone || !facts.problem) cache.add(path, facts)
   return facts
 }
 
