@@ -31,6 +31,8 @@ export interface BlockResult {
 
 export interface ClusterStatus {
   workers: number
+  /** True while there are too few workers to begin, or none to go on with. */
+  waiting: boolean
   engine: EngineInfo | undefined
   /** Numerics fingerprint of each worker that took part. */
   fingerprints: Record<string, string>

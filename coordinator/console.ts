@@ -46,10 +46,21 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, quiet: boole
         break
       case 'workerLost':
         log.warn(`worker ${event.worker} is lost: ${event.reason}; ${event.workers} left.`)
-        if (event.workers === 0) log.warn('no worker is left; waiting for one to join.')
+        break
+      case 'workerLeft':
+        log.info(`worker ${event.worker} has left; ${event.workers} in.`)
+        break
+      case 'waiting':
+        log.warn('no worker is left; waiting for one to join.')
+        break
+      case 'goingOn':
+        log.info(`going on after ${event.waitedSeconds.toFixed(0)} s of waiting.`)
         break
       case 'dealtAgain':
         log.info(`lanes ${event.units.join(', ')} of step ${event.step + 1} are dealt again, to ${event.worker}.`)
+        break
+      case 'takenOver':
+        log.debug(`lanes ${event.units.join(', ')} of step ${event.step + 1} are taken over by ${event.worker}, which is expected to be sooner.`)
         break
       case 'fingerprintsDiffer':
         log.warn(`workers compute different bits (numerics fingerprints: ${Object.entries(event.fingerprints).map(([worker, print]) => `${worker} ${print}`).join(', ')}): the result depends on who computes what.`)

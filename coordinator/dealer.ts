@@ -1,68 +1,54 @@
-/**
- * Who is in, what is dealt, and when a round is complete: a state machine without I/O. Events go in, actions come out;
- * time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
- *
- * A round is one step of training (its units are lanes) or one evaluation (its units are blocks of the test set). Every
- * unit is dealt to one worker at a time, computed at least once, and counted exactly once.
- */
+import type { DealerAction, DealerEvent, DealerOptions, DealerTotals, DealReason, Round } from './dealing/contract.ts'
+import { fastestShares, runsOf, steadyShares, type Pace, type Shares } from './dealing/shares.ts'
+import { meanOfKnown, type RoundKind } from './dealing/speed.ts'
+import { unitToTakeOver } from './dealing/stragglers.ts'
+import { WorkerState, type Expected } from './dealing/worker_state.ts'
 
-export interface Round {
-  /** Grows by one with each round. */
-  id: number
-  units: number
-}
-
-export type DealerEvent =
-  | { type: 'joined'; worker: string; now: number }
-  | { type: 'lost'; worker: string; reason: string; now: number }
-  | { type: 'heard'; worker: string; now: number }
-  | { type: 'begin'; round: Round; now: number }
-  /** A worker has delivered units begin <= u < end of a round, completely. */
-  | { type: 'delivered'; worker: string; round: number; begin: number; end: number; now: number }
-  | { type: 'tick'; now: number }
-
-export type DealerAction =
-  /** Send work. BEFORE it, the worker must have been sent the weights of this round. */
-  | { type: 'deal'; worker: string; round: number; units: number[]; attempt: number }
-  /** Count what was delivered: these units were not yet delivered by anyone. */
-  | { type: 'count'; worker: string; round: number; units: number[] }
-  /** Do not count what was delivered. */
-  | { type: 'drop'; worker: string; round: number; units: number; reason: string }
-  /** Every unit of the round has been counted. */
-  | { type: 'complete'; round: number }
-  /** Cut the worker off: it has been silent for too long. Its units are dealt again by actions that follow. */
-  | { type: 'evict'; worker: string; silentMs: number }
-  /** As many workers as were asked for are in: training may begin. Once in a run. */
-  | { type: 'gathered' }
+export type { DealerAction, DealerEvent, DealerOptions, DealerTotals } from './dealing/contract.ts'
 
 interface Unit {
-  holder: string | undefined
+  /** How many workers have it. */
+  holders: number
   attempt: number
   counted: boolean
 }
 
-export interface DealerOptions {
-  /** Workers to wait for before `gathered`. */
-  workersWanted: number
-  /** A worker that is not heard of for this long is evicted. */
-  silenceLimitMs: number
+interface OpenRound extends Round {
+  state: Unit[]
+  open: number
+  /** Its units are of the usual size. */
+  typical: boolean
 }
 
-export interface DealerTotals {
-  unitsDelivered: number
-  unitsCounted: number
-  unitsDealtAgain: number
-  workersLost: number
-  mostWorkers: number
-}
+/** A worker that owes units and does not advance for this many times its own time for one is evicted ... */
+const OVERDUE = 4
+/** ... but not before this. */
+const SHORTEST_DEADLINE_MS = 5000
+/** Ticks come far more often than this. */
+const LONGEST_TICK_MS = 2000
+/** Units of a round are of the usual size when they are this part of the largest seen. */
+const TYPICAL = 0.9
 
+/**
+ * Who is in, what is dealt, and when a round is complete: a state machine without I/O. Events go in, actions come out;
+ * time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
+ *
+ * A round is one step of training (its units are lanes) or one evaluation (its units are blocks of the test set). Units
+ * are dealt in proportion to measured speed; who has nothing left to do takes over what a straggler has. So a unit can be
+ * computed more than once; the first result counts, and each unit is counted exactly once.
+ */
 export class Dealer {
-  readonly totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 0 }
+  readonly totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 0 }
   readonly #options: DealerOptions
-  /** In order of joining; the value is when the worker was last heard of. */
-  readonly #workers = new Map<string, number>()
+  /** In order of joining. */
+  readonly #members = new Map<string, WorkerState>()
   #gathered = false
-  #round: { id: number; units: Unit[]; open: number } | undefined
+  #round: OpenRound | undefined
+  readonly #shares = new Map<RoundKind, Shares>()
+  readonly #largest = new Map<RoundKind, number>()
+  #last: number | undefined
+  #waitingSince: number | undefined
+  #gaveUp = false
 
   constructor(options: DealerOptions) {
     this.#options = options
@@ -70,137 +56,308 @@ export class Dealer {
 
   /** Workers that are in, in order of joining. */
   get workers(): string[] {
-    return [...this.#workers.keys()]
+    return [...this.#members.keys()]
+  }
+
+  /** True while there are too few workers to begin, or none to go on with. */
+  get waiting(): boolean {
+    return this.#members.size < this.wanted
+  }
+
+  /** How many workers the run cannot do without now: as many as it begins with, then one. */
+  get wanted(): number {
+    return this.#gathered ? 1 : this.#options.workersWanted
   }
 
   /** Units of the current round that a worker still owes. */
   owed(worker: string): number {
-    return this.#round?.units.filter((unit) => unit.holder === worker && !unit.counted).length ?? 0
+    return this.#members.get(worker)?.tasks.filter(({ unit }) => this.#round?.state[unit].counted === false).length ?? 0
   }
 
   step(event: DealerEvent): DealerAction[] {
+    this.#forgiveStall(event.now)
+    return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#watchWaiting(event.now)]
+  }
+
+  /** When nothing came for long, not even a tick, it was the coordinator that hung: nobody else is to blame for that time. */
+  #forgiveStall(now: number): void {
+    const gapMs = now - (this.#last ?? now)
+    this.#last = now
+    if (gapMs > LONGEST_TICK_MS) for (const member of this.#members.values()) member.forgive(gapMs)
+  }
+
+  #handle(event: DealerEvent): DealerAction[] {
+    const member = 'worker' in event ? this.#members.get(event.worker) : undefined
+    if (member !== undefined) member.heardAt = event.now
     switch (event.type) {
       case 'joined':
         return this.#joined(event.worker, event.now)
       case 'lost':
-        return this.#lost(event.worker)
+        return this.#lost(event.worker, event.now)
       case 'heard':
-        if (this.#workers.has(event.worker)) this.#workers.set(event.worker, event.now)
+        return []
+      case 'draining':
+        if (member !== undefined) member.draining = true
         return []
       case 'begin':
-        return this.#begin(event.round)
+        return this.#begin(event.round, event.now)
+      case 'computed':
+        this.#computed(event)
+        return []
+      case 'abandoned':
+        if (member?.behind === true) member.advance(event.now)
+        return []
       case 'delivered':
-        if (this.#workers.has(event.worker)) this.#workers.set(event.worker, event.now)
         return this.#delivered(event)
       case 'tick':
-        return this.#tick(event.now)
+        return this.#evictTheHung(event.now)
     }
   }
 
   #joined(worker: string, now: number): DealerAction[] {
-    if (this.#workers.has(worker)) throw new Error(`worker ${worker} joined twice`)
-    this.#workers.set(worker, now)
-    this.totals.mostWorkers = Math.max(this.totals.mostWorkers, this.#workers.size)
+    if (this.#members.has(worker)) throw new Error(`worker ${worker} joined twice`)
+    this.#members.set(worker, new WorkerState(worker, now))
+    this.totals.mostWorkers = Math.max(this.totals.mostWorkers, this.#members.size)
     const actions: DealerAction[] = []
-    if (!this.#gathered && this.#workers.size >= this.#options.workersWanted) {
+    if (!this.#gathered && !this.waiting) {
       this.#gathered = true
+      this.#waitingSince = undefined
       actions.push({ type: 'gathered' })
     }
-    return [...actions, ...this.#dealOrphans()]
+    return [...actions, ...this.#dealOrphans(now)]
   }
 
-  #lost(worker: string): DealerAction[] {
-    if (!this.#workers.delete(worker)) return []
+  #lost(worker: string, now: number): DealerAction[] {
+    const member = this.#members.get(worker)
+    if (member === undefined) return []
+    this.#members.delete(worker)
     this.totals.workersLost++
-    for (const unit of this.#round?.units ?? []) {
-      if (unit.holder === worker && !unit.counted) {
-        unit.holder = undefined
-        unit.attempt++
-        this.totals.unitsDealtAgain++
-      }
+    for (const { unit } of member.tasks) {
+      const state = this.#round?.state[unit]
+      if (state === undefined) continue
+      state.holders--
+      if (state.holders > 0 || state.counted) continue
+      state.attempt++
+      this.totals.unitsDealtAgain++
     }
-    return this.#dealOrphans()
+    return this.#dealOrphans(now)
   }
 
-  #begin(round: Round): DealerAction[] {
-    if (this.#round !== undefined && this.#round.open > 0) throw new Error(`round ${round.id} begins while round ${this.#round.id} is open`)
+  #begin({ id, kind, units, samples }: Round, now: number): DealerAction[] {
+    if (this.#round !== undefined && this.#round.open > 0) throw new Error(`round ${id} begins while round ${this.#round.id} is open`)
+    const largest = Math.max(this.#largest.get(kind) ?? 0, samples / units)
+    this.#largest.set(kind, largest)
     this.#round = {
-      id: round.id,
-      units: Array.from({ length: round.units }, () => ({ holder: undefined, attempt: 0, counted: false })),
-      open: round.units,
+      id, kind, units, samples, open: units, typical: samples / units >= TYPICAL * largest,
+      state: Array.from({ length: units }, () => ({ holders: 0, attempt: 0, counted: false })),
     }
-    return this.#dealOrphans()
+    const paces = this.#paces((_, { startMs, deliveryMs }) => startMs + deliveryMs)
+    if (paces.length === 0) return []
+    const shares = steadyShares(paces, units, this.#shares.get(kind))
+    this.#shares.set(kind, shares)
+    return this.#deal(runsOf([...this.#round.state.keys()], shares), 'begin', now)
   }
 
-  /** Deals every unit that nobody holds: contiguous runs, since neighbours in the lane tree make one partial, to those that owe least. */
-  #dealOrphans(): DealerAction[] {
-    const round = this.#round
-    if (round === undefined || this.#workers.size === 0) return []
-    const orphans = round.units.flatMap((unit, index) => (unit.holder === undefined && !unit.counted ? [index] : []))
+  /** Deals what nobody has to those who are expected to have it done first. */
+  #dealOrphans(now: number): DealerAction[] {
+    const orphans = this.#round?.state.flatMap(({ holders, counted }, unit) => (holders === 0 && !counted ? [unit] : [])) ?? []
     if (orphans.length === 0) return []
-
-    const shares = this.#shares(orphans.length)
-    const actions: DealerAction[] = []
-    let next = 0
-    for (const [worker, share] of shares) {
-      const units = orphans.slice(next, next + share)
-      next += share
-      for (const [attempt, sameAttempt] of groupBy(units, (unit) => round.units[unit].attempt)) {
-        actions.push({ type: 'deal', worker, round: round.id, units: sameAttempt, attempt })
-      }
-      for (const unit of units) round.units[unit].holder = worker
-    }
-    return actions
+    const paces = this.#paces((member, expected) => Math.max(member.remainingMs(now, expected), expected.deliveryMs))
+    if (paces.length === 0) return []
+    return this.#deal(runsOf(orphans, fastestShares(paces, orphans.length, false)), 'orphaned', now)
   }
 
-  /** How many of `count` more units each worker gets, so that all owe as equally as can be; ties go to who joined first. */
-  #shares(count: number): Map<string, number> {
-    const owed = new Map(this.workers.map((worker) => [worker, this.owed(worker)]))
-    const shares = new Map(this.workers.map((worker) => [worker, 0]))
-    for (let i = 0; i < count; i++) {
-      let least = this.workers[0]
-      for (const [worker, units] of owed) if (units < (owed.get(least) ?? 0)) least = worker
-      owed.set(least, (owed.get(least) ?? 0) + 1)
-      shares.set(least, (shares.get(least) ?? 0) + 1)
-    }
-    return shares
+  #deal(runs: Map<string, number[]>, reason: DealReason, now: number): DealerAction[] {
+    const round = this.#round
+    if (round === undefined) return []
+    return [...runs].flatMap(([worker, units]) => {
+      this.#members.get(worker)?.give(units, reason === 'begin', now)
+      for (const unit of units) round.state[unit].holders++
+      return [...groupBy(units, (unit) => round.state[unit].attempt)].map(([attempt, sameAttempt]): DealerAction => ({ type: 'deal', worker, round: round.id, units: sameAttempt, attempt, reason }))
+    })
   }
 
-  #delivered(event: { worker: string; round: number; begin: number; end: number }): DealerAction[] {
-    const { worker, begin, end } = event
+  #computed({ worker, kind, round, unit, ms, now }: Extract<DealerEvent, { type: 'computed' }>): void {
+    const member = this.#members.get(worker)
+    if (member === undefined) return
+    const current = this.#round?.id === round ? this.#round : undefined
+    member.measure(kind, ms, current?.typical !== false, now)
+    member.advance(now)
+    const task = current === undefined ? undefined : member.tasks.find((each) => each.unit === unit)
+    if (task === undefined || current === undefined) return
+    task.computedAt = now
+    // Its result is not needed any more.
+    if (current.state[unit].counted) this.#take(member, unit)
+  }
+
+  #delivered({ worker, round: id, begin, end, now }: Extract<DealerEvent, { type: 'delivered' }>): DealerAction[] {
+    const member = this.#members.get(worker)
     const round = this.#round
     this.totals.unitsDelivered += end - begin
-    const drop = (reason: string): DealerAction[] => [{ type: 'drop', worker, round: event.round, units: end - begin, reason }]
-    if (!this.#workers.has(worker)) return drop('the worker is no longer in')
-    if (round === undefined || round.id !== event.round) return drop('the round is over')
+    const drop = (reason: string): DealerAction[] => {
+      this.totals.unitsDropped += end - begin
+      return [{ type: 'drop', worker, round: id, units: end - begin, reason }]
+    }
+    if (member === undefined) return drop('the worker is no longer in')
+    this.#measureDelivery(member, id, begin, end, now)
+    member.advance(now)
+    if (round === undefined || round.id !== id) return drop('the round is over')
 
     const fresh: number[] = []
     for (let unit = begin; unit < end; unit++) {
-      if (!round.units[unit].counted) {
-        round.units[unit].counted = true
-        fresh.push(unit)
-      }
+      this.#take(member, unit)
+      if (round.state[unit].counted) continue
+      round.state[unit].counted = true
+      fresh.push(unit)
     }
     if (fresh.length === 0) return drop('the units were counted before')
     round.open -= fresh.length
     this.totals.unitsCounted += fresh.length
-    const actions: DealerAction[] = [{ type: 'count', worker, round: round.id, units: fresh }]
-    if (round.open === 0) actions.push({ type: 'complete', round: round.id })
-    return actions
+    const known = end - begin - fresh.length
+    this.totals.unitsDropped += known
+    const counted: DealerAction[] = [{ type: 'count', worker, round: round.id, units: fresh }]
+    if (known > 0) counted.push({ type: 'drop', worker, round: id, units: known, reason: 'the units were counted before' })
+    return [...counted, ...(round.open === 0 ? this.#complete(round) : this.#releaseOthers(round, fresh))]
   }
 
-  #tick(now: number): DealerAction[] {
+  #measureDelivery(member: WorkerState, round: number, begin: number, end: number, now: number): void {
+    if (this.#round?.id !== round) return
+    const tasks = member.tasks.filter(({ unit }) => unit >= begin && unit < end)
+    const computedAt = tasks.flatMap((task) => task.computedAt ?? [])
+    if (computedAt.length > 0 && computedAt.length === tasks.length) return member.speed.addDelivery(now - Math.max(...computedAt))
+    // The word that a unit was computed travels on a stream of its own, and can come after its result.
+    const unseen = tasks.length - computedAt.length
+    if (this.#round.typical) for (let i = 0; i < unseen; i++) member.speed.addUnit(this.#round.kind, (now - member.advancedAt) / unseen)
+  }
+
+  #complete(round: OpenRound): DealerAction[] {
+    const busy = [...this.#members.values()].filter((member) => member.tasks.length > 0)
+    for (const member of busy) member.endRound()
+    return [{ type: 'complete', round: round.id }, ...busy.map((member): DealerAction => ({ type: 'abandon', worker: member.name, round: round.id }))]
+  }
+
+  /** Units that have been counted wait for their turn elsewhere in vain. */
+  #releaseOthers(round: OpenRound, counted: readonly number[]): DealerAction[] {
+    return [...this.#members.values()].flatMap((member): DealerAction[] => {
+      const units = counted.filter((unit) => member.hasAhead(unit))
+      for (const unit of units) this.#take(member, unit)
+      return units.length === 0 ? [] : [{ type: 'release', worker: member.name, round: round.id, units }]
+    })
+  }
+
+  /** Who has nothing to do takes over from who is expected to end last, one unit at a time. */
+  #helpStragglers(now: number): DealerAction[] {
+    const round = this.#round
+    if (round === undefined || round.open === 0) return []
+    const expected = this.#expectation()
+    if (expected === undefined) return []
     const actions: DealerAction[] = []
-    for (const [worker, heard] of [...this.#workers]) {
-      const silentMs = now - heard
-      if (silentMs <= this.#options.silenceLimitMs) continue
-      actions.push({ type: 'evict', worker, silentMs }, ...this.#lost(worker))
+    for (const idle of this.#members.values()) {
+      if (!idle.idle || idle.draining) continue
+      const found = unitToTakeOver(idle, this.#members.values(), now, (unit) => !round.state[unit].counted && round.state[unit].holders === 1, expected)
+      if (found === undefined) continue
+      const { holder, unit } = found
+      // What the holder has begun, it may still finish first.
+      if (holder.hasAhead(unit)) {
+        this.#take(holder, unit)
+        actions.push({ type: 'release', worker: holder.name, round: round.id, units: [unit] })
+      }
+      round.state[unit].attempt++
+      this.totals.unitsTakenOver++
+      actions.push(...this.#deal(new Map([[idle.name, [unit]]]), 'takenOver', now))
     }
     return actions
   }
+
+  #take(member: WorkerState, unit: number): void {
+    const state = this.#round?.state[unit]
+    if (state === undefined || !member.tasks.some((task) => task.unit === unit)) return
+    member.remove(unit)
+    state.holders--
+  }
+
+  #dismissDrained(): DealerAction[] {
+    return [...this.#members.values()].flatMap((member): DealerAction[] => {
+      if (!member.draining || this.owed(member.name) > 0) return []
+      for (const { unit } of member.tasks) this.#take(member, unit)
+      this.#members.delete(member.name)
+      return [{ type: 'dismiss', worker: member.name }]
+    })
+  }
+
+  #evictTheHung(now: number): DealerAction[] {
+    return [...this.#members.values()].flatMap((member): DealerAction[] => {
+      const silentMs = now - member.heardAt
+      const stuckMs = now - member.advancedAt
+      const deadlineMs = this.#deadlineMs(member)
+      if (silentMs > this.#options.silenceLimitMs) {
+        return [{ type: 'evict', worker: member.name, reason: `nothing was heard of it for ${inSeconds(silentMs)}` }, ...this.#lost(member.name, now)]
+      }
+      if (deadlineMs !== undefined && stuckMs > deadlineMs) {
+        return [{ type: 'evict', worker: member.name, reason: `it has not advanced for ${inSeconds(stuckMs)}; it is given ${inSeconds(deadlineMs)}` }, ...this.#lost(member.name, now)]
+      }
+      return []
+    })
+  }
+
+  /** How long a worker may take without advancing; undefined when it has nothing to do, or before it is measured. */
+  #deadlineMs({ idle, computing, speed }: WorkerState): number | undefined {
+    if (idle || this.#round === undefined) return undefined
+    const unitMs = speed.unitMs(this.#round.kind)
+    const usualMs = computing ? unitMs === undefined ? undefined : unitMs + (speed.startMs ?? 0) : speed.deliveryMs
+    return usualMs === undefined ? undefined : Math.max(SHORTEST_DEADLINE_MS, OVERDUE * usualMs)
+  }
+
+  #watchWaiting(now: number): DealerAction[] {
+    if (!this.waiting) {
+      const since = this.#waitingSince
+      this.#waitingSince = undefined
+      return since === undefined ? [] : [{ type: 'goingOn', waitedMs: now - since }]
+    }
+    const actions: DealerAction[] = []
+    if (this.#waitingSince === undefined && this.#gathered) actions.push({ type: 'waiting' })
+    this.#waitingSince ??= now
+    const waitedMs = now - this.#waitingSince
+    if (waitedMs >= this.#options.waitLimitMs && !this.#gaveUp) {
+      this.#gaveUp = true
+      actions.push({ type: 'gaveUp', waitedMs, workers: this.#members.size })
+    }
+    return actions
+  }
+
+  /** What is expected of each worker: what was measured of it, or else the mean of the others. Undefined when nothing is. */
+  #expectation(): ((member: WorkerState) => Expected) | undefined {
+    const kind = this.#round?.kind ?? 'TRAIN'
+    const speeds = [...this.#members.values()].map((member) => member.speed)
+    const unitMs = meanOfKnown(speeds.map((speed) => speed.unitMs(kind)))
+    if (unitMs === undefined) return undefined
+    const startMs = meanOfKnown(speeds.map((speed) => speed.startMs)) ?? 0
+    const deliveryMs = meanOfKnown(speeds.map((speed) => speed.deliveryMs)) ?? 0
+    return ({ speed }) => ({
+      startMs: speed.startMs ?? startMs,
+      unitMs: speed.unitMs(kind) ?? unitMs,
+      // The result of a block is a few bytes, that of a lane a vector as long as the weights.
+      deliveryMs: kind === 'TRAIN' ? (speed.deliveryMs ?? deliveryMs) : 0,
+    })
+  }
+
+  /** Of those who take work. As long as nothing is measured, all are alike, and what a worker owes is what delays it. */
+  #paces(base: (member: WorkerState, expected: Expected) => number): Pace[] {
+    const expectation = this.#expectation()
+    return [...this.#members.values()].filter((member) => !member.draining).map((member) => {
+      const expected = expectation?.(member)
+      return expected === undefined
+        ? { worker: member.name, unitMs: 1, baseMs: this.owed(member.name) }
+        : { worker: member.name, unitMs: expected.unitMs, baseMs: base(member, expected) }
+    })
+  }
 }
 
-function groupBy(units: number[], keyOf: (unit: number) => number): Map<number, number[]> {
+function inSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function groupBy(units: readonly number[], keyOf: (unit: number) => number): Map<number, number[]> {
   const groups = new Map<number, number[]>()
   for (const unit of units) {
     const key = keyOf(unit)

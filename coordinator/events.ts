@@ -6,7 +6,11 @@ export type RunEvent =
   | { type: 'listening'; address: string }
   | { type: 'workerJoined'; worker: string; workers: number; engine: string; device: string; fingerprint: string }
   | { type: 'workerLost'; worker: string; workers: number; reason: string }
+  | { type: 'workerLeft'; worker: string; workers: number }
+  | { type: 'waiting' }
+  | { type: 'goingOn'; workers: number; waitedSeconds: number }
   | { type: 'dealtAgain'; worker: string; step: number; units: number[]; attempt: number }
+  | { type: 'takenOver'; worker: string; step: number; units: number[]; attempt: number }
   | { type: 'dropped'; worker: string; units: number; reason: string }
   | { type: 'fingerprintsDiffer'; fingerprints: Record<string, string> }
   | { type: 'step'; epoch: number; stepInEpoch: number; stepsPerEpoch: number; step: number; samples: number; seconds: number; loss: number; accuracy: number }
@@ -22,8 +26,8 @@ export type RunEvent =
 
 export type Observer = (event: RunEvent) => void
 
-/** Too frequent for events.jsonl: history.jsonl and the metrics have them. */
-const frequent: ReadonlySet<RunEvent['type']> = new Set<RunEvent['type']>(['step', 'evaluating'])
+/** Too frequent for events.jsonl: history.jsonl, the summary and the metrics have them, or their number. */
+const frequent: ReadonlySet<RunEvent['type']> = new Set<RunEvent['type']>(['step', 'evaluating', 'takenOver', 'dropped'])
 
 export function isFrequent(event: RunEvent): boolean {
   return frequent.has(event.type)

@@ -9,7 +9,7 @@ export interface GrpcClusterParts extends WorkerClusterParts {
   server: Omit<ServerParts, 'handler'>
 }
 
-const TICK_MS = 500
+const TICK_MS = 100
 
 /** Workers behind sockets: joins the cluster's logic to the server, and to a clock that ticks. */
 export class GrpcCluster implements Cluster {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, WeightsChunk } from '../shared/wire/messages.ts'
+import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../shared/wire/messages.ts'
 
 /** What a worker has told of itself. */
 export interface WorkerFacts {
@@ -29,6 +29,11 @@ export interface MemberHandler {
   /** The worker can compute. @returns why it is refused, if it is */
   onReady(member: Member): string | undefined
   onHeard(member: Member): void
+  onComputed(member: Member, lane: LaneComputed): void
+  /** What the member had begun of an abandoned round has ended. */
+  onAbandoned(member: Member, round: number): void
+  /** The member wants to leave once it has delivered what it owes. */
+  onDraining(member: Member): void
   onEvaluation(member: Member, result: EvaluationResult): void
   onGradient(member: Member, chunk: GradientChunk): void
   onLost(member: Member, reason: string): void

@@ -25,6 +25,7 @@ export class CoordinatorMetrics {
     const stepSeconds = new Histogram({ name: 'herd_step_duration_seconds', help: 'Time of a step: lanes, reduce, Adam, broadcast.', buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers })
     const lost = counter('herd_workers_lost_total', 'Workers that were lost.')
     const dealtAgain = counter('herd_units_dealt_again_total', 'Lanes and test blocks that were dealt again after a worker was lost.')
+    const takenOver = counter('herd_units_taken_over_total', 'Lanes and test blocks of stragglers that were given to a worker that had nothing to do.')
     const dropped = counter('herd_units_dropped_total', 'Results that were not counted: late, or of a worker that was out.')
     const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
     const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
@@ -34,6 +35,12 @@ export class CoordinatorMetrics {
       name: 'herd_workers', help: 'Workers that are in.', registers,
       collect() {
         this.set(status()?.workers ?? 0)
+      },
+    })
+    new Gauge({
+      name: 'herd_waiting_for_workers', help: '1 while too few workers are in to begin, or none to go on with.', registers,
+      collect() {
+        this.set(status()?.waiting === true ? 1 : 0)
       },
     })
     const traffic = (name: string, help: string, value: (now: ClusterStatus) => number): Counter =>
@@ -76,6 +83,9 @@ export class CoordinatorMetrics {
           break
         case 'dealtAgain':
           dealtAgain.inc(event.units.length)
+          break
+        case 'takenOver':
+          takenOver.inc(event.units.length)
           break
         case 'dropped':
           dropped.inc(event.units)

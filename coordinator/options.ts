@@ -11,6 +11,8 @@ export const coordinatorOptions = {
   workers: optionalWhole('<count>', 'Wait for this many workers that are started elsewhere (default: 1).', { min: 1, max: 4096 }),
   localWorkers: optionalWhole('<count>', 'Start this many workers on this machine.', { min: 1, max: 256 }),
   singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
+  minWorkers: optionalWhole('<count>', 'Begin as soon as this many workers are in (default: all of --workers or --local-workers).', { min: 1, max: 4096 }),
+  waitForWorkers: optionalWhole('<seconds>', 'With too few workers to begin, or none left, save and fail after this long (default: wait for ever).', { min: 1, max: 31_536_000 }),
   listen: address('Where workers reach the coordinator; port 0 takes a free one.', '127.0.0.1:7070'),
   tokenFile: text('<file>', 'File with the token that workers must present; the environment variable HERD_TOKEN can have the token itself.'),
   tlsCert: text('<file>', "The coordinator's certificate, PEM: workers connect by TLS. `herd certs` makes it, and the next two."),
@@ -34,7 +36,8 @@ export const coordinatorOptions = {
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
   resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
-  silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 30),
+  silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
+  strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },
   quiet: flag('Print warnings and errors only.'),
@@ -60,5 +63,9 @@ export function checkOptions(options: CoordinatorOptions): void {
     throw new UsageError('--local-workers with --tls-cert needs --tls-ca, the authority by which local workers know the coordinator.')
   }
   if (options.tlsCa !== undefined && options.tlsCert === undefined) throw new UsageError(`--tls-ca ${options.tlsCa} needs --tls-cert and --tls-key: without them there is no TLS.`)
+  const all = options.localWorkers ?? options.workers ?? 1
+  if (options.minWorkers !== undefined && options.minWorkers > all) {
+    throw new UsageError(`--min-workers ${options.minWorkers}: expected at most ${all}, the number of ${options.localWorkers === undefined ? '--workers' : '--local-workers'}.`)
+  }
   if (options.resume === 'latest' && options.out === undefined) throw new UsageError('--resume latest needs --out with the folder of the run to go on with.')
 }

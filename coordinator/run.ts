@@ -111,7 +111,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       const grpc = await listen(options, surroundings.access, engine, network, dataset, source, model, progress.at.step, observe)
       cluster = grpc.cluster
       stop.onRequest = () => {
-        if (grpc.cluster.status.workers === 0) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
+        if (grpc.cluster.status.waiting) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
       }
       if (options.localWorkers !== undefined) {
         const local = startLocalWorkers(options.localWorkers, options, surroundings.access, data, grpc, log)
@@ -139,8 +139,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     )
     if (end.stopped) {
       await record.keepEnd(end.progress)
+      const goOn = `npx coordinator --resume latest --out ${folder.path} --data ${data}`
+      if (end.failure !== undefined) throw new RunError(`${end.failure.message} A checkpoint is saved; go on with: ${goOn}`)
       observe({ type: 'stopped', signal: stop.signal ?? '' })
-      console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: npx coordinator --resume latest --out ${folder.path} --data ${data}`)
+      console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: ${goOn}`)
       await cluster.close({ finished: false, reason: 'it was stopped' })
       return { stopped: true }
     }
@@ -176,7 +178,9 @@ async function listen(
   }
   const { cluster, port } = await GrpcCluster.listen({
     address: options.listen, run, test: dataset.test, model, version,
-    workersWanted: options.localWorkers ?? options.workers ?? 1,
+    workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
+    waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
+    strictNumerics: options.strictNumerics,
     silenceLimitMs: options.silenceLimit * 1000,
     server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, access },
     now: () => performance.now(),

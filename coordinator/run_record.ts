@@ -146,6 +146,7 @@ export class RunRecord {
       lanesComputed: status.totals.unitsDelivered,
       lanesCounted: status.totals.unitsCounted,
       lanesRecomputed: status.totals.unitsDealtAgain,
+      lanesTakenOver: status.totals.unitsTakenOver,
       workersLost: status.totals.workersLost,
       restarts,
       fingerprints: [...new Set(Object.values(status.fingerprints))],

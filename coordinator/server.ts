@@ -5,7 +5,7 @@ import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError, RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { enlargeHttp2ServerWindows } from '../shared/wire/http2_window.ts'
+import { cutConnections, enlargeHttp2ServerWindows } from '../shared/wire/http2_window.ts'
 import {
   checked, checkedJson, engineInfoSchema, gradientChunkSchema, imagesRequestSchema, PROTOCOL_VERSION, sessionRequestSchema, workerMessageSchema,
   type CoordinatorMessage, type WeightsChunk,
@@ -28,6 +28,8 @@ export interface ServerParts {
   access: Access
 }
 
+/** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
+const CLOSE_PATIENCE_MS = 3000
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
 
 /** The coordinator's side of proto/herd.proto: checks what comes in, keeps sessions, and hands events on. */
@@ -35,6 +37,7 @@ export class CoordinatorServer {
   readonly #parts: ServerParts
   readonly #server: Server
   readonly #sessions = new Map<string, WorkerSession>()
+  #port = 0
   #closing = false
 
   private constructor(parts: ServerParts) {
@@ -57,6 +60,7 @@ export class CoordinatorServer {
         else reject(new RunError(`--listen ${address}: ${bindFailure(error, address)}`))
       })
     })
+    server.#port = port
     return { server, port }
   }
 
@@ -67,7 +71,10 @@ export class CoordinatorServer {
     this.#sessions.clear()
     for (const session of sessions) session.end(message)
     const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
-    const patience = setTimeout(() => this.#server.forceShutdown(), 3000)
+    const patience = setTimeout(() => {
+      this.#server.forceShutdown()
+      cutConnections(this.#port)
+    }, CLOSE_PATIENCE_MS)
     await graceful
     clearTimeout(patience)
   }
@@ -109,10 +116,13 @@ export class CoordinatorServer {
             call.end()
             return
           }
+          const { name, instance } = message.hello
+          // Its old connection can be half open, after a partition: nobody is at its other end.
+          for (const old of [...this.#sessions.values()]) if (old.instance === instance) old.evict('it has joined again')
           const { maxWorkers } = this.#parts.access
           // No refusal, since others may leave: the worker tries again.
           if (this.#sessions.size >= maxWorkers) return fail(call, status.RESOURCE_EXHAUSTED, `${maxWorkers} workers are in, and --max-workers lets no more in`)
-          session = new WorkerSession(randomBytes(16).toString('hex'), this.#uniqueName(message.hello.name), call, cut)
+          session = new WorkerSession({ id: randomBytes(16).toString('hex'), name: this.#uniqueName(name), instance, control: call, evict: cut })
           this.#sessions.set(session.id, session)
           session.send({ message: 'welcome', welcome: { session: session.id, runId: this.#parts.runId, run: this.#parts.run } })
           return
@@ -135,6 +145,15 @@ export class CoordinatorServer {
           case 'heartbeat':
             session.residentBytes = message.heartbeat.residentBytes
             this.#parts.handler.onHeard(session)
+            break
+          case 'computed':
+            this.#parts.handler.onComputed(session, message.computed)
+            break
+          case 'abandoned':
+            this.#parts.handler.onAbandoned(session, message.abandoned.round)
+            break
+          case 'draining':
+            this.#parts.handler.onDraining(session)
             break
           case 'evaluation':
             this.#parts.handler.onEvaluation(session, message.evaluation)

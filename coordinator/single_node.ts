@@ -1,7 +1,8 @@
-import { feedPartial, type Compute } from '../shared/train/compute.ts'
+import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import type { InputPipeline } from '../shared/train/input_pipeline.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
+import { LaneWalk } from '../shared/train/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Network } from '../shared/network/network.ts'
 import type { Sample } from '../shared/data/dataset.ts'
@@ -32,9 +33,10 @@ export class SingleNodeCluster implements Cluster {
     this.#tree = new LaneTree(parts.lanes)
     this.status = {
       workers: 1,
+      waiting: false,
       engine: parts.compute.info,
       fingerprints: { 'single-node': parts.compute.fingerprint },
-      totals: { unitsDelivered: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 },
+      totals: { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 },
       bytesReceived: 0,
       bytesSent: 0,
     }
@@ -49,16 +51,25 @@ export class SingleNodeCluster implements Cluster {
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
     compute.setParameters(model.parameters)
-    const fed = await feedPartial(compute, this.#tree, 0, async (lane) => {
-      const prepared = await input.lane(at, lane)
-      if (lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
-      return prepared
-    })
-    const partial = await fed.partial
-    new StepReduce(model.layout.size, this.#tree, (range, sum) => model.stepRange(range, sum, samples, at.step + 1)).addAll(0, partial.values)
+    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => model.stepRange(range, sum, samples, at.step + 1))
+    const reports: LaneReport[] = []
+    const walk = new LaneWalk(this.#tree, everyLane)
+    for (let next = walk.next(); next !== undefined; next = walk.next()) {
+      if (next.type === 'push') {
+        const prepared = await input.lane(at, next.lane)
+        if (next.lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
+        await compute.push(prepared)
+      } else if (next.type === 'add') {
+        compute.add()
+      } else {
+        const partial = await compute.take()
+        reduce.addAll(next.node, partial.values)
+        reports.push(...partial.lanes)
+      }
+    }
     model.commit()
     this.#count(lanes)
-    return partial.lanes
+    return reports
   }
 
   async evaluate(): Promise<BlockResult[]> {

@@ -1,3 +1,4 @@
+import { RunError } from '../shared/errors.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Score, TestScore } from '../shared/train/score.ts'
 import type { Cluster } from './cluster.ts'
@@ -45,9 +46,14 @@ export interface TrainingParts {
 /** A stop came while nobody was there to compute: there is no step to wait for. */
 export class StoppedWhileWaiting extends Error {}
 
+/** The run cannot go on now, and can be resumed from the step that it has reached. */
+export class InterruptedError extends RunError {}
+
 export interface TrainingEnd {
   progress: Progress
   stopped: boolean
+  /** Why it stopped, where that was not asked for. */
+  failure?: InterruptedError
   last: EpochResult | undefined
 }
 
@@ -66,6 +72,7 @@ export async function train(parts: TrainingParts, from: Progress): Promise<Train
     }
   } catch (error) {
     if (error instanceof StoppedWhileWaiting) return { progress, stopped: true, last }
+    if (error instanceof InterruptedError) return { progress, stopped: true, failure: error, last }
     throw error
   }
   return { progress, stopped: false, last }

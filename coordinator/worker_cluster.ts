@@ -4,7 +4,7 @@ import { blockCount, blockSamples } from '../shared/train/evaluation.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import type { StepPosition } from '../shared/train/schedule.ts'
 import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
-import type { EvaluationResult, GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
@@ -12,6 +12,7 @@ import type { RunEvent } from './events.ts'
 import type { Model } from './model.ts'
 import type { Member, MemberHandler } from './member.ts'
 import { StepReduce, type Range } from './step_reduce.ts'
+import { InterruptedError } from './training.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
@@ -21,6 +22,10 @@ export interface WorkerClusterParts {
   version: number
   workersWanted: number
   silenceLimitMs: number
+  /** How long to wait for workers, when there are too few to begin or none to go on with. */
+  waitLimitMs: number
+  /** Refuse workers whose numerics fingerprint differs from the first's. */
+  strictNumerics: boolean
   /** Milliseconds on a clock that only goes forward. */
   now: () => number
   observe: (event: RunEvent) => void
@@ -84,7 +89,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#version = parts.version
     this.#chunkFloats = parts.chunkFloats ?? CHUNK_FLOATS
     this.#tree = new LaneTree(parts.run.lanes)
-    this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs })
+    this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs, waitLimitMs: parts.waitLimitMs })
     this.#gathered = new Promise((resolve) => {
       this.#resolveGathered = resolve
     })
@@ -94,6 +99,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     const members = [...this.#members.values()].map(({ member }) => member)
     return {
       workers: members.length,
+      waiting: this.#dealer.waiting,
       engine: members[0]?.facts?.engine,
       fingerprints: this.#fingerprints,
       totals: this.#dealer.totals,
@@ -113,7 +119,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       const chunk = weightsChunk(version, range, model.stepRange(range, sum, samples, version))
       for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
     }, this.#chunkFloats)
-    const round = await this.#play('TRAIN', at, this.#parts.run.lanes, reduce)
+    const round = await this.#play('TRAIN', at, this.#parts.run.lanes, samples, reduce)
     model.commit()
     this.#version = version
     for (const membership of this.#members.values()) {
@@ -125,7 +131,8 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {
-    const round = await this.#play('EVALUATE', at, blockCount(this.#parts.test), undefined)
+    const { test } = this.#parts
+    const round = await this.#play('EVALUATE', at, blockCount(test), test.length, undefined)
     return round.blocks
   }
 
@@ -135,7 +142,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#rejectWaiting(error)
   }
 
-  /** Passes the time on: who has been silent for too long is found when the clock ticks. Call it about twice a second. */
+  /**
+   * Passes the time on: who is silent or stuck for too long, and who takes longer than others
+   * would, is found when the clock ticks. Call it about ten times a second.
+   */
   tick(): void {
     this.#step({ type: 'tick', now: this.#parts.now() })
   }
@@ -156,6 +166,21 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   onHeard(member: Member): void {
     this.#step({ type: 'heard', worker: member.name, now: this.#parts.now() })
+  }
+
+  onComputed(member: Member, { round, lane, seconds }: LaneComputed): void {
+    if (lane >= this.#parts.run.lanes) throw new ProtocolError(`lane ${lane} is not of this run`)
+    this.#requireKind('TRAIN', round, 'a computed lane')
+    this.#step({ type: 'computed', worker: member.name, kind: 'TRAIN', round, unit: lane, ms: seconds * 1000, now: this.#parts.now() })
+  }
+
+  onAbandoned(member: Member, round: number): void {
+    if (round > this.#rounds) throw new ProtocolError(`round ${round} is abandoned, which has not begun`)
+    this.#step({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
+  }
+
+  onDraining(member: Member): void {
+    this.#step({ type: 'draining', worker: member.name, now: this.#parts.now() })
   }
 
   onGradient(member: Member, chunk: GradientChunk): void {
@@ -194,28 +219,34 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     if (result.predicted.length !== expected || result.predicted.some((predicted) => predicted >= run.network.classes)) {
       throw new ProtocolError(`the result of test block ${result.block} does not fit the test set`)
     }
+    this.#step({ type: 'computed', worker: member.name, kind: 'EVALUATE', round: result.round, unit: result.block, ms: result.seconds * 1000, now: this.#parts.now() })
     this.#deliver(member, result.round, result.block, result.block + 1, (open) => {
       open.blocks[result.block] = { lossSum: result.lossSum, predicted: result.predicted, probability: result.probability }
     })
   }
 
   onLost(member: Member, reason: string): void {
-    if (this.#members.get(member.name)?.member !== member) return
-    this.#members.delete(member.name)
-    this.#bytesOfTheGone.received += member.bytesReceived
-    this.#bytesOfTheGone.sent += member.bytesSent
+    if (!this.#forget(member)) return
     this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
     this.#step({ type: 'lost', worker: member.name, reason, now: this.#parts.now() })
   }
 
+  #forget(member: Member): boolean {
+    if (this.#members.get(member.name)?.member !== member) return false
+    this.#members.delete(member.name)
+    this.#bytesOfTheGone.received += member.bytesReceived
+    this.#bytesOfTheGone.sent += member.bytesSent
+    return true
+  }
+
   /** Opens a round, and waits until every unit of it is counted. */
-  async #play(kind: OpenRound['kind'], at: StepPosition, units: number, reduce: StepReduce | undefined): Promise<OpenRound> {
+  async #play(kind: OpenRound['kind'], at: StepPosition, units: number, samples: number, reduce: StepReduce | undefined): Promise<OpenRound> {
     const id = ++this.#rounds
     const done = new Promise<OpenRound>((resolve) => {
       const round: OpenRound = { id, kind, at, reduce, laneReports: [], blocks: [], complete: () => resolve(round) }
       this.#round = round
     })
-    this.#step({ type: 'begin', round: { id, units }, now: this.#parts.now() })
+    this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
     const round = await this.#unlessFailed(done)
     this.#round = undefined
     return round
@@ -253,11 +284,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     switch (action.type) {
       case 'deal': {
         if (round === undefined) throw new Error('a deal outside a round')
-        const { worker, units, attempt } = action
-        if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
+        const { worker, units, attempt, reason } = action
+        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', worker, step: round.at.step, units, attempt })
+        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
         this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
         break
       }
+      case 'release':
+        this.#members.get(action.worker)?.member.send({ message: 'release', release: { round: action.round, units: action.units } })
+        break
+      case 'abandon':
+        this.#members.get(action.worker)?.member.send({ message: 'abandon', abandon: { round: action.round } })
+        break
       case 'count':
         if (round !== undefined) count?.(round, action.units)
         break
@@ -268,12 +306,33 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
         round?.complete()
         break
       case 'evict':
-        this.#members.get(action.worker)?.member.evict(`nothing was heard of it for ${Math.round(action.silentMs / 1000)} s`)
+        this.#members.get(action.worker)?.member.evict(action.reason)
+        break
+      case 'dismiss':
+        this.#dismiss(action.worker)
+        break
+      case 'waiting':
+        this.#parts.observe({ type: 'waiting' })
+        break
+      case 'goingOn':
+        this.#parts.observe({ type: 'goingOn', workers: this.#members.size, waitedSeconds: action.waitedMs / 1000 })
+        break
+      case 'gaveUp':
+        this.fail(new InterruptedError(`--wait-for-workers ${Math.round(this.#parts.waitLimitMs / 1000)}: ${action.workers === 0 ? 'no worker is' : `only ${action.workers} of ${this.#dealer.wanted} workers are`} in after that time.`))
         break
       case 'gathered':
         this.#resolveGathered()
         break
     }
+  }
+
+  /** A worker that wanted to leave owes nothing any more. */
+  #dismiss(worker: string): void {
+    const member = this.#members.get(worker)?.member
+    if (member === undefined) return
+    this.#forget(member)
+    this.#parts.observe({ type: 'workerLeft', worker, workers: this.#members.size })
+    member.send({ message: 'stop', stop: { finished: false, reason: 'it has left' } })
   }
 
   #sendAllWeights(member: Member): void {
@@ -299,6 +358,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     }
     if (facts.datasetDigest !== '' && facts.datasetDigest !== run.datasetDigest) {
       return `the worker's --data is another data set: its digest is ${facts.datasetDigest.slice(0, 12)}..., the run's ${run.datasetDigest.slice(0, 12)}... Copy the same folder there, or leave --data out to fetch images from the coordinator.`
+    }
+    const [first] = Object.entries(this.#fingerprints)
+    if (this.#parts.strictNumerics && first !== undefined && first[1] !== facts.fingerprint) {
+      return `it computes other bits than ${first[0]} (numerics fingerprints ${facts.fingerprint} and ${first[1]}), and the run is started with --strict-numerics.`
     }
     return undefined
   }

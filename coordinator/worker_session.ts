@@ -11,6 +11,8 @@ export class WorkerSession implements Member {
   readonly id: string
   /** Unique among members: the name that the worker gave, numbered if it is taken. */
   readonly name: string
+  /** Random, of the worker's process. */
+  readonly instance: string
   facts: WorkerFacts | undefined
   residentBytes = 0
   bytesReceived = 0
@@ -19,12 +21,13 @@ export class WorkerSession implements Member {
   readonly #control: ControlStream
   #weights: WeightsStream | undefined
 
-  /** @param evict ends the control stream with a reason. */
-  constructor(id: string, name: string, control: ControlStream, evict: (reason: string) => void) {
-    this.id = id
-    this.name = name
-    this.#control = control
-    this.evict = evict
+  /** @param parts.evict ends the control stream with a reason. */
+  constructor(parts: { id: string; name: string; instance: string; control: ControlStream; evict: (reason: string) => void }) {
+    this.id = parts.id
+    this.name = parts.name
+    this.instance = parts.instance
+    this.#control = parts.control
+    this.evict = parts.evict
   }
 
   attachWeights(stream: WeightsStream): void {

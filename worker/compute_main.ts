@@ -39,6 +39,7 @@ async function serve(): Promise<void> {
         break
       case 'push':
         stack.push({ ...request, images: frame.body })
+        reply({ type: 'pushed' })
         break
       case 'add':
         stack.add()
@@ -49,6 +50,9 @@ async function serve(): Promise<void> {
         stack.recycle(values)
         break
       }
+      case 'clear':
+        stack.clear()
+        break
       case 'logits':
         reply({ type: 'logits' }, bytesOf(engine.logits(frame.body, request.count)))
         break

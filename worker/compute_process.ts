@@ -96,8 +96,9 @@ export class ComputeProcess implements Compute {
     this.#send({ type: 'parameters' }, bytesOf(parameters))
   }
 
-  push({ images, ...lane }: PreparedLane): void {
-    this.#send({ type: 'push', ...lane }, images)
+  async push({ images, ...lane }: PreparedLane): Promise<void> {
+    const { reply } = await this.#ask({ type: 'push', ...lane }, images)
+    if (reply.type !== 'pushed') throw new EngineError(`the compute process answered ${reply.type} to push.`)
   }
 
   add(): void {
@@ -108,6 +109,10 @@ export class ComputeProcess implements Compute {
     const { reply, body } = await this.#ask({ type: 'take' })
     if (reply.type !== 'partial') throw new EngineError(`the compute process answered ${reply.type} to take.`)
     return { values: floatsOf(body), lanes: reply.lanes }
+  }
+
+  clear(): void {
+    this.#send({ type: 'clear' })
   }
 
   async logits(images: Uint8Array, count: number): Promise<Float32Array> {

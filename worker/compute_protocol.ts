@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { networkSchema } from '../shared/network/network.ts'
 import { engineInfoSchema, laneReportSchema } from '../shared/wire/messages.ts'
 
-/** What a worker asks of its compute process. Requests take effect in order; `take`, `logits` and `init` are answered in order. */
+/** What a worker asks of its compute process. Requests take effect in order; `init`, `push`, `take` and `logits` are answered in order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('init'),
@@ -19,6 +19,7 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('push'), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
   z.object({ type: z.literal('add') }),
   z.object({ type: z.literal('take') }),
+  z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */
   z.object({ type: z.literal('logits'), count: z.number() }),
 ])
@@ -26,6 +27,8 @@ export type Request = z.infer<typeof requestSchema>
 
 export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string(), note: z.string().nullable() }),
+  /** The lane has been computed. */
+  z.object({ type: z.literal('pushed') }),
   /** Body: float32 gradient sums. */
   z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */

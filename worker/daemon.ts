@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pRetry from 'p-retry'
@@ -40,6 +41,7 @@ export class WorkerDaemon {
   readonly #options: DaemonOptions
   readonly #log: Log
   readonly #observer: DaemonObserver
+  readonly #instance = randomUUID()
   #membership: Membership<ComputeProcess> | undefined
   #stopping = false
 
@@ -62,7 +64,7 @@ export class WorkerDaemon {
     }
   }
 
-  /** Leaves in order: the lanes that are not delivered are dealt to others. */
+  /** Leaves in order: what was dealt is finished and delivered first. */
   stop(): void {
     this.#stopping = true
     this.#membership?.leave()
@@ -104,7 +106,7 @@ export class WorkerDaemon {
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false })
     const { coordinator, access, name, engine } = this.#options
     const membership = new Membership<ComputeProcess>({
-      name, engine,
+      name, engine, instance: this.#instance,
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#startCompute(run),
       openSource: (link, manifest) => this.#openSource(link, manifest),

@@ -4,7 +4,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
+import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest, WorkSession, type SessionObserver } from './session.ts'
@@ -28,6 +28,8 @@ export interface OpenedSource {
 /** What a membership needs of its surroundings: network, engine, data and time come from outside. */
 export interface MembershipParts<C extends Compute> {
   name: string
+  /** Random, of this process. */
+  instance: string
   engine: 'auto' | 'native' | 'wasm'
   connect: Connect
   startCompute: (run: RunDescription) => Promise<C>
@@ -51,11 +53,9 @@ const HEARTBEAT_MS = 1000
 export class Membership<C extends Compute> {
   readonly #parts: MembershipParts<C>
   readonly #link: Link
-  readonly #deals: Deal[] = []
   readonly #failure: Promise<never>
   #fail: (error: unknown) => void = () => undefined
   #session: WorkSession | undefined
-  #working = false
   #compute: C | undefined
   #welcomed = false
   #finished: MembershipEnd | undefined
@@ -74,9 +74,9 @@ export class Membership<C extends Compute> {
    * @throws RunError when the coordinator refuses the worker, or the engine or the data fail.
    */
   async run(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
-    const { name, every, observer } = this.#parts
+    const { name, instance, every, observer } = this.#parts
     const link = this.#link
-    link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name } })
+    link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name, instance } })
     const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
     try {
       const reason = await Promise.race([link.lost, this.#failure])
@@ -95,9 +95,13 @@ export class Membership<C extends Compute> {
     }
   }
 
-  /** Leaves in order: the lanes that are not delivered are dealt to others. */
+  /**
+   * Leaves in order: what was dealt is finished and delivered, then the coordinator lets go. Who has no part in the run
+   * yet leaves at once.
+   */
   leave(): void {
     this.#asked = true
+    if (this.#session !== undefined) return this.#link.send({ message: 'draining', draining: {} })
     this.#link.send({ message: 'leaving', leaving: { reason: 'it was asked to stop' } })
     void this.#link.close()
   }
@@ -106,36 +110,29 @@ export class Membership<C extends Compute> {
     switch (message.message) {
       case 'welcome':
         this.#welcomed = true
-        this.#prepare(message.welcome)
-          .then((session) => {
-            this.#session = session
-            return this.#workOff()
-          })
-          .catch(this.#fail)
+        this.#prepare(message.welcome).catch(this.#fail)
         break
       case 'refused':
         this.#fail(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
         break
       case 'deal':
-        this.#deals.push(message.deal)
-        this.#workOff().catch(this.#fail)
+        this.#session?.deal(message.deal)
+        break
+      case 'release':
+        this.#session?.release(message.release)
+        break
+      case 'abandon':
+        this.#session?.abandon(message.abandon)
         break
       case 'stop':
         this.#finished = message.stop.finished ? { how: 'finished' } : { how: 'lost', reason: `the coordinator stops: ${message.stop.reason}` }
+        if (this.#asked) void this.#link.close()
         break
     }
   }
 
-  /** Deals are worked off one after the other, as they come. */
-  async #workOff(): Promise<void> {
-    if (this.#working || this.#session === undefined) return
-    this.#working = true
-    for (let deal = this.#deals.shift(); deal !== undefined; deal = this.#deals.shift()) await this.#session.work(deal)
-    this.#working = false
-  }
-
   /** Everything between Welcome and Ready: engine, data, bulk streams. */
-  async #prepare(welcome: { session: string; run: string }): Promise<WorkSession> {
+  async #prepare(welcome: { session: string; run: string }): Promise<void> {
     const { engine, observer, now, chunkFloats } = this.#parts
     const link = this.#link
     const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
@@ -146,12 +143,12 @@ export class Membership<C extends Compute> {
     link.openBulk(welcome.session, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest)
+    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest },
     })
     observer.onJoined(run, compute)
-    return new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
   }
 
   /**

@@ -6,11 +6,12 @@ import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { chunkRanges } from '../shared/train/chunk_sum.ts'
-import { feedPartial, type Compute } from '../shared/train/compute.ts'
+import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
-import type { Partial } from '../shared/train/lane_stack.ts'
+import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
+import { LaneWalk } from '../shared/train/lane_walk.ts'
 import { Schedule } from '../shared/train/schedule.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
 import { checkedJson, type Deal } from '../shared/wire/messages.ts'
@@ -36,9 +37,28 @@ export interface SessionParts {
   observer: SessionObserver
   /** Seconds on a clock that only goes forward. */
   now: () => number
+  /** The engine, the data or the coordinator has failed: the session can do nothing more. */
+  onFailure: (error: unknown) => void
   /** Floats of one chunk on the wire, where it is not the default. */
   chunkFloats?: number
 }
+
+/** A deal that is being worked off, or waits for its turn. */
+interface Job {
+  deal: Deal
+  /** Its lanes, for TRAIN. */
+  walk: LaneWalk
+  /** Its blocks that are not begun, for EVALUATE. */
+  blocks: number[]
+  /** Its round needs nothing more. */
+  abandoned: boolean
+}
+
+/**
+ * Lanes are handed to the engine ahead of their turn for this long at most, so that it never waits for the next one; of
+ * a round that is abandoned, no more than that and the lane in progress is computed in vain.
+ */
+const AHEAD_SECONDS = 0.1
 
 const MAX_MANIFEST_BYTES = 2 ** 31 - 1
 
@@ -58,7 +78,7 @@ export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
   return manifest
 }
 
-/** Computes whatever it is dealt: lanes of training steps, and blocks of the test set. */
+/** Computes whatever it is dealt: lanes of training steps, and blocks of the test set, one deal after the other. */
 export class WorkSession {
   readonly #parts: SessionParts
   readonly #samples: readonly Sample[]
@@ -67,9 +87,17 @@ export class WorkSession {
   readonly #tree: LaneTree
   readonly #input: InputPipeline
   readonly #chunks: { begin: number; end: number }[]
+  /** Work in its order: a deal, or the word that what a round had begun has ended. */
+  readonly #queue: (Job | { abandonedRound: number })[] = []
+  #current: Job | undefined
+  #working = false
   /** Version of the weights that the engine has. */
   #loaded: number | undefined
   #uploads: Promise<void> = Promise.resolve()
+  /** When the unit before this one ended, or work on this deal could begin. */
+  #since = 0
+  /** Time of the last lane; as long as none is known, lanes go to the engine one by one. */
+  #laneSeconds = AHEAD_SECONDS
 
   constructor(parts: SessionParts) {
     const { run, manifest, source, decoded } = parts
@@ -83,14 +111,58 @@ export class WorkSession {
     this.#chunks = chunkRanges(layoutOf(run.network).size, parts.chunkFloats)
   }
 
-  /** Works off one deal. @throws when the engine or the data fail. */
-  async work(deal: Deal): Promise<void> {
-    const units = deal.kind === 'TRAIN' ? this.#parts.run.lanes : blockCount(this.#test)
-    if (deal.units.some((unit) => unit >= units)) throw new ProtocolError(`the coordinator dealt units ${deal.units.join()} of ${units}`)
+  /** Takes a deal; it is worked off when those before it are. */
+  deal(deal: Deal): void {
+    const isTraining = deal.kind === 'TRAIN'
+    const units = isTraining ? this.#parts.run.lanes : blockCount(this.#test)
+    if (deal.units.some((unit) => unit >= units)) return this.#parts.onFailure(new ProtocolError(`the coordinator dealt units ${deal.units.join()} of ${units}`))
+    this.#queue.push({ deal, walk: new LaneWalk(this.#tree, isTraining ? deal.units : []), blocks: isTraining ? [] : [...deal.units], abandoned: false })
+    void this.#workOff()
+  }
+
+  /** Somebody else computes these units: those that are not begun are left out. */
+  release({ round, units }: { round: number; units: number[] }): void {
+    for (const job of this.#jobsOf(round)) {
+      job.walk.leaveOut(units)
+      job.blocks = job.blocks.filter((block) => !units.includes(block))
+    }
+  }
+
+  /** Nothing of this round is needed any more: what is not begun is left out, and what is begun is not delivered. */
+  abandon({ round }: { round: number }): void {
+    for (const job of this.#jobsOf(round)) job.abandoned = true
+    this.#queue.push({ abandonedRound: round })
+    void this.#workOff()
+  }
+
+  #jobsOf(round: number): Job[] {
+    return [this.#current, ...this.#queue].filter((job) => job !== undefined && 'deal' in job && job.deal.round === round) as Job[]
+  }
+
+  async #workOff(): Promise<void> {
+    if (this.#working) return
+    this.#working = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        if ('deal' in next) await this.#work(next)
+        else this.#parts.link.send({ message: 'abandoned', abandoned: { round: next.abandonedRound } })
+      }
+      this.#working = false
+    } catch (error) {
+      this.#parts.onFailure(error)
+    }
+  }
+
+  async #work(job: Job): Promise<void> {
+    const { deal } = job
+    if (job.abandoned) return
+    this.#current = job
     if (deal.kind === 'TRAIN') this.#input.prefetch(deal, deal.units)
     await this.#loadWeights(deal.step)
-    if (deal.kind === 'TRAIN') await this.#train(deal)
-    else await this.#evaluate(deal)
+    this.#since = this.#parts.now()
+    if (deal.kind === 'TRAIN') await this.#train(job)
+    else await this.#evaluate(job)
+    this.#current = undefined
   }
 
   async #loadWeights(version: number): Promise<void> {
@@ -102,30 +174,64 @@ export class WorkSession {
     this.#loaded = version
   }
 
-  async #train(deal: Deal): Promise<void> {
-    const nodes = this.#tree.cover(deal.units)
-    for (const node of nodes) {
-      const { partial } = await feedPartial(this.#parts.compute, this.#tree, node.id, async (lane) => {
-        const begin = this.#parts.now()
-        const prepared = await this.#input.lane(deal, lane)
-        this.#parts.observer.onInputWait(this.#parts.now() - begin)
-        return prepared
-      })
-      // One upload after the other, while the engine goes on with the next node.
-      this.#uploads = Promise.all([partial, this.#uploads]).then(([result]) => this.#upload(deal, node.id, result))
-      this.#uploads.catch(() => undefined)
+  async #train(job: Job): Promise<void> {
+    const { compute } = this.#parts
+    const { deal, walk } = job
+    const inEngine: Promise<void>[] = []
+    while (!job.abandoned) {
+      // What is next is decided as late as can be: lanes can be released meanwhile.
+      const room = Math.max(1, Math.floor(AHEAD_SECONDS / this.#laneSeconds))
+      if (inEngine.length >= room) {
+        await inEngine.shift()
+        continue
+      }
+      const next = walk.next()
+      if (next === undefined) break
+      if (next.type === 'push') {
+        const ended = compute.push(await this.#prepared(deal, next.lane)).then(() => this.#report(deal, next.lane))
+        ended.catch(() => undefined)
+        inEngine.push(ended)
+      } else if (next.type === 'add') {
+        compute.add()
+      } else {
+        // One upload after the other, while the engine goes on with the next node.
+        this.#uploads = Promise.all([compute.take(), this.#uploads]).then(([partial]) => this.#upload(job, next.node, partial))
+        this.#uploads.catch(this.#parts.onFailure)
+      }
     }
     // The likeliest next work: the same lanes of the next step.
-    this.#input.prefetch(this.#schedule.next(deal), deal.units)
-    await this.#uploads
+    if (deal.attempt === 0) this.#input.prefetch(this.#schedule.next(deal), deal.units)
+    await Promise.all(inEngine)
+    if (job.abandoned) compute.clear()
   }
 
-  async #upload(deal: Deal, node: number, partial: Partial): Promise<void> {
+  async #prepared(deal: Deal, lane: number): Promise<PreparedLane> {
+    const begin = this.#parts.now()
+    const prepared = await this.#input.lane(deal, lane)
+    this.#parts.observer.onInputWait(this.#parts.now() - begin)
+    return prepared
+  }
+
+  /** Tells that a lane has been computed: the coordinator measures who is how fast, and sees that the work goes on. */
+  #report(deal: Deal, lane: number): void {
+    this.#laneSeconds = this.#secondsOfUnit()
+    this.#parts.link.send({ message: 'computed', computed: { round: deal.round, lane, seconds: this.#laneSeconds } })
+  }
+
+  #secondsOfUnit(): number {
+    const begin = this.#since
+    this.#since = this.#parts.now()
+    return this.#since - begin
+  }
+
+  async #upload(job: Job, node: number, partial: Partial): Promise<void> {
+    const { round, attempt } = job.deal
     for (const { samples, seconds } of partial.lanes) this.#parts.observer.onLane({ samples, seconds })
     for (const { begin, end } of this.#chunks) {
+      if (job.abandoned) return
       await this.#parts.link.sendGradient({
-        round: deal.round,
-        attempt: deal.attempt,
+        round,
+        attempt,
         node,
         offset: begin,
         data: bytesOf(partial.values.subarray(begin, end)),
@@ -134,21 +240,20 @@ export class WorkSession {
     }
   }
 
-  async #evaluate(deal: Deal): Promise<void> {
+  async #evaluate(job: Job): Promise<void> {
     const { compute, link, run } = this.#parts
+    const { round, attempt } = job.deal
     const decode = (block: number): Promise<Uint8Array> => this.#input.images(blockSamples(this.#test, block))
-    let next = decode(deal.units[0])
-    for (const [index, block] of deal.units.entries()) {
-      const images = await next
+    let ahead: { block: number; images: Promise<Uint8Array> } | undefined
+    for (let block = job.blocks.shift(); block !== undefined && !job.abandoned; block = job.blocks.shift()) {
+      const images = await (ahead?.block === block ? ahead.images : decode(block))
       // Decoding the next block overlaps with computing this one.
-      if (index + 1 < deal.units.length) {
-        next = decode(deal.units[index + 1])
-        next.catch(() => undefined)
-      }
+      ahead = job.blocks.length === 0 ? undefined : { block: job.blocks[0], images: decode(job.blocks[0]) }
+      ahead?.images.catch(() => undefined)
       const ids = blockSamples(this.#test, block)
       const logits = await compute.logits(images, ids.length)
       const result = evaluateBlock(run.network, logits, ids.map((id) => this.#samples[id].class))
-      link.send({ message: 'evaluation', evaluation: { round: deal.round, attempt: deal.attempt, block, ...result } })
+      link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#secondsOfUnit(), ...result } })
     }
   }
 }

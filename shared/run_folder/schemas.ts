@@ -60,7 +60,10 @@ export const summarySchema = z.object({
   workers: count,
   lanesComputed: count,
   lanesCounted: count,
+  /** Because their holder was lost. */
   lanesRecomputed: count,
+  /** From stragglers, by workers that had nothing to do. */
+  lanesTakenOver: count,
   workersLost: count,
   restarts: count,
   /** The different numerics fingerprints among the workers: one, where all compute alike. */

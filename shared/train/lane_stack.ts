@@ -32,7 +32,7 @@ export class LaneStack {
   readonly #seed: number
   readonly #size: number
   readonly #now: () => number
-  readonly #stack: Partial[] = []
+  readonly #stack: (Partial & { step: number })[] = []
   readonly #free: Float32Array[] = []
 
   /** @param now seconds, to measure a lane's time. */
@@ -44,7 +44,10 @@ export class LaneStack {
     this.#now = now
   }
 
+  /** @throws Error when the stack holds lanes of another step: their sum would be of no use to anyone. */
   push(lane: PreparedLane): void {
+    const below = this.#stack.at(-1)
+    if (below !== undefined && below.step !== lane.step) throw new Error(`a lane of step ${lane.step} comes upon one of step ${below.step}`)
     const values = this.#free.pop() ?? new Float32Array(this.#size)
     const begin = this.#now()
     const count = lane.samples.length
@@ -56,7 +59,7 @@ export class LaneStack {
           { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
-    this.#stack.push({ values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin }] })
+    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin }] })
   }
 
   add(): void {
@@ -64,11 +67,17 @@ export class LaneStack {
     const left = this.#pop()
     addInto(left.values, right.values)
     this.#free.push(right.values)
-    this.#stack.push({ values: left.values, lanes: [...left.lanes, ...right.lanes] })
+    this.#stack.push({ step: left.step, values: left.values, lanes: [...left.lanes, ...right.lanes] })
   }
 
   take(): Partial {
-    return this.#pop()
+    const { values, lanes } = this.#pop()
+    return { values, lanes }
+  }
+
+  /** Forgets all that is on the stack. */
+  clear(): void {
+    for (const { values } of this.#stack.splice(0)) this.#free.push(values)
   }
 
   /** Gives a taken partial's memory back for the next lane. */
@@ -76,7 +85,7 @@ export class LaneStack {
     this.#free.push(values)
   }
 
-  #pop(): Partial {
+  #pop(): Partial & { step: number } {
     const top = this.#stack.pop()
     if (top === undefined) throw new Error('the lane stack is empty')
     return top

@@ -36,21 +36,6 @@ export class LaneTree {
     this.nodes = nodes
   }
 
-  /** The fewest complete subtrees that make up the given lanes, in the order of lanes. */
-  cover(lanes: Iterable<number>): TreeNode[] {
-    const wanted = new Set(lanes)
-    const found: TreeNode[] = []
-    const descend = (id: number): void => {
-      const node = this.nodes[id]
-      let held = 0
-      for (let lane = node.begin; lane < node.end; lane++) if (wanted.has(lane)) held++
-      if (held === node.end - node.begin) found.push(node)
-      else if (held > 0 && node.children !== undefined) node.children.forEach(descend)
-    }
-    descend(0)
-    return found
-  }
-
   /** The node itself and all above it, up to the root. */
   *lineage(id: number): Generator<TreeNode> {
     for (let at: number | undefined = id; at !== undefined; at = this.nodes[at].parent) yield this.nodes[at]

@@ -32,8 +32,9 @@ export class LocalCompute implements Compute {
     this.#engine.setParameters(parameters)
   }
 
-  push(lane: PreparedLane): void {
+  push(lane: PreparedLane): Promise<void> {
     this.#stack.push(lane)
+    return Promise.resolve()
   }
 
   add(): void {
@@ -42,6 +43,10 @@ export class LocalCompute implements Compute {
 
   take(): Promise<Partial> {
     return Promise.resolve(this.#stack.take())
+  }
+
+  clear(): void {
+    this.#stack.clear()
   }
 
   logits(images: Uint8Array, count: number): Promise<Float32Array> {

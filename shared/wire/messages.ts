@@ -2,13 +2,14 @@ import { z } from 'zod'
 import { ProtocolError } from '../errors.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Larger than any message that is sent in order: a chunk of 1 MiB, or one image file. */
 export const MAX_IMAGE_BYTES = 64 * 1024 * 1024
 export const MAX_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * 1024
 
 const text = z.string().max(4096)
+const seconds = z.number().min(0)
 const uint = z.int().min(0).max(4294967295)
 const bytes = z.instanceof(Buffer)
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -22,19 +23,23 @@ export const engineInfoSchema = z.object({
   version: text,
 })
 
-const hello = z.object({ protocolVersion: uint, name: z.string().min(1).max(256) })
+const hello = z.object({ protocolVersion: uint, name: z.string().min(1).max(256), instance: z.string().min(1).max(256) })
 const ready = z.object({ engine: text, fingerprint: z.string().max(128), datasetDigest: z.union([z.literal(''), digest]) })
 const heartbeat = z.object({ residentBytes: z.number().min(0) })
+const computed = z.object({ round: uint, lane: uint, seconds })
+const abandoned = z.object({ round: uint })
 const evaluation = z
   .object({
     round: uint,
     attempt: uint,
     block: uint,
+    seconds,
     lossSum: z.number(),
     predicted: z.array(uint).max(65536),
     probability: z.array(z.number()).max(65536),
   })
   .refine((result) => result.predicted.length === result.probability.length, 'as many probabilities as predictions')
+const draining = z.object({})
 const leaving = z.object({ reason: text })
 const welcome = z.object({ session: z.string().min(1).max(256), runId: z.string().min(1).max(256), run: z.string().max(1024 * 1024) })
 const refused = z.object({ reason: text })
@@ -47,6 +52,8 @@ const deal = z.object({
   attempt: uint,
   units: z.array(uint).min(1).max(65536),
 })
+const release = z.object({ round: uint, units: z.array(uint).min(1).max(65536) })
+const abandon = z.object({ round: uint })
 const stop = z.object({ reason: text, finished: z.boolean() })
 
 export const workerMessageSchema = z.discriminatedUnion('message', [
@@ -54,6 +61,9 @@ export const workerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('ready'), ready }),
   z.object({ message: z.literal('heartbeat'), heartbeat }),
   z.object({ message: z.literal('evaluation'), evaluation }),
+  z.object({ message: z.literal('computed'), computed }),
+  z.object({ message: z.literal('abandoned'), abandoned }),
+  z.object({ message: z.literal('draining'), draining }),
   z.object({ message: z.literal('leaving'), leaving }),
 ])
 export type WorkerMessage = z.infer<typeof workerMessageSchema>
@@ -62,16 +72,19 @@ export const coordinatorMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('welcome'), welcome }),
   z.object({ message: z.literal('refused'), refused }),
   z.object({ message: z.literal('deal'), deal }),
+  z.object({ message: z.literal('release'), release }),
+  z.object({ message: z.literal('abandon'), abandon }),
   z.object({ message: z.literal('stop'), stop }),
 ])
 export type CoordinatorMessage = z.infer<typeof coordinatorMessageSchema>
 export type Deal = z.infer<typeof deal>
+export type LaneComputed = z.infer<typeof computed>
 export type EvaluationResult = z.infer<typeof evaluation>
 
 export const sessionRequestSchema = z.object({ session: z.string().max(256) })
 export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes })
 export type WeightsChunk = z.infer<typeof weightsChunkSchema>
-export const laneReportSchema = z.object({ lane: uint, lossSum: z.number(), correct: uint, samples: uint, seconds: z.number().min(0) })
+export const laneReportSchema = z.object({ lane: uint, lossSum: z.number(), correct: uint, samples: uint, seconds })
 export type LaneReport = z.infer<typeof laneReportSchema>
 export const gradientChunkSchema = z.object({
   session: z.string().max(256),

@@ -43,7 +43,7 @@ function clusterOf(...members: Member[]): WorkerCluster {
     run: { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64) },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     model: new Model(layout, 0.1, freshState(layout.size)),
-    version: 0, workersWanted: members.length, silenceLimitMs: 1000, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
+    version: 0, workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
   return cluster
@@ -59,7 +59,7 @@ function partial(round: number, node: number, lanes: number[]): GradientChunk[] 
 }
 
 const blockResult = (round: number, block: number, images: number): EvaluationResult =>
-  ({ round, attempt: 0, block, lossSum: 1, predicted: new Array<number>(images).fill(0), probability: new Array<number>(images).fill(1) })
+  ({ round, attempt: 0, block, seconds: 0, lossSum: 1, predicted: new Array<number>(images).fill(0), probability: new Array<number>(images).fill(1) })
 
 /** Plays a whole training step with one member that computes everything. */
 async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {

@@ -11,8 +11,8 @@ export interface MetricDescription {
 /** The metrics of both daemons, after one of every event that they count. */
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
-    workers: 2, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
-    totals: { unitsDelivered: 8, unitsCounted: 8, unitsDealtAgain: 1, workersLost: 1, mostWorkers: 2 },
+    workers: 2, waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
+    totals: { unitsDelivered: 8, unitsCounted: 8, unitsDropped: 3, unitsDealtAgain: 1, unitsTakenOver: 1, workersLost: 1, mostWorkers: 2 },
   }))
   coordinator.observe({ type: 'step', epoch: 1, stepInEpoch: 1, stepsPerEpoch: 2, step: 1, samples: 32, seconds: 0.5, loss: 2.3, accuracy: 0.25 })
   coordinator.observe({
@@ -21,6 +21,7 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   })
   coordinator.observe({ type: 'workerLost', worker: 'second', workers: 1, reason: 'silent' })
   coordinator.observe({ type: 'dealtAgain', worker: 'first', step: 1, units: [4, 5], attempt: 2 })
+  coordinator.observe({ type: 'takenOver', worker: 'first', step: 1, units: [7], attempt: 1 })
   coordinator.observe({ type: 'dropped', worker: 'second', units: 3, reason: 'late' })
   coordinator.observe({ type: 'checkpoint', file: 'latest.ckpt', epoch: 1, stepInEpoch: 2, step: 2 })
   coordinator.observe({ type: 'checkpointFailed', file: 'latest.ckpt', epoch: 1, step: 2, reason: 'disk full', retrySeconds: 1 })

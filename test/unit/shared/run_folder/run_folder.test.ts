@@ -19,7 +19,7 @@ const summary: Summary = {
   digest: 'ab'.repeat(32), epochs: 2, steps: 20, trainLoss: 1, testLoss: 1.05, testAccuracy: 0.45,
   perClass: { cane: { images: 10, correct: 4, accuracy: 0.4 }, gatto: { images: 10, correct: 5, accuracy: 0.5 } },
   images: 1280, imagesPerSecond: 80, seconds: 16, engine: 'native', device: 'cpu', precision: 'f32', lanes: 8, batch: 64, workers: 2,
-  lanesComputed: 161, lanesCounted: 160, lanesRecomputed: 1, workersLost: 1, restarts: 0, fingerprints: ['f00d'],
+  lanesComputed: 161, lanesCounted: 160, lanesRecomputed: 1, lanesTakenOver: 0, workersLost: 1, restarts: 0, fingerprints: ['f00d'],
 }
 
 test('a run without --out gets a dated folder, one of the same second a number', async (context) => {

@@ -3,12 +3,21 @@ import test from 'node:test'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
 import { ChunkSum, chunkRanges, plainAddInto } from '../../../../shared/train/chunk_sum.ts'
 import { laneRange, LaneTree } from '../../../../shared/train/lane_tree.ts'
+import { LaneWalk } from '../../../../shared/train/lane_walk.ts'
 
 /** The definition: a lane is itself, a node is its left sum plus its right sum. */
 function plainSum(tree: LaneTree, id: number, lanes: Float32Array[]): Float32Array {
   const node = tree.nodes[id]
   if (node.children === undefined) return lanes[node.begin].slice()
   return plainAddInto(plainSum(tree, node.children[0], lanes), plainSum(tree, node.children[1], lanes))
+}
+
+/** The partials that some lanes give. */
+function partialsOf(tree: LaneTree, lanes: readonly number[]): number[] {
+  const walk = new LaneWalk(tree, lanes)
+  const nodes: number[] = []
+  for (let step = walk.next(); step !== undefined; step = walk.next()) if (step.type === 'take') nodes.push(step.node)
+  return nodes
 }
 
 function randomLanes(count: number, random: KeyedRandom): Float32Array[] {
@@ -19,20 +28,10 @@ test('the tree covers each lane once, whatever their number', () => {
   for (let lanes = 1; lanes <= 33; lanes++) {
     const tree = new LaneTree(lanes)
     assert.equal(tree.nodes.length, 2 * lanes - 1)
-    assert.deepEqual(tree.cover(Array.from({ length: lanes }, (_, i) => i)), [tree.nodes[0]])
+    assert.deepEqual(partialsOf(tree, Array.from({ length: lanes }, (_, i) => i)), [0])
     const leaves = tree.nodes.filter((node) => node.children === undefined).map((node) => node.begin)
     assert.deepEqual(leaves.sort((a, b) => a - b), Array.from({ length: lanes }, (_, i) => i))
   }
-})
-
-test('a cover is the fewest complete subtrees', () => {
-  const tree = new LaneTree(8)
-  const ranges = (lanes: number[]): string => tree.cover(lanes).map((node) => `${node.begin}-${node.end}`).join(' ')
-  assert.equal(ranges([0, 1, 2, 3]), '0-4')
-  assert.equal(ranges([0, 1, 2]), '0-2 2-3')
-  assert.equal(ranges([3, 4, 5]), '3-4 4-6')
-  assert.equal(ranges([1, 2]), '1-2 2-3')
-  assert.equal(ranges([]), '')
 })
 
 test('lanes of a batch are contiguous, complete and even, for short batches too', () => {
@@ -61,7 +60,7 @@ test('the reduce gives the same bits for any cut into partials, any order, and a
       const holder = Array.from({ length: lanes }, () => random.below(workers))
       for (let worker = 0; worker < workers; worker++) {
         const held = holder.flatMap((who, lane) => (who === worker ? [lane] : []))
-        partials.push(...tree.cover(held).map((node) => node.id))
+        partials.push(...partialsOf(tree, held))
       }
     }
     const sum = new ChunkSum(tree)

@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { drawDataset } from '../shared/data/draw/dataset.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
+import { historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
+
+/**
+ * What a slow worker adds to a fast one: node --import tsx benchmark/stragglers.ts [rounds] [image size] [lanes]
+ * Whole runs of the article's network, on Linux with two cores: the fast worker alone, the slow one alone, and both. The
+ * fast one computes on a core of its own, so that the two do not take time from each other; all else is on the other
+ * core. The slow one's compute process is stopped and continued there so that it runs a fifth of the time.
+ */
+const [rounds = 2, imageSize = 156, lanes = 8] = z
+  .tuple([z.coerce.number().int().min(1).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional()])
+  .parse([...process.argv.slice(2), ...new Array<undefined>(3)].slice(0, 3))
+/** Many steps an epoch: the last one, with its short batch, is not to count for much. */
+const PER_CLASS = 80
+const BATCH = 64
+const RUNS_MS = 20
+const STOPS_MS = 80
+
+const bin = (name: string): string => path.join(import.meta.dirname, `../bin/${name}.mjs`)
+
+interface Arm {
+  name: string
+  fast: boolean
+  slow: boolean
+  epochs: number
+  /** The fastest of so many last epochs counts: on a machine that others use too, the rest is theirs. */
+  measuredEpochs: number
+}
+
+const arms: Arm[] = [
+  { name: 'fast alone', fast: true, slow: false, epochs: 4, measuredEpochs: 3 },
+  { name: 'slow alone', fast: false, slow: true, epochs: 1, measuredEpochs: 1 },
+  { name: 'both', fast: true, slow: true, epochs: 4, measuredEpochs: 3 },
+]
+
+function start(program: string, args: string[]): ChildProcess {
+  return spawn('taskset', ['-c', '1', process.execPath, ...NODE_OPTIONS, bin(program), ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
+}
+
+async function childrenOf(worker: ChildProcess): Promise<number[]> {
+  const children = await readFile(`/proc/${worker.pid}/task/${worker.pid}/children`, 'utf8').catch(() => '')
+  return children.trim().split(/\s+/).filter((pid) => pid !== '').map(Number)
+}
+
+/** Calls back with the process ids of a worker's children, again and again until it ends. */
+async function whileItRuns(worker: ChildProcess, act: (pids: number[]) => Promise<void>): Promise<void> {
+  while (worker.exitCode === null && worker.signalCode === null) await act(await childrenOf(worker))
+}
+
+/** Gives a worker's compute process the first core. */
+function speedUp(worker: ChildProcess): Promise<void> {
+  const moved = new Set<number>()
+  return whileItRuns(worker, async (pids) => {
+    for (const pid of pids.filter((each) => !moved.has(each))) {
+      spawn('taskset', ['-a', '-c', '-p', '0', String(pid)], { stdio: 'ignore' })
+      moved.add(pid)
+    }
+    await sleep(500)
+  })
+}
+
+/** Lets a worker's compute process run a fifth of the time. */
+function slowDown(worker: ChildProcess): Promise<void> {
+  const signal = (name: NodeJS.Signals, pids: number[]): void => {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, name)
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+  return whileItRuns(worker, async (pids) => {
+    signal('SIGSTOP', pids)
+    await sleep(STOPS_MS)
+    signal('SIGCONT', pids)
+    await sleep(RUNS_MS)
+  })
+}
+
+const exitOf = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.once('exit', resolve))
+
+function addressOf(coordinator: ChildProcess): Promise<string> {
+  let said = ''
+  return new Promise((resolve, reject) => {
+    coordinator.stderr?.on('data', (data: Buffer) => {
+      said += data.toString()
+      const match = /waiting for workers at (\S+)/.exec(said)
+      if (match !== null) resolve(match[1])
+    })
+    coordinator.once('exit', () => reject(new Error(`the coordinator ended: ${said}`)))
+  })
+}
+
+async function imagesPerSecond(out: string, data: string, arm: Arm): Promise<{ speed: number; takenOver: number }> {
+  const workers = Number(arm.fast) + Number(arm.slow)
+  const coordinator = start('coordinator', [
+    '--data', data, '--out', out, '--workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(arm.epochs),
+    '--batch', String(BATCH), '--lanes', String(lanes), '--image-size', String(imageSize), '--test-fraction', '0.1',
+  ])
+  const ended = exitOf(coordinator)
+  const address = await addressOf(coordinator)
+  const startWorker = (name: string): ChildProcess => {
+    const worker = start('worker', ['--coordinator', address, '--data', data, '--name', name, '--quiet'])
+    worker.stderr?.pipe(process.stderr)
+    return worker
+  }
+  if (arm.fast) void speedUp(startWorker('fast'))
+  if (arm.slow) void slowDown(startWorker('slow'))
+  const code = await ended
+  if (code !== 0) throw new Error(`the run ended with exit code ${String(code)}`)
+  const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n')
+  const measured = lines.slice(-arm.measuredEpochs).map((line) => historyLineSchema.parse(JSON.parse(line)))
+  const summary = summarySchema.parse(JSON.parse(await readFile(path.join(out, 'summary.json'), 'utf8')))
+  return { speed: Math.max(...measured.map((line) => line.imagesPerSecond)), takenOver: summary.lanesTakenOver }
+}
+
+const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-benchmark-'))
+try {
+  const { folder: data } = await drawDataset({ out: path.join(folder, 'data'), perClass: PER_CLASS, seed: 1, onProgress: () => undefined })
+  process.stdout.write(`article, ${imageSize} px, float32, batch ${BATCH}, ${lanes} lanes, images/s\n`)
+  for (let round = 1; round <= rounds; round++) {
+    const results: { speed: number; takenOver: number }[] = []
+    for (const arm of arms) results.push(await imagesPerSecond(path.join(folder, `${arm.name}-${round}`), data, arm))
+    const [fast, slow, both] = results
+    process.stdout.write(
+      `fast alone ${fast.speed.toFixed(2)}  slow alone ${slow.speed.toFixed(2)} (1/${(fast.speed / slow.speed).toFixed(1)})  both ${both.speed.toFixed(2)}  gain ${(both.speed / fast.speed).toFixed(3)}  taken over ${both.takenOver}\n`,
+    )
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}

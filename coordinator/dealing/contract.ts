@@ -1,0 +1,78 @@
+import type { RoundKind } from './speed.ts'
+
+export interface Round {
+  /** Grows by one with each round. */
+  id: number
+  kind: RoundKind
+  units: number
+  /** Images in all units together. Speeds are not measured in rounds that are small for their kind. */
+  samples: number
+}
+
+export type DealerEvent =
+  | { type: 'joined'; worker: string; now: number }
+  | { type: 'lost'; worker: string; reason: string; now: number }
+  | { type: 'heard'; worker: string; now: number }
+  /** The worker finishes what it was dealt, and wants nothing more. */
+  | { type: 'draining'; worker: string; now: number }
+  | { type: 'begin'; round: Round; now: number }
+  /** A worker has computed a unit, in `ms` by its own clock; the result is on its way. */
+  | { type: 'computed'; worker: string; kind: RoundKind; round: number; unit: number; ms: number; now: number }
+  /** The worker has ended what it had begun of a round that was abandoned. */
+  | { type: 'abandoned'; worker: string; round: number; now: number }
+  /** A worker has delivered units begin <= u < end of a round, completely. */
+  | { type: 'delivered'; worker: string; round: number; begin: number; end: number; now: number }
+  | { type: 'tick'; now: number }
+
+export type DealReason =
+  | 'begin'
+  /** Who held the units is out. */
+  | 'orphaned'
+  /** Who holds the unit is expected to take longer. */
+  | 'takenOver'
+
+export type DealerAction =
+  /** Send work. BEFORE it, the worker must have been sent the weights of this round. */
+  | { type: 'deal'; worker: string; round: number; units: number[]; attempt: number; reason: DealReason }
+  /** Tell the worker to leave out these units of its deals, unless it has begun them: somebody else has them. */
+  | { type: 'release'; worker: string; round: number; units: number[] }
+  /** Tell the worker that nothing of this round is needed any more. */
+  | { type: 'abandon'; worker: string; round: number }
+  /** Count what was delivered: these units were not yet delivered by anyone. */
+  | { type: 'count'; worker: string; round: number; units: number[] }
+  /** Do not count what was delivered. */
+  | { type: 'drop'; worker: string; round: number; units: number; reason: string }
+  /** Every unit of the round has been counted. */
+  | { type: 'complete'; round: number }
+  /** Cut the worker off. Its units are dealt again by actions that follow. */
+  | { type: 'evict'; worker: string; reason: string }
+  /** The draining worker owes nothing any more and is out: let it go. */
+  | { type: 'dismiss'; worker: string }
+  /** As many workers as were asked for are in: training may begin. Once in a run. */
+  | { type: 'gathered' }
+  /** No worker is left. */
+  | { type: 'waiting' }
+  | { type: 'goingOn'; waitedMs: number }
+  /** Workers have been waited for as long as is allowed. */
+  | { type: 'gaveUp'; waitedMs: number; workers: number }
+
+export interface DealerOptions {
+  /** Workers to wait for before `gathered`. */
+  workersWanted: number
+  /** A worker that is not heard of for this long is evicted. */
+  silenceLimitMs: number
+  /** How long to wait for workers: for as many as are wanted to begin with, then for one. */
+  waitLimitMs: number
+}
+
+export interface DealerTotals {
+  unitsDelivered: number
+  unitsCounted: number
+  unitsDropped: number
+  /** Because their holder was lost. */
+  unitsDealtAgain: number
+  /** From stragglers, by who had nothing to do. */
+  unitsTakenOver: number
+  workersLost: number
+  mostWorkers: number
+}

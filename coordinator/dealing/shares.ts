@@ -1,0 +1,66 @@
+/** One worker as the dealing sees it: `units` more are expected to be done `baseMs + units * unitMs` from now. */
+export interface Pace {
+  worker: string
+  baseMs: number
+  unitMs: number
+}
+
+/** How many units each worker gets. */
+export type Shares = ReadonlyMap<string, number>
+
+/** Other shares than before must be expected to end this much sooner: workers have decoded the images of their old lanes ahead. */
+const GAIN_WORTH_A_CHANGE = 1.1
+
+/**
+ * Shares with the earliest end that there is: unit after unit goes to who would have it done first. Ties go to who
+ * stands first.
+ * @param atLeastOne everybody gets a unit, where there are enough: who gets none is not measured again.
+ */
+export function fastestShares(paces: readonly Pace[], count: number, atLeastOne: boolean): Shares {
+  const first = atLeastOne && count >= paces.length ? 1 : 0
+  const shares = new Map(paces.map(({ worker }) => [worker, first]))
+  const endWithOneMore = (pace: Pace): number => pace.baseMs + ((shares.get(pace.worker) ?? 0) + 1) * pace.unitMs
+  for (let left = count - first * paces.length; left > 0; left--) {
+    const soonest = paces.reduce((best, pace) => (endWithOneMore(pace) < endWithOneMore(best) ? pace : best))
+    shares.set(soonest.worker, (shares.get(soonest.worker) ?? 0) + 1)
+  }
+  return shares
+}
+
+/**
+ * Shares for a whole round. Those of the round before stay as long as they are about as good as the best, and to begin
+ * with, equal ones: from step to step a worker then has the same lanes, whose images it decodes ahead.
+ */
+export function steadyShares(paces: readonly Pace[], count: number, before: Shares | undefined): Shares {
+  const best = fastestShares(paces, count, true)
+  const goodEnough = endMs(paces, best) * GAIN_WORTH_A_CHANGE
+  const equal = fastestShares(paces.map(({ worker }) => ({ worker, baseMs: 0, unitMs: 1 })), count, true)
+  for (const shares of [before, equal]) if (shares !== undefined && fits(shares, paces, count) && endMs(paces, shares) <= goodEnough) return shares
+  return best
+}
+
+/** When the last worker ends. */
+function endMs(paces: readonly Pace[], shares: Shares): number {
+  return Math.max(...paces.map(({ worker, baseMs, unitMs }) => {
+    const share = shares.get(worker) ?? 0
+    return share === 0 ? 0 : baseMs + share * unitMs
+  }))
+}
+
+function fits(shares: Shares, paces: readonly Pace[], count: number): boolean {
+  return shares.size === paces.length && paces.every(({ worker }) => shares.has(worker)) && [...shares.values()].reduce((a, b) => a + b, 0) === count
+}
+
+/**
+ * Cuts units into one contiguous run for each worker, since neighbours in the lane tree make one partial. Large runs come
+ * first: they then begin at multiples of powers of two, as the subtrees do.
+ */
+export function runsOf(units: readonly number[], shares: Shares): Map<string, number[]> {
+  const runs = new Map<string, number[]>()
+  let next = 0
+  for (const [worker, share] of [...shares].sort(([, a], [, b]) => b - a)) {
+    if (share > 0) runs.set(worker, units.slice(next, next + share))
+    next += share
+  }
+  return runs
+}

@@ -1,0 +1,107 @@
+import { Speed } from './speed.ts'
+
+/** A unit that a worker is at, or will be. */
+export interface Task {
+  unit: number
+  /** When it was told to be computed; its result is then on the way. */
+  computedAt: number | undefined
+}
+
+/** What is expected of a worker: measured of it, or else the mean of the others. */
+export interface Expected {
+  /** From a round's deal until it can begin to compute: the weights are on their way. */
+  startMs: number
+  unitMs: number
+  /** From the end of computing to the arrival of the result. */
+  deliveryMs: number
+}
+
+/** A worker that is in, and what the dealer believes it to be doing. */
+export class WorkerState {
+  readonly name: string
+  readonly speed = new Speed()
+  heardAt: number
+  /** It finishes what it has, and gets nothing more. */
+  draining = false
+  /** What it was dealt in this round and has not delivered, in the order of its work. */
+  tasks: Task[] = []
+  /** When it was last seen to advance: a unit computed or delivered; or when it was dealt units after having none. */
+  advancedAt: number
+  /** It was computing when its round ended, and has not been seen to advance since: it may still be at that unit. */
+  behind = false
+  /** It has been dealt units of a round for which it must wait for weights, and has computed none yet. */
+  #starting = false
+
+  constructor(name: string, now: number) {
+    this.name = name
+    this.heardAt = now
+    this.advancedAt = now
+  }
+
+  get idle(): boolean {
+    return this.tasks.length === 0 && !this.behind
+  }
+
+  /** True while it computes; false when at most results are on their way. */
+  get computing(): boolean {
+    return this.behind || this.tasks.some((task) => task.computedAt === undefined)
+  }
+
+  has(unit: number): boolean {
+    return this.tasks.some((task) => task.unit === unit)
+  }
+
+  /** True when the unit waits for its turn: the worker can still be told to leave it out. */
+  hasAhead(unit: number): boolean {
+    const task = this.tasks.find((each) => each.unit === unit)
+    return task?.computedAt === undefined && task !== undefined && task !== this.tasks.find((each) => each.computedAt === undefined)
+  }
+
+  /** @param starting it must wait for weights first. */
+  give(units: readonly number[], starting: boolean, now: number): void {
+    this.#starting = starting && this.idle
+    if (this.idle) this.advancedAt = now
+    for (const unit of units) this.tasks.push({ unit, computedAt: undefined })
+  }
+
+  remove(unit: number): void {
+    this.tasks = this.tasks.filter((task) => task.unit !== unit)
+  }
+
+  advance(now: number): void {
+    this.advancedAt = now
+    this.behind = false
+    this.#starting = false
+  }
+
+  /** The coordinator did not listen for a while. */
+  forgive(ms: number): void {
+    this.heardAt += ms
+    this.advancedAt += ms
+  }
+
+  /** Takes what the worker says of a unit's time. @param typical false for units that are smaller than usual */
+  measure(kind: 'TRAIN' | 'EVALUATE', ms: number, typical: boolean, now: number): void {
+    if (typical) this.speed.addUnit(kind, ms)
+    if (this.#starting) this.speed.addStart(now - this.advancedAt - ms)
+  }
+
+  /** The round is over: nothing that it has is needed any more. */
+  endRound(): void {
+    this.behind = this.computing
+    this.tasks = []
+  }
+
+  /**
+   * How long it is expected to take until all that it has is delivered. Who is overdue is expected to take as long
+   * again as it is overdue.
+   */
+  remainingMs(now: number, { startMs, unitMs, deliveryMs }: Expected): number {
+    const elapsed = now - this.advancedAt
+    const uncomputed = this.tasks.filter((task) => task.computedAt === undefined).length
+    const present = Math.abs((this.#starting ? startMs : 0) + unitMs - elapsed)
+    if (uncomputed > 0) return present + (uncomputed - 1) * unitMs + deliveryMs
+    if (this.behind) return present
+    return this.tasks.length > 0 ? Math.abs(deliveryMs - elapsed) : 0
+  }
+}

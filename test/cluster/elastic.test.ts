@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { CuttingProxy } from '../support/cutting_proxy.ts'
+import { addressOf, Program } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
+
+/** Workers come, go, hang, lag and are cut off: the weights stay the same. Small network, wasm: it runs wherever npm does. */
+let workspace: Workspace
+let data: string
+let undisturbed: string
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--epochs', '4', '--test-fraction', '0.5', '--seed', '3']
+const running = new Set<Program>()
+
+function start(name: 'coordinator' | 'worker', args: string[], environment: Record<string, string> = {}): Program {
+  const program = new Program(name, args, { ...workspace.environment, ...environment })
+  running.add(program)
+  void program.ended.then(() => running.delete(program))
+  return program
+}
+
+function coordinator(out: string, ...options: string[]): Program {
+  const engine = options.includes('--engine') ? [] : ['--engine', 'wasm']
+  return start('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...engine, ...options])
+}
+
+function worker(address: string, name: string, environment: Record<string, string> = {}): Program {
+  return start('worker', ['--coordinator', address, '--data', data, '--name', name], environment)
+}
+
+async function eventsOf(out: string): Promise<{ event: string; [field: string]: unknown }[]> {
+  const lines = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as { event: string })
+}
+
+async function childrenOf(program: Program): Promise<number[]> {
+  const children = await readFile(`/proc/${program.child.pid}/task/${program.child.pid}/children`, 'utf8')
+  return children.trim().split(/\s+/).map(Number)
+}
+
+async function endsWell(main: Program, out: string): Promise<Awaited<ReturnType<typeof summaryOf>>> {
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, undisturbed)
+  return summary
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 12)
+  const out = workspace.path('undisturbed')
+  const ended = await coordinator(out, '--single-node').ended
+  assert.equal(ended.code, 0, ended.stderr)
+  undisturbed = (await summaryOf(out)).digest
+})
+after(async () => {
+  await Promise.all([...running].map((program) => program.stop()))
+  await workspace.remove()
+})
+
+test('SIGTERM lets a worker finish what it was dealt and leave: nothing is computed twice, nobody is lost', async () => {
+  const out = workspace.path('leaving')
+  const main = coordinator(out, '--workers', '2', '--silence-limit', '3600')
+  const address = await addressOf(main)
+  const leaver = worker(address, 'leaver')
+  const stayer = worker(address, 'stayer')
+  await main.said(/epoch 1\/4/)
+  const left = await leaver.stop('SIGTERM')
+  assert.equal(left.code, 143, left.stderr)
+  const summary = await endsWell(main, out)
+  assert.equal((await stayer.ended).code, 0)
+  assert.match(main.stderr, /worker leaver has left; 1 in/)
+  assert.equal(summary.workersLost, 0)
+  assert.equal(summary.lanesRecomputed, 0)
+})
+
+test('a second signal ends a worker at once, and what it owed is dealt again', async () => {
+  const out = workspace.path('leaving-at-once')
+  const main = coordinator(out, '--workers', '1')
+  const address = await addressOf(main)
+  const leaver = worker(address, 'leaver')
+  await main.said(/worker leaver joined/)
+  // Both signals wait for the worker to go on, and so come before anything that it could be told.
+  leaver.child.kill('SIGSTOP')
+  leaver.child.kill('SIGINT')
+  leaver.child.kill('SIGTERM')
+  leaver.child.kill('SIGCONT')
+  const left = await leaver.ended
+  assert.ok(left.code === 130 || left.code === 143, `exit code ${left.code}`)
+  await main.said(/worker leaver is lost/)
+  worker(address, 'next')
+  assert.equal((await endsWell(main, out)).workersLost, 1)
+})
+
+test('a worker that hangs is overtaken: others compute its lanes too, before it is out', async () => {
+  const out = workspace.path('overtaken')
+  const main = coordinator(out, '--workers', '2', '--silence-limit', '3600')
+  const address = await addressOf(main)
+  const hung = worker(address, 'hung')
+  worker(address, 'other')
+  await main.said(/epoch 1\/4/)
+  hung.child.kill('SIGSTOP')
+  const summary = await endsWell(main, out)
+  await hung.stop()
+  assert.ok(summary.lanesTakenOver > 0)
+})
+
+test('a worker back from a hang joins again by itself, and its late results are dropped', async () => {
+  const out = workspace.path('hung')
+  const main = coordinator(out, '--workers', '1', '--silence-limit', '1')
+  const hung = worker(await addressOf(main), 'hung')
+  await main.said(/epoch 1\/4/)
+  hung.child.kill('SIGSTOP')
+  await main.said(/worker hung is lost: nothing was heard of it[^]*no worker is left; waiting for one to join/)
+  hung.child.kill('SIGCONT')
+  const summary = await endsWell(main, out)
+  assert.equal((await hung.ended).code, 0, hung.stderr)
+  assert.match(hung.stderr, /joining again/)
+  assert.match(main.stderr, /going on after \d+ s of waiting/)
+  assert.ok(summary.workersLost >= 1)
+})
+
+test('a worker whose compute process hangs is found by its deadline, though its heartbeats go on, and starts a new one', async () => {
+  const out = workspace.path('stuck')
+  const main = coordinator(out, '--workers', '1', '--silence-limit', '3600')
+  const stuck = worker(await addressOf(main), 'stuck')
+  await main.said(/epoch 1\/4/)
+  for (const pid of await childrenOf(stuck)) process.kill(pid, 'SIGSTOP')
+  const summary = await endsWell(main, out)
+  assert.equal((await stuck.ended).code, 0, stuck.stderr)
+  assert.match(main.stderr, /worker stuck is lost: it has not advanced for \d+\.\d s; it is given 5\.0 s/)
+  assert.equal(summary.workersLost, 1)
+})
+
+test('a worker that is cut off joins again while its old connection is still half open, and takes its place', async () => {
+  const out = workspace.path('cut')
+  const main = coordinator(out, '--workers', '1', '--silence-limit', '3600')
+  const proxy = await CuttingProxy.to(await addressOf(main))
+  const cut = worker(proxy.address, 'cut')
+  await main.said(/epoch 1\/4/)
+  proxy.cutHalf()
+  const summary = await endsWell(main, out)
+  assert.equal((await cut.ended).code, 0, cut.stderr)
+  proxy.close()
+  assert.match(main.stderr, /worker cut is lost: it has joined again/)
+  assert.equal((await eventsOf(out)).filter((event) => event.event === 'workerJoined' && event['worker'] === 'cut').length, 2, 'it has its old name')
+  assert.equal(summary.workersLost, 1)
+})
+
+test('a run begins with --min-workers, and --workers says how many may be expected', async () => {
+  const out = workspace.path('few')
+  const main = coordinator(out, '--workers', '3', '--min-workers', '1')
+  worker(await addressOf(main), 'alone')
+  assert.equal((await endsWell(main, out)).workers, 1)
+})
+
+test('a run whose last worker is gone waits, says so once, shows it in the metrics, and goes on with the next worker', async () => {
+  const out = workspace.path('waiting')
+  const main = coordinator(out, '--workers', '1', '--metrics-port', '0')
+  const address = await addressOf(main)
+  const [, url] = await main.said(/metrics at (\S+)/)
+  const waiting = async (): Promise<string | undefined> => /^herd_waiting_for_workers (\S+)$/m.exec(await (await fetch(url)).text())?.[1]
+  assert.equal(await waiting(), '1')
+  const victim = worker(address, 'victim')
+  await main.said(/epoch 1\/4/)
+  assert.equal(await waiting(), '0')
+  await victim.stop('SIGKILL')
+  await main.said(/no worker is left; waiting for one to join/)
+  assert.equal(await waiting(), '1')
+  worker(address, 'next')
+  await endsWell(main, out)
+  assert.equal(main.stderr.match(/no worker is left/g)?.length, 1)
+  assert.match(main.stderr, /going on after \d+ s of waiting/)
+})
+
+test('a coordinator that has waited for as long as --wait-for-workers ends with a checkpoint, and can be resumed', async () => {
+  const out = workspace.path('gave-up')
+  const gaveUp = await coordinator(out, '--workers', '2', '--wait-for-workers', '1').ended
+  assert.equal(gaveUp.code, 1)
+  assert.match(gaveUp.stderr, /error: --wait-for-workers 1: no worker is in after that time\. A checkpoint is saved; go on with: npx coordinator --resume latest/)
+  const again = coordinator(out, '--resume', 'latest', '--workers', '1')
+  worker(await addressOf(again), 'late')
+  await endsWell(again, out)
+})
+
+const otherKernels = withoutNative !== false ? withoutNative : process.arch === 'x64' ? false : 'oneDNN chooses kernels by processor on x64 alone'
+test('--strict-numerics refuses a worker whose processor computes other bits; without it, it is reported', { skip: otherKernels }, async () => {
+  // oneDNN computes as on a processor of 2008.
+  const older = { ONEDNN_MAX_CPU_ISA: 'SSE41' }
+  const strict = workspace.path('strict')
+  const main = coordinator(strict, '--workers', '1', '--engine', 'native', '--strict-numerics', '--epochs', '8')
+  const address = await addressOf(main)
+  worker(address, 'new')
+  await main.said(/worker new joined/)
+  const refused = await worker(address, 'old', older).ended
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /refuses this worker: it computes other bits than new \(numerics fingerprints [0-9a-f]{16} and [0-9a-f]{16}\)/)
+  assert.equal((await main.ended).code, 0)
+  assert.equal((await summaryOf(strict)).fingerprints.length, 1)
+
+  const lenient = workspace.path('lenient')
+  const second = coordinator(lenient, '--workers', '2', '--engine', 'native', '--epochs', '1')
+  const there = await addressOf(second)
+  worker(there, 'new')
+  worker(there, 'old', older)
+  assert.equal((await second.ended).code, 0)
+  assert.match(second.stderr, /workers compute different bits/)
+  assert.equal((await summaryOf(lenient)).fingerprints.length, 2)
+})

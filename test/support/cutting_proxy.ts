@@ -1,0 +1,47 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+
+/** A way to a coordinator that can be cut: a TCP proxy on loopback. */
+export class CuttingProxy {
+  readonly #server: Server
+  readonly #target: { host: string; port: number }
+  readonly #pairs: { worker: Socket; coordinator: Socket }[] = []
+
+  private constructor(target: string) {
+    const [host = '', port] = target.split(':')
+    this.#target = { host, port: Number(port) }
+    this.#server = createServer((worker) => this.#join(worker))
+  }
+
+  static async to(target: string): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(target)
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    return proxy
+  }
+
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** The worker's side of its connections is gone; the coordinator's stays open, with nobody at its other end. */
+  cutHalf(): void {
+    for (const { worker } of this.#pairs.splice(0)) worker.destroy()
+  }
+
+  close(): void {
+    for (const { worker, coordinator } of this.#pairs) {
+      worker.destroy()
+      coordinator.destroy()
+    }
+    this.#server.close()
+  }
+
+  #join(worker: Socket): void {
+    const coordinator = connect(this.#target)
+    this.#pairs.push({ worker, coordinator })
+    for (const socket of [worker, coordinator]) socket.on('error', () => undefined)
+    worker.on('data', (data) => coordinator.write(data))
+    coordinator.on('data', (data) => worker.write(data))
+    // When the coordinator closes, so does the way to it; when the worker's side is cut, nothing tells the coordinator.
+    coordinator.on('close', () => worker.destroy())
+  }
+}

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealer.ts'
+import type { RoundKind } from '../../../../coordinator/dealing/speed.ts'
+
+/** A worker on a virtual clock: computes unit after unit, each in `unitMs`, and delivers each `deliveryMs` later. */
+export interface VirtualWorker {
+  unitMs: number
+  deliveryMs?: number
+  startMs?: number
+  /** It has stopped: it computes nothing and is not heard. */
+  hung?: boolean
+}
+
+interface Working extends VirtualWorker {
+  deals: { round: number; unit: number; notBefore: number }[]
+  at: { round: number; unit: number } | undefined
+}
+
+interface Event {
+  at: number
+  order: number
+  run: () => void
+}
+
+const TICK_MS = 100
+const HEARTBEAT_MS = 1000
+
+/** A dealer and its workers, without network or processes: what it expects of them comes true, unless a test says otherwise. */
+export class VirtualCluster {
+  readonly dealer: Dealer
+  readonly actions: (DealerAction & { now: number })[] = []
+  now = 0
+  /** How often each unit of the present round was counted. */
+  counted: number[] = []
+  readonly #workers = new Map<string, Working>()
+  #events: Event[] = []
+  #order = 0
+  #round = 0
+  #kind: RoundKind = 'TRAIN'
+  #complete = false
+
+  constructor(options: Partial<DealerOptions> = {}) {
+    this.dealer = new Dealer({ workersWanted: 1, silenceLimitMs: 10_000, waitLimitMs: Number.POSITIVE_INFINITY, ...options })
+    this.#after(TICK_MS, () => this.#tick())
+  }
+
+  join(name: string, worker: VirtualWorker): void {
+    const working: Working = { ...worker, deals: [], at: undefined }
+    this.#workers.set(name, working)
+    this.#act(this.dealer.step({ type: 'joined', worker: name, now: this.now }))
+    const beat = (): void => {
+      if (this.#workers.get(name) !== working) return
+      if (working.hung !== true) this.#act(this.dealer.step({ type: 'heard', worker: name, now: this.now }))
+      this.#after(HEARTBEAT_MS, beat)
+    }
+    beat()
+  }
+
+  /** Changes how a worker computes from its next unit on. */
+  change(name: string, change: Partial<VirtualWorker>): void {
+    const worker = this.#workers.get(name)
+    assert.ok(worker)
+    Object.assign(worker, change)
+    this.#goOn(name, worker)
+  }
+
+  drain(name: string): void {
+    this.#act(this.dealer.step({ type: 'draining', worker: name, now: this.now }))
+  }
+
+  lose(name: string): void {
+    this.#workers.delete(name)
+    this.#act(this.dealer.step({ type: 'lost', worker: name, reason: 'test', now: this.now }))
+  }
+
+  /** Plays rounds one after the other. @returns how long each took, ms */
+  play(rounds: number, units = 8, kind: RoundKind = 'TRAIN', samples = units * 8): number[] {
+    return Array.from({ length: rounds }, () => {
+      const begin = this.now
+      this.begin(units, kind, samples)
+      this.finish()
+      return this.now - begin
+    })
+  }
+
+  begin(units = 8, kind: RoundKind = 'TRAIN', samples = units * 8): void {
+    this.#round++
+    this.#kind = kind
+    this.#complete = false
+    this.counted = new Array<number>(units).fill(0)
+    this.#act(this.dealer.step({ type: 'begin', round: { id: this.#round, kind, units, samples }, now: this.now }))
+  }
+
+  /** Lets the clock run until the round is complete. */
+  finish(): void {
+    this.until(() => this.#complete)
+    assert.deepEqual(this.counted, this.counted.map(() => 1), 'every unit is counted exactly once')
+  }
+
+  /** Lets the clock run. */
+  until(done: () => boolean, limitMs = 1_000_000): void {
+    const limit = this.now + limitMs
+    while (!done()) {
+      const next = this.#events.shift()
+      assert.ok(next !== undefined && next.at <= limit, 'the round comes to an end')
+      this.now = next.at
+      next.run()
+    }
+  }
+
+  wait(ms: number): void {
+    const end = this.now + ms
+    this.until(() => this.now >= end)
+  }
+
+  /** Units that a worker was dealt when the present round began. */
+  shareOf(name: string): number[] {
+    return this.actions.flatMap((action) => (action.type === 'deal' && action.reason === 'begin' && action.round === this.#round && action.worker === name ? action.units : []))
+  }
+
+  count(type: DealerAction['type']): number {
+    return this.actions.filter((action) => action.type === type).length
+  }
+
+  #tick(): void {
+    this.#act(this.dealer.step({ type: 'tick', now: this.now }))
+    this.#after(TICK_MS, () => this.#tick())
+  }
+
+  #act(actions: DealerAction[]): void {
+    for (const action of actions) {
+      this.actions.push({ ...action, now: this.now })
+      const worker = 'worker' in action ? this.#workers.get(action.worker) : undefined
+      switch (action.type) {
+        case 'deal': {
+          const notBefore = this.now + (action.reason === 'begin' ? (worker?.startMs ?? 0) : 0)
+          for (const unit of action.units) worker?.deals.push({ round: action.round, unit, notBefore })
+          if (worker !== undefined) this.#goOn(action.worker, worker)
+          break
+        }
+        case 'release':
+          if (worker !== undefined) worker.deals = worker.deals.filter(({ round, unit }) => round !== action.round || !action.units.includes(unit))
+          break
+        case 'abandon':
+          if (worker === undefined) break
+          worker.deals = worker.deals.filter(({ round }) => round !== action.round)
+          if (worker.at === undefined && worker.hung !== true) this.#after(0, () => this.#act(this.dealer.step({ type: 'abandoned', worker: action.worker, round: action.round, now: this.now })))
+          break
+        case 'count':
+          for (const unit of action.units) this.counted[unit]++
+          break
+        case 'complete':
+          this.#complete = true
+          break
+        case 'evict':
+        case 'dismiss':
+          this.#workers.delete(action.worker)
+          break
+        default:
+      }
+    }
+  }
+
+  #goOn(name: string, worker: Working): void {
+    if (worker.at !== undefined || worker.hung === true) return
+    const next = worker.deals.shift()
+    if (next === undefined) return
+    worker.at = next
+    const { round, unit } = next
+    const kind = this.#kind
+    const { unitMs, deliveryMs = 0 } = worker
+    this.#after(Math.max(0, next.notBefore - this.now) + unitMs, () => {
+      worker.at = undefined
+      if (worker.hung === true || this.#workers.get(name) !== worker) return
+      this.#act(this.dealer.step({ type: 'computed', worker: name, kind, round, unit, ms: unitMs, now: this.now }))
+      this.#after(deliveryMs, () => {
+        if (worker.hung === true) return
+        this.#act(this.dealer.step({ type: 'delivered', worker: name, round, begin: unit, end: unit + 1, now: this.now }))
+      })
+      this.#goOn(name, worker)
+    })
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#events.push({ at: this.now + ms, order: this.#order++, run })
+    this.#events.sort((a, b) => a.at - b.at || a.order - b.order)
+  }
+}

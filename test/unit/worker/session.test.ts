@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { DecodedCache } from '../../../shared/data/decoded_cache.ts'
+import { openDataset, type Dataset } from '../../../shared/data/dataset.ts'
+import { FolderSource } from '../../../shared/data/image_source.ts'
+import { manifestOf } from '../../../shared/data/manifest.ts'
+import { initialParameters } from '../../../shared/network/initial.ts'
+import { layoutOf } from '../../../shared/network/layout.ts'
+import { buildNetwork } from '../../../shared/network/models.ts'
+import { chunkRanges } from '../../../shared/train/chunk_sum.ts'
+import { LaneTree } from '../../../shared/train/lane_tree.ts'
+import { LocalCompute } from '../../../shared/train/local_compute.ts'
+import { bytesOf } from '../../../shared/wire/floats.ts'
+import type { Deal, GradientChunk, WorkerMessage } from '../../../shared/wire/messages.ts'
+import type { RunDescription } from '../../../shared/wire/run_description.ts'
+import { WorkSession } from '../../../worker/session.ts'
+import { WeightsInbox } from '../../../worker/weights_inbox.ts'
+import { createWorkspace, drawAnimals, type Workspace } from '../../support/workspace.ts'
+
+/** The session that workers have, on wasm and real images; the test is the coordinator at the other end of its link. */
+const LANES = 8
+const CHUNK = 1000
+let workspace: Workspace
+let dataset: Dataset
+let compute: LocalCompute
+const network = buildNetwork('tiny', { imageSize: 16, classes: 10 })
+const layout = layoutOf(network)
+const tree = new LaneTree(LANES)
+
+before(async () => {
+  workspace = await createWorkspace()
+  const folder = await drawAnimals(workspace.path('drawn'), 6)
+  dataset = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache') })
+  compute = await LocalCompute.start(network, 1, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+})
+after(async () => {
+  await compute.close()
+  await workspace.remove()
+})
+
+interface Delivered {
+  round: number
+  node: number
+  lanes: number[]
+  values: Float32Array
+}
+
+interface Opened {
+  session: WorkSession
+  messages: WorkerMessage[]
+  delivered: Delivered[]
+  failures: unknown[]
+  chunks: Omit<GradientChunk, 'session'>[]
+  /** Waits until the session has said something. */
+  said: (message: WorkerMessage['message'], count?: number) => Promise<void>
+  gave: (count: number) => Promise<void>
+}
+
+/** @param onMessage sees each message before the session goes on */
+function open(onMessage: (message: WorkerMessage, session: WorkSession) => void = () => undefined): Opened {
+  const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest }
+  const weights = new WeightsInbox(layout.size)
+  const parameters = initialParameters(layout, 1)
+  for (const version of [0, 1]) {
+    for (const { begin, end } of chunkRanges(layout.size, CHUNK)) weights.receive({ version, offset: begin, data: Buffer.from(bytesOf(parameters.subarray(begin, end))) })
+  }
+  const opened: Omit<Opened, 'session'> & { session: WorkSession | undefined } = {
+    session: undefined, messages: [], delivered: [], failures: [], chunks: [],
+    said: (message, count = 1) => until(() => opened.messages.filter((each) => each.message === message).length >= count, opened.failures),
+    gave: (count) => until(() => opened.delivered.length >= count, opened.failures),
+  }
+  const session = new WorkSession({
+    link: {
+      send: (message) => {
+        opened.messages.push(message)
+        onMessage(message, session)
+      },
+      sendGradient: (chunk) => {
+        opened.chunks.push({ ...chunk, data: Buffer.from(chunk.data) })
+        if (chunk.lanes.length > 0) opened.delivered.push(assembled(opened.chunks))
+        return Promise.resolve()
+      },
+    },
+    run, manifest: manifestOf(dataset), source: new FolderSource(dataset.files), decoded: new DecodedCache(0), compute, weights,
+    observer: { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined },
+    onFailure: (error) => opened.failures.push(error),
+    now: () => performance.now() / 1000,
+    chunkFloats: CHUNK,
+  })
+  return Object.assign(opened, { session })
+}
+
+/** The partial whose last chunk has just come. */
+function assembled(chunks: Omit<GradientChunk, 'session'>[]): Delivered {
+  const own = chunks.slice(chunks.findLastIndex((chunk) => chunk.offset === 0))
+  const { round, node, lanes } = own[own.length - 1]
+  assert.ok(own.every((chunk) => chunk.round === round && chunk.node === node))
+  const bytes = Buffer.concat(own.map((chunk) => chunk.data))
+  assert.equal(bytes.length, layout.size * 4)
+  return { round, node, lanes: lanes.map(({ lane }) => lane), values: new Float32Array(new Uint8Array(bytes).buffer) }
+}
+
+async function until(done: () => boolean, failures: unknown[]): Promise<void> {
+  while (!done()) {
+    assert.deepEqual(failures, [])
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const everyLane = Array.from({ length: LANES }, (_, lane) => lane)
+const train = (round: number, units = everyLane, attempt = 0, step = 0): Deal => ({ kind: 'TRAIN', round, step, epoch: 1, stepInEpoch: step, attempt, units })
+
+/** What a session that does nothing else delivers for some lanes. */
+async function alone(lanes: number[], step = 0): Promise<Delivered[]> {
+  const opened = open()
+  opened.session.deal(train(1, lanes, 0, step))
+  const covered = (): number => opened.delivered.reduce((sum, partial) => sum + partial.lanes.length, 0)
+  await until(() => covered() === lanes.length, opened.failures)
+  return opened.delivered
+}
+
+test('a session says of each lane that it has been computed, and delivers the fewest partials', async () => {
+  const opened = open()
+  opened.session.deal(train(1, [0, 1, 2, 3, 4, 5]))
+  await opened.gave(2)
+  const computed = opened.messages.flatMap((message) => (message.message === 'computed' ? [message.computed] : []))
+  assert.deepEqual(computed.map(({ round, lane }) => [round, lane]), [0, 1, 2, 3, 4, 5].map((lane) => [1, lane]))
+  assert.ok(computed.every(({ seconds }) => seconds >= 0))
+  assert.deepEqual(opened.delivered.map(({ lanes }) => lanes.join()), ['0,1,2,3', '4,5'])
+})
+
+test('lanes that are released are left out if they are not begun, and the rest comes with the same bits', async () => {
+  const opened = open((message, session) => {
+    if (message.message === 'computed' && message.computed.lane === 1) session.release({ round: 1, units: [0, 3, 6, 7] })
+  })
+  opened.session.deal(train(1))
+  await opened.gave(3)
+  // Depending on what was already handed to the engine, lane 3 may be in; lane 0 is done, and 6 and 7 are far ahead.
+  const lanes = opened.delivered.flatMap((partial) => partial.lanes)
+  for (const lane of [0, 1, 2, 4, 5]) assert.equal(lanes.filter((each) => each === lane).length, 1, `lane ${lane}`)
+  for (const lane of [6, 7]) assert.ok(!lanes.includes(lane), `lane ${lane}`)
+  for (const partial of opened.delivered) {
+    const { begin, end } = tree.nodes[partial.node]
+    assert.deepEqual(partial.lanes, everyLane.slice(begin, end))
+    assert.deepEqual(partial.values, (await alone(partial.lanes))[0].values)
+  }
+})
+
+test('a deal that waits for its turn can be released too', async () => {
+  const opened = open((message, session) => {
+    if (message.message === 'computed' && message.computed.lane === 0) session.release({ round: 1, units: [4] })
+  })
+  opened.session.deal(train(1, [0, 1]))
+  opened.session.deal(train(1, [4, 5], 1))
+  await opened.gave(2)
+  assert.deepEqual(opened.delivered.map(({ lanes }) => lanes.join()), ['0,1', '5'])
+})
+
+test('an abandoned round is answered once its lane in progress has ended; nothing of it is delivered or met by the next round', async () => {
+  const opened = open((message, session) => {
+    if (message.message === 'computed' && message.computed.round === 1 && message.computed.lane === 2) {
+      session.abandon({ round: 1 })
+      session.deal(train(2, everyLane, 0, 1))
+    }
+  })
+  opened.session.deal(train(1))
+  opened.session.deal(train(1, [0], 1))
+  await opened.gave(1)
+  const [next] = opened.delivered
+  assert.deepEqual([next.round, next.node], [2, 0])
+  assert.deepEqual(next.values, (await alone(everyLane, 1))[0].values)
+  const words = opened.messages.map((message) => (message.message === 'computed' ? `${message.computed.round}/${message.computed.lane}` : message.message))
+  assert.deepEqual(words.slice(words.indexOf('abandoned')), ['abandoned', ...everyLane.map((lane) => `2/${lane}`)])
+  assert.ok(!words.includes('1/7'), 'lanes that were not begun are not computed')
+  assert.deepEqual(opened.failures, [])
+})
+
+test('a round of which nothing was begun is answered at once when it is abandoned', async () => {
+  const opened = open()
+  opened.session.abandon({ round: 7 })
+  await opened.said('abandoned')
+  assert.deepEqual(opened.messages, [{ message: 'abandoned', abandoned: { round: 7 } }])
+})
+
+test('blocks of the test set are computed one by one, and released like lanes', async () => {
+  const opened = open()
+  opened.session.deal({ ...train(1, [0]), kind: 'EVALUATE' })
+  opened.session.release({ round: 1, units: [0] })
+  opened.session.abandon({ round: 1 })
+  await opened.said('abandoned')
+  assert.ok(!opened.messages.some((message) => message.message === 'evaluation'))
+  const second = open()
+  second.session.deal({ ...train(1, [0]), kind: 'EVALUATE' })
+  await second.said('evaluation')
+})
+
+test('units that the run does not have are a failure', () => {
+  const opened = open()
+  opened.session.deal(train(1, [LANES]))
+  assert.match(String(opened.failures), /the coordinator dealt units 8 of 8/)
+})
+
+test('lanes of different steps never meet on the stack', async () => {
+  const local = await LocalCompute.start(network, 1, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  local.setParameters(initialParameters(layout, 1))
+  const lane = { lane: 0, samples: [], labels: [], images: new Uint8Array() }
+  await local.push({ ...lane, step: 0 })
+  await assert.rejects(async () => local.push({ ...lane, step: 1 }), /a lane of step 1 comes upon one of step 0/)
+  local.clear()
+  await local.push({ ...lane, step: 1 })
+  await local.close()
+})
