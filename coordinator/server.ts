@@ -107,6 +107,8 @@ export class CoordinatorServer {
     }
     call.on('data', (raw: unknown) => {
       if (over) return
+      // Nobody joins any more; a session that is not yet a member may not have heard of the end.
+      if (this.#closing) return void call.end()
       try {
         const message = checked(workerMessageSchema, raw, 'a message of a worker')
         if (message.message === 'hello') {

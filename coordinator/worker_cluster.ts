@@ -8,6 +8,7 @@ import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, Weights
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
+import type { RoundKind } from './dealing/speed.ts'
 import type { RunEvent } from './events.ts'
 import type { Model } from './model.ts'
 import type { Member, MemberHandler } from './member.ts'
@@ -52,7 +53,7 @@ interface Membership {
 /** A round that is going on. */
 interface OpenRound {
   id: number
-  kind: 'TRAIN' | 'EVALUATE'
+  kind: RoundKind
   at: StepPosition
   reduce: StepReduce | undefined
   laneReports: LaneReport[]
@@ -81,7 +82,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   #failed: Error | undefined
   #version: number
   #round: OpenRound | undefined
-  #rounds = 0
+  #lastRound = -1
   #bytesOfTheGone = { received: 0, sent: 0 }
 
   constructor(parts: WorkerClusterParts) {
@@ -175,7 +176,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   onAbandoned(member: Member, round: number): void {
-    if (round > this.#rounds) throw new ProtocolError(`round ${round} is abandoned, which has not begun`)
+    if (round > this.#lastRound) throw new ProtocolError(`round ${round} is abandoned, which has not begun`)
     this.#step({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
   }
 
@@ -189,7 +190,8 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#requireKind('TRAIN', chunk.round, 'a gradient chunk')
     const node = this.#tree.nodes.at(chunk.node)
     if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
-    // A partial that lacks its end would leave its lanes owed for ever: no other may begin before it is whole.
+    // A partial that lacks its end would leave its lanes owed for ever: while its round goes on, no other may begin before it is whole.
+    if (chunk.offset === 0 && membership.upload?.round !== this.#round?.id) membership.upload = undefined
     const upload = (membership.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
@@ -240,8 +242,9 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   /** Opens a round, and waits until every unit of it is counted. */
-  async #play(kind: OpenRound['kind'], at: StepPosition, units: number, samples: number, reduce: StepReduce | undefined): Promise<OpenRound> {
-    const id = ++this.#rounds
+  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number, reduce: StepReduce | undefined): Promise<OpenRound> {
+    const id = roundOf(kind, at)
+    this.#lastRound = id
     const done = new Promise<OpenRound>((resolve) => {
       const round: OpenRound = { id, kind, at, reduce, laneReports: [], blocks: [], complete: () => resolve(round) }
       this.#round = round
@@ -262,12 +265,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   /**
-   * What comes for a round that is over is late, and will be dropped; for the one that is going on it must be of its kind.
+   * What comes for a round that is over is late, and will be dropped.
    * @throws ProtocolError for a round of another kind, or one that has not begun.
    */
-  #requireKind(kind: OpenRound['kind'], round: number, what: string): void {
-    if (round > this.#rounds) throw new ProtocolError(`${what} names round ${round}, which has not begun`)
-    if (this.#round?.id === round && this.#round.kind !== kind) throw new ProtocolError(`${what} names round ${round}, which is of another kind`)
+  #requireKind(kind: RoundKind, round: number, what: string): void {
+    if (kindOf(round) !== kind) throw new ProtocolError(`${what} names round ${round}, which is of another kind`)
+    if (round > this.#lastRound) throw new ProtocolError(`${what} names round ${round}, which has not begun`)
   }
 
   #deliver(member: Member, round: number, begin: number, end: number, count: (open: OpenRound, units: number[]) => void): void {
@@ -365,6 +368,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     }
     return undefined
   }
+}
+
+/**
+ * Names a round by what is computed in it, so that the same number means the same bits in every process of a run: a
+ * result of before a coordinator's restart can do no harm. Grows from round to round.
+ */
+function roundOf(kind: RoundKind, { step }: StepPosition): number {
+  return kind === 'EVALUATE' ? 2 * step : 2 * step + 1
+}
+
+function kindOf(round: number): RoundKind {
+  return round % 2 === 0 ? 'EVALUATE' : 'TRAIN'
 }
 
 /** A copy, since the model's memory is written again before a slow worker may have taken the chunk. */

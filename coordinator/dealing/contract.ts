@@ -1,7 +1,7 @@
 import type { RoundKind } from './speed.ts'
 
 export interface Round {
-  /** Grows by one with each round. */
+  /** Grows from round to round. */
   id: number
   kind: RoundKind
   units: number

@@ -18,6 +18,7 @@ const network = networkSchema.parse({
 })
 const layout = layoutOf(network)
 const beginning = { epoch: 1, stepInEpoch: 0, step: 0 }
+const second = { epoch: 1, stepInEpoch: 1, step: 1 }
 
 /** A member that remembers what it is dealt, and does nothing by itself. */
 interface StillMember extends Member {
@@ -77,7 +78,7 @@ test("a gradient for an evaluation's round, and a test block for a training roun
   const evaluating = stillMember('b')
   const next = clusterOf(evaluating)
   await playStep(next, evaluating)
-  void next.evaluate(beginning)
+  void next.evaluate(second)
   assert.throws(() => next.onGradient(evaluating, partial(2, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 2, which is of another kind/ })
   assert.equal(next.status.totals.unitsCounted, LANES)
 })
@@ -86,16 +87,26 @@ test('a result of a round that has not begun breaks the protocol', () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
   assert.throws(() => cluster.onGradient(member, partial(1, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 1, which has not begun/ })
-  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /has not begun/ })
+  assert.throws(() => cluster.onEvaluation(member, blockResult(0, 0, 32)), { name: ProtocolError.name, message: /has not begun/ })
 })
 
 test('what comes late for a round that is over is dropped, whatever it was', async () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
   await playStep(cluster, member)
-  void cluster.evaluate(beginning)
+  void cluster.evaluate(second)
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   assert.equal(cluster.status.totals.unitsCounted, LANES)
+})
+
+test('a round has the same number after a restart, so that a result of before it can only be the right one', async () => {
+  const [before, after] = [stillMember('a'), stillMember('a')]
+  const cluster = clusterOf(before)
+  await playStep(cluster, before)
+  void cluster.evaluate(second)
+  void clusterOf(after).evaluate(second)
+  assert.deepEqual(before.dealt.map(({ round }) => round), [1, 2])
+  assert.deepEqual(after.dealt.map(({ round }) => round), [2])
 })
 
 test('a partial that lacks its end breaks the protocol when the next one begins', () => {
@@ -105,6 +116,18 @@ test('a partial that lacks its end breaks the protocol when the next one begins'
   const [left, right] = [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
   for (const chunk of left.slice(0, -1)) cluster.onGradient(member, chunk)
   assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
+})
+
+test('a partial of a round that is over may lack its end', async () => {
+  const [slow, fast] = [stillMember('a'), stillMember('b')]
+  const cluster = clusterOf(slow, fast)
+  const step = cluster.trainStep(beginning, 8)
+  cluster.onGradient(slow, partial(1, 1, [0, 1])[0])
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(fast, chunk)
+  await step
+  void cluster.trainStep(second, 8)
+  for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
+  assert.equal(cluster.status.totals.unitsCounted, LANES + 2)
 })
 
 test('a chunk that comes twice, or is left out, breaks the protocol', () => {
@@ -123,8 +146,8 @@ test('a test block that is none breaks the protocol, and the evaluation goes on'
   const member = stillMember('a')
   const cluster = clusterOf(member)
   const evaluation = cluster.evaluate(beginning)
-  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 2, 0)), { name: ProtocolError.name, message: /block 2 is none of 2/ })
-  cluster.onEvaluation(member, blockResult(1, 0, 32))
-  cluster.onEvaluation(member, blockResult(1, 1, 8))
+  assert.throws(() => cluster.onEvaluation(member, blockResult(0, 2, 0)), { name: ProtocolError.name, message: /block 2 is none of 2/ })
+  cluster.onEvaluation(member, blockResult(0, 0, 32))
+  cluster.onEvaluation(member, blockResult(0, 1, 8))
   assert.equal((await evaluation).length, 2)
 })
