@@ -4,7 +4,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage } from '../shared/wire/messages.ts'
+import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest, WorkSession, type SessionObserver } from './session.ts'
@@ -58,6 +58,7 @@ export class Membership<C extends Compute> {
   #session: WorkSession | undefined
   #compute: C | undefined
   #welcomed = false
+  #lastDealt = { round: 0, step: 0 }
   #finished: MembershipEnd | undefined
   #asked = false
   #over = false
@@ -109,6 +110,7 @@ export class Membership<C extends Compute> {
   #receive(message: CoordinatorMessage): void {
     switch (message.message) {
       case 'welcome':
+        if (this.#welcomed) throw new ProtocolError('welcome came twice')
         this.#welcomed = true
         this.#prepare(message.welcome).catch(this.#fail)
         break
@@ -116,6 +118,7 @@ export class Membership<C extends Compute> {
         this.#fail(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
         break
       case 'deal':
+        this.#requireOrder(message.deal)
         this.#session?.deal(message.deal)
         break
       case 'release':
@@ -129,6 +132,13 @@ export class Membership<C extends Compute> {
         if (this.#asked) void this.#link.close()
         break
     }
+  }
+
+  /** A deal that was overtaken, or is of another time, could wait for weights that never come, and those behind it with it. */
+  #requireOrder({ round, step }: Deal): void {
+    const last = this.#lastDealt
+    if (round < last.round || step < last.step) throw new ProtocolError(`a deal of round ${round}, step ${step}, came after one of round ${last.round}, step ${last.step}`)
+    this.#lastDealt = { round, step }
   }
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */

@@ -158,20 +158,24 @@ export class WorkSession {
     if (job.abandoned) return
     this.#current = job
     if (deal.kind === 'TRAIN') this.#input.prefetch(deal, deal.units)
-    await this.#loadWeights(deal.step)
-    this.#since = this.#parts.now()
-    if (deal.kind === 'TRAIN') await this.#train(job)
-    else await this.#evaluate(job)
+    if (await this.#loadWeights(deal.step)) {
+      this.#since = this.#parts.now()
+      if (deal.kind === 'TRAIN') await this.#train(job)
+      else await this.#evaluate(job)
+    }
     this.#current = undefined
   }
 
-  async #loadWeights(version: number): Promise<void> {
-    if (this.#loaded === version) return
+  /** @returns false when there are later ones already: the round that needed these is over */
+  async #loadWeights(version: number): Promise<boolean> {
+    if (this.#loaded === version) return true
     const begin = this.#parts.now()
     const parameters = await this.#parts.weights.take(version)
     this.#parts.observer.onWeightsWait(this.#parts.now() - begin)
+    if (parameters === undefined) return false
     this.#parts.compute.setParameters(parameters)
     this.#loaded = version
+    return true
   }
 
   async #train(job: Job): Promise<void> {

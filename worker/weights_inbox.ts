@@ -3,15 +3,20 @@ import { floatsOf } from '../shared/wire/floats.ts'
 import type { WeightsChunk } from '../shared/wire/messages.ts'
 
 interface Version {
+  version: number
   parameters: Float32Array
   received: number
 }
 
-/** Puts weights together from their chunks. Chunks of the next version may come while the present one is still computed with. */
+/**
+ * Puts weights together from their chunks. Chunks of the next version may come while the present one is still computed
+ * with. Two versions are kept at most, whether or not somebody asks for them.
+ */
 export class WeightsInbox {
   readonly #size: number
-  readonly #versions = new Map<number, Version>()
-  #wanted: { version: number; resolve: (parameters: Float32Array) => void } | undefined
+  #complete: Version | undefined
+  #arriving: Version | undefined
+  #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
   constructor(size: number) {
     this.#size = size
@@ -19,31 +24,41 @@ export class WeightsInbox {
 
   /** @throws ProtocolError when the chunk does not follow the one before it. */
   receive(chunk: WeightsChunk): void {
-    const version = this.#versions.get(chunk.version) ?? { parameters: new Float32Array(this.#size), received: 0 }
-    this.#versions.set(chunk.version, version)
+    const arriving = this.#arriving ?? this.#begin(chunk.version)
     const floats = chunk.data.length % 4 === 0 ? floatsOf(chunk.data) : undefined
-    if (floats === undefined || chunk.offset + floats.length > this.#size || version.received !== chunk.offset) {
-      throw new ProtocolError(`a chunk of weights of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${version.received} floats of ${this.#size}`)
+    if (floats === undefined || chunk.version !== arriving.version || chunk.offset + floats.length > this.#size || arriving.received !== chunk.offset) {
+      throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${arriving.received} floats of ${this.#size} of weights ${arriving.version}`)
     }
-    version.parameters.set(floats, chunk.offset)
-    version.received += floats.length
+    arriving.parameters.set(floats, chunk.offset)
+    arriving.received += floats.length
+    if (arriving.received < this.#size) return
+    this.#complete = arriving
+    this.#arriving = undefined
     this.#serve()
   }
 
-  /** Waits until a version is complete; older ones are forgotten. */
-  take(version: number): Promise<Float32Array> {
-    for (const older of this.#versions.keys()) if (older < version) this.#versions.delete(older)
+  /**
+   * Waits until a version is complete.
+   * @returns undefined when a later one is: the step that needed this one is over
+   */
+  take(version: number): Promise<Float32Array | undefined> {
     return new Promise((resolve) => {
       this.#wanted = { version, resolve }
       this.#serve()
     })
   }
 
+  #begin(version: number): Version {
+    if (this.#complete !== undefined && version <= this.#complete.version) throw new ProtocolError(`a chunk of weights ${version} came after weights ${this.#complete.version}`)
+    this.#arriving = { version, parameters: new Float32Array(this.#size), received: 0 }
+    return this.#arriving
+  }
+
   #serve(): void {
     const wanted = this.#wanted
-    const version = wanted === undefined ? undefined : this.#versions.get(wanted.version)
-    if (wanted === undefined || version === undefined || version.received < this.#size) return
+    const complete = this.#complete
+    if (wanted === undefined || complete === undefined || complete.version < wanted.version) return
     this.#wanted = undefined
-    wanted.resolve(version.parameters)
+    wanted.resolve(complete.version === wanted.version ? complete.parameters : undefined)
   }
 }

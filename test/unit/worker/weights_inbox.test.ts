@@ -11,10 +11,10 @@ test('weights are handed out once they are complete, whether they come before or
   inbox.receive(chunk(1, 0, 1, 2))
   const first = inbox.take(1)
   inbox.receive(chunk(1, 2, 3, 4))
-  assert.deepEqual([...(await first)], [1, 2, 3, 4])
+  assert.deepEqual([...(await first) ?? []], [1, 2, 3, 4])
   inbox.receive(chunk(2, 0, 5, 6))
   inbox.receive(chunk(2, 2, 7, 8))
-  assert.deepEqual([...(await inbox.take(2))], [5, 6, 7, 8])
+  assert.deepEqual([...(await inbox.take(2)) ?? []], [5, 6, 7, 8])
 })
 
 test('chunks of the next version do not touch the present one', async () => {
@@ -22,7 +22,7 @@ test('chunks of the next version do not touch the present one', async () => {
   inbox.receive(chunk(1, 0, 1, 2))
   const present = await inbox.take(1)
   inbox.receive(chunk(2, 0, 9))
-  assert.deepEqual([...present], [1, 2])
+  assert.deepEqual([...present ?? []], [1, 2])
 })
 
 test('chunks that do not fit are refused', () => {
@@ -32,4 +32,22 @@ test('chunks that do not fit are refused', () => {
   assert.throws(() => inbox.receive(chunk(1, 0, 1, 2)), /does not follow 2 floats of 4/)
   assert.throws(() => inbox.receive(chunk(1, 3, 1)), ProtocolError)
   assert.throws(() => inbox.receive({ version: 1, offset: 0, data: Buffer.alloc(3) }), ProtocolError)
+})
+
+test('a version begins when the one before it is complete, and never again', () => {
+  const inbox = new WeightsInbox(2)
+  inbox.receive(chunk(3, 0, 1))
+  assert.throws(() => inbox.receive(chunk(4, 0, 1)), /weights 4 .* does not follow 1 floats of 2 of weights 3/)
+  inbox.receive(chunk(3, 1, 1))
+  assert.throws(() => inbox.receive(chunk(3, 0, 1)), /weights 3 came after weights 3/)
+  assert.throws(() => inbox.receive(chunk(2, 0, 1)), /weights 2 came after weights 3/)
+})
+
+test('weights that nobody asked for are forgotten when later ones are complete', async () => {
+  const inbox = new WeightsInbox(1)
+  const first = inbox.take(1)
+  inbox.receive(chunk(2, 0, 7))
+  assert.equal(await first, undefined)
+  assert.equal(await inbox.take(1), undefined)
+  assert.deepEqual([...(await inbox.take(2)) ?? []], [7])
 })
