@@ -5,7 +5,7 @@ import type { Observer } from './events.ts'
 import type { Progress } from './training.ts'
 
 export interface CheckpointerParts {
-  folder: CheckpointFolder
+  folder: Pick<CheckpointFolder, 'save' | 'latest' | 'ofEpoch' | 'ofStep'>
   /** The run's state as a checkpoint, whose vectors are the model's own. */
   checkpointOf: (progress: Progress) => Checkpoint
   /** Time between two checkpoints, in seconds; 0: none in mid-epoch. */

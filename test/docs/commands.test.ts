@@ -21,6 +21,7 @@ const elsewhere: [RegExp, string][] = [
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port 946[456]$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
+  [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
   [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
 ]
 

@@ -1,0 +1,59 @@
+import { SingleNodeCluster } from '../../coordinator/single_node.ts'
+import { beginning, train, type EpochResult } from '../../coordinator/training.ts'
+import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
+import type { Compute } from '../../shared/train/compute.ts'
+import { InputPipeline } from '../../shared/train/input_pipeline.ts'
+import { LaneStack } from '../../shared/train/lane_stack.ts'
+import { scoreTest } from '../../shared/train/score.ts'
+import { SoftmaxEngine } from './engine.ts'
+import { initialModel, type Problem } from './problem.ts'
+
+/** What a run must come to, whatever happens on its way. */
+export interface Undisturbed {
+  digest: string
+  /** Of Adam's moments. */
+  momentDigests: [string, string]
+  images: number
+  /** What each epoch comes to, but for its time. */
+  epochs: Omit<EpochResult, 'seconds'>[]
+}
+
+/** Computes a problem in this very process, lane after lane: no network, no workers, no clock. */
+export async function undisturbed(problem: Problem): Promise<Undisturbed> {
+  const { run, samples, test, schedule, decoded, classes } = problem
+  const model = initialModel(problem)
+  const input = new InputPipeline({ source: { read: () => Promise.resolve([]) }, samples, schedule, imageSize: run.network.imageSize, seed: run.seed, decoded })
+  const cluster = new SingleNodeCluster({ compute: directCompute(problem), model, input, network: run.network, schedule, lanes: run.lanes, samples, test })
+  const epochs: Undisturbed['epochs'] = []
+  const end = await train(
+    {
+      cluster, schedule, epochs: problem.epochs, now: () => 0, observe: () => undefined, stopRequested: () => false, keepStep: () => undefined,
+      scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
+      keepEpoch: (result) => {
+        epochs.push(withoutTime(result))
+        return Promise.resolve()
+      },
+    },
+    beginning,
+  )
+  const { parameters, m, v } = model.state
+  return { digest: parameterDigest(parameters), momentDigests: [parameterDigest(m), parameterDigest(v)], images: end.progress.images, epochs }
+}
+
+export function withoutTime({ epoch, train: score, test, images }: EpochResult): Omit<EpochResult, 'seconds'> {
+  return { epoch, train: score, test, images }
+}
+
+function directCompute({ run }: Problem): Compute {
+  const engine = new SoftmaxEngine(run.network)
+  const stack = new LaneStack(engine, run.network, run.seed, () => 0)
+  return {
+    info: engine.info, fingerprint: 'simulated', note: undefined,
+    setParameters: (parameters) => engine.setParameters(parameters),
+    push: (lane) => stack.push(lane),
+    add: () => stack.add(),
+    take: () => Promise.resolve(stack.take()),
+    logits: (images, count) => Promise.resolve(engine.logits(images, count)),
+    close: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { Dealer, type DealerAction, type DealerEvent } from '../../coordinator/dealer.ts'
+import { addInto, ChunkSum } from '../../shared/train/chunk_sum.ts'
+import { WeightsInbox } from '../../worker/weights_inbox.ts'
+import { LaneTree } from '../../shared/train/lane_tree.ts'
+import { planOf } from './plan.ts'
+import { problems } from './problem.ts'
+import { Simulation, type Outcome } from './simulation.ts'
+
+/** Herd is broken on purpose here, in one way at a time: the simulation must find it. */
+
+const [{ run: { lanes } }] = problems
+
+/** A schedule, with the first of the problems. */
+function simulate(seed: number): Promise<Outcome> {
+  return new Simulation(seed, { ...planOf(seed), problem: 0 }, undefined).run()
+}
+
+/** The first schedule that fails. */
+async function firstFailure(limit: number): Promise<Outcome> {
+  for (let seed = 1; seed <= limit; seed++) {
+    const outcome = await simulate(seed)
+    if (outcome.failures.length > 0) return outcome
+  }
+  throw new Error(`${limit} schedules passed`)
+}
+
+/** A failure is found, its seed finds it again, and without the fault it is gone. */
+async function assertFound(context: TestContext, expected: RegExp): Promise<void> {
+  const found = await firstFailure(100)
+  assert.match(found.failures.join('\n'), expected)
+  assert.deepEqual(await simulate(found.seed), found)
+  context.mock.restoreAll()
+  assert.deepEqual((await simulate(found.seed)).failures, [])
+}
+
+function breakDealer(context: TestContext, change: (event: DealerEvent, actions: DealerAction[]) => DealerAction[]): void {
+  const step = Dealer.prototype.step
+  context.mock.method(Dealer.prototype, 'step', function (this: Dealer, event: DealerEvent) {
+    return change(event, step.call(this, event))
+  })
+}
+
+test("a dealer that forgets a lost worker's lanes is found: the run does not end", async (context) => {
+  breakDealer(context, (event, actions) => (event.type === 'lost' ? actions.filter((action) => action.type !== 'deal') : actions))
+  await assertFound(context, /the run does not end: a deadlock/)
+})
+
+test('a dealer that counts a result twice is found: lanes are reported twice', async (context) => {
+  breakDealer(context, (event, actions) => actions.map((action): DealerAction =>
+    action.type === 'drop' && event.type === 'delivered' && action.reason.includes('counted before')
+      ? { type: 'count', worker: event.worker, round: event.round, units: Array.from({ length: event.end - event.begin }, (_, i) => event.begin + i) }
+      : action))
+  await assertFound(context, /counted lanes .* instead of/)
+})
+
+test('a reduce that adds partials in the order of their arrival is found: the weights differ', async (context) => {
+  const { nodes } = new LaneTree(lanes)
+  const sums = new WeakMap<ChunkSum, { sum: Float32Array; covered: Set<number> }>()
+  context.mock.method(ChunkSum.prototype, 'add', function (this: ChunkSum, id: number, values: Float32Array) {
+    const { begin, end } = nodes[id]
+    const known = sums.get(this)
+    const covered = known?.covered ?? new Set<number>()
+    if (covered.has(begin)) return undefined
+    const sum = known === undefined ? values : addInto(known.sum, values)
+    for (let lane = begin; lane < end; lane++) covered.add(lane)
+    sums.set(this, { sum, covered })
+    return covered.size === lanes ? sum : undefined
+  })
+  await assertFound(context, /not those of the undisturbed run/)
+})
+
+test('a worker that computes with whatever weights it has is found: the weights differ', async (context) => {
+  const take = WeightsInbox.prototype.take
+  const latest = new WeakMap<WeightsInbox, Float32Array>()
+  context.mock.method(WeightsInbox.prototype, 'take', async function (this: WeightsInbox, version: number) {
+    const known = latest.get(this)
+    if (known !== undefined) return known
+    const parameters = await take.call(this, version)
+    if (parameters !== undefined) latest.set(this, parameters)
+    return parameters
+  })
+  await assertFound(context, /not those of the undisturbed run/)
+})

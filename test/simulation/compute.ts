@@ -1,0 +1,149 @@
+import type { EngineInfo } from '../../shared/engine/engine.ts'
+import { EngineError } from '../../shared/errors.ts'
+import type { KeyedRandom } from '../../shared/random/philox.ts'
+import type { Compute } from '../../shared/train/compute.ts'
+import { LaneStack, type Partial, type PreparedLane } from '../../shared/train/lane_stack.ts'
+import type { RunDescription } from '../../shared/wire/run_description.ts'
+import { SoftmaxEngine } from './engine.ts'
+import { SimulatedProcess } from './process.ts'
+import type { Count } from './statistics.ts'
+
+export interface ComputeParts {
+  run: RunDescription
+  worker: SimulatedProcess
+  random: KeyedRandom
+  /** Milliseconds for one image. */
+  imageMs: () => number
+  count: Count
+}
+
+interface Operation {
+  ms: number
+  run: () => void
+}
+
+interface Waiting {
+  reject(error: Error): void
+}
+
+/**
+ * A worker's compute process: real lanes of the real lane stack, one operation after the other, each done when its time
+ * has passed. It goes on while its worker hangs, and may die by itself.
+ */
+export class SimulatedCompute implements Compute {
+  readonly info: EngineInfo
+  readonly fingerprint = 'simulated'
+  readonly note = undefined
+  readonly #parts: ComputeParts
+  readonly #process: SimulatedProcess
+  readonly #engine: SoftmaxEngine
+  readonly #stack: LaneStack
+  readonly #operations: Operation[] = []
+  readonly #waiting = new Set<Waiting>()
+  /** What the stack's clock says next: begin and end of a lane. */
+  readonly #seconds: number[] = []
+  #busy = false
+  #failure: EngineError | undefined
+
+  constructor(parts: ComputeParts) {
+    const { run, worker } = parts
+    this.#parts = parts
+    this.#process = new SimulatedProcess(`${worker.name} compute`, worker.clock)
+    this.#engine = new SoftmaxEngine(run.network)
+    this.#stack = new LaneStack(this.#engine, run.network, run.seed, () => this.#seconds.shift() ?? 0)
+    this.info = this.#engine.info
+  }
+
+  setParameters(parameters: Float32Array): void {
+    this.#enqueue({ ms: 1, run: () => this.#engine.setParameters(parameters) })
+  }
+
+  push(lane: PreparedLane): void {
+    const ms = this.#imagesMs(lane.samples.length)
+    this.#enqueue({
+      ms,
+      run: () => {
+        const end = this.#process.clock.now / 1000
+        this.#seconds.push(end - ms / 1000, end)
+        this.#stack.push(lane)
+        this.#parts.count('lanes computed')
+      },
+    })
+  }
+
+  add(): void {
+    this.#enqueue({ ms: 0.1, run: () => this.#stack.add() })
+  }
+
+  take(): Promise<Partial> {
+    return this.#ask(0.1, () => {
+      const { values, lanes } = this.#stack.take()
+      const copy = values.slice()
+      this.#stack.recycle(values)
+      return { values: copy, lanes }
+    })
+  }
+
+  logits(images: Uint8Array, count: number): Promise<Float32Array> {
+    return this.#ask(this.#imagesMs(count) / 4, () => {
+      this.#parts.count('test blocks computed')
+      return this.#engine.logits(images, count)
+    })
+  }
+
+  close(): Promise<void> {
+    this.#process.kill()
+    this.#fail(new EngineError('the compute process was closed.'))
+    return Promise.resolve()
+  }
+
+  /** The process dies. */
+  crash(): void {
+    if (!this.#process.alive) return
+    this.#process.kill()
+    this.#parts.worker.run(() => this.#fail(new EngineError('the compute process ended by SIGKILL.')))
+  }
+
+  #imagesMs(images: number): number {
+    return 1 + images * this.#parts.imageMs() * this.#parts.random.between(0.8, 1.2)
+  }
+
+  #ask<T>(ms: number, answer: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiting = { reject }
+      this.#waiting.add(waiting)
+      this.#enqueue({
+        ms,
+        run: () => {
+          const value = answer()
+          this.#parts.worker.run(() => {
+            this.#waiting.delete(waiting)
+            resolve(value)
+          })
+        },
+      })
+    })
+  }
+
+  #enqueue(operation: Operation): void {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#operations.push(operation)
+    if (!this.#busy) this.#next()
+  }
+
+  #next(): void {
+    const operation = this.#operations.shift()
+    this.#busy = operation !== undefined
+    if (operation === undefined) return
+    this.#process.after(operation.ms, () => {
+      operation.run()
+      this.#next()
+    })
+  }
+
+  #fail(error: EngineError): void {
+    this.#failure ??= error
+    for (const { reject } of this.#waiting) reject(this.#failure)
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,184 @@
+import { Checkpointer } from '../../coordinator/checkpointer.ts'
+import { checkpointOf, progressOf } from '../../coordinator/checkpointing.ts'
+import type { Cluster } from '../../coordinator/cluster.ts'
+import type { RunEvent } from '../../coordinator/events.ts'
+import { Model } from '../../coordinator/model.ts'
+import { requireSameRun } from '../../coordinator/resume.ts'
+import { beginning, StoppedWhileWaiting, train, type Progress, type TrainingEnd } from '../../coordinator/training.ts'
+import { WorkerCluster } from '../../coordinator/worker_cluster.ts'
+import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
+import { RunError } from '../../shared/errors.ts'
+import { laneRange } from '../../shared/train/lane_tree.ts'
+import { scoreTest } from '../../shared/train/score.ts'
+import type { StepPosition } from '../../shared/train/schedule.ts'
+import type { LaneReport } from '../../shared/wire/messages.ts'
+import { withoutTime, type Undisturbed } from './baseline.ts'
+import type { VirtualClock } from './clock.ts'
+import type { SimulatedDisk } from './disk.ts'
+import type { Network } from './network.ts'
+import { initialModel, type Problem } from './problem.ts'
+import { SimulatedProcess } from './process.ts'
+import { SimulatedServer } from './server.ts'
+import type { Count } from './statistics.ts'
+import type { Trace } from './trace.ts'
+
+export interface CoordinatorParts {
+  incarnation: number
+  clock: VirtualClock
+  network: Network
+  problem: Problem
+  disk: SimulatedDisk
+  /** Seconds between two checkpoints in mid-epoch. */
+  checkpointSeconds: number
+  trace: Trace
+  count: Count
+  workersWanted: number
+  silenceLimitMs: number
+  /** An epoch has been kept. */
+  onEpoch: (result: Undisturbed['epochs'][number]) => void
+  /** The process has ended by itself. */
+  onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; model: Model; progress: Progress }) => void
+}
+
+const TICK_MS = 500
+/** As the server waits for its sessions to end when it closes. */
+const CLOSE_MS = 3000
+
+/** A coordinator process: what coordinator/run.ts does with the real cluster and training loop, resuming what the disk has. */
+export class SimulatedCoordinator {
+  readonly process: SimulatedProcess
+  readonly #parts: CoordinatorParts
+  readonly #cluster: WorkerCluster
+  readonly #server: SimulatedServer
+  readonly #checkpointer: Checkpointer
+  readonly #model: Model
+  readonly #from: Progress
+  #stopRequested = false
+
+  constructor(parts: CoordinatorParts) {
+    const { problem, clock, network, workersWanted, silenceLimitMs } = parts
+    this.#parts = parts
+    this.process = new SimulatedProcess(`coordinator ${parts.incarnation}`, clock)
+    const checkpoint = parts.disk.read()
+    if (checkpoint !== undefined) requireSameRun(checkpoint, problem.run.network, problem.classes, problem.run.datasetDigest, 'the disk')
+    this.#from = checkpoint === undefined ? beginning : progressOf(checkpoint, problem.schedule.stepsPerEpoch)
+    this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.learningRate, { parameters: checkpoint.parameters, m: checkpoint.adamM, v: checkpoint.adamV })
+    this.#cluster = new WorkerCluster({
+      run: problem.run, test: problem.test, model: this.#model, version: this.#from.at.step, workersWanted, silenceLimitMs,
+      now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event),
+    })
+    this.#checkpointer = new Checkpointer({
+      folder: parts.disk.folderOf(this.process), checkpointOf: (progress) => this.#checkpointOf(progress), everySeconds: parts.checkpointSeconds,
+      now: () => clock.now / 1000, observe: (event) => this.#observe(event),
+    })
+    this.#server = new SimulatedServer({ network, handler: this.#cluster, run: problem.run, manifest: problem.manifest, incarnation: parts.incarnation })
+  }
+
+  start(): void {
+    const { network, trace } = this.#parts
+    trace.add(this.process.name, `starts at step ${this.#from.at.step}`)
+    network.listen({ process: this.process, accept: (connection) => this.#server.accept(connection) })
+    this.process.every(TICK_MS, () => this.#cluster.tick())
+    this.process.run(() => {
+      this.#live().catch((error: unknown) => network.violated(`the coordinator failed: ${error instanceof Error ? error.stack : String(error)}`))
+    })
+  }
+
+  /** Asked to end between two steps, as by SIGTERM. */
+  stop(): void {
+    this.process.run(() => {
+      this.#stopRequested = true
+      if (this.#cluster.status.workers === 0) this.#cluster.fail(new StoppedWhileWaiting('stopped'))
+    })
+  }
+
+  async #live(): Promise<void> {
+    const { disk, trace, onExit } = this.#parts
+    const checkpointer = this.#checkpointer
+    try {
+      if (disk.read() === undefined) await checkpointer.save(this.#from, { keep: false })
+      const end = await this.#train()
+      await checkpointer.saveLast(end.progress, { keep: !end.stopped })
+      trace.add(this.process.name, `${end.stopped ? 'stopped' : 'finished'} at step ${end.progress.at.step}`)
+      await this.#close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
+      onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', model: this.#model, progress: end.progress })
+    } catch (error) {
+      // The last state could not be saved: the run ends, and is started again.
+      if (!(error instanceof RunError)) throw error
+      trace.add(this.process.name, `fails: ${error.message}`)
+      await this.#close({ finished: false, reason: 'the run failed' })
+      onExit({ how: 'failed' })
+    }
+  }
+
+  #train(): Promise<TrainingEnd> {
+    const { problem, clock, onEpoch } = this.#parts
+    return train(
+      {
+        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, now: () => clock.now / 1000,
+        observe: (event) => this.#observe(event),
+        stopRequested: () => this.#stopRequested,
+        scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),
+        keepStep: (progress) => this.#checkpointer.offer(progress),
+        keepEpoch: async (result, progress) => {
+          onEpoch(withoutTime(result))
+          await this.#checkpointer.save(progress, { keep: false })
+        },
+      },
+      this.#from,
+    )
+  }
+
+  /** Workers are told, and the process ends. */
+  async #close(stop: { finished: boolean; reason: string }): Promise<void> {
+    this.#server.close({ message: 'stop', stop })
+    await this.process.sleep(CLOSE_MS)
+    await this.#checkpointer.idle()
+    this.process.kill()
+  }
+
+  /** The cluster, with every step checked: each of its lanes is reported once, with the samples that it has. */
+  #checkedCluster(): Cluster {
+    const cluster = this.#cluster
+    const { network, problem, count } = this.#parts
+    return {
+      gathered: () => cluster.gathered(),
+      evaluate: async (at) => {
+        const blocks = await cluster.evaluate(at)
+        count('test blocks counted', blocks.length)
+        return blocks
+      },
+      close: () => Promise.resolve(),
+      get status() {
+        return cluster.status
+      },
+      trainStep: async (at: StepPosition, samples: number): Promise<LaneReport[]> => {
+        const reports = await cluster.trainStep(at, samples)
+        const expected = Array.from({ length: problem.run.lanes }, (_, lane) => {
+          const { begin, end } = laneRange(samples, problem.run.lanes, lane)
+          return `${lane}:${end - begin}`
+        })
+        const reported = reports.map((report) => `${report.lane}:${report.samples}`)
+        if (reported.join() !== expected.join()) network.violated(`step ${at.step} counted lanes ${reported.join()} instead of ${expected.join()}`)
+        count('lanes counted', reports.length)
+        return reports
+      },
+    }
+  }
+
+  #checkpointOf(progress: Progress): Checkpoint {
+    const { run, classes, schedule } = this.#parts.problem
+    return checkpointOf({ network: run.network, classes, config: {}, datasetDigest: run.datasetDigest, stepsPerEpoch: schedule.stepsPerEpoch }, this.#model, progress)
+  }
+
+  #observe(event: RunEvent): void {
+    const { trace, count } = this.#parts
+    trace.add(this.process.name, JSON.stringify(event))
+    if (event.type === 'dealtAgain') count('units dealt again', event.units.length)
+    if (event.type === 'dropped') count('units dropped', event.units)
+    if (event.type === 'workerJoined') count('workers joined')
+    if (event.type === 'checkpoint') count('checkpoints')
+    if (event.type === 'checkpointFailed') count('checkpoints failed')
+    if (event.type === 'workerLost') count('workers lost')
+  }
+}

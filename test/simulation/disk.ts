@@ -1,0 +1,42 @@
+import type { CheckpointerParts } from '../../coordinator/checkpointer.ts'
+import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
+import { WriteError } from '../../shared/errors.ts'
+import type { KeyedRandom } from '../../shared/random/philox.ts'
+import { bytesOf } from '../../shared/wire/floats.ts'
+import type { SimulatedProcess } from './process.ts'
+
+/** The disk of the coordinator's machine, which outlives its processes: the latest checkpoint, replaced whole or not at all. */
+export class SimulatedDisk {
+  readonly #random: KeyedRandom
+  #latest: Checkpoint | undefined
+  /** Nothing can be written. */
+  full = false
+
+  constructor(random: KeyedRandom) {
+    this.#random = random
+  }
+
+  /** @returns a copy: nothing that a process holds is on the disk */
+  read(): Checkpoint | undefined {
+    return this.#latest === undefined ? undefined : copyOf(this.#latest)
+  }
+
+  /** The checkpoints folder as a process has it: writing takes a while, and a process that dies meanwhile leaves what was there. */
+  folderOf(process: SimulatedProcess): CheckpointerParts['folder'] {
+    return {
+      latest: 'latest.ckpt',
+      ofEpoch: (epoch) => `epoch-${epoch}.ckpt`,
+      ofStep: (step) => `step-${step}.ckpt`,
+      save: async (checkpoint) => {
+        await process.sleep(this.#random.between(1, 300))
+        if (this.full) throw new WriteError('no space is left on the device.')
+        this.#latest = copyOf(checkpoint)
+      },
+    }
+  }
+}
+
+function copyOf(checkpoint: Checkpoint): Checkpoint {
+  const copy = (values: Float32Array): Float32Array => new Float32Array(new Uint8Array(bytesOf(values)).buffer)
+  return { ...checkpoint, parameters: copy(checkpoint.parameters), adamM: copy(checkpoint.adamM), adamV: copy(checkpoint.adamV) }
+}

@@ -1,0 +1,91 @@
+import type { KeyedRandom } from '../../shared/random/philox.ts'
+import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
+import type { DownMessage, UpMessage } from './connection.ts'
+import type { Count } from './statistics.ts'
+import type { Arrival } from './stream.ts'
+import type { Trace } from './trace.ts'
+
+export const meddlings = ['duplicated', 'late', 'lost', 'replayed'] as const
+export type Meddling = (typeof meddlings)[number]
+
+export interface MeddlerParts {
+  random: KeyedRandom
+  /** Share of messages that are meddled with, and how. */
+  rate: number
+  kinds: readonly Meddling[]
+  floats: number
+  trace: Trace
+  count: Count
+}
+
+/** Messages that are kept to be replayed. */
+const MEMORY = 30
+
+/**
+ * What no network does within one connection, at the boundary where messages are handed over: a message comes twice, is
+ * overtaken by those behind it, is lost, or is one of long ago. Checks must turn that into an ended session.
+ */
+export class Meddler {
+  readonly #parts: MeddlerParts
+  #active = true
+  /** Per worker and stream, over all its connections: messages of an older session are among them. */
+  readonly #seen = new Map<string, unknown[]>()
+
+  constructor(parts: MeddlerParts) {
+    this.#parts = parts
+  }
+
+  stop(): void {
+    this.#active = false
+  }
+
+  up(worker: string, message: UpMessage): Arrival<UpMessage>[] {
+    // That one of these is lost shows in no later message.
+    const needed = message.message !== 'heartbeat'
+    return message.message === 'end' ? untouched(message) : this.#meddle(`${worker} up`, message, message.message, !needed)
+  }
+
+  down(worker: string, message: DownMessage): Arrival<DownMessage>[] {
+    return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(`${worker} down`, message, message.message, false)
+  }
+
+  weights(worker: string, chunk: WeightsChunk): Arrival<WeightsChunk>[] {
+    return this.#meddle(`${worker} weights`, chunk, `weights ${chunk.version} at ${chunk.offset}`, !this.#isLast(chunk))
+  }
+
+  gradients(worker: string, chunk: GradientChunk): Arrival<GradientChunk>[] {
+    return this.#meddle(`${worker} gradients`, chunk, `gradient of round ${chunk.round} node ${chunk.node} at ${chunk.offset}`, !this.#isLast(chunk))
+  }
+
+  #isLast({ offset, data }: { offset: number; data: Buffer }): boolean {
+    return offset + data.length / 4 === this.#parts.floats
+  }
+
+  #meddle<T>(stream: string, message: T, what: string, mayBeLost: boolean): Arrival<T>[] {
+    const { random, rate, kinds, trace, count } = this.#parts
+    if (rate === 0) return untouched(message)
+    const seen = (this.#seen.get(stream) ?? []) as T[]
+    this.#seen.set(stream, seen)
+    seen.push(message)
+    if (seen.length > MEMORY) seen.shift()
+    if (!this.#active || random.uniform() >= rate) return untouched(message)
+    const how = random.pick(kinds)
+    if (how === 'lost' && !mayBeLost) return untouched(message)
+    trace.add('meddler', `${how}: ${stream}: ${what}`)
+    count(`message ${how}`)
+    switch (how) {
+      case 'duplicated':
+        return [{ message, afterMs: 0 }, { message, afterMs: random.pick([0, random.between(1, 3000)]) }]
+      case 'late':
+        return [{ message, afterMs: random.between(1, 3000) }]
+      case 'lost':
+        return []
+      case 'replayed':
+        return [{ message: random.pick(seen), afterMs: 0 }, { message, afterMs: 0 }]
+    }
+  }
+}
+
+function untouched<T>(message: T): Arrival<T>[] {
+  return [{ message, afterMs: 0 }]
+}

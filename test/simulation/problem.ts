@@ -1,0 +1,92 @@
+import { gzipSync } from 'node:zlib'
+import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
+import { DecodedCache } from '../../shared/data/decoded_cache.ts'
+import type { DecodedImage } from '../../shared/data/decode.ts'
+import type { Manifest } from '../../shared/data/manifest.ts'
+import { initialParameters } from '../../shared/network/initial.ts'
+import { layoutOf, type Layout } from '../../shared/network/layout.ts'
+import { networkSchema } from '../../shared/network/network.ts'
+import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
+import { Schedule } from '../../shared/train/schedule.ts'
+import type { RunDescription } from '../../shared/wire/run_description.ts'
+import { freshState, Model } from '../../coordinator/model.ts'
+
+/** A small training: data, network and options, but for who computes it. */
+export interface Problem {
+  name: string
+  run: RunDescription
+  layout: Layout
+  classes: string[]
+  samples: readonly Sample[]
+  test: readonly number[]
+  /** Gzipped, as it goes over the wire. */
+  manifest: Buffer
+  decoded: DecodedCache
+  schedule: Schedule
+  epochs: number
+  learningRate: number
+  /** Floats of one chunk on the wire. */
+  chunkFloats: number
+}
+
+interface Shape {
+  batch: number
+  lanes: number
+  epochs: number
+  train: number
+  test: number
+  chunkFloats: number
+}
+
+const IMAGE_SIZE = 4
+const SOURCE_SIZE = 6
+const CLASSES = ['cat', 'dog', 'hen']
+const DATASET_DIGEST = 'd'.repeat(64)
+
+/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several. */
+const shapes: readonly Shape[] = [
+  { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64 },
+  { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000 },
+  { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40 },
+  { batch: 16, lanes: 16, epochs: 3, train: 35, test: 33, chunkFloats: 100 },
+  { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50 },
+  { batch: 8, lanes: 1, epochs: 2, train: 20, test: 40, chunkFloats: 147 },
+]
+
+const network = networkSchema.parse({
+  name: 'softmax-regression', imageSize: IMAGE_SIZE, classes: CLASSES.length, mean: [0.5, 0.45, 0.4], std: [0.25, 0.2, 0.3],
+  layers: [{ type: 'flatten' }, { type: 'dropout', rate: 0.25 }, { type: 'dense', units: CLASSES.length }],
+})
+
+function buildProblem(shape: Shape, index: number): Problem {
+  const seed = 100 + index
+  const samples = Array.from({ length: shape.train + shape.test }, (_, id): Sample => ({
+    path: `${CLASSES[id % CLASSES.length]}/${String(id).padStart(4, '0')}.png`, class: id % CLASSES.length,
+    sha256: 'a'.repeat(64), bytes: 1, split: id < shape.train ? 'train' : 'test',
+  })).sort((a, b) => (a.path < b.path ? -1 : 1))
+  const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
+  samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
+  const { train, test } = idsBySplit(samples)
+  const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST }
+  const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
+  return {
+    name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,
+    manifest: gzipSync(JSON.stringify(manifest)),
+    schedule: new Schedule({ seed, train, batch: shape.batch, lanes: shape.lanes }),
+    epochs: shape.epochs, learningRate: 0.01, chunkFloats: shape.chunkFloats,
+  }
+}
+
+/** Noise around a colour that the class decides: something can be learnt. */
+function drawImage(seed: number, sample: number, label: number): DecodedImage {
+  const random = new KeyedRandom(seed, Purpose.simulation, 0, sample)
+  const data = Uint8Array.from({ length: SOURCE_SIZE * SOURCE_SIZE * 3 }, (_, i) => random.below(200) + (i % 3 === label ? 55 : 0))
+  return { data, width: SOURCE_SIZE, height: SOURCE_SIZE }
+}
+
+export const problems: readonly Problem[] = shapes.map(buildProblem)
+
+/** The model before the first step. */
+export function initialModel({ layout, run, learningRate }: Problem): Model {
+  return new Model(layout, learningRate, { ...freshState(layout.size), parameters: initialParameters(layout, run.seed) })
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import test from 'node:test'
+import { meddlings } from './meddler.ts'
+import { planOf, runFaults, workerFaults, type Plan } from './plan.ts'
+import { problems } from './problem.ts'
+import { Simulation, simulate } from './simulation.ts'
+import { Statistics } from './statistics.ts'
+
+/** As npm run simulate, which runs thousands. */
+const SCHEDULES = 300
+
+const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
+
+function command(...options: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ['--import', 'tsx', path.join(import.meta.dirname, 'main.ts'), ...options], { encoding: 'utf8', cwd: path.join(import.meta.dirname, '../..') })
+}
+
+test('undisturbed, clusters of one to four workers come to what one process computes without a cluster, and compute each lane once', async () => {
+  for (const [index, { name, run, schedule, epochs }] of problems.entries()) {
+    for (let workers = 1; workers <= 4; workers++) {
+      const outcome = await new Simulation(1, { ...calm, problem: index, workers, workersWanted: workers }, undefined).run()
+      assert.deepEqual(outcome.failures, [], name)
+      assert.equal(outcome.counts['lanes computed'], run.lanes * schedule.stepsPerEpoch * epochs)
+      assert.equal(outcome.counts['units dropped'], undefined)
+    }
+  }
+})
+
+test(`under ${SCHEDULES} random schedules of faults a run ends with the undisturbed digest, every sample of every epoch counted once`, async () => {
+  const statistics = new Statistics()
+  for (let seed = 1; seed <= SCHEDULES; seed++) {
+    const { failures, counts } = await simulate(seed)
+    assert.deepEqual(failures, [], `npm run simulate -- --seed ${seed} --schedules 1 --verbose`)
+    statistics.merge(counts)
+  }
+  const missing = [...workerFaults, ...runFaults, ...meddlings.map((kind) => `message ${kind}`)].filter((kind) => statistics.counts[kind] === undefined)
+  assert.deepEqual(missing, [], 'faults that never happened')
+})
+
+test('a seed replays the same events to the last, and another seed others', async () => {
+  const hashes = new Set<string>()
+  for (let seed = 1; seed <= 20; seed++) {
+    const [first, second] = [await simulate(seed), await simulate(seed)]
+    assert.deepEqual(second, first)
+    hashes.add(first.traceHash)
+  }
+  assert.equal(hashes.size, 20)
+})
+
+test('a seed replays the same events in another process, printed', async () => {
+  const { traceHash } = await simulate(7)
+  const { status, stdout, stderr } = command('--seed', '7', '--schedules', '1', '--verbose')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, new RegExp(`trace ${traceHash}`))
+  assert.match(stdout, /coordinator 1 +starts at step 0/)
+})
+
+test('the command shares schedules among processes, and says what happened', () => {
+  const { status, stdout, stderr } = command('--seed', '1', '--schedules', '12', '--processes', '2')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /12 schedules in .* schedules\/s/)
+  assert.match(stdout, /lanes computed \d+, lanes counted \d+/)
+  assert.match(stdout, /all 12 passed/)
+})
+
+test('the command refuses options that it does not understand', () => {
+  const { status, stderr } = command('--schedules', 'many')
+  assert.equal(status, 2)
+  assert.match(stderr, /--schedules many: expected a whole number/)
+})
+
+test('the schedule of a seed is known before it runs', () => {
+  assert.deepEqual(planOf(5), planOf(5))
+  assert.notDeepEqual(planOf(5), planOf(6))
+})

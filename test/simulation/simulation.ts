@@ -1,0 +1,168 @@
+import { z } from 'zod'
+import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
+import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
+import type { Model } from '../../coordinator/model.ts'
+import type { Progress } from '../../coordinator/training.ts'
+import { undisturbed, type Undisturbed } from './baseline.ts'
+import { VirtualClock } from './clock.ts'
+import { SimulatedCoordinator } from './coordinator.ts'
+import { SimulatedDisk } from './disk.ts'
+import { Faults } from './faults.ts'
+import { Meddler } from './meddler.ts'
+import { Network } from './network.ts'
+import { planOf, type Plan } from './plan.ts'
+import { problems } from './problem.ts'
+import { Statistics } from './statistics.ts'
+import { Trace } from './trace.ts'
+import { SimulatedWorker } from './worker.ts'
+
+export const outcomeSchema = z.object({
+  seed: z.number(),
+  /** Why the schedule fails: nothing, where it passes. */
+  failures: z.array(z.string()),
+  /** Of everything that happened. */
+  traceHash: z.string(),
+  virtualMs: z.number(),
+  counts: z.record(z.string(), z.number()),
+})
+export type Outcome = z.infer<typeof outcomeSchema>
+
+/** A run that is not done so long after the last fault never will be. */
+const PATIENCE_MS = 300_000
+
+const baselines = new Map<number, Promise<Undisturbed>>()
+
+function baselineOf(problem: number): Promise<Undisturbed> {
+  const known = baselines.get(problem) ?? undisturbed(problems[problem])
+  baselines.set(problem, known)
+  return known
+}
+
+/** One whole cluster, from its start to its end, under the schedule of a seed. */
+export class Simulation {
+  readonly clock = new VirtualClock()
+  readonly statistics = new Statistics()
+  readonly trace: Trace
+  readonly network: Network
+  readonly plan: Plan
+  readonly workers = new Map<string, SimulatedWorker>()
+  readonly disk: SimulatedDisk
+  coordinator: SimulatedCoordinator
+  readonly #seed: number
+  readonly #meddler: Meddler
+  readonly #speeds = new Map<string, number>()
+  readonly #failures: string[] = []
+  readonly #epochs = new Map<number, string>()
+  #end: { model: Model; progress: Progress } | undefined
+  #incarnations = 0
+  #streams = 0
+  #names = 0
+
+  constructor(seed: number, plan: Plan, print: ((line: string) => void) | undefined) {
+    this.#seed = seed
+    this.plan = plan
+    this.trace = new Trace(this.clock, print)
+    const { count } = this.statistics
+    this.#meddler = new Meddler({ ...plan.meddling, random: this.random(), floats: problems[plan.problem].layout.size, trace: this.trace, count })
+    this.network = new Network({ clock: this.clock, random: this.random(), trace: this.trace, meddler: this.#meddler, violated: (what) => this.#violated(what) })
+    this.disk = new SimulatedDisk(this.random())
+    this.coordinator = this.#newCoordinator()
+  }
+
+  /** Random numbers of their own for each part. */
+  random(): KeyedRandom {
+    return new KeyedRandom(this.#seed, Purpose.simulation, 2, this.#streams++)
+  }
+
+  /** Runs to the end. */
+  async run(): Promise<Outcome> {
+    const rejected = (error: unknown): void => this.#violated(`a promise that nobody awaits was rejected: ${error instanceof Error ? error.stack : String(error)}`)
+    process.on('unhandledRejection', rejected)
+    try {
+      this.coordinator.start()
+      for (let i = 0; i < this.plan.workers; i++) this.addWorker()
+      const faults = new Faults(this, this.random())
+      faults.schedule()
+      this.clock.after(this.plan.calmFromMs, () => {
+        this.#meddler.stop()
+        faults.repair()
+      })
+      const done = await this.clock.runUntil(() => this.#end !== undefined || this.#failures.length > 0, this.plan.calmFromMs + PATIENCE_MS)
+      if (!done) this.#violated(`the run does not end: a deadlock, ${PATIENCE_MS / 1000} s after the last fault`)
+    } finally {
+      process.off('unhandledRejection', rejected)
+    }
+    await this.#compare()
+    return { seed: this.#seed, failures: this.#failures, traceHash: this.trace.hash(), virtualMs: this.clock.now, counts: this.statistics.counts }
+  }
+
+  /** Starts a worker process: a new machine's, or one that was there before. */
+  addWorker(name = `worker ${++this.#names}`): void {
+    const random = this.random()
+    if (!this.#speeds.has(name)) this.#speeds.set(name, random.pick([5, 10, 20, 50]))
+    const worker = new SimulatedWorker({
+      name, clock: this.clock, network: this.network, problem: problems[this.plan.problem], random, trace: this.trace, count: this.statistics.count,
+      imageMs: () => this.#speeds.get(name) ?? 10,
+      onExit: (ended, how) => {
+        this.workers.delete(name)
+        this.network.connectionsOf(ended.process).forEach((connection) => connection.break({ worker: undefined, coordinator: 1 }))
+        // Somebody starts again what has failed.
+        if (how === 'failed') this.clock.after(1000, () => this.startAgain(name))
+      },
+    })
+    this.workers.set(name, worker)
+    this.trace.add(name, 'starts')
+    worker.start()
+  }
+
+  startAgain(name: string): void {
+    if (!this.workers.has(name)) this.addWorker(name)
+  }
+
+  setSpeed(name: string, imageMs: number): void {
+    this.#speeds.set(name, imageMs)
+  }
+
+  startCoordinator(): void {
+    if (this.coordinator.process.alive || this.#end !== undefined) return
+    this.coordinator = this.#newCoordinator()
+    this.coordinator.start()
+  }
+
+  #newCoordinator(): SimulatedCoordinator {
+    const { workersWanted, silenceLimitMs } = this.plan
+    return new SimulatedCoordinator({
+      incarnation: ++this.#incarnations, clock: this.clock, network: this.network, problem: problems[this.plan.problem], disk: this.disk,
+      checkpointSeconds: this.plan.checkpointSeconds, trace: this.trace, count: this.statistics.count, workersWanted, silenceLimitMs,
+      onEpoch: (result) => this.#epochs.set(result.epoch, JSON.stringify(result)),
+      onExit: (end) => {
+        if (end.how === 'finished') this.#end = end
+        else this.clock.after(500, () => this.startCoordinator())
+      },
+    })
+  }
+
+  async #compare(): Promise<void> {
+    if (this.#end === undefined) return
+    const expected = await baselineOf(this.plan.problem)
+    const { parameters, m, v } = this.#end.model.state
+    if (parameterDigest(parameters) !== expected.digest) this.#violated('the weights are not those of the undisturbed run')
+    if (parameterDigest(m) !== expected.momentDigests[0] || parameterDigest(v) !== expected.momentDigests[1]) this.#violated("Adam's moments are not those of the undisturbed run")
+    const { images } = this.#end.progress
+    if (images !== expected.images) this.#violated(`${images} images were trained on instead of ${expected.images}`)
+    for (const result of expected.epochs) {
+      const kept = this.#epochs.get(result.epoch)
+      if (kept !== JSON.stringify(result)) this.#violated(`epoch ${result.epoch} came to ${kept ?? 'nothing'} instead of ${JSON.stringify(result)}`)
+    }
+  }
+
+  #violated(what: string): void {
+    this.#failures.push(what)
+    this.trace.add('FAILURE', what)
+  }
+}
+
+/** Runs the schedule of a seed. @param print is given the trace */
+export function simulate(seed: number, print?: (line: string) => void): Promise<Outcome> {
+  return new Simulation(seed, planOf(seed), print).run()
+}

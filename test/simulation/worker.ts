@@ -1,0 +1,105 @@
+import { HerdError, messageOf } from '../../shared/errors.ts'
+import type { KeyedRandom } from '../../shared/random/philox.ts'
+import { Membership, type MembershipEnd } from '../../worker/membership.ts'
+import type { VirtualClock } from './clock.ts'
+import { SimulatedCompute } from './compute.ts'
+import type { Network } from './network.ts'
+import type { Problem } from './problem.ts'
+import { SimulatedProcess } from './process.ts'
+import type { Count } from './statistics.ts'
+import type { Trace } from './trace.ts'
+
+export interface WorkerParts {
+  name: string
+  clock: VirtualClock
+  network: Network
+  problem: Problem
+  random: KeyedRandom
+  trace: Trace
+  count: Count
+  /** Milliseconds for one image; can change as it goes. */
+  imageMs: () => number
+  /** The process has ended by itself. */
+  onExit: (worker: SimulatedWorker, how: 'finished' | 'left' | 'failed') => void
+}
+
+const SHORTEST_BACKOFF_MS = 200
+const LONGEST_BACKOFF_MS = 1000
+
+/** A worker process: the loop of worker/daemon.ts around the real membership. */
+export class SimulatedWorker {
+  readonly process: SimulatedProcess
+  readonly #parts: WorkerParts
+  #membership: Membership<SimulatedCompute> | undefined
+  #compute: SimulatedCompute | undefined
+  #stopping = false
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts
+    this.process = new SimulatedProcess(parts.name, parts.clock)
+  }
+
+  start(): void {
+    this.process.run(() => {
+      this.#live().then((how) => this.#exit(how), (error: unknown) => {
+        if (!(error instanceof HerdError)) this.#parts.network.violated(`${this.process.name} failed: ${error instanceof Error ? error.stack : String(error)}`)
+        this.#parts.trace.add(this.process.name, `fails: ${messageOf(error)}`)
+        this.#exit('failed')
+      })
+    })
+  }
+
+  /** Leaves in order. */
+  stop(): void {
+    this.process.run(() => {
+      this.#stopping = true
+      this.#membership?.leave()
+    })
+  }
+
+  crashCompute(): void {
+    this.#compute?.crash()
+  }
+
+  #exit(how: 'finished' | 'left' | 'failed'): void {
+    if (!this.process.alive) return
+    this.process.kill()
+    this.#compute?.crash()
+    this.#parts.trace.add(this.process.name, `ends: ${how}`)
+    this.#parts.onExit(this, how)
+  }
+
+  async #live(): Promise<'finished' | 'left'> {
+    for (let attempt = 0; !this.#stopping; attempt++) {
+      const { end, welcomed } = await this.#join()
+      if (end.how === 'finished') return 'finished'
+      if (end.how === 'lost') this.#parts.trace.add(this.process.name, `lost: ${end.reason}`)
+      if (welcomed) attempt = -1
+      else await this.process.sleep(Math.min(LONGEST_BACKOFF_MS, SHORTEST_BACKOFF_MS * 2 ** attempt) * this.#parts.random.between(1, 2))
+    }
+    return 'left'
+  }
+
+  #join(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
+    const { name, network, problem, random, count, imageMs } = this.#parts
+    const { process } = this
+    this.#membership = new Membership<SimulatedCompute>({
+      name, engine: 'auto', chunkFloats: problem.chunkFloats,
+      connect: (onMessage) => network.connect(process, onMessage),
+      startCompute: async (run) => {
+        await process.sleep(random.between(20, 400))
+        this.#compute = new SimulatedCompute({ run, worker: process, random, imageMs, count })
+        return this.#compute
+      },
+      openSource: async () => {
+        await process.sleep(random.between(0, 50))
+        return { source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded, digest: problem.run.datasetDigest }
+      },
+      residentBytes: () => Promise.resolve(0),
+      every: (milliseconds, action) => process.every(milliseconds, action),
+      now: () => process.clock.now / 1000,
+      observer: { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined, onJoined: () => undefined, onLeft: () => undefined, onTraffic: () => undefined },
+    })
+    return this.#membership.run()
+  }
+}
