@@ -50,9 +50,10 @@ function directCompute({ run }: Problem): Compute {
   return {
     info: engine.info, fingerprint: 'simulated', note: undefined,
     setParameters: (parameters) => engine.setParameters(parameters),
-    push: (lane) => stack.push(lane),
+    push: (lane) => Promise.resolve(stack.push(lane)),
     add: () => stack.add(),
     take: () => Promise.resolve(stack.take()),
+    clear: () => stack.clear(),
     logits: (images, count) => Promise.resolve(engine.logits(images, count)),
     close: () => Promise.resolve(),
   }

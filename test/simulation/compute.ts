@@ -58,16 +58,13 @@ export class SimulatedCompute implements Compute {
     this.#enqueue({ ms: 1, run: () => this.#engine.setParameters(parameters) })
   }
 
-  push(lane: PreparedLane): void {
+  push(lane: PreparedLane): Promise<void> {
     const ms = this.#imagesMs(lane.samples.length)
-    this.#enqueue({
-      ms,
-      run: () => {
-        const end = this.#process.clock.now / 1000
-        this.#seconds.push(end - ms / 1000, end)
-        this.#stack.push(lane)
-        this.#parts.count('lanes computed')
-      },
+    return this.#ask(ms, () => {
+      const end = this.#process.clock.now / 1000
+      this.#seconds.push(end - ms / 1000, end)
+      this.#stack.push(lane)
+      this.#parts.count('lanes computed')
     })
   }
 
@@ -82,6 +79,10 @@ export class SimulatedCompute implements Compute {
       this.#stack.recycle(values)
       return { values: copy, lanes }
     })
+  }
+
+  clear(): void {
+    this.#enqueue({ ms: 0.1, run: () => this.#stack.clear() })
   }
 
   logits(images: Uint8Array, count: number): Promise<Float32Array> {

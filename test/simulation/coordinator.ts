@@ -40,7 +40,7 @@ export interface CoordinatorParts {
   onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; model: Model; progress: Progress }) => void
 }
 
-const TICK_MS = 500
+const TICK_MS = 100
 /** As the server waits for its sessions to end when it closes. */
 const CLOSE_MS = 3000
 
@@ -65,6 +65,7 @@ export class SimulatedCoordinator {
     this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.learningRate, { parameters: checkpoint.parameters, m: checkpoint.adamM, v: checkpoint.adamV })
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, model: this.#model, version: this.#from.at.step, workersWanted, silenceLimitMs,
+      waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event),
     })
     this.#checkpointer = new Checkpointer({
@@ -88,7 +89,7 @@ export class SimulatedCoordinator {
   stop(): void {
     this.process.run(() => {
       this.#stopRequested = true
-      if (this.#cluster.status.workers === 0) this.#cluster.fail(new StoppedWhileWaiting('stopped'))
+      if (this.#cluster.status.waiting) this.#cluster.fail(new StoppedWhileWaiting('stopped'))
     })
   }
 
@@ -175,6 +176,8 @@ export class SimulatedCoordinator {
     const { trace, count } = this.#parts
     trace.add(this.process.name, JSON.stringify(event))
     if (event.type === 'dealtAgain') count('units dealt again', event.units.length)
+    if (event.type === 'takenOver') count('units taken over', event.units.length)
+    if (event.type === 'workerLeft') count('workers left')
     if (event.type === 'dropped') count('units dropped', event.units)
     if (event.type === 'workerJoined') count('workers joined')
     if (event.type === 'checkpoint') count('checkpoints')

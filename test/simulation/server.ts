@@ -12,6 +12,7 @@ const MESSAGE_BYTES = 1024 * 1024
 class Session implements Member {
   readonly id: string
   readonly name: string
+  readonly instance: string
   readonly evict: (reason: string) => void
   facts: WorkerFacts | undefined
   bytesReceived = 0
@@ -19,9 +20,10 @@ class Session implements Member {
   weightsOpen = false
   readonly #connection: Connection
 
-  constructor(id: string, name: string, connection: Connection, evict: (reason: string) => void) {
+  constructor(id: string, { name, instance }: { name: string; instance: string }, connection: Connection, evict: (reason: string) => void) {
     this.id = id
     this.name = name
+    this.instance = instance
     this.#connection = connection
     this.evict = evict
   }
@@ -90,7 +92,9 @@ export class SimulatedServer {
       if (message.message === 'hello') {
         if (session !== undefined) throw new ProtocolError('hello came twice')
         if (message.hello.protocolVersion !== PROTOCOL_VERSION) throw new ProtocolError('another protocol version')
-        session = this.#open(message.hello.name, connection, cut)
+        const { instance } = message.hello
+        for (const old of [...this.#sessions.values()]) if (old.instance === instance) old.evict('it has joined again')
+        session = this.#open(message.hello, connection, cut)
         return
       }
       if (session === undefined) throw new ProtocolError(`${message.message} came before hello`)
@@ -127,11 +131,11 @@ export class SimulatedServer {
     this.#sessions.clear()
   }
 
-  #open(wanted: string, connection: Connection, cut: (reason: string) => void): Session {
+  #open({ name: wanted, instance }: { name: string; instance: string }, connection: Connection, cut: (reason: string) => void): Session {
     const taken = new Set([...this.#sessions.values()].map((session) => session.name))
     let name = wanted
     for (let number = 2; taken.has(name); number++) name = `${wanted} (${number})`
-    const session = new Session(`${this.#parts.incarnation}/${++this.#ids}`, name, connection, cut)
+    const session = new Session(`${this.#parts.incarnation}/${++this.#ids}`, { name, instance }, connection, cut)
     this.#sessions.set(session.id, session)
     session.send({ message: 'welcome', welcome: { session: session.id, runId: 'simulated', run: JSON.stringify(this.#parts.run) } })
     return session
@@ -153,6 +157,15 @@ export class SimulatedServer {
       }
       case 'heartbeat':
         handler.onHeard(session)
+        return 'in'
+      case 'computed':
+        handler.onComputed(session, message.computed)
+        return 'in'
+      case 'abandoned':
+        handler.onAbandoned(session, message.abandoned.round)
+        return 'in'
+      case 'draining':
+        handler.onDraining(session)
         return 'in'
       case 'evaluation':
         handler.onEvaluation(session, message.evaluation)

@@ -33,10 +33,12 @@ export class SimulatedWorker {
   #membership: Membership<SimulatedCompute> | undefined
   #compute: SimulatedCompute | undefined
   #stopping = false
+  readonly #instance: string
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
     this.process = new SimulatedProcess(parts.name, parts.clock)
+    this.#instance = `${parts.name} ${parts.random.below(2 ** 30)}`
   }
 
   start(): void {
@@ -84,7 +86,7 @@ export class SimulatedWorker {
     const { name, network, problem, random, count, imageMs } = this.#parts
     const { process } = this
     this.#membership = new Membership<SimulatedCompute>({
-      name, engine: 'auto', chunkFloats: problem.chunkFloats,
+      name, instance: this.#instance, engine: 'auto', chunkFloats: problem.chunkFloats,
       connect: (onMessage) => network.connect(process, onMessage),
       startCompute: async (run) => {
         await process.sleep(random.between(20, 400))
