@@ -61,7 +61,7 @@ function drawnCheckpoint(network: Network): Checkpoint {
     const low = role === 'gamma' || role === 'runningVariance' ? 0.5 : -0.5
     for (let i = offset; i < offset + size; i++) parameters[i] = random.between(low, low + 1)
   }
-  const position = { epoch: 1, step: 0, stepInEpoch: 0, epochLossSum: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0, images: 0, seconds: 0 }
+  const position = { epoch: 1, step: 0, stepInEpoch: 0, skippedSteps: 0, epochSkippedSteps: 0, epochLossSum: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0, images: 0, seconds: 0 }
   const zeros = new Float32Array(layout.size)
   const classes = Array.from({ length: network.classes }, (_, index) => `class ${index}`)
   return { network, classes, config: {}, position, datasetDigest: '', parameters, adamM: zeros, adamV: zeros }

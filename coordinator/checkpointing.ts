@@ -21,6 +21,8 @@ export function checkpointOf(parts: { network: Network; classes: string[]; confi
       epoch: betweenEpochs ? at.epoch - 1 : at.epoch,
       step: at.step,
       stepInEpoch: betweenEpochs ? parts.stepsPerEpoch : at.stepInEpoch,
+      skippedSteps: progress.skippedSteps,
+      epochSkippedSteps: sums.skippedSteps,
       epochLossSum: sums.lossSum,
       epochCorrect: sums.correct,
       epochImages: sums.images,
@@ -36,11 +38,12 @@ export function checkpointOf(parts: { network: Network; classes: string[]; confi
 
 /** Where the run stands that a checkpoint was taken of. */
 export function progressOf({ position }: Checkpoint, stepsPerEpoch: number): Progress {
-  const ended = position.stepInEpoch >= stepsPerEpoch && position.epochImages === 0
+  const ended = position.stepInEpoch >= stepsPerEpoch && position.epochImages === 0 && position.epochSkippedSteps === 0
   return {
     at: { epoch: ended ? position.epoch + 1 : position.epoch, stepInEpoch: ended ? 0 : position.stepInEpoch, step: position.step },
-    sums: { lossSum: position.epochLossSum, correct: position.epochCorrect, images: position.epochImages, seconds: position.epochSeconds },
+    sums: { lossSum: position.epochLossSum, correct: position.epochCorrect, images: position.epochImages, skippedSteps: position.epochSkippedSteps, seconds: position.epochSeconds },
     images: position.images,
+    skippedSteps: position.skippedSteps,
     seconds: position.seconds,
   }
 }

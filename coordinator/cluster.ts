@@ -8,16 +8,25 @@ export interface Cluster {
   /** Settles when as many workers are in as the run waits for. */
   gathered(): Promise<void>
   /**
-   * One step: gradients of every lane, all-reduced, stepped by the optimizer, committed to the run's model.
+   * One step: gradients of every lane, all-reduced, stepped by the optimizer, committed to the run's model; or left out,
+   * with the model as it was, when the gradient is not finite.
    * @param samples images in this batch
-   * @returns what the lanes reported, in the order of lanes
+   * @param update number of this update of the optimizer, from 1: steps that were left out do not count
    */
-  trainStep(at: StepPosition, samples: number): Promise<LaneReport[]>
+  trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult>
   /** Runs the whole test set through the model. @returns results in the order of blocks */
   evaluate(at: StepPosition): Promise<BlockResult[]>
   /** Ends: workers are told that the run has finished, or why it stops. */
   close(outcome: { finished: boolean; reason: string }): Promise<void>
   readonly status: ClusterStatus
+}
+
+/** What became of a step. */
+export interface StepResult {
+  /** What the lanes reported, in the order of lanes. */
+  lanes: LaneReport[]
+  /** When the sum over all lanes is not finite: the first parameter of the layout where it is not. */
+  notFinite: string | undefined
 }
 
 /** One block of the test set. */

@@ -2,6 +2,7 @@ import { Presets, SingleBar } from 'cli-progress'
 import { startProgress, type Progress } from '../shared/command/progress.ts'
 import type { Log } from '../shared/log.ts'
 import type { Observer } from './events.ts'
+import { whatIsNotFinite } from './training.ts'
 
 export interface Console {
   observe: Observer
@@ -81,6 +82,12 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, quiet: boole
           left: `${Math.round((event.stepsPerEpoch - event.stepInEpoch - 1) * event.seconds)} s left`,
           loss: (lossSum / (event.stepInEpoch + 1)).toFixed(4),
         })
+        break
+      case 'gradientNotFinite':
+        if (event.action === 'skip') log.warn(`step ${event.step} is left out: ${whatIsNotFinite(event.lanes, event.parameter)}.`)
+        break
+      case 'lossNotFinite':
+        log.warn(`the loss of step ${event.step} is not finite (lane${event.lanes.length === 1 ? '' : 's'} ${event.lanes.join(', ')}); its gradient is, and training goes on.`)
         break
       case 'evaluating':
         endBar()

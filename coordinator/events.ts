@@ -14,8 +14,10 @@ export type RunEvent =
   | { type: 'dropped'; worker: string; units: number; reason: string }
   | { type: 'fingerprintsDiffer'; fingerprints: Record<string, string> }
   | { type: 'step'; epoch: number; stepInEpoch: number; stepsPerEpoch: number; step: number; samples: number; seconds: number; loss: number; accuracy: number }
+  | { type: 'gradientNotFinite'; epoch: number; step: number; lanes: number[]; parameter: string; action: 'stop' | 'skip' }
+  | { type: 'lossNotFinite'; epoch: number; step: number; lanes: number[] }
   | { type: 'evaluating'; epoch: number }
-  | { type: 'epoch'; epoch: number; epochs: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; seconds: number; imagesPerSecond: number; workers: number }
+  | { type: 'epoch'; epoch: number; epochs: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; skippedSteps: number; seconds: number; imagesPerSecond: number; workers: number }
   | { type: 'checkpoint'; file: string; epoch: number; stepInEpoch: number; step: number }
   | { type: 'checkpointFailed'; file: string; epoch: number; step: number; reason: string; retrySeconds: number }
   | { type: 'checkpointDamaged'; file: string; reason: string }

@@ -1,6 +1,5 @@
 import type { StepPosition } from '../shared/train/schedule.ts'
-import type { LaneReport } from '../shared/wire/messages.ts'
-import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
+import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { CoordinatorServer, type ServerParts } from './server.ts'
 import { WorkerCluster, type WorkerClusterParts } from './worker_cluster.ts'
 
@@ -41,8 +40,8 @@ export class GrpcCluster implements Cluster {
     return this.#cluster.gathered()
   }
 
-  trainStep(at: StepPosition, samples: number): Promise<LaneReport[]> {
-    return this.#cluster.trainStep(at, samples)
+  trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
+    return this.#cluster.trainStep(at, samples, update)
   }
 
   evaluate(at: StepPosition): Promise<BlockResult[]> {

@@ -18,7 +18,7 @@ export class CoordinatorMetrics {
     const loss = new Gauge({ name: 'herd_loss', help: 'Cross entropy: of the last step (train_step), of the last epoch (train, test).', labelNames: ['phase'], registers })
     const accuracy = new Gauge({ name: 'herd_accuracy_ratio', help: 'Share of images classified right: of the last step (train_step), of the last epoch (train, test).', labelNames: ['phase'], registers })
     const epoch = gauge('herd_epoch', 'Epochs that are complete.')
-    const step = gauge('herd_step', 'Optimizer steps that the weights have seen.')
+    const step = gauge('herd_step', 'Steps of the run that are done, those that were left out included.')
     const learningRate = gauge('herd_learning_rate', 'Learning rate of the last epoch.')
     const images = counter('herd_images_total', 'Training images that were counted.')
     const throughput = gauge('herd_images_per_second', 'Training images a second, over the last step.')
@@ -27,6 +27,7 @@ export class CoordinatorMetrics {
     const dealtAgain = counter('herd_units_dealt_again_total', 'Lanes and test blocks that were dealt again after a worker was lost.')
     const takenOver = counter('herd_units_taken_over_total', 'Lanes and test blocks of stragglers that were given to a worker that had nothing to do.')
     const dropped = counter('herd_units_dropped_total', 'Results that were not counted: late, or of a worker that was out.')
+    const skippedSteps = counter('herd_skipped_steps_total', 'Steps that were left out, since their gradient was not finite.')
     const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
     const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
     const checkpoints = counter('herd_checkpoints_total', 'Checkpoints that were written.')
@@ -69,6 +70,11 @@ export class CoordinatorMetrics {
           images.inc(event.samples)
           throughput.set(event.samples / event.seconds)
           stepSeconds.observe(event.seconds)
+          break
+        case 'gradientNotFinite':
+          if (event.action === 'stop') break
+          step.set(event.step)
+          skippedSteps.inc()
           break
         case 'epoch':
           loss.set({ phase: 'train' }, event.trainLoss)

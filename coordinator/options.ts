@@ -35,6 +35,7 @@ export const coordinatorOptions = {
   testFraction: real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), 0.2),
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
+  onNonfinite: choice('At a step whose gradient is NaN or infinite: stop saves the state before it and ends the run, skip leaves the step out.', ['stop', 'skip'], 'stop'),
   resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),

@@ -43,6 +43,8 @@ export function resumedOptions(options: CoordinatorOptions, given: ReadonlySet<s
     }
     resumed[key] = begun
   }
+  // Kept too, but free to change: a run that stopped at a gradient that is not finite can go on by leaving it out.
+  if (!given.has('onNonfinite')) resumed['onNonfinite'] = checkpoint.config['onNonfinite'] ?? options.onNonfinite
   return resumed as CoordinatorOptions
 }
 

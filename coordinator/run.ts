@@ -129,7 +129,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
 
     const end = await train(
       {
-        cluster, schedule, epochs: options.epochs, now: seconds, observe,
+        cluster, schedule, epochs: options.epochs, onNonfinite: options.onNonfinite, now: seconds, observe,
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         keepStep: (at) => record.keepStep(at),
@@ -140,7 +140,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     if (end.stopped) {
       await record.keepEnd(end.progress)
       const goOn = `npx coordinator --resume latest --out ${folder.path} --data ${data}`
-      if (end.failure !== undefined) throw new RunError(`${end.failure.message} A checkpoint is saved; go on with: ${goOn}`)
+      if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
       observe({ type: 'stopped', signal: stop.signal ?? '' })
       console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: ${goOn}`)
       await cluster.close({ finished: false, reason: 'it was stopped' })

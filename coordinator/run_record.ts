@@ -88,9 +88,10 @@ export class RunRecord {
 
   async keepEpoch(result: EpochResult, progress: Progress): Promise<void> {
     const { folder, options, dataset, observe } = this.#parts
-    const { epoch, train, test, images, seconds } = result
+    const { epoch, train, test, images, skippedSteps, seconds } = result
     const line = {
       epoch,
+      skippedSteps,
       trainLoss: train.loss,
       trainAccuracy: train.accuracy,
       testLoss: test.loss,
@@ -130,6 +131,7 @@ export class RunRecord {
       digest,
       epochs: progress.at.epoch - 1,
       steps: progress.at.step,
+      skippedSteps: progress.skippedSteps,
       trainLoss: last.train.loss,
       testLoss: last.test.loss,
       testAccuracy: last.test.accuracy,

@@ -4,10 +4,11 @@ import type { InputPipeline } from '../shared/train/input_pipeline.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
+import { parameterAt } from '../shared/network/layout.ts'
 import type { Network } from '../shared/network/network.ts'
 import type { Sample } from '../shared/data/dataset.ts'
 import type { LaneReport } from '../shared/wire/messages.ts'
-import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
+import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import type { Model } from './model.ts'
 import { StepReduce } from './step_reduce.ts'
 
@@ -46,12 +47,12 @@ export class SingleNodeCluster implements Cluster {
     return Promise.resolve()
   }
 
-  async trainStep(at: StepPosition, samples: number): Promise<LaneReport[]> {
+  async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
     const { compute, input, model, schedule, lanes } = this.#parts
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
     compute.setParameters(model.parameters)
-    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => model.stepRange(range, sum, samples, at.step + 1))
+    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => model.stepRange(range, sum, samples, update))
     const reports: LaneReport[] = []
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
@@ -67,9 +68,9 @@ export class SingleNodeCluster implements Cluster {
         reports.push(...partial.lanes)
       }
     }
-    model.commit()
+    if (reduce.notFinite === undefined) model.commit()
     this.#count(lanes)
-    return reports
+    return { lanes: reports, notFinite: parameterAt(model.layout, reduce.notFinite)?.name }
   }
 
   async evaluate(): Promise<BlockResult[]> {

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../shared/errors.ts'
 import { ChunkSum, CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
+import { firstNotFinite } from '../shared/train/finite.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
 
 export interface Range {
@@ -9,17 +10,23 @@ export interface Range {
 
 /**
  * The all-reduce of one step, chunk by chunk: as soon as all partials of a chunk are in, its sum goes on to the
- * optimizer, while other chunks are still on their way.
+ * optimizer, while other chunks are still on their way. From the first sum on that is not finite, none goes on any more.
  */
 export class StepReduce {
   readonly #chunks: { range: Range; sum: ChunkSum }[]
   readonly #chunkFloats: number
   readonly #onSum: (range: Range, sum: Float32Array) => void
+  #notFinite: number | undefined
 
   constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS) {
     this.#chunkFloats = chunkFloats
     this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree) }))
     this.#onSum = onSum
+  }
+
+  /** First element of the vector whose sum is NaN or infinite: the same, once all is in, in whatever order it came. */
+  get notFinite(): number | undefined {
+    return this.#notFinite
   }
 
   /**
@@ -33,7 +40,10 @@ export class StepReduce {
       throw new ProtocolError(`a gradient chunk of ${values.length} floats at ${offset} is none of the vector's chunks.`)
     }
     const sum = chunk.sum.add(node, values)
-    if (sum !== undefined) this.#onSum(chunk.range, sum)
+    if (sum === undefined) return
+    const place = firstNotFinite(sum)
+    if (place !== undefined) this.#notFinite = Math.min(chunk.range.begin + place, this.#notFinite ?? Number.POSITIVE_INFINITY)
+    if (this.#notFinite === undefined) this.#onSum(chunk.range, sum)
   }
 
   /** Takes a whole partial. */

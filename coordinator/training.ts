@@ -1,9 +1,9 @@
 import { RunError } from '../shared/errors.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Score, TestScore } from '../shared/train/score.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, StepResult } from './cluster.ts'
 import type { Observer } from './events.ts'
-import { addStep, emptySums, scoreOf, type EpochSums } from './tally.ts'
+import { addSkippedStep, addStep, emptySums, scoreOf, type EpochSums } from './tally.ts'
 
 /** Where a run stands: all that resuming needs besides the model. */
 export interface Progress {
@@ -12,17 +12,20 @@ export interface Progress {
   sums: EpochSums
   /** Since the run began, over every resumption. */
   images: number
+  /** Steps that were left out, since their gradient was not finite. */
+  skippedSteps: number
   seconds: number
 }
 
-export const beginning: Progress = { at: { epoch: 1, stepInEpoch: 0, step: 0 }, sums: emptySums, images: 0, seconds: 0 }
+export const beginning: Progress = { at: { epoch: 1, stepInEpoch: 0, step: 0 }, sums: emptySums, images: 0, skippedSteps: 0, seconds: 0 }
 
 export interface EpochResult {
   epoch: number
   train: Score
   test: TestScore
-  /** Training images of this epoch, and seconds of its training steps. */
+  /** Training images of this epoch, steps that were left out, and seconds of all its steps. */
   images: number
+  skippedSteps: number
   seconds: number
 }
 
@@ -31,6 +34,8 @@ export interface TrainingParts {
   cluster: Cluster
   schedule: Schedule
   epochs: number
+  /** What to do at a step whose gradient is not finite: end the run, or leave the step out. */
+  onNonfinite: 'stop' | 'skip'
   /** Seconds on a clock that only goes forward. */
   now: () => number
   observe: Observer
@@ -83,6 +88,7 @@ export async function train(parts: TrainingParts, from: Progress): Promise<Train
  * test set is evaluated.
  * @param reached is told where the run stands after each step
  * @returns undefined when a stop was requested between two steps
+ * @throws InterruptedError at a step whose gradient is not finite, unless such steps are skipped
  */
 async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progress: Progress) => void): Promise<{ result: EpochResult; progress: Progress } | undefined> {
   const { cluster, schedule, now } = parts
@@ -93,25 +99,52 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
     if (parts.stopRequested()) return undefined
     const samples = schedule.batch(epoch, stepInEpoch).length
     const begin = now()
-    const lanes = await cluster.trainStep(progress.at, samples)
+    const result = await cluster.trainStep(progress.at, samples, progress.at.step - progress.skippedSteps + 1)
     const seconds = now() - begin
+    const skipped = result.notFinite !== undefined
+    if (skipped) tellNotFinite(parts, progress.at, result)
     progress = {
       at: { epoch, stepInEpoch: stepInEpoch + 1, step: progress.at.step + 1 },
-      sums: addStep(progress.sums, lanes, seconds),
-      images: progress.images + samples,
+      sums: skipped ? addSkippedStep(progress.sums, seconds) : addStep(progress.sums, result.lanes, seconds),
+      images: progress.images + (skipped ? 0 : samples),
+      skippedSteps: progress.skippedSteps + (skipped ? 1 : 0),
       seconds: progress.seconds + seconds,
     }
     reached(progress)
     parts.keepStep(progress)
-    const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
-    parts.observe({ type: 'step', epoch, stepInEpoch, stepsPerEpoch: schedule.stepsPerEpoch, step: progress.at.step, samples, seconds, loss, accuracy })
+    if (!skipped) tellStep(parts, progress.at, samples, seconds, result)
   }
 
   parts.observe({ type: 'evaluating', epoch })
   const test = parts.scoreTest(await cluster.evaluate(progress.at))
   const { sums } = progress
   return {
-    result: { epoch, train: scoreOf(sums), test, images: sums.images, seconds: sums.seconds },
+    result: { epoch, train: scoreOf(sums), test, images: sums.images, skippedSteps: sums.skippedSteps, seconds: sums.seconds },
     progress: { ...progress, at: { epoch: epoch + 1, stepInEpoch: 0, step: progress.at.step }, sums: emptySums },
   }
+}
+
+function tellStep({ schedule, observe }: TrainingParts, { epoch, stepInEpoch, step }: StepPosition, samples: number, seconds: number, { lanes }: StepResult): void {
+  const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
+  observe({ type: 'step', epoch, stepInEpoch: stepInEpoch - 1, stepsPerEpoch: schedule.stepsPerEpoch, step, samples, seconds, loss, accuracy })
+  if (!Number.isFinite(loss)) observe({ type: 'lossNotFinite', epoch, step, lanes: lanes.filter((lane) => !Number.isFinite(lane.lossSum)).map(({ lane }) => lane) })
+}
+
+/**
+ * Says which step and lanes have a gradient that is not finite.
+ * @param at before the step
+ * @throws InterruptedError unless such steps are skipped.
+ */
+function tellNotFinite({ observe, onNonfinite }: TrainingParts, at: StepPosition, { lanes, notFinite }: StepResult): void {
+  const notFiniteLanes = lanes.filter((lane) => lane.notFinite).map(({ lane }) => lane)
+  const step = at.step + 1
+  observe({ type: 'gradientNotFinite', epoch: at.epoch, step, lanes: notFiniteLanes, parameter: notFinite ?? '', action: onNonfinite })
+  if (onNonfinite === 'skip') return
+  throw new InterruptedError(`step ${step}, in epoch ${at.epoch}: ${whatIsNotFinite(notFiniteLanes, notFinite ?? '')}. Such steps are left out with --on-nonfinite skip; a smaller --lr may avoid them.`)
+}
+
+/** For people. Where every lane is finite by itself, it is their sum that is too large. */
+export function whatIsNotFinite(lanes: readonly number[], parameter: string): string {
+  const whose = lanes.length === 0 ? 'the sum of all lanes' : `lane${lanes.length === 1 ? '' : 's'} ${lanes.join(', ')}`
+  return `the gradient of ${whose} is not finite, first in ${parameter}`
 }

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../shared/errors.ts'
+import { parameterAt } from '../shared/network/layout.ts'
 import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import { blockCount, blockSamples } from '../shared/train/evaluation.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
@@ -6,7 +7,7 @@ import type { StepPosition } from '../shared/train/schedule.ts'
 import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import type { BlockResult, Cluster, ClusterStatus } from './cluster.ts'
+import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
 import type { RoundKind } from './dealing/speed.ts'
 import type { RunEvent } from './events.ts'
@@ -19,7 +20,7 @@ export interface WorkerClusterParts {
   run: RunDescription
   test: readonly number[]
   model: Model
-  /** Optimizer steps that the model has seen: the version of its weights. */
+  /** Steps of the run so far: the version of the model's weights. */
   version: number
   workersWanted: number
   silenceLimitMs: number
@@ -113,22 +114,24 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     return this.#unlessFailed(this.#gathered)
   }
 
-  async trainStep(at: StepPosition, samples: number): Promise<LaneReport[]> {
+  async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
     const { model } = this.#parts
     const version = at.step + 1
     const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => {
-      const chunk = weightsChunk(version, range, model.stepRange(range, sum, samples, version))
+      const chunk = weightsChunk(version, range, model.stepRange(range, sum, samples, update))
       for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
     }, this.#chunkFloats)
     const round = await this.#play('TRAIN', at, this.#parts.run.lanes, samples, reduce)
-    model.commit()
+    const leftOut = reduce.notFinite !== undefined
+    if (!leftOut) model.commit()
     this.#version = version
     for (const membership of this.#members.values()) {
-      if (membership.joinedLate) this.#sendAllWeights(membership.member)
+      // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
+      if (membership.joinedLate || leftOut) this.#sendAllWeights(membership.member)
       membership.joinedLate = false
     }
     this.#cutOffTheBacklogged(model.layout.size)
-    return round.laneReports.sort((a, b) => a.lane - b.lane)
+    return { lanes: round.laneReports.sort((a, b) => a.lane - b.lane), notFinite: parameterAt(model.layout, reduce.notFinite)?.name }
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {

@@ -10,7 +10,8 @@ interface Version {
 
 /**
  * Puts weights together from their chunks. Chunks of the next version may come while the present one is still computed
- * with. Two versions are kept at most, whether or not somebody asks for them.
+ * with. Two versions are kept at most, whether or not somebody asks for them. A version that is not complete may begin
+ * again: its step was left out, and the weights come as they were.
  */
 export class WeightsInbox {
   readonly #size: number
@@ -25,6 +26,7 @@ export class WeightsInbox {
   /** @throws ProtocolError when the chunk does not follow the one before it. */
   receive(chunk: WeightsChunk): void {
     const arriving = this.#arriving ?? this.#begin(chunk.version)
+    if (chunk.offset === 0 && chunk.version === arriving.version) arriving.received = 0
     const floats = chunk.data.length % 4 === 0 ? floatsOf(chunk.data) : undefined
     if (floats === undefined || chunk.version !== arriving.version || chunk.offset + floats.length > this.#size || arriving.received !== chunk.offset) {
       throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${arriving.received} floats of ${this.#size} of weights ${arriving.version}`)

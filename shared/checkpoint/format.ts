@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { networkSchema, type Network } from '../network/network.ts'
 
-/** Raised whenever an older Herd could not read the file rightly any more. */
-export const FORMAT_VERSION = 1
+/** Raised whenever an older Herd could not read the file rightly any more. 2: steps can have been left out. */
+export const FORMAT_VERSION = 2
 
 /** Keys of the file's `__metadata__`. */
 export const DESCRIPTION_KEY = 'herd'
@@ -18,9 +18,12 @@ const sum = z.number().nullable().transform((value) => value ?? NaN)
 const positionSchema = z.object({
   /** The epoch in progress or just ended, counted from 1. */
   epoch: z.int().min(1),
-  /** Optimizer steps done in all, and in this epoch. */
+  /** Steps done in all, and in this epoch. */
   step: count,
   stepInEpoch: count,
+  /** How many of them were left out, so that the optimizer did not count them; format 1 has none. */
+  skippedSteps: count.default(0),
+  epochSkippedSteps: count.default(0),
   /** Sums over the epoch's images so far. */
   epochLossSum: sum,
   epochCorrect: count,
@@ -34,7 +37,7 @@ export type CheckpointPosition = z.infer<typeof positionSchema>
 
 /** What the file says in JSON beside its tensors. */
 export const descriptionSchema = z.object({
-  formatVersion: z.literal(FORMAT_VERSION),
+  formatVersion: z.int().min(1).max(FORMAT_VERSION),
   network: networkSchema,
   classes: z.array(z.string()).min(2),
   /** The run's options, for whoever resumes it. */

@@ -91,6 +91,11 @@ export function layoutOf(network: Network): Layout {
   return { parameters, size }
 }
 
+/** The parameter that an element of the flat vector belongs to; none for no element. */
+export function parameterAt(layout: Layout, index: number | undefined): Parameter | undefined {
+  return index === undefined ? undefined : layout.parameters.find(({ offset, size }) => index >= offset && index < offset + size)
+}
+
 /** The part of a flat vector that belongs to one parameter: a view, not a copy. */
 export function viewOf(vector: Float32Array, parameter: Parameter): Float32Array {
   return vector.subarray(parameter.offset, parameter.offset + parameter.size)

@@ -9,8 +9,10 @@ const loss = z.union([z.number(), z.nan(), z.literal(Infinity), z.null()]).trans
 /** One line of history.jsonl: one epoch. */
 export const historyLineSchema = z.object({
   epoch: z.int().min(1),
-  /** Optimizer steps done since the run began. */
+  /** Steps done since the run began. */
   step: count,
+  /** Steps of this epoch that were left out, since their gradient was not finite; they are in no other figure. */
+  skippedSteps: count.default(0),
   /** Mean cross entropy of an image. */
   trainLoss: loss,
   trainAccuracy: share,
@@ -42,6 +44,8 @@ export const summarySchema = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'),
   epochs: count,
   steps: count,
+  /** How many of them were left out, since their gradient was not finite. */
+  skippedSteps: count.default(0),
   trainLoss: loss,
   testLoss: loss,
   testAccuracy: share,

@@ -3,6 +3,7 @@ import { layoutOf } from '../network/layout.ts'
 import type { Network } from '../network/network.ts'
 import type { LaneReport } from '../wire/messages.ts'
 import { addInto } from './chunk_sum.ts'
+import { firstNotFinite } from './finite.ts'
 import { dropoutMasks } from './masks.ts'
 
 /** The samples of a lane, ready to be computed. */
@@ -59,7 +60,7 @@ export class LaneStack {
           { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
-    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin }] })
+    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin, notFinite: firstNotFinite(values) !== undefined }] })
   }
 
   add(): void {

@@ -12,6 +12,8 @@ const text = z.string().max(4096)
 const seconds = z.number().min(0)
 const uint = z.int().min(0).max(4294967295)
 const bytes = z.instanceof(Buffer)
+/** A diverged run's can be NaN or infinite. */
+const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const engineInfoSchema = z.object({
@@ -34,9 +36,9 @@ const evaluation = z
     attempt: uint,
     block: uint,
     seconds,
-    lossSum: z.number(),
+    lossSum,
     predicted: z.array(uint).max(65536),
-    probability: z.array(z.number()).max(65536),
+    probability: z.array(z.union([z.number(), z.nan()])).max(65536),
   })
   .refine((result) => result.predicted.length === result.probability.length, 'as many probabilities as predictions')
 const draining = z.object({})
@@ -84,7 +86,7 @@ export type EvaluationResult = z.infer<typeof evaluation>
 export const sessionRequestSchema = z.object({ session: z.string().max(256) })
 export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes })
 export type WeightsChunk = z.infer<typeof weightsChunkSchema>
-export const laneReportSchema = z.object({ lane: uint, lossSum: z.number(), correct: uint, samples: uint, seconds })
+export const laneReportSchema = z.object({ lane: uint, lossSum, correct: uint, samples: uint, seconds, notFinite: z.boolean() })
 export type LaneReport = z.infer<typeof laneReportSchema>
 export const gradientChunkSchema = z.object({
   session: z.string().max(256),

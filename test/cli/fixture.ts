@@ -23,7 +23,7 @@ export async function makeCheckpoint(file: string, change: (checkpoint: Checkpoi
     network,
     classes: CLASSES,
     config: { precision: 'f32', threads: 1, testFraction: 0.5 },
-    position: { epoch: 1, step: 1, stepInEpoch: 1, epochLossSum: 1, epochCorrect: 0, epochImages: 1, epochSeconds: 1, images: 1, seconds: 1 },
+    position: { epoch: 1, step: 1, stepInEpoch: 1, skippedSteps: 0, epochSkippedSteps: 0, epochLossSum: 1, epochCorrect: 0, epochImages: 1, epochSeconds: 1, images: 1, seconds: 1 },
     datasetDigest: 'a'.repeat(64),
     parameters: initialParameters(layout, 3),
     adamM: new Float32Array(layout.size),

@@ -14,6 +14,7 @@ export interface Undisturbed {
   /** Of Adam's moments. */
   momentDigests: [string, string]
   images: number
+  skippedSteps: number
   /** What each epoch comes to, but for its time. */
   epochs: Omit<EpochResult, 'seconds'>[]
 }
@@ -27,7 +28,7 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
-      cluster, schedule, epochs: problem.epochs, now: () => 0, observe: () => undefined, stopRequested: () => false, keepStep: () => undefined,
+      cluster, schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
       keepEpoch: (result) => {
         epochs.push(withoutTime(result))
@@ -37,15 +38,15 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
     beginning,
   )
   const { parameters, m, v } = model.state
-  return { digest: parameterDigest(parameters), momentDigests: [parameterDigest(m), parameterDigest(v)], images: end.progress.images, epochs }
+  return { digest: parameterDigest(parameters), momentDigests: [parameterDigest(m), parameterDigest(v)], images: end.progress.images, skippedSteps: end.progress.skippedSteps, epochs }
 }
 
-export function withoutTime({ epoch, train: score, test, images }: EpochResult): Omit<EpochResult, 'seconds'> {
-  return { epoch, train: score, test, images }
+export function withoutTime({ epoch, train: score, test, images, skippedSteps }: EpochResult): Omit<EpochResult, 'seconds'> {
+  return { epoch, train: score, test, images, skippedSteps }
 }
 
-function directCompute({ run }: Problem): Compute {
-  const engine = new SoftmaxEngine(run.network)
+function directCompute({ run, overflowFrom }: Problem): Compute {
+  const engine = new SoftmaxEngine(run.network, overflowFrom)
   const stack = new LaneStack(engine, run.network, run.seed, () => 0)
   return {
     info: engine.info, fingerprint: 'simulated', note: undefined,

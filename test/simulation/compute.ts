@@ -10,6 +10,7 @@ import type { Count } from './statistics.ts'
 
 export interface ComputeParts {
   run: RunDescription
+  overflowFrom: number
   worker: SimulatedProcess
   random: KeyedRandom
   /** Milliseconds for one image. */
@@ -46,10 +47,10 @@ export class SimulatedCompute implements Compute {
   #failure: EngineError | undefined
 
   constructor(parts: ComputeParts) {
-    const { run, worker } = parts
+    const { run, overflowFrom, worker } = parts
     this.#parts = parts
     this.#process = new SimulatedProcess(`${worker.name} compute`, worker.clock)
-    this.#engine = new SoftmaxEngine(run.network)
+    this.#engine = new SoftmaxEngine(run.network, overflowFrom)
     this.#stack = new LaneStack(this.#engine, run.network, run.seed, () => this.#seconds.shift() ?? 0)
     this.info = this.#engine.info
   }

@@ -1,6 +1,6 @@
 import { Checkpointer } from '../../coordinator/checkpointer.ts'
 import { checkpointOf, progressOf } from '../../coordinator/checkpointing.ts'
-import type { Cluster } from '../../coordinator/cluster.ts'
+import type { Cluster, StepResult } from '../../coordinator/cluster.ts'
 import type { RunEvent } from '../../coordinator/events.ts'
 import { Model } from '../../coordinator/model.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
@@ -11,7 +11,6 @@ import { RunError } from '../../shared/errors.ts'
 import { laneRange } from '../../shared/train/lane_tree.ts'
 import { scoreTest } from '../../shared/train/score.ts'
 import type { StepPosition } from '../../shared/train/schedule.ts'
-import type { LaneReport } from '../../shared/wire/messages.ts'
 import { withoutTime, type Undisturbed } from './baseline.ts'
 import type { VirtualClock } from './clock.ts'
 import type { SimulatedDisk } from './disk.ts'
@@ -116,7 +115,7 @@ export class SimulatedCoordinator {
     const { problem, clock, onEpoch } = this.#parts
     return train(
       {
-        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, now: () => clock.now / 1000,
+        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => clock.now / 1000,
         observe: (event) => this.#observe(event),
         stopRequested: () => this.#stopRequested,
         scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),
@@ -153,16 +152,16 @@ export class SimulatedCoordinator {
       get status() {
         return cluster.status
       },
-      trainStep: async (at: StepPosition, samples: number): Promise<LaneReport[]> => {
-        const reports = await cluster.trainStep(at, samples)
+      trainStep: async (at: StepPosition, samples: number, update: number): Promise<StepResult> => {
+        const result = await cluster.trainStep(at, samples, update)
         const expected = Array.from({ length: problem.run.lanes }, (_, lane) => {
           const { begin, end } = laneRange(samples, problem.run.lanes, lane)
           return `${lane}:${end - begin}`
         })
-        const reported = reports.map((report) => `${report.lane}:${report.samples}`)
+        const reported = result.lanes.map((report) => `${report.lane}:${report.samples}`)
         if (reported.join() !== expected.join()) network.violated(`step ${at.step} counted lanes ${reported.join()} instead of ${expected.join()}`)
-        count('lanes counted', reports.length)
-        return reports
+        count('lanes counted', result.lanes.length)
+        return result
       },
     }
   }
@@ -177,6 +176,7 @@ export class SimulatedCoordinator {
     trace.add(this.process.name, JSON.stringify(event))
     if (event.type === 'dealtAgain') count('units dealt again', event.units.length)
     if (event.type === 'takenOver') count('units taken over', event.units.length)
+    if (event.type === 'gradientNotFinite') count('steps left out')
     if (event.type === 'workerLeft') count('workers left')
     if (event.type === 'dropped') count('units dropped', event.units)
     if (event.type === 'workerJoined') count('workers joined')

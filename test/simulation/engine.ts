@@ -9,10 +9,13 @@ export class SoftmaxEngine implements Engine {
   readonly info: EngineInfo = { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'softmax regression' }
   readonly #network: Network
   readonly #inputs: number
+  readonly #overflowFrom: number
   readonly #parameters: Float32Array
 
-  constructor(network: Network) {
+  /** @param overflowFrom a lane with an image whose first byte is at least this has a gradient that is not finite */
+  constructor(network: Network, overflowFrom: number) {
     this.#network = network
+    this.#overflowFrom = overflowFrom
     this.#inputs = network.imageSize * network.imageSize * 3
     this.#parameters = new Float32Array((this.#inputs + 1) * network.classes)
   }
@@ -38,6 +41,7 @@ export class SoftmaxEngine implements Engine {
         for (let i = 0; i < this.#inputs; i++) gradient[i * classes + c] += Math.fround(features[i] * delta)
         gradient[this.#inputs * classes + c] += delta
       }
+      if (images[row * this.#inputs] >= this.#overflowFrom) gradient[label] = Infinity
     }
     return { lossSum, correct }
   }

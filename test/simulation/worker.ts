@@ -90,7 +90,7 @@ export class SimulatedWorker {
       connect: (onMessage) => network.connect(process, onMessage),
       startCompute: async (run) => {
         await process.sleep(random.between(20, 400))
-        this.#compute = new SimulatedCompute({ run, worker: process, random, imageMs, count })
+        this.#compute = new SimulatedCompute({ run, overflowFrom: problem.overflowFrom, worker: process, random, imageMs, count })
         return this.#compute
       },
       openSource: async () => {

@@ -92,13 +92,14 @@ test('a failed save is tried again after growing pauses, also where none is due;
 test('where a run stands comes back: in an epoch, at its end before the evaluation, and after it', () => {
   const { network, classes, parameters, adamM, adamV } = exampleCheckpoint()
   const parts = { network, classes, config: {}, datasetDigest: '', stepsPerEpoch: 10 }
-  const sums = { lossSum: 21.125, correct: 7, images: 80, seconds: 2.5 }
+  const sums = { lossSum: 21.125, correct: 7, images: 80, skippedSteps: 1, seconds: 2.5 }
   const empty = beginning.sums
   for (const progress of [
     beginning,
-    { at: { epoch: 3, stepInEpoch: 4, step: 24 }, sums, images: 240, seconds: 9 },
-    { at: { epoch: 3, stepInEpoch: 10, step: 30 }, sums, images: 300, seconds: 9 },
-    { at: { epoch: 4, stepInEpoch: 0, step: 30 }, sums: empty, images: 300, seconds: 9 },
+    { at: { epoch: 3, stepInEpoch: 4, step: 24 }, sums, images: 240, skippedSteps: 2, seconds: 9 },
+    { at: { epoch: 3, stepInEpoch: 10, step: 30 }, sums, images: 300, skippedSteps: 2, seconds: 9 },
+    { at: { epoch: 3, stepInEpoch: 10, step: 30 }, sums: { ...empty, skippedSteps: 10 }, images: 200, skippedSteps: 10, seconds: 9 },
+    { at: { epoch: 4, stepInEpoch: 0, step: 30 }, sums: empty, images: 300, skippedSteps: 2, seconds: 9 },
   ]) {
     const checkpoint = checkpointOf(parts, { state: { parameters, m: adamM, v: adamV } }, progress)
     assert.deepEqual(progressOf(checkpoint, 10), progress)

@@ -6,8 +6,10 @@ import { WorkerCluster } from '../../../coordinator/worker_cluster.ts'
 import { ProtocolError } from '../../../shared/errors.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
 import { networkSchema } from '../../../shared/network/network.ts'
-import { bytesOf } from '../../../shared/wire/floats.ts'
-import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk } from '../../../shared/wire/messages.ts'
+import { adamStep } from '../../../shared/train/adam.ts'
+import { bytesOf, floatsOf } from '../../../shared/wire/floats.ts'
+import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../shared/wire/messages.ts'
+import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 
 const LANES = 4
 const CHUNK = 8
@@ -23,17 +25,19 @@ const second = { epoch: 1, stepInEpoch: 1, step: 1 }
 /** A member that remembers what it is dealt, and does nothing by itself. */
 interface StillMember extends Member {
   readonly dealt: Deal[]
+  readonly weights: WeightsChunk[]
 }
 
 function stillMember(name: string): StillMember {
   const dealt: Deal[] = []
+  const weights: WeightsChunk[] = []
   return {
-    name, dealt, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    name, dealt, weights, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
     facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
     },
-    sendWeights: () => undefined,
+    sendWeights: (chunk: WeightsChunk) => weights.push(chunk),
     evict: () => undefined,
   }
 }
@@ -55,7 +59,7 @@ function partial(round: number, node: number, lanes: number[]): GradientChunk[] 
   const count = layout.size / CHUNK
   return Array.from({ length: count }, (_, index) => ({
     session: '', round, attempt: 0, node, offset: index * CHUNK, data: bytesOf(new Float32Array(CHUNK).fill(1)),
-    lanes: index === count - 1 ? lanes.map((lane) => ({ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0 })) : [],
+    lanes: index === count - 1 ? lanes.map((lane) => ({ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0, notFinite: false })) : [],
   }))
 }
 
@@ -64,15 +68,15 @@ const blockResult = (round: number, block: number, images: number): EvaluationRe
 
 /** Plays a whole training step with one member that computes everything. */
 async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
-  const step = cluster.trainStep(beginning, 8)
+  const step = cluster.trainStep(beginning, 8, 1)
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
-  assert.equal((await step).length, LANES)
+  assert.equal((await step).lanes.length, LANES)
 }
 
 test("a gradient for an evaluation's round, and a test block for a training round, break the protocol", async () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
-  void cluster.trainStep(beginning, 8)
+  void cluster.trainStep(beginning, 8, 1)
   assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /round 1, which is of another kind/ })
 
   const evaluating = stillMember('b')
@@ -112,7 +116,7 @@ test('a round has the same number after a restart, so that a result of before it
 test('a partial that lacks its end breaks the protocol when the next one begins', () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
-  void cluster.trainStep(beginning, 8)
+  void cluster.trainStep(beginning, 8, 1)
   const [left, right] = [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
   for (const chunk of left.slice(0, -1)) cluster.onGradient(member, chunk)
   assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
@@ -134,7 +138,7 @@ test('a chunk that comes twice, or is left out, breaks the protocol', () => {
   for (const order of [[0, 0], [0, 2], [1]]) {
     const member = stillMember('a')
     const cluster = clusterOf(member)
-    void cluster.trainStep(beginning, 8)
+    void cluster.trainStep(beginning, 8, 1)
     const chunks = partial(1, 0, [0, 1, 2, 3])
     const [last, ...before] = order.toReversed()
     for (const index of before) cluster.onGradient(member, chunks[index])
@@ -150,4 +154,35 @@ test('a test block that is none breaks the protocol, and the evaluation goes on'
   cluster.onEvaluation(member, blockResult(0, 0, 32))
   cluster.onEvaluation(member, blockResult(0, 1, 8))
   assert.equal((await evaluation).length, 2)
+})
+
+test('after a step whose gradient is not finite, every worker gets the weights as they were, whole, as the next version', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  const inbox = new WeightsInbox(layout.size)
+  const late = stillMember('late')
+  const lateInbox = new WeightsInbox(layout.size)
+
+  const step = cluster.trainStep(beginning, 8, 1)
+  const [first, ...rest] = partial(1, 0, [0, 1, 2, 3])
+  cluster.onGradient(member, first)
+  assert.equal(cluster.onReady(late), undefined)
+  floatsOf(rest[0].data)[3] = NaN
+  for (const chunk of rest) cluster.onGradient(member, chunk)
+  assert.equal((await step).notFinite, 'dense_1/kernel')
+
+  const before = new Float32Array(layout.size)
+  for (const [{ weights }, of] of [[member, inbox], [late, lateInbox]] as const) {
+    for (const chunk of weights) of.receive(chunk)
+    assert.deepEqual(await of.take(1), before)
+  }
+  assert.deepEqual(member.weights.map(({ version, offset }) => [version, offset]), [[0, 0], [0, 8], [0, 16], [1, 0], [1, 0], [1, 8], [1, 16]], 'the first chunk of the step had gone out')
+
+  const next = cluster.trainStep({ ...beginning, stepInEpoch: 1, step: 1 }, 8, 1)
+  for (const chunk of partial(2, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await next).notFinite, undefined)
+  for (const chunk of member.weights.slice(7)) inbox.receive(chunk)
+  const stepped = freshState(layout.size)
+  adamStep(layout, { begin: 0, end: layout.size }, new Float32Array(layout.size).fill(1), 8, 1, 0.1, stepped, stepped)
+  assert.deepEqual(await inbox.take(2), stepped.parameters)
 })

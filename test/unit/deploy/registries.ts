@@ -17,8 +17,9 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   coordinator.observe({ type: 'step', epoch: 1, stepInEpoch: 1, stepsPerEpoch: 2, step: 1, samples: 32, seconds: 0.5, loss: 2.3, accuracy: 0.25 })
   coordinator.observe({
     type: 'epoch', epoch: 1, epochs: 2, trainLoss: 2.2, trainAccuracy: 0.3, testLoss: 2.1, testAccuracy: 0.4,
-    learningRate: 0.001, images: 64, seconds: 1, imagesPerSecond: 64, workers: 2,
+    learningRate: 0.001, images: 64, skippedSteps: 1, seconds: 1, imagesPerSecond: 64, workers: 2,
   })
+  coordinator.observe({ type: 'gradientNotFinite', epoch: 1, step: 2, lanes: [3], parameter: 'conv2d_1/kernel', action: 'skip' })
   coordinator.observe({ type: 'workerLost', worker: 'second', workers: 1, reason: 'silent' })
   coordinator.observe({ type: 'dealtAgain', worker: 'first', step: 1, units: [4, 5], attempt: 2 })
   coordinator.observe({ type: 'takenOver', worker: 'first', step: 1, units: [7], attempt: 1 })

@@ -29,7 +29,7 @@ test('chunks that do not fit are refused', () => {
   const inbox = new WeightsInbox(4)
   assert.throws(() => inbox.receive(chunk(1, 3, 1, 2)), ProtocolError)
   inbox.receive(chunk(1, 0, 1, 2))
-  assert.throws(() => inbox.receive(chunk(1, 0, 1, 2)), /does not follow 2 floats of 4/)
+  assert.throws(() => inbox.receive(chunk(1, 1, 1, 2)), /does not follow 2 floats of 4/)
   assert.throws(() => inbox.receive(chunk(1, 3, 1)), ProtocolError)
   assert.throws(() => inbox.receive({ version: 1, offset: 0, data: Buffer.alloc(3) }), ProtocolError)
 })
@@ -50,4 +50,14 @@ test('weights that nobody asked for are forgotten when later ones are complete',
   assert.equal(await first, undefined)
   assert.equal(await inbox.take(1), undefined)
   assert.deepEqual([...(await inbox.take(2)) ?? []], [7])
+})
+
+test('a version that is not complete may begin again, a complete one may not', async () => {
+  const inbox = new WeightsInbox(4)
+  inbox.receive(chunk(1, 0, 7, 8))
+  const weights = inbox.take(1)
+  inbox.receive(chunk(1, 0, 1))
+  inbox.receive(chunk(1, 1, 2, 3, 4))
+  assert.deepEqual([...(await weights) ?? []], [1, 2, 3, 4])
+  assert.throws(() => inbox.receive(chunk(1, 0, 1)), /weights 1 came after weights 1/)
 })

@@ -146,12 +146,26 @@ test('an altered bit anywhere is refused', async (context) => {
   }
 })
 
+test('a checkpoint of format 1, which left no step out, is read', async (context) => {
+  const file = join(await temporaryFolder(context), 'a.ckpt')
+  const checkpoint = exampleCheckpoint()
+  await saveCheckpoint(file, checkpoint)
+  const { header, data } = split(await readFile(file))
+  const { position, ...description } = JSON.parse(header.__metadata__['herd']) as { position: Record<string, number> }
+  const { skippedSteps, epochSkippedSteps, ...older } = position
+  assert.ok(skippedSteps > 0 && epochSkippedSteps > 0)
+  header.__metadata__['herd'] = JSON.stringify({ ...description, formatVersion: 1, position: older })
+  header.__metadata__['sha256'] = await checksum(header.__metadata__['herd'], [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV])
+  await writeFile(file, assemble(header, data))
+  assert.deepEqual((await loadCheckpoint(file)).position, { ...checkpoint.position, skippedSteps: 0, epochSkippedSteps: 0 })
+})
+
 test('a newer format version is named as such', async (context) => {
   const file = join(await temporaryFolder(context), 'a.ckpt')
   await saveCheckpoint(file, exampleCheckpoint())
   const { header, data } = split(await readFile(file))
-  header.__metadata__['herd'] = header.__metadata__['herd'].replace('"formatVersion":1', '"formatVersion":2')
-  await refuses(file, assemble(header, data), /checkpoint format 2, this Herd reads 1: use a newer Herd/)
+  header.__metadata__['herd'] = header.__metadata__['herd'].replace('"formatVersion":2', '"formatVersion":3')
+  await refuses(file, assemble(header, data), /checkpoint format 3, this Herd reads 2: use a newer Herd/)
 })
 
 test('tensors that do not fit the network, and descriptions that are wrong, are refused even with a right checksum', async (context) => {

@@ -12,11 +12,11 @@ import { temporaryFolder } from '../checkpoint/example.ts'
 const clock = (): Date => new Date(2025, 0, 31, 9, 5, 7)
 
 function historyLine(epoch: number): HistoryLine {
-  return { epoch, step: epoch * 10, trainLoss: 2 / epoch, trainAccuracy: 0.5, testLoss: 2.1 / epoch, testAccuracy: 0.45, learningRate: 1e-4, images: 640, seconds: 8, imagesPerSecond: 80, workers: 2 }
+  return { epoch, step: epoch * 10, skippedSteps: 1, trainLoss: 2 / epoch, trainAccuracy: 0.5, testLoss: 2.1 / epoch, testAccuracy: 0.45, learningRate: 1e-4, images: 640, seconds: 8, imagesPerSecond: 80, workers: 2 }
 }
 
 const summary: Summary = {
-  digest: 'ab'.repeat(32), epochs: 2, steps: 20, trainLoss: 1, testLoss: 1.05, testAccuracy: 0.45,
+  digest: 'ab'.repeat(32), epochs: 2, steps: 20, skippedSteps: 2, trainLoss: 1, testLoss: 1.05, testAccuracy: 0.45,
   perClass: { cane: { images: 10, correct: 4, accuracy: 0.4 }, gatto: { images: 10, correct: 5, accuracy: 0.5 } },
   images: 1280, imagesPerSecond: 80, seconds: 16, engine: 'native', device: 'cpu', precision: 'f32', lanes: 8, batch: 64, workers: 2,
   lanesComputed: 161, lanesCounted: 160, lanesRecomputed: 1, lanesTakenOver: 0, workersLost: 1, restarts: 0, fingerprints: ['f00d'],
@@ -82,7 +82,7 @@ test('config, history, events and summary come back as written', async (context)
   assert.deepEqual(await run.readEvents(), [{ time, event: 'workerLost', worker: 'b', lanes: [3, 4] }, { time, event: 'stopped' }])
   const lines = (await readFile(run.historyFile, 'utf8')).split('\n')
   assert.equal(lines.length, 3)
-  assert.deepEqual(Object.keys(JSON.parse(lines[0]) as object), ['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'learningRate', 'images', 'seconds', 'imagesPerSecond', 'workers'])
+  assert.deepEqual(Object.keys(JSON.parse(lines[0]) as object), ['epoch', 'step', 'skippedSteps', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'learningRate', 'images', 'seconds', 'imagesPerSecond', 'workers'])
   assert.deepEqual((await readdir(run.path)).sort(), ['config.json', 'events.jsonl', 'history.jsonl', 'summary.json'])
 })
 
