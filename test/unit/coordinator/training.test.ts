@@ -27,7 +27,7 @@ spoilt[layout.size - 1] = NaN
 /** A cluster that computes nothing: the gradient of each step is given, and reduced and stepped as everywhere. */
 function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
-    status: { workers: 1, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
+    status: { workers: 1, waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
     trainStep: ({ step }, samples, update): Promise<StepResult> => {
       const reduce = new StepReduce(layout.size, new LaneTree(1), (range, sum) => model.stepRange(range, sum, samples, update))

@@ -125,11 +125,11 @@ test('a partial that lacks its end breaks the protocol when the next one begins'
 test('a partial of a round that is over may lack its end', async () => {
   const [slow, fast] = [stillMember('a'), stillMember('b')]
   const cluster = clusterOf(slow, fast)
-  const step = cluster.trainStep(beginning, 8)
+  const step = cluster.trainStep(beginning, 8, 1)
   cluster.onGradient(slow, partial(1, 1, [0, 1])[0])
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(fast, chunk)
   await step
-  void cluster.trainStep(second, 8)
+  void cluster.trainStep(second, 8, 2)
   for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
   assert.equal(cluster.status.totals.unitsCounted, LANES + 2)
 })
