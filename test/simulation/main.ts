@@ -56,7 +56,7 @@ function report(schedules: number, seconds: number, counts: Readonly<Record<stri
   print(`faults of workers: ${some(workerFaults)}`)
   print(`faults of the run: ${some(runFaults)}`)
   print(`messages: ${some(meddlings, (kind) => `message ${kind}`)}`)
-  print(some(['workers joined', 'workers lost', 'lanes computed', 'lanes counted', 'test blocks computed', 'test blocks counted', 'units dealt again', 'units dropped', 'checkpoints', 'checkpoints failed']))
+  print(some(['workers joined', 'workers lost', 'lanes computed', 'lanes counted', 'test blocks computed', 'test blocks counted', 'units dealt again', 'units taken over', 'units dropped', 'steps left out', 'workers left', 'checkpoints', 'checkpoints failed']))
 }
 
 function print(line: string): void {

@@ -18,6 +18,8 @@ export interface MeddlerParts {
   count: Count
 }
 
+/** That another message is lost shows in no later one: the answer to it would be awaited for ever. */
+const dispensable: ReadonlySet<string> = new Set(['heartbeat', 'computed', 'abandoned', 'release', 'abandon'])
 /** Messages that are kept to be replayed. */
 const MEMORY = 30
 
@@ -40,13 +42,11 @@ export class Meddler {
   }
 
   up(worker: string, message: UpMessage): Arrival<UpMessage>[] {
-    // That one of these is lost shows in no later message.
-    const needed = message.message !== 'heartbeat'
-    return message.message === 'end' ? untouched(message) : this.#meddle(`${worker} up`, message, message.message, !needed)
+    return message.message === 'end' ? untouched(message) : this.#meddle(`${worker} up`, message, message.message, dispensable.has(message.message))
   }
 
   down(worker: string, message: DownMessage): Arrival<DownMessage>[] {
-    return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(`${worker} down`, message, message.message, false)
+    return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(`${worker} down`, message, message.message, dispensable.has(message.message))
   }
 
   weights(worker: string, chunk: WeightsChunk): Arrival<WeightsChunk>[] {

@@ -56,14 +56,18 @@ interface Opened {
   gave: (count: number) => Promise<void>
 }
 
-/** @param onMessage sees each message before the session goes on */
-function open(onMessage: (message: WorkerMessage, session: WorkSession) => void = () => undefined): Opened {
+/**
+ * @param onMessage sees each message before the session goes on, and can send it weights
+ * @param firstStep what it has weights for
+ */
+function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
   const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest }
   const weights = new WeightsInbox(layout.size)
   const parameters = initialParameters(layout, 1)
-  for (const version of [0, 1]) {
+  const sendWeights = (version: number): void => {
     for (const { begin, end } of chunkRanges(layout.size, CHUNK)) weights.receive({ version, offset: begin, data: Buffer.from(bytesOf(parameters.subarray(begin, end))) })
   }
+  sendWeights(firstStep)
   const opened: Omit<Opened, 'session'> & { session: WorkSession | undefined } = {
     session: undefined, messages: [], delivered: [], failures: [], chunks: [],
     said: (message, count = 1) => until(() => opened.messages.filter((each) => each.message === message).length >= count, opened.failures),
@@ -73,7 +77,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession) => void 
     link: {
       send: (message) => {
         opened.messages.push(message)
-        onMessage(message, session)
+        onMessage(message, session, sendWeights)
       },
       sendGradient: (chunk) => {
         opened.chunks.push({ ...chunk, data: Buffer.from(chunk.data) })
@@ -112,7 +116,7 @@ const train = (round: number, units = everyLane, attempt = 0, step = 0): Deal =>
 
 /** What a session that does nothing else delivers for some lanes. */
 async function alone(lanes: number[], step = 0): Promise<Delivered[]> {
-  const opened = open()
+  const opened = open(undefined, step)
   opened.session.deal(train(1, lanes, 0, step))
   const covered = (): number => opened.delivered.reduce((sum, partial) => sum + partial.lanes.length, 0)
   await until(() => covered() === lanes.length, opened.failures)
@@ -157,9 +161,10 @@ test('a deal that waits for its turn can be released too', async () => {
 })
 
 test('an abandoned round is answered once its lane in progress has ended; nothing of it is delivered or met by the next round', async () => {
-  const opened = open((message, session) => {
+  const opened = open((message, session, sendWeights) => {
     if (message.message === 'computed' && message.computed.round === 1 && message.computed.lane === 2) {
       session.abandon({ round: 1 })
+      sendWeights(1)
       session.deal(train(2, everyLane, 0, 1))
     }
   })
