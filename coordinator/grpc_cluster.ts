@@ -5,7 +5,7 @@ import { WorkerCluster, type WorkerClusterParts } from './worker_cluster.ts'
 
 export interface GrpcClusterParts extends WorkerClusterParts {
   address: string
-  server: Omit<ServerParts, 'handler'>
+  server: Omit<ServerParts, 'handler' | 'silenceLimitMs'>
 }
 
 const TICK_MS = 100
@@ -28,7 +28,7 @@ export class GrpcCluster implements Cluster {
    */
   static async listen(parts: GrpcClusterParts): Promise<{ cluster: GrpcCluster; port: number }> {
     const cluster = new WorkerCluster(parts)
-    const { server, port } = await CoordinatorServer.listen(parts.address, { ...parts.server, handler: cluster })
+    const { server, port } = await CoordinatorServer.listen(parts.address, { ...parts.server, handler: cluster, silenceLimitMs: parts.silenceLimitMs })
     return { cluster: new GrpcCluster(cluster, server), port }
   }
 

@@ -1,20 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { Server, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { Server, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { z } from 'zod'
-import type { ImageSource } from '../shared/data/image_source.ts'
-import { messageOf, ProtocolError, RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
+import type { ImageSource } from '../shared/data/image_source.ts'
+import { messageOf, ProtocolError } from '../shared/errors.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { cutConnections, enlargeHttp2ServerWindows } from '../shared/wire/http2_window.ts'
-import {
-  checked, checkedJson, engineInfoSchema, gradientChunkSchema, imagesRequestSchema, PROTOCOL_VERSION, sessionRequestSchema, workerMessageSchema,
-  type CoordinatorMessage, type WeightsChunk,
-} from '../shared/wire/messages.ts'
-import { channelOptions, herdService } from '../shared/wire/service.ts'
+import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, type CoordinatorMessage, type WeightsChunk } from '../shared/wire/messages.ts'
+import { herdService, serverOptions } from '../shared/wire/service.ts'
 import type { Access } from './access.ts'
+import { callError, failCall } from './call_status.ts'
+import { Connections } from './connections.ts'
+import { ControlCall } from './control_call.ts'
 import { serverCredentials, tokenGate } from './gate.ts'
+import { withLimitedHttp2 } from './http2_server.ts'
+import { listenOn, type ListeningPort } from './listen.ts'
 import type { MemberHandler } from './member.ts'
-import { WorkerSession } from './worker_session.ts'
+import { Sessions } from './sessions.ts'
+import type { WorkerSession } from './worker_session.ts'
 
 export interface ServerParts {
   handler: MemberHandler
@@ -26,25 +27,34 @@ export interface ServerParts {
   source: ImageSource
   sampleCount: number
   access: Access
+  /** A worker that is silent for longer than this before it is ready is cut off. */
+  silenceLimitMs: number
+  /** How long a connection may not say which worker it is of, and a control stream take until hello, where it is not the default. */
+  patience?: { namelessMs: number; helloMs: number }
 }
 
-/** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
-const CLOSE_PATIENCE_MS = 3000
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
+/** A stream ends before its connection, so that the reason is heard. */
+const PATIENCE = { namelessMs: 10_000, helloMs: 8000 }
+/** Besides the two of each worker, which may all come at once. */
+const NAMELESS_CONNECTIONS = 64
+/** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
+const SHUTDOWN_MS = 3000
 
 /** The coordinator's side of proto/herd.proto: checks what comes in, keeps sessions, and hands events on. */
 export class CoordinatorServer {
   readonly #parts: ServerParts
+  readonly #connections: Connections
+  readonly #sessions: Sessions
   readonly #server: Server
-  readonly #sessions = new Map<string, WorkerSession>()
-  #port = 0
-  #closing = false
+  #port: ListeningPort | undefined
 
   private constructor(parts: ServerParts) {
     this.#parts = parts
-    enlargeHttp2ServerWindows()
-    const { token } = parts.access
-    this.#server = new Server({ ...channelOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
+    const { token, maxWorkers } = parts.access
+    this.#connections = new Connections({ nameless: NAMELESS_CONNECTIONS + 2 * maxWorkers, namelessMs: (parts.patience ?? PATIENCE).namelessMs })
+    this.#sessions = new Sessions(maxWorkers, this.#connections)
+    this.#server = new Server({ ...serverOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
     this.#server.addService(herdService().service, this.#implementation())
   }
 
@@ -54,29 +64,31 @@ export class CoordinatorServer {
    */
   static async listen(address: string, parts: ServerParts): Promise<{ server: CoordinatorServer; port: number }> {
     const server = new CoordinatorServer(parts)
-    const port = await new Promise<number>((resolve, reject) => {
-      server.#server.bindAsync(address, serverCredentials(parts.access.tls), (error, bound) => {
-        if (error === null) resolve(bound)
-        else reject(new RunError(`--listen ${address}: ${bindFailure(error, address)}`))
-      })
+    const { host, port } = parseAddress(address) ?? { host: address, port: 0 }
+    return { server, port: await server.#listen(host, port) }
+  }
+
+  async #listen(host: string, port: number): Promise<number> {
+    const connections = this.#connections
+    const credentials = serverCredentials(this.#parts.access.tls)
+    const injector = withLimitedHttp2((session) => connections.attach(session), () => this.#server.createConnectionInjector(credentials))
+    this.#port = await listenOn(host, port, (socket) => {
+      connections.add(socket)
+      injector.injectConnection(socket)
     })
-    server.#port = port
-    return { server, port }
+    return this.#port.port
   }
 
   /** Ends every session with a last word, and stops listening. */
   async close(message: CoordinatorMessage): Promise<void> {
-    this.#closing = true
-    const sessions = [...this.#sessions.values()]
-    this.#sessions.clear()
-    for (const session of sessions) session.end(message)
+    this.#port?.close()
+    this.#connections.closeNameless()
+    for (const session of this.#sessions.close()) session.end(message)
     const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
-    const patience = setTimeout(() => {
-      this.#server.forceShutdown()
-      cutConnections(this.#port)
-    }, CLOSE_PATIENCE_MS)
+    const patience = setTimeout(() => this.#connections.closeAll(), SHUTDOWN_MS)
     await graceful
     clearTimeout(patience)
+    this.#connections.closeAll()
   }
 
   #implementation(): UntypedServiceImplementation {
@@ -90,122 +102,35 @@ export class CoordinatorServer {
   }
 
   readonly #control: handleBidiStreamingCall<unknown, CoordinatorMessage> = (call) => {
-    let session: WorkerSession | undefined
-    let over = false
-    const finish = (reason: string): void => {
-      if (over) return
-      over = true
-      if (session === undefined) return
-      this.#sessions.delete(session.id)
-      // Who leaves because the run is over is not lost.
-      if (!this.#closing) this.#parts.handler.onLost(session, reason)
-    }
-    const cut = (reason: string): void => {
-      if (over) return
-      finish(reason)
-      fail(call, status.ABORTED, reason)
-    }
-    call.on('data', (raw: unknown) => {
-      if (over) return
-      // Nobody joins any more; a session that is not yet a member may not have heard of the end.
-      if (this.#closing) return void call.end()
-      try {
-        const message = checked(workerMessageSchema, raw, 'a message of a worker')
-        if (message.message === 'hello') {
-          if (session !== undefined) throw new ProtocolError('hello came twice')
-          if (message.hello.protocolVersion !== PROTOCOL_VERSION) {
-            call.write({ message: 'refused', refused: { reason: `this coordinator speaks protocol version ${PROTOCOL_VERSION}, the worker ${message.hello.protocolVersion}: install the same version of Herd on both.` } })
-            call.end()
-            return
-          }
-          const { name, instance } = message.hello
-          // Its old connection can be half open, after a partition: nobody is at its other end.
-          for (const old of [...this.#sessions.values()]) if (old.instance === instance) old.evict('it has joined again')
-          const { maxWorkers } = this.#parts.access
-          // No refusal, since others may leave: the worker tries again.
-          if (this.#sessions.size >= maxWorkers) return fail(call, status.RESOURCE_EXHAUSTED, `${maxWorkers} workers are in, and --max-workers lets no more in`)
-          session = new WorkerSession({ id: randomBytes(16).toString('hex'), name: this.#uniqueName(name), instance, control: call, evict: cut })
-          this.#sessions.set(session.id, session)
-          session.send({ message: 'welcome', welcome: { session: session.id, runId: this.#parts.runId, run: this.#parts.run } })
-          return
-        }
-        if (session === undefined) throw new ProtocolError(`${message.message} came before hello`)
-        switch (message.message) {
-          case 'ready': {
-            if (session.facts !== undefined) throw new ProtocolError('ready came twice')
-            if (!session.canReceiveWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
-            const { engine, fingerprint, datasetDigest } = message.ready
-            session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest }
-            const refusal = this.#parts.handler.onReady(session)
-            if (refusal !== undefined) {
-              this.#sessions.delete(session.id)
-              over = true
-              session.end({ message: 'refused', refused: { reason: refusal } })
-            }
-            break
-          }
-          case 'heartbeat':
-            session.residentBytes = message.heartbeat.residentBytes
-            this.#parts.handler.onHeard(session)
-            break
-          case 'computed':
-            this.#parts.handler.onComputed(session, message.computed)
-            break
-          case 'abandoned':
-            this.#parts.handler.onAbandoned(session, message.abandoned.round)
-            break
-          case 'draining':
-            this.#parts.handler.onDraining(session)
-            break
-          case 'evaluation':
-            this.#parts.handler.onEvaluation(session, message.evaluation)
-            break
-          case 'leaving':
-            call.end()
-            finish(message.leaving.reason)
-            break
-        }
-      } catch (error) {
-        cut(messageOf(error))
-      }
-    })
-    call.on('cancelled', () => finish('the connection was lost'))
-    call.on('error', () => finish('the connection was lost'))
-    call.on('end', () => {
-      call.end()
-      finish('the worker closed the connection')
-    })
+    const { handler, runId, run, access, silenceLimitMs, patience } = this.#parts
+    new ControlCall(call, { handler, sessions: this.#sessions, maxWorkers: access.maxWorkers, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs })
   }
 
   readonly #receiveWeights: handleServerStreamingCall<unknown, WeightsChunk> = (call) => {
-    const session = this.#sessionOf(sessionRequestSchema, call.request, call)
-    // A cut connection shows here too; the control stream tells of the loss.
-    call.on('error', () => undefined)
-    session?.attachWeights(call)
+    const { session } = this.#requestOf(call, sessionRequestSchema) ?? {}
+    if (session !== undefined) this.#guard(call, session, () => this.#sessions.attachWeights(session, call))
   }
 
   readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
-    let answered = false
-    const answer = (error: CallError | null): void => {
-      if (answered) return
-      answered = true
+    let session: WorkerSession | undefined
+    let over = false
+    const answer = (error: ReturnType<typeof callError> | null): void => {
+      if (over) return
+      over = true
       callback(error, error === null ? {} : null)
     }
     call.on('data', (raw: unknown) => {
-      if (answered) return
+      if (over) return
       try {
         const chunk = checked(gradientChunkSchema, raw, 'a gradient chunk')
-        const session = this.#sessions.get(chunk.session)
-        if (session?.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
+        session ??= this.#sessions.get(chunk.session)
+        if (session?.id !== chunk.session || session.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
+        this.#sessions.attachGradients(session, call)
         session.bytesReceived += chunk.data.length
-        try {
-          this.#parts.handler.onGradient(session, chunk)
-        } catch (error) {
-          session.evict(messageOf(error))
-          throw error
-        }
+        this.#parts.handler.onGradient(session, chunk)
       } catch (error) {
         answer(callError(status.INVALID_ARGUMENT, messageOf(error)))
+        session?.evict(messageOf(error))
       }
     })
     call.on('error', () => undefined)
@@ -213,57 +138,58 @@ export class CoordinatorServer {
   }
 
   readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
-    if (this.#sessionOf(sessionRequestSchema, call.request, call) === undefined) return
+    const { session } = this.#requestOf(call, sessionRequestSchema) ?? {}
+    if (session === undefined) return
     const { manifest } = this.#parts
-    for (let at = 0; at < manifest.length; at += MANIFEST_CHUNK_BYTES) call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })
-    call.end()
+    this.#guard(call, session, async () => {
+      session.fetchesManifest()
+      for (let at = 0; at < manifest.length && !call.destroyed; at += MANIFEST_CHUNK_BYTES) {
+        if (!call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })) await drained(call)
+      }
+      call.end()
+    })
   }
 
   readonly #fetchImages: handleServerStreamingCall<unknown, { sample: number; data: Buffer }> = (call) => {
-    const session = this.#sessionOf(imagesRequestSchema, call.request, call)
-    if (session === undefined) return
-    const { samples } = imagesRequestSchema.parse(call.request)
-    const send = async (): Promise<void> => {
-      for (const sample of samples) {
-        if (sample >= this.#parts.sampleCount) throw new ProtocolError(`sample ${sample} is not in the data set`)
-        const [data] = await this.#parts.source.read([sample])
-        session.bytesSent += data.length
-        if (!call.write({ sample, data })) await drained(call)
-        if (call.destroyed) return
-      }
-      call.end()
+    const { session, request } = this.#requestOf(call, imagesRequestSchema) ?? {}
+    if (session === undefined || request === undefined) return
+    this.#guard(call, session, async () => {
+      const { sampleCount, source } = this.#parts
+      const absent = request.samples.find((sample) => sample >= sampleCount)
+      if (absent !== undefined) throw new ProtocolError(`sample ${absent} is not in the data set`)
+      await session.inTurn(async () => {
+        for (const sample of request.samples) {
+          if (call.destroyed) return
+          const [data] = await source.read([sample])
+          session.bytesSent += data.length
+          if (!call.write({ sample, data })) await drained(call)
+        }
+        call.end()
+      })
+    })
+  }
+
+  /** The request of a bulk call, and the session that it names; a call of no session is ended. */
+  #requestOf<T extends { session: string }>(call: ServerWritableStream<unknown, unknown>, schema: z.ZodType<T>): { session: WorkerSession; request: T } | undefined {
+    // A cut connection shows here too; the session tells of the loss.
+    call.on('error', () => undefined)
+    try {
+      const request = checked(schema, call.request, 'a request of a worker')
+      const session = this.#sessions.get(request.session)
+      if (session !== undefined) return { session, request }
+      failCall(call, status.FAILED_PRECONDITION, 'no such session')
+    } catch (error) {
+      failCall(call, status.INVALID_ARGUMENT, messageOf(error))
     }
-    send().catch((error: unknown) => fail(call, status.FAILED_PRECONDITION, messageOf(error)))
+    return undefined
   }
 
-  /** The session that a bulk call names; a call of no session is ended. */
-  #sessionOf<T extends { session: string }>(schema: z.ZodType<T>, request: unknown, call: NodeJS.EventEmitter): WorkerSession | undefined {
-    const parsed = schema.safeParse(request)
-    const session = parsed.success ? this.#sessions.get(parsed.data.session) : undefined
-    if (session === undefined) fail(call, status.FAILED_PRECONDITION, 'no such session')
-    return session
+  /** Answers a call. What fails ends the call; what breaks the protocol ends the whole session. */
+  #guard(call: ServerWritableStream<unknown, unknown>, session: WorkerSession, answer: () => void | Promise<void>): void {
+    const run = async (): Promise<void> => answer()
+    run().catch((error: unknown) => {
+      failCall(call, status.FAILED_PRECONDITION, messageOf(error))
+      if (error instanceof ProtocolError) session.evict(messageOf(error))
+    })
   }
-
-  #uniqueName(wanted: string): string {
-    const taken = new Set([...this.#sessions.values()].map((session) => session.name))
-    let name = wanted
-    for (let number = 2; taken.has(name); number++) name = `${wanted} (${number})`
-    return name
-  }
-}
-
-type CallError = Error & { code: status; details: string }
-
-function callError(code: status, reason: string): CallError {
-  return Object.assign(new Error(reason), { code, details: reason })
-}
-
-/** Ends a call with a status. grpc-js takes it from an 'error' event; destroying the stream would send nothing. */
-function fail(call: NodeJS.EventEmitter, code: status, reason: string): void {
-  call.emit('error', callError(code, reason))
-}
-
-function bindFailure(error: Error, address: string): string {
-  if (error.message.includes('EADDRINUSE')) return `the port ${parseAddress(address)?.port ?? ''} is in use; choose another, or 0 for a free one.`
-  return `cannot listen there: ${error.message}`
 }

@@ -1,9 +1,11 @@
-import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js'
+import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
+import { ProtocolError } from '../shared/errors.ts'
 import type { CoordinatorMessage, WeightsChunk } from '../shared/wire/messages.ts'
 import type { Member, WorkerFacts } from './member.ts'
 
 export type ControlStream = ServerDuplexStream<unknown, CoordinatorMessage>
 export type WeightsStream = ServerWritableStream<unknown, WeightsChunk>
+export type GradientsStream = ServerReadableStream<unknown, object>
 
 /** One worker's membership: its streams, and what is known of it. Opens with Hello, is a member from Ready on. */
 export class WorkerSession implements Member {
@@ -20,6 +22,9 @@ export class WorkerSession implements Member {
   readonly evict: (reason: string) => void
   readonly #control: ControlStream
   #weights: WeightsStream | undefined
+  #gradients: GradientsStream | undefined
+  #hasManifest = false
+  #images: Promise<void> = Promise.resolve()
 
   /** @param parts.evict ends the control stream with a reason. */
   constructor(parts: { id: string; name: string; instance: string; control: ControlStream; evict: (reason: string) => void }) {
@@ -30,8 +35,34 @@ export class WorkerSession implements Member {
     this.evict = parts.evict
   }
 
+  /** The session ends with the stream. @throws ProtocolError when there is one already. */
   attachWeights(stream: WeightsStream): void {
+    if (this.#weights !== undefined) throw new ProtocolError('ReceiveWeights came twice')
     this.#weights = stream
+    stream.on('cancelled', () => this.evict('the connection was lost'))
+  }
+
+  /** The session ends with the stream. @returns whether it is new. @throws ProtocolError when there is another one already. */
+  attachGradients(stream: GradientsStream): boolean {
+    if (this.#gradients === stream) return false
+    if (this.#gradients !== undefined) throw new ProtocolError('SendGradients came twice')
+    this.#gradients = stream
+    stream.on('cancelled', () => this.evict('the connection was lost'))
+    stream.on('end', () => this.evict('the worker closed its stream of gradients'))
+    return true
+  }
+
+  /** @throws ProtocolError when the manifest was fetched before. */
+  fetchesManifest(): void {
+    if (this.#hasManifest) throw new ProtocolError('FetchManifest came twice')
+    this.#hasManifest = true
+  }
+
+  /** Requests for images are answered one after the other: a worker that does not take them holds one image in memory. */
+  inTurn(action: () => Promise<void>): Promise<void> {
+    const turn = this.#images.then(action)
+    this.#images = turn.catch(() => undefined)
+    return turn
   }
 
   get canReceiveWeights(): boolean {

@@ -5,18 +5,12 @@ import {
   type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { channelOptions, herdService } from '../shared/wire/service.ts'
+import { clientOptions, herdService } from '../shared/wire/service.ts'
 import { presenting, secureChannel, type Access } from './access.ts'
 import type { Link } from './link.ts'
 import { whyUnreachable } from './unreachable.ts'
 
 const MAX_MANIFEST_BYTES = 1024 * 1024 * 1024
-
-/**
- * A network that is cut in the middle says nothing. Pings on the connection of the heartbeats, which carries no bulk, tell
- * a worker within ten seconds, so that it tries to join again.
- */
-const noticePartitions = { 'grpc.keepalive_time_ms': 3000, 'grpc.keepalive_timeout_ms': 7000 }
 
 interface Streams {
   control(): ClientDuplexStream<WorkerMessage, unknown>
@@ -56,10 +50,10 @@ export class Connection implements Link {
     const Service = herdService()
     const secured = secureChannel(access, address)
     // Two channels with sockets of their own: a heartbeat never waits behind megabytes.
-    const open = (name: string, options: object): Streams & { close(): void } =>
-      new Service(address, secured.credentials, { ...channelOptions, ...secured.options, ...options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
-    const control = open('control', noticePartitions)
-    this.#bulk = open('bulk', {})
+    const open = (name: 'control' | 'bulk'): Streams & { close(): void } =>
+      new Service(address, secured.credentials, { ...clientOptions[name], ...secured.options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
+    const control = open('control')
+    this.#bulk = open('bulk')
     this.#closeAll = () => {
       control.close()
       this.#bulk.close()

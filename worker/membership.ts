@@ -4,7 +4,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
+import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest, WorkSession, type SessionObserver } from './session.ts'
@@ -77,7 +77,7 @@ export class Membership<C extends Compute> {
   async run(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
     const { name, instance, every, observer } = this.#parts
     const link = this.#link
-    link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name, instance } })
+    link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: plainText(name, 200), instance } })
     const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
     try {
       const reason = await Promise.race([link.lost, this.#failure])
@@ -85,7 +85,7 @@ export class Membership<C extends Compute> {
     } catch (error) {
       // A failure that only follows from the end of the link is not the news.
       if (this.#asked || this.#finished !== undefined) return { end: this.#finished ?? { how: 'asked' }, welcomed: this.#welcomed }
-      link.send({ message: 'leaving', leaving: { reason: messageOf(error).slice(0, 1000) } })
+      link.send({ message: 'leaving', leaving: { reason: plainText(messageOf(error), 1000) } })
       throw error
     } finally {
       endHeartbeat()

@@ -4,11 +4,17 @@ import { ProtocolError } from '../errors.ts'
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
 export const PROTOCOL_VERSION = 2
 
-/** Larger than any message that is sent in order: a chunk of 1 MiB, or one image file. */
-export const MAX_IMAGE_BYTES = 64 * 1024 * 1024
-export const MAX_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * 1024
+/** What would write other lines than its own in a log or a terminal, or is no Unicode. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
+const MAX_TEXT = 4096
 
-const text = z.string().max(4096)
+/** A text for people as it may travel: in one line, and not too long. */
+export function plainText(value: string, maxLength = MAX_TEXT): string {
+  return value.slice(0, maxLength).replaceAll(new RegExp(UNPRINTABLE, 'gu'), ' ')
+}
+
+const plain = (maxLength: number): z.ZodString => z.string().max(maxLength).refine((value) => !UNPRINTABLE.test(value), 'must be text without control characters')
+const text = plain(MAX_TEXT)
 const seconds = z.number().min(0)
 const uint = z.int().min(0).max(4294967295)
 const bytes = z.instanceof(Buffer)
@@ -25,8 +31,8 @@ export const engineInfoSchema = z.object({
   version: text,
 })
 
-const hello = z.object({ protocolVersion: uint, name: z.string().min(1).max(256), instance: z.string().min(1).max(256) })
-const ready = z.object({ engine: text, fingerprint: z.string().max(128), datasetDigest: z.union([z.literal(''), digest]) })
+const hello = z.object({ protocolVersion: uint, name: plain(256).min(1), instance: plain(256).min(1) })
+const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]) })
 const heartbeat = z.object({ residentBytes: z.number().min(0) })
 const computed = z.object({ round: uint, lane: uint, seconds })
 const abandoned = z.object({ round: uint })
@@ -43,7 +49,7 @@ const evaluation = z
   .refine((result) => result.predicted.length === result.probability.length, 'as many probabilities as predictions')
 const draining = z.object({})
 const leaving = z.object({ reason: text })
-const welcome = z.object({ session: z.string().min(1).max(256), runId: z.string().min(1).max(256), run: z.string().max(1024 * 1024) })
+const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: z.string().max(512 * 1024) })
 const refused = z.object({ reason: text })
 const deal = z.object({
   kind: z.enum(['TRAIN', 'EVALUATE']),
@@ -104,9 +110,11 @@ export const imageFileSchema = z.object({ sample: uint, data: bytes })
 
 /**
  * Checks one message at the boundary.
+ * @param message what came, or the ProtocolError that says why it cannot be read.
  * @throws ProtocolError that names the peer, the message and the first field that is wrong.
  */
 export function checked<T>(schema: z.ZodType<T>, message: unknown, what: string): T {
+  if (message instanceof ProtocolError) throw new ProtocolError(`${what} ${message.message}`)
   const result = schema.safeParse(message)
   if (result.success) return result.data
   const issue = result.error.issues[0]

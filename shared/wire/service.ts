@@ -1,24 +1,73 @@
 import path from 'node:path'
-import type { GrpcObject, ServiceClientConstructor } from '@grpc/grpc-js'
-import { loadPackageDefinition, logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
+import { logVerbosity, makeClientConstructor, setLogVerbosity, type ChannelOptions, type MethodDefinition, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { MAX_MESSAGE_BYTES } from './messages.ts'
-import { WINDOW_BYTES } from './http2_window.ts'
+import { ProtocolError } from '../errors.ts'
 
 const PROTO_FILE = path.join(import.meta.dirname, '../../proto/herd.proto')
 
-/** The service of proto/herd.proto. Its messages are untyped here: each side checks them with shared/wire/messages.ts. */
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** The largest file of an image that travels. */
+const MAX_IMAGE_BYTES = 64 * MIB
+/** A chunk of 1 MiB with what goes along: the reports of its lanes. */
+const MAX_CHUNK_MESSAGE_BYTES = 1.25 * MIB
+const MAX_IMAGE_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * KIB
+const MAX_CONTROL_MESSAGE_BYTES = MIB
+
+/** How long messages may be, by call: from the worker, and to it. */
+const limits: Record<string, { request: number; response: number }> = {
+  Control: { request: MAX_CONTROL_MESSAGE_BYTES, response: MAX_CONTROL_MESSAGE_BYTES },
+  ReceiveWeights: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
+  SendGradients: { request: MAX_CHUNK_MESSAGE_BYTES, response: KIB },
+  FetchManifest: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
+  FetchImages: { request: MIB, response: MAX_IMAGE_MESSAGE_BYTES },
+}
+
+/**
+ * The service of proto/herd.proto. Its messages are untyped here: each side checks them with shared/wire/messages.ts.
+ * What cannot be read, or is too long for its call, comes as a ProtocolError in the place of the message.
+ */
 export function herdService(): ServiceClientConstructor {
   // What goes wrong is said in our own words; GRPC_VERBOSITY shows the library's.
   if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE)
-  const definition = loadSync(PROTO_FILE, { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, oneofs: true })
-  const loaded = loadPackageDefinition(definition)
-  return ((loaded['herd'] as GrpcObject)['v1'] as GrpcObject)['Herd'] as ServiceClientConstructor
+  const loaded = loadSync(PROTO_FILE, { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, oneofs: true })
+  const definition = loaded['herd.v1.Herd'] as ServiceDefinition
+  const methods = Object.entries(definition).map(([name, method]) => [name, limited(method, limits[name])])
+  return makeClientConstructor(Object.fromEntries(methods) as ServiceDefinition, 'Herd')
 }
 
-/** Limits of both sides. Keepalive is left to the application's heartbeats, which know how long a step may take. */
-export const channelOptions = {
-  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  'grpc-node.flow_control_window': WINDOW_BYTES,
+function limited(method: MethodDefinition<object, object>, { request, response }: { request: number; response: number }): MethodDefinition<object, object> {
+  return { ...method, requestDeserialize: reading(method.requestDeserialize, request), responseDeserialize: reading(method.responseDeserialize, response) }
+}
+
+function reading(deserialize: (bytes: Buffer) => object, limit: number): (bytes: Buffer) => object {
+  return (bytes) => {
+    if (bytes.length > limit) return new ProtocolError(`is longer than is allowed: ${bytes.length} bytes, where ${limit} are.`)
+    try {
+      return deserialize(bytes)
+    } catch {
+      return new ProtocolError(`cannot be decoded: its ${bytes.length} bytes are not as proto/herd.proto has them.`)
+    }
+  }
+}
+
+/** The window of a connection with megabytes on it. */
+export const WINDOW_BYTES = 16 * MIB
+
+/** Channelz is left to nobody. */
+const common: ChannelOptions = { 'grpc.enable_channelz': 0, 'grpc.max_send_message_length': MAX_IMAGE_MESSAGE_BYTES }
+
+export const serverOptions: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_CHUNK_MESSAGE_BYTES }
+
+/**
+ * A network that is cut in the middle says nothing. Pings on the connection of the heartbeats, which carries no bulk, tell
+ * a worker within ten seconds, so that it tries to join again; the coordinator learns of it by the heartbeats.
+ */
+const noticePartitions: ChannelOptions = { 'grpc.keepalive_time_ms': 3000, 'grpc.keepalive_timeout_ms': 7000 }
+
+/** Of the worker's two connections: the small messages that must never wait, and the bulk. */
+export const clientOptions: Record<'control' | 'bulk', ChannelOptions> = {
+  control: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_CONTROL_MESSAGE_BYTES },
+  bulk: { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES },
 }
