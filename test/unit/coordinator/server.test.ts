@@ -5,13 +5,14 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type TestContext } from 'node:test'
-import { credentials, type Client, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
+import type { ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js'
 import { makeCertificates } from '../../../cli/certs/certificates.ts'
 import type { Member } from '../../../coordinator/member.ts'
 import { CoordinatorServer } from '../../../coordinator/server.ts'
 import type { TlsFiles } from '../../../shared/security/tls.ts'
 import { PROTOCOL_VERSION } from '../../../shared/wire/messages.ts'
 import { herdService } from '../../../shared/wire/service.ts'
+import { connectTo, endOf, type Calls } from '../../support/grpc.ts'
 
 /** The coordinator's port with real sockets: who may stay, and what each call lets through. */
 const NAMELESS_MS = 1000
@@ -60,28 +61,11 @@ async function listen(t: TestContext, { tls, maxWorkers = 4 }: { tls?: TlsFiles;
   return { address: `127.0.0.1:${port}`, port, told, tells }
 }
 
-interface Calls extends Client {
-  control(): ClientDuplexStream<unknown, Record<string, unknown>>
-  receiveWeights(request: object): ClientReadableStream<unknown>
-  sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<unknown>
-  fetchManifest(request: object): ClientReadableStream<{ data: Buffer }>
-  fetchImages(request: object): ClientReadableStream<{ sample: number; data: Buffer }>
-}
-
 /** A client with the connection of its own that a worker has twice. */
 function connect(t: TestContext, address: string): Calls {
-  const client = new (herdService())(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 }) as unknown as Calls
+  const client = connectTo(address)
   t.after(() => client.close())
   return client
-}
-
-/** The reason with which a call ends; '' when it ends without one. */
-function endOf(call: NodeJS.EventEmitter): Promise<string> {
-  return new Promise((resolve) => {
-    call.on('data', () => undefined)
-    call.on('error', (error: ServiceError) => resolve(error.details))
-    call.on('end', () => resolve(''))
-  })
 }
 
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })

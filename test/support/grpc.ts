@@ -1,0 +1,34 @@
+import { credentials, InterceptingCall, type Client, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
+import { herdService } from '../../shared/wire/service.ts'
+
+/** The calls of proto/herd.proto, for tests that play a worker. */
+export interface Calls extends Client {
+  control(): ClientDuplexStream<unknown, Record<string, unknown>>
+  receiveWeights(request: object): ClientReadableStream<unknown>
+  sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<unknown>
+  fetchManifest(request: object): ClientReadableStream<{ data: Buffer }>
+  fetchImages(request: object): ClientReadableStream<{ sample: number; data: Buffer }>
+}
+
+/** A client with a connection of its own, as a worker has two. @param authorization is presented with each call */
+export function connectTo(address: string, authorization?: string): Calls {
+  const interceptors = authorization === undefined ? [] : [
+    (options: object, next: (options: object) => InterceptingCall) =>
+      new InterceptingCall(next(options), {
+        start: (metadata, listener, start) => {
+          metadata.set('authorization', authorization)
+          start(metadata, listener)
+        },
+      }),
+  ]
+  return new (herdService())(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_channelz': 0, interceptors: interceptors as never }) as unknown as Calls
+}
+
+/** The reason with which a call ends; '' when it ends without one. */
+export function endOf(call: NodeJS.EventEmitter): Promise<string> {
+  return new Promise((resolve) => {
+    call.on('data', () => undefined)
+    call.on('error', (error: ServiceError) => resolve(error.details))
+    call.on('end', () => resolve(''))
+  })
+}
