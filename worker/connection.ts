@@ -1,7 +1,7 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
 import { HerdError, messageOf, ProtocolError } from '../shared/errors.ts'
 import {
-  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, weightsChunkSchema,
+  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText, weightsChunkSchema,
   type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import { drained } from '../shared/wire/drained.ts'
@@ -10,7 +10,9 @@ import { presenting, secureChannel, type Access } from './access.ts'
 import type { Link } from './link.ts'
 import { whyUnreachable } from './unreachable.ts'
 
-const MAX_MANIFEST_BYTES = 1024 * 1024 * 1024
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+/** A coordinator greets at once; what does not is none, or hangs. */
+const WELCOME_MS = 10_000
 
 interface Streams {
   control(): ClientDuplexStream<WorkerMessage, unknown>
@@ -22,7 +24,8 @@ interface Streams {
 
 /**
  * The worker's two connections to a coordinator. What comes in is checked here; the first failure, of whichever stream,
- * ends the connection and is what `lost` says.
+ * ends the connection and is what `lost` says: a connection that breaks may be tried again, a coordinator that breaks
+ * the protocol would do it again.
  */
 export class Connection implements Link {
   readonly lost: Promise<string>
@@ -31,22 +34,29 @@ export class Connection implements Link {
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
   readonly #bulk: Streams & { close(): void }
   readonly #closeAll: () => void
+  readonly #greeting: NodeJS.Timeout
   readonly #access: Access
   #session = ''
   #gradients: ClientWritableStream<GradientChunk> | undefined
   #weights: ClientReadableStream<unknown> | undefined
+  readonly #fetches = new Set<ClientReadableStream<unknown>>()
   #over = false
   #lose: (reason: string) => void = () => undefined
+  #accuse: (error: unknown) => void = () => undefined
 
   constructor(address: string, access: Access, onMessage: (message: CoordinatorMessage) => void) {
     this.#access = access
-    this.lost = new Promise((resolve) => {
-      this.#lose = (reason) => {
+    this.lost = new Promise((resolve, reject) => {
+      const once = (settle: () => void): void => {
         if (this.#over) return
         this.#over = true
-        resolve(reason)
+        clearTimeout(this.#greeting)
+        settle()
       }
+      this.#lose = (reason) => once(() => resolve(reason))
+      this.#accuse = (error) => once(() => reject(error))
     })
+    this.lost.catch(() => undefined)
     const Service = herdService()
     const secured = secureChannel(access, address)
     // Two channels with sockets of their own: a heartbeat never waits behind megabytes.
@@ -59,19 +69,25 @@ export class Connection implements Link {
       this.#bulk.close()
     }
     this.#control = control.control()
+    this.#greeting = setTimeout(() => this.#lose(`what listens there does not answer as a coordinator does within ${WELCOME_MS / 1000} s`), WELCOME_MS)
     this.#control.on('data', (raw: unknown) => {
-      try {
-        onMessage(checked(coordinatorMessageSchema, raw, 'a message of the coordinator'))
-      } catch (error) {
-        this.#lose(messageOf(error))
-      }
+      clearTimeout(this.#greeting)
+      if (!this.#over) this.#judge(() => onMessage(checked(coordinatorMessageSchema, raw, 'a message of the coordinator')))
     })
     this.#control.on('error', (error: ServiceError) => {
       // Trying again with the same token would be in vain.
-      if (error.code === status.UNAUTHENTICATED && !this.#over) onMessage({ message: 'refused', refused: { reason: error.details } })
+      if (error.code === status.UNAUTHENTICATED && !this.#over) onMessage({ message: 'refused', refused: { reason: plainText(error.details, 1000) } })
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
+  }
+
+  #judge(take: () => void): void {
+    try {
+      take()
+    } catch (error) {
+      this.#accuse(error)
+    }
   }
 
   send(message: WorkerMessage): void {
@@ -83,13 +99,12 @@ export class Connection implements Link {
     const weights = this.#bulk.receiveWeights({ session })
     this.#weights = weights
     weights.on('data', (raw: unknown) => {
-      try {
+      if (this.#over) return
+      this.#judge(() => {
         const chunk = checked(weightsChunkSchema, raw, 'a chunk of weights')
         this.bytesReceived += chunk.data.length
         onWeights(chunk)
-      } catch (error) {
-        this.#lose(messageOf(error))
-      }
+      })
     })
     weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error, this.#access)))
     this.#gradients = this.#bulk.sendGradients((error) => {
@@ -111,7 +126,7 @@ export class Connection implements Link {
     for await (const raw of this.#received(this.#bulk.fetchManifest({ session: this.#session }))) {
       const { data } = checked(bytesSchema, raw, 'a part of the manifest')
       size += data.length
-      if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 1 GiB.')
+      if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 64 MiB.')
       parts.push(data)
     }
     return Buffer.concat(parts)
@@ -127,12 +142,16 @@ export class Connection implements Link {
 
   /** What a call brings; a call that breaks is the end of the connection, and not of the worker. */
   async *#received(call: ClientReadableStream<unknown>): AsyncGenerator<unknown> {
+    this.#fetches.add(call)
     try {
       yield* call as AsyncIterable<unknown>
     } catch (error) {
       const { code } = error as ServiceError
       if (code === status.UNAVAILABLE || code === status.CANCELLED) this.#lose(reasonOf(error as ServiceError, this.#access))
       throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError, this.#access)}`)
+    } finally {
+      call.cancel()
+      this.#fetches.delete(call)
     }
   }
 
@@ -147,6 +166,7 @@ export class Connection implements Link {
       this.#control.end()
     })
     // A channel stays open, and with it the process, for as long as one of its calls does.
+    for (const fetch of this.#fetches) fetch.cancel()
     this.#weights?.cancel()
     this.#gradients?.cancel()
     this.#control.cancel()
@@ -156,5 +176,5 @@ export class Connection implements Link {
 
 function reasonOf(error: ServiceError, access: Access): string {
   if (error.code === status.UNAVAILABLE) return whyUnreachable(error.details, access)
-  return error.details || error.message
+  return plainText(error.details || error.message, 1000)
 }

@@ -2,7 +2,7 @@ import type { CoordinatorMessage, GradientChunk, WeightsChunk, WorkerMessage } f
 
 /** A worker's way to a coordinator, whatever carries it. One link is one membership: what is lost stays lost. */
 export interface Link {
-  /** Settles when the link is over: with the reason it was lost. */
+  /** Settles when the link is over: with the reason it was lost, or a ProtocolError when the coordinator broke the protocol. */
   readonly lost: Promise<string>
   readonly bytesSent: number
   readonly bytesReceived: number

@@ -1,6 +1,6 @@
 import type { Sample } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
-import { DataError } from '../shared/errors.ts'
+import { DataError, ProtocolError } from '../shared/errors.ts'
 import { hashOf, type ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
 
@@ -31,10 +31,12 @@ export class RemoteSource implements ImageSource {
 
   async #fetch(samples: readonly number[]): Promise<Map<number, Buffer>> {
     const fetched = new Map<number, Buffer>()
-    for await (const { sample, data } of this.#link.fetchImages(samples)) {
-      const expected = this.#samples.at(sample)
-      if (expected === undefined || hashOf(data) !== expected.sha256) {
-        throw new DataError(`${expected?.path ?? `sample ${sample}`} came from the coordinator with other bytes than its hash says: was the data set changed during the run?`)
+    const wanted = new Set(samples)
+    for await (const { sample, data } of this.#link.fetchImages([...wanted])) {
+      if (!wanted.delete(sample)) throw new ProtocolError(`the coordinator sent sample ${sample}, which was not asked for.`)
+      const expected = this.#samples[sample]
+      if (hashOf(data) !== expected.sha256) {
+        throw new DataError(`${expected.path} came from the coordinator with other bytes than its hash says: was the data set changed during the run?`)
       }
       fetched.set(sample, data)
       await this.#cache.put(expected.sha256, data)

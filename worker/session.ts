@@ -60,7 +60,8 @@ interface Job {
  */
 const AHEAD_SECONDS = 0.1
 
-const MAX_MANIFEST_BYTES = 2 ** 31 - 1
+/** Unpacked: some three million images. */
+const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
 
 /**
  * Reads the coordinator's manifest.
@@ -71,7 +72,7 @@ export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
   try {
     json = gunzipSync(gzipped, { maxOutputLength: MAX_MANIFEST_BYTES }).toString('utf8')
   } catch {
-    throw new ProtocolError('the manifest of the coordinator cannot be unpacked.')
+    throw new ProtocolError(`the manifest of the coordinator cannot be unpacked, or is larger than ${MAX_MANIFEST_BYTES} bytes.`)
   }
   const manifest = checkedJson(manifestSchema, json, 'the manifest of the coordinator')
   if (manifest.digest !== run.datasetDigest) throw new ProtocolError('the manifest of the coordinator is of another data set than its run.')

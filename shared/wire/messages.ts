@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ProtocolError } from '../errors.ts'
+import { messageOf, ProtocolError } from '../errors.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
 export const PROTOCOL_VERSION = 2
@@ -115,10 +115,19 @@ export const imageFileSchema = z.object({ sample: uint, data: bytes })
  */
 export function checked<T>(schema: z.ZodType<T>, message: unknown, what: string): T {
   if (message instanceof ProtocolError) throw new ProtocolError(`${what} ${message.message}`)
-  const result = schema.safeParse(message)
+  const result = parse(schema, message, what)
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw new ProtocolError(`${what} is not as the protocol has it: ${issue.path.join('.') || 'message'}: ${issue.message}`)
+}
+
+/** What is nested a thousand times over is beyond the validator, which calls itself. */
+function parse<T>(schema: z.ZodType<T>, message: unknown, what: string): z.ZodSafeParseResult<T> {
+  try {
+    return schema.safeParse(message)
+  } catch (error) {
+    throw new ProtocolError(`${what} cannot be checked: ${messageOf(error)}`)
+  }
 }
 
 /** The same for a JSON text inside a message. */
