@@ -177,7 +177,7 @@ export class CoordinatorServer {
       const request = checked(schema, call.request, 'a request of a worker')
       const session = this.#sessions.get(request.session)
       if (session !== undefined) return { session, request }
-      failCall(call, status.FAILED_PRECONDITION, 'no such session')
+      failCall(call, status.NOT_FOUND, 'no such session')
     } catch (error) {
       failCall(call, status.INVALID_ARGUMENT, messageOf(error))
     }

@@ -147,7 +147,8 @@ export class Connection implements Link {
       yield* call as AsyncIterable<unknown>
     } catch (error) {
       const { code } = error as ServiceError
-      if (code === status.UNAVAILABLE || code === status.CANCELLED) this.#lose(reasonOf(error as ServiceError, this.#access))
+      // NOT_FOUND: the session is over, and the word of it is on its way.
+      if (code === status.UNAVAILABLE || code === status.CANCELLED || code === status.NOT_FOUND) this.#lose(reasonOf(error as ServiceError, this.#access))
       throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError, this.#access)}`)
     } finally {
       call.cancel()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { digestFolder } from '../shared/data/dataset.ts'
 import { DecodedCache } from '../shared/data/decoded_cache.ts'
@@ -15,7 +16,7 @@ import { ComputeProcess } from './compute_process.ts'
 import { Connection } from './connection.ts'
 import { ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
-import { Membership, type MembershipEnd, type MembershipObserver, type OpenedSource } from './membership.ts'
+import { Membership, type MembershipObserver, type MembershipResult, type OpenedSource } from './membership.ts'
 import { RemoteSource } from './remote_source.ts'
 
 export interface DaemonOptions {
@@ -35,6 +36,7 @@ export type DaemonObserver = MembershipObserver
 
 /** Memory of a worker for decoded images: a thousand of Animals-10's. */
 const DECODED_BYTES = 192 * 1024 * 1024
+const BEFORE_READY_PAUSE_MS = 500
 
 /** A worker's life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
 export class WorkerDaemon {
@@ -58,9 +60,12 @@ export class WorkerDaemon {
    */
   async run(): Promise<void> {
     while (!this.#stopping) {
-      const end = await this.#joinWithPatience()
+      const { end, joined } = await this.#joinWithPatience()
       if (end.how === 'finished') return this.#log.info('the run has finished.')
-      if (end.how === 'lost' && !this.#stopping) this.#log.warn(`${end.reason}; joining again.`)
+      if (end.how !== 'lost' || this.#stopping) continue
+      this.#log.warn(`${end.reason}; joining again.`)
+      // A coordinator that greets and never gets further is not to be stormed.
+      if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
     }
   }
 
@@ -71,14 +76,14 @@ export class WorkerDaemon {
   }
 
   /** Tries again, with backoff and jitter, as long as no session comes about. */
-  async #joinWithPatience(): Promise<MembershipEnd> {
+  async #joinWithPatience(): Promise<MembershipResult> {
     const { patienceMs, coordinator } = this.#options
     const failed = 'failed before it began'
     return pRetry(
       async () => {
-        const { end, welcomed } = await this.#session()
-        if (end.how === 'lost' && !welcomed && !this.#stopping) throw new Error(failed, { cause: end.reason })
-        return end
+        const result = await this.#session()
+        if (result.end.how === 'lost' && !result.welcomed && !this.#stopping) throw new Error(failed, { cause: result.end.reason })
+        return result
       },
       {
         retries: Number.POSITIVE_INFINITY,
@@ -101,9 +106,9 @@ export class WorkerDaemon {
   }
 
   /** One membership, with the network, the engine and the data of this machine. */
-  #session(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
+  #session(): Promise<MembershipResult> {
     // It may have been asked to stop while it waited to try again.
-    if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false })
+    if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false, joined: false })
     const { coordinator, access, name, engine } = this.#options
     const membership = new Membership<ComputeProcess>({
       name, engine, instance: this.#instance,

@@ -47,6 +47,15 @@ export interface MembershipParts<C extends Compute> {
 
 export type MembershipEnd = { how: 'finished' } | { how: 'lost'; reason: string } | { how: 'asked' }
 
+/** How a membership ended, and how far it had come. */
+export interface MembershipResult {
+  end: MembershipEnd
+  /** The coordinator has answered. */
+  welcomed: boolean
+  /** The worker was ready to compute. */
+  joined: boolean
+}
+
 const HEARTBEAT_MS = 1000
 
 /** One membership of a worker, from hello to its end. */
@@ -58,6 +67,7 @@ export class Membership<C extends Compute> {
   #session: WorkSession | undefined
   #compute: C | undefined
   #welcomed = false
+  #joined = false
   #lastDealt = { round: 0, step: 0 }
   #finished: MembershipEnd | undefined
   #asked = false
@@ -74,17 +84,17 @@ export class Membership<C extends Compute> {
    * Takes part until the run ends, the link is lost, or `leave` is called.
    * @throws RunError when the coordinator refuses the worker, or the engine or the data fail.
    */
-  async run(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
+  async run(): Promise<MembershipResult> {
     const { name, instance, every, observer } = this.#parts
     const link = this.#link
     link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: plainText(name, 200), instance } })
     const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
     try {
       const reason = await Promise.race([link.lost, this.#failure])
-      return { end: this.#finished ?? (this.#asked ? { how: 'asked' } : { how: 'lost', reason }), welcomed: this.#welcomed }
+      return this.#result(this.#finished ?? (this.#asked ? { how: 'asked' } : { how: 'lost', reason }))
     } catch (error) {
       // A failure that only follows from the end of the link is not the news.
-      if (this.#asked || this.#finished !== undefined) return { end: this.#finished ?? { how: 'asked' }, welcomed: this.#welcomed }
+      if (this.#asked || this.#finished !== undefined) return this.#result(this.#finished ?? { how: 'asked' })
       link.send({ message: 'leaving', leaving: { reason: plainText(messageOf(error), 1000) } })
       throw error
     } finally {
@@ -105,6 +115,10 @@ export class Membership<C extends Compute> {
     if (this.#session !== undefined) return this.#link.send({ message: 'draining', draining: {} })
     this.#link.send({ message: 'leaving', leaving: { reason: 'it was asked to stop' } })
     void this.#link.close()
+  }
+
+  #result(end: MembershipEnd): MembershipResult {
+    return { end, welcomed: this.#welcomed, joined: this.#joined }
   }
 
   #receive(message: CoordinatorMessage): void {
@@ -158,6 +172,7 @@ export class Membership<C extends Compute> {
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest },
     })
+    this.#joined = true
     observer.onJoined(run, compute)
   }
 

@@ -179,7 +179,7 @@ test('a coordinator that has waited for as long as --wait-for-workers ends with 
   const out = workspace.path('gave-up')
   const gaveUp = await coordinator(out, '--workers', '2', '--wait-for-workers', '1').ended
   assert.equal(gaveUp.code, 1)
-  assert.match(gaveUp.stderr, /error: --wait-for-workers 1: no worker is in after that time\. A checkpoint is saved; go on with: npx coordinator --resume latest/)
+  assert.match(gaveUp.stderr, /error: --wait-for-workers 1: no worker is in after that time\.\nA checkpoint is saved; go on with: npx coordinator --resume latest/)
   const again = coordinator(out, '--resume', 'latest', '--workers', '1')
   worker(await addressOf(again), 'late')
   await endsWell(again, out)

@@ -34,6 +34,8 @@ interface Accepted {
   answers: Stream<() => void>
 }
 
+/** As a worker waits for the first word of a coordinator. */
+const WELCOME_MS = 10_000
 /** As a worker waits for the other end when it closes. */
 const CLOSE_PATIENCE_MS = 500
 
@@ -56,19 +58,26 @@ export class Connection implements Link {
   #over = false
   #endSeen: () => void = () => undefined
   #lose: (reason: string) => void = () => undefined
+  #accuse: (error: HerdError) => void = () => undefined
+  #endGreeting: () => void = () => undefined
 
   constructor(network: Network, worker: SimulatedProcess, onMessage: (message: CoordinatorMessage) => void) {
     this.#network = network
     this.worker = worker
     this.#onMessage = onMessage
-    this.lost = new Promise((resolve) => {
-      this.#lose = (reason) => {
+    this.lost = new Promise((resolve, reject) => {
+      const once = (reason: string, settle: () => void): void => {
         if (this.#over) return
         this.#over = true
+        this.#endGreeting()
         network.trace.add(worker.name, `connection over: ${reason}`)
-        resolve(reason)
+        settle()
       }
+      this.#lose = (reason) => once(reason, () => resolve(reason))
+      this.#accuse = (error) => once(messageOf(error), () => reject(error))
     })
+    this.lost.catch(() => undefined)
+    this.#endGreeting = worker.after(WELCOME_MS, () => this.#lose('the coordinator does not answer'))
   }
 
   // The worker's end.
@@ -93,11 +102,11 @@ export class Connection implements Link {
   fetchManifest(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const session = this.#session
-      void this.lost.then((reason) => reject(new ProtocolError(`the coordinator cannot send what was asked for: ${reason}`)))
+      this.lost.then((reason) => reject(new ProtocolError(`the coordinator cannot send what was asked for: ${reason}`)), reject)
       this.#accepted?.calls.send(() => {
         const manifest = this.#accepted?.end.manifest(session)
         this.#accepted?.answers.send(() => {
-          if (manifest === undefined) reject(new ProtocolError('the coordinator cannot send what was asked for: no such session'))
+          if (manifest === undefined) this.#lose('no such session')
           else resolve(manifest)
         })
       })
@@ -200,11 +209,12 @@ export class Connection implements Link {
     this.#tellCoordinator(seen.coordinator)
   }
 
-  /** Only the bulk streams break, which the worker notices. */
-  breakBulk(seen: number): void {
+  /** Only the bulk streams break. */
+  breakBulk(seen: { worker: number; coordinator: number }): void {
     const streams = this.#accepted
     for (const stream of [streams?.weights, streams?.gradients, streams?.calls, streams?.answers]) stream?.break()
-    this.#tellWorker(seen)
+    this.#tellWorker(seen.worker)
+    this.#tellCoordinator(seen.coordinator)
   }
 
   #tellWorker(afterMs: number): void {
@@ -231,6 +241,7 @@ export class Connection implements Link {
   }
 
   #receive(message: DownMessage): void {
+    this.#endGreeting()
     if (message.message === 'end' || message.message === 'aborted') {
       this.#lose(message.message === 'end' ? 'the coordinator closed the connection' : message.reason)
       return this.#endSeen()
@@ -242,13 +253,13 @@ export class Connection implements Link {
     this.#checked(() => this.#onWeights(chunk))
   }
 
-  /** What a message breaks ends the connection. */
+  /** What a message breaks ends the connection, and the worker. */
   #checked(take: () => void): void {
     try {
       take()
     } catch (error) {
-      if (!(error instanceof HerdError)) this.#network.violated(`${this.worker.name} failed at a message: ${String(error)}`)
-      this.#lose(messageOf(error))
+      if (error instanceof HerdError) return this.#accuse(error)
+      this.#network.violated(`${this.worker.name} failed at a message: ${String(error)}`)
     }
   }
 }

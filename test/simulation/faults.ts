@@ -87,7 +87,7 @@ export class Faults {
         const control = this.#random.uniform() < 0.5
         for (const connection of connections) {
           if (control) connection.breakControl({ worker: this.#random.between(1, 500), coordinator: this.#soon() })
-          else connection.breakBulk(this.#random.between(1, 500))
+          else connection.breakBulk({ worker: this.#random.between(1, 500), coordinator: this.#soon() })
         }
         break
       }

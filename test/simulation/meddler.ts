@@ -19,7 +19,7 @@ export interface MeddlerParts {
 }
 
 /** That another message is lost shows in no later one: the answer to it would be awaited for ever. */
-const dispensable: ReadonlySet<string> = new Set(['heartbeat', 'computed', 'abandoned', 'release', 'abandon'])
+const dispensable: ReadonlySet<string> = new Set(['hello', 'welcome', 'heartbeat', 'computed', 'abandoned', 'release', 'abandon'])
 /** Messages that are kept to be replayed. */
 const MEMORY = 30
 

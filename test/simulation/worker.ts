@@ -1,6 +1,6 @@
 import { HerdError, messageOf } from '../../shared/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
-import { Membership, type MembershipEnd } from '../../worker/membership.ts'
+import { Membership, type MembershipResult } from '../../worker/membership.ts'
 import type { VirtualClock } from './clock.ts'
 import { SimulatedCompute } from './compute.ts'
 import type { Network } from './network.ts'
@@ -25,6 +25,7 @@ export interface WorkerParts {
 
 const SHORTEST_BACKOFF_MS = 200
 const LONGEST_BACKOFF_MS = 1000
+const BEFORE_READY_PAUSE_MS = 500
 
 /** A worker process: the loop of worker/daemon.ts around the real membership. */
 export class SimulatedWorker {
@@ -73,16 +74,18 @@ export class SimulatedWorker {
 
   async #live(): Promise<'finished' | 'left'> {
     for (let attempt = 0; !this.#stopping; attempt++) {
-      const { end, welcomed } = await this.#join()
+      const { end, welcomed, joined } = await this.#join()
       if (end.how === 'finished') return 'finished'
       if (end.how === 'lost') this.#parts.trace.add(this.process.name, `lost: ${end.reason}`)
-      if (welcomed) attempt = -1
-      else await this.process.sleep(Math.min(LONGEST_BACKOFF_MS, SHORTEST_BACKOFF_MS * 2 ** attempt) * this.#parts.random.between(1, 2))
+      if (welcomed) {
+        attempt = -1
+        if (!joined) await this.process.sleep(BEFORE_READY_PAUSE_MS)
+      } else await this.process.sleep(Math.min(LONGEST_BACKOFF_MS, SHORTEST_BACKOFF_MS * 2 ** attempt) * this.#parts.random.between(1, 2))
     }
     return 'left'
   }
 
-  #join(): Promise<{ end: MembershipEnd; welcomed: boolean }> {
+  #join(): Promise<MembershipResult> {
     const { name, network, problem, random, count, imageMs } = this.#parts
     const { process } = this
     this.#membership = new Membership<SimulatedCompute>({
