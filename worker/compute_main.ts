@@ -52,6 +52,7 @@ async function serve(): Promise<void> {
       }
       case 'clear':
         stack.clear()
+        reply({ type: 'cleared' })
         break
       case 'logits':
         reply({ type: 'logits' }, bytesOf(engine.logits(frame.body, request.count)))

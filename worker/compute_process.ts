@@ -79,6 +79,11 @@ export class ComputeProcess implements Compute {
     return this.#info
   }
 
+  /** It has not ended, and nobody has closed it. */
+  get usable(): boolean {
+    return this.#failure === undefined
+  }
+
   get fingerprint(): string {
     return this.#fingerprint
   }
@@ -111,14 +116,15 @@ export class ComputeProcess implements Compute {
     return { values: floatsOf(body), lanes: reply.lanes }
   }
 
-  clear(): void {
-    this.#send({ type: 'clear' })
-  }
-
   async logits(images: Uint8Array, count: number): Promise<Float32Array> {
     const { reply, body } = await this.#ask({ type: 'logits', count }, images)
     if (reply.type !== 'logits') throw new EngineError(`the compute process answered ${reply.type} to logits.`)
     return floatsOf(body)
+  }
+
+  async clear(): Promise<void> {
+    const { reply } = await this.#ask({ type: 'clear' })
+    if (reply.type !== 'cleared') throw new EngineError(`the compute process answered ${reply.type} to clear.`)
   }
 
   /** Ends the process at once; it holds nothing that could be lost. */

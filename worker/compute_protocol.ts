@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { networkSchema } from '../shared/network/network.ts'
 import { engineInfoSchema, laneReportSchema } from '../shared/wire/messages.ts'
 
-/** What a worker asks of its compute process. Requests take effect in order; `init`, `push`, `take` and `logits` are answered in order. */
+/** What a worker asks of its compute process. Requests take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered in order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('init'),
@@ -33,6 +33,7 @@ export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */
   z.object({ type: z.literal('logits') }),
+  z.object({ type: z.literal('cleared') }),
   /** The process ends after this. */
   z.object({ type: z.literal('failed'), message: z.string() }),
 ])

@@ -12,6 +12,8 @@ import { DataError, RunError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Access } from './access.ts'
+import { ComputeKeeper, type ComputeRequest } from './compute_keeper.ts'
+import type { ComputeLease } from './compute_lease.ts'
 import { ComputeProcess } from './compute_process.ts'
 import { Connection } from './connection.ts'
 import { ImageCache } from './image_cache.ts'
@@ -44,7 +46,9 @@ export class WorkerDaemon {
   readonly #log: Log
   readonly #observer: DaemonObserver
   readonly #instance = randomUUID()
-  #membership: Membership<ComputeProcess> | undefined
+  readonly #computes = new ComputeKeeper((request) => this.#startCompute(request))
+  #membership: Membership<ComputeLease> | undefined
+  #decoded: { of: string; cache: DecodedCache } | undefined
   #stopping = false
 
   constructor(options: DaemonOptions, log: Log, observer: DaemonObserver) {
@@ -59,13 +63,17 @@ export class WorkerDaemon {
    *   the engine or the data fail.
    */
   async run(): Promise<void> {
-    while (!this.#stopping) {
-      const { end, joined } = await this.#joinWithPatience()
-      if (end.how === 'finished') return this.#log.info('the run has finished.')
-      if (end.how !== 'lost' || this.#stopping) continue
-      this.#log.warn(`${end.reason}; joining again.`)
-      // A coordinator that greets and never gets further is not to be stormed.
-      if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
+    try {
+      while (!this.#stopping) {
+        const { end, joined } = await this.#joinWithPatience()
+        if (end.how === 'finished') return this.#log.info('the run has finished.')
+        if (end.how !== 'lost' || this.#stopping) continue
+        this.#log.warn(`${end.reason}; joining again.`)
+        // A coordinator that greets and never gets further is not to be stormed.
+        if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
+      }
+    } finally {
+      await this.#computes.close()
     }
   }
 
@@ -110,11 +118,11 @@ export class WorkerDaemon {
     // It may have been asked to stop while it waited to try again.
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false, joined: false })
     const { coordinator, access, name, engine } = this.#options
-    const membership = new Membership<ComputeProcess>({
+    const membership = new Membership<ComputeLease>({
       name, engine, instance: this.#instance,
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
-      startCompute: (run) => this.#startCompute(run),
-      openSource: (link, manifest) => this.#openSource(link, manifest),
+      startCompute: (run) => this.#computes.lease(run),
+      openSource: (link, manifest, run) => this.#openSource(link, manifest, run),
       residentBytes: async (compute) => process.memoryUsage.rss() + (await residentBytesOf(compute?.pid)),
       every: (milliseconds, action) => {
         const timer = setInterval(action, milliseconds)
@@ -133,15 +141,15 @@ export class WorkerDaemon {
     return membership.run()
   }
 
-  async #startCompute(run: RunDescription): Promise<ComputeProcess> {
-    const compute = await ComputeProcess.start(run.network, run.seed, { engine: run.engine, precision: run.precision, threads: run.threads, gpu: this.#options.gpu })
+  async #startCompute({ network, seed, ...engine }: ComputeRequest): Promise<ComputeProcess> {
+    const compute = await ComputeProcess.start(network, seed, { ...engine, gpu: this.#options.gpu })
     if (compute.note !== undefined) this.#log.warn(compute.note)
     return compute
   }
 
-  async #openSource(link: Link, manifest: Manifest): Promise<OpenedSource> {
+  async #openSource(link: Link, manifest: Manifest, run: RunDescription): Promise<OpenedSource> {
     const { data, cacheFolder, imageCacheBytes } = this.#options
-    const decoded = new DecodedCache(DECODED_BYTES)
+    const decoded = this.#decodedImages(manifest, run)
     if (data === undefined) {
       return { source: new RemoteSource(link, manifest.samples, new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, () => new Date())), decoded, digest: '' }
     }
@@ -151,6 +159,13 @@ export class WorkerDaemon {
     // A digest that differs is the coordinator's to refuse, with both digests in its words.
     if (digest === manifest.digest && paths.includes(undefined)) throw new DataError(`--data ${data}: a file of the data set vanished while it was being opened.`)
     return { source: new FolderSource(paths.map((file) => file ?? '')), decoded, digest }
+  }
+
+  /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
+  #decodedImages(manifest: Manifest, run: RunDescription): DecodedCache {
+    const of = `${manifest.digest} ${run.network.imageSize}`
+    if (this.#decoded?.of !== of) this.#decoded = { of, cache: new DecodedCache(DECODED_BYTES) }
+    return this.#decoded.cache
   }
 }
 

@@ -33,7 +33,7 @@ export interface MembershipParts<C extends Compute> {
   engine: 'auto' | 'native' | 'wasm'
   connect: Connect
   startCompute: (run: RunDescription) => Promise<C>
-  openSource: (link: Link, manifest: Manifest) => Promise<OpenedSource>
+  openSource: (link: Link, manifest: Manifest, run: RunDescription) => Promise<OpenedSource>
   /** Resident memory of the worker, with its compute process if it has one. */
   residentBytes: (compute: C | undefined) => Promise<number>
   /** Calls an action again and again. @returns what ends that */
@@ -166,7 +166,7 @@ export class Membership<C extends Compute> {
     const weights = new WeightsInbox(layoutOf(run.network).size)
     link.openBulk(welcome.session, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
-    const { source, decoded, digest } = await this.#parts.openSource(link, manifest)
+    const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
     this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
@@ -177,7 +177,7 @@ export class Membership<C extends Compute> {
   }
 
   /**
-   * The compute process of one session. It ends with the session: a session that is over may still be feeding it, and
+   * What one session computes with. It is closed with the session: a session that is over may still be feeding it, and
    * its lanes must never meet those of the next one.
    */
   async #startCompute(run: RunDescription): Promise<C> {

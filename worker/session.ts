@@ -207,7 +207,7 @@ export class WorkSession {
     // The likeliest next work: the same lanes of the next step.
     if (deal.attempt === 0) this.#input.prefetch(this.#schedule.next(deal), deal.units)
     await Promise.all(inEngine)
-    if (job.abandoned) compute.clear()
+    if (job.abandoned) await compute.clear()
   }
 
   async #prepared(deal: Deal, lane: number): Promise<PreparedLane> {

@@ -13,8 +13,8 @@ export interface Compute {
   push(lane: PreparedLane): Promise<void>
   add(): void
   take(): Promise<Partial>
-  /** Forgets what was pushed and not taken. */
-  clear(): void
+  /** Forgets what was pushed and not taken. @returns settles when that is done, and all that came before */
+  clear(): Promise<void>
   /** @returns float32 [count, classes] */
   logits(images: Uint8Array, count: number): Promise<Float32Array>
   close(): Promise<void>

@@ -45,8 +45,9 @@ export class LocalCompute implements Compute {
     return Promise.resolve(this.#stack.take())
   }
 
-  clear(): void {
+  clear(): Promise<void> {
     this.#stack.clear()
+    return Promise.resolve()
   }
 
   logits(images: Uint8Array, count: number): Promise<Float32Array> {

@@ -54,7 +54,7 @@ function directCompute({ run, overflowFrom }: Problem): Compute {
     push: (lane) => Promise.resolve(stack.push(lane)),
     add: () => stack.add(),
     take: () => Promise.resolve(stack.take()),
-    clear: () => stack.clear(),
+    clear: () => Promise.resolve(stack.clear()),
     logits: (images, count) => Promise.resolve(engine.logits(images, count)),
     close: () => Promise.resolve(),
   }

@@ -82,8 +82,8 @@ export class SimulatedCompute implements Compute {
     })
   }
 
-  clear(): void {
-    this.#enqueue({ ms: 0.1, run: () => this.#stack.clear() })
+  clear(): Promise<void> {
+    return this.#ask(0.1, () => this.#stack.clear())
   }
 
   logits(images: Uint8Array, count: number): Promise<Float32Array> {

@@ -1,0 +1,79 @@
+import type { EngineInfo } from '../shared/engine/engine.ts'
+import { EngineError } from '../shared/errors.ts'
+import type { Compute } from '../shared/train/compute.ts'
+import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
+import type { ComputeProcess } from './compute_process.ts'
+
+/**
+ * One session's hold on a compute process. From `close` on nothing goes in through it and nothing comes out: a session
+ * that is over may still be feeding lanes, which must never meet those of the next one.
+ */
+export class ComputeLease implements Compute {
+  readonly #process: ComputeProcess
+  readonly #giveBack: () => Promise<void>
+  #over = false
+
+  /** @param giveBack is called once, when the session is over. */
+  constructor(process: ComputeProcess, giveBack: () => Promise<void>) {
+    this.#process = process
+    this.#giveBack = giveBack
+  }
+
+  get info(): EngineInfo {
+    return this.#process.info
+  }
+
+  get fingerprint(): string {
+    return this.#process.fingerprint
+  }
+
+  get note(): string | undefined {
+    return this.#process.note
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  setParameters(parameters: Float32Array): void {
+    this.#held().setParameters(parameters)
+  }
+
+  async push(lane: PreparedLane): Promise<void> {
+    await this.#held().push(lane)
+    this.#held()
+  }
+
+  add(): void {
+    this.#held().add()
+  }
+
+  async take(): Promise<Partial> {
+    const partial = await this.#held().take()
+    this.#held()
+    return partial
+  }
+
+  async clear(): Promise<void> {
+    await this.#held().clear()
+    this.#held()
+  }
+
+  async logits(images: Uint8Array, count: number): Promise<Float32Array> {
+    const logits = await this.#held().logits(images, count)
+    this.#held()
+    return logits
+  }
+
+  async close(): Promise<void> {
+    if (this.#over) return
+    this.#over = true
+    await this.#giveBack()
+  }
+
+  /** @throws EngineError when the session is over. */
+  #held(): ComputeProcess {
+    if (this.#over) throw new EngineError('the session of this computation is over.')
+    return this.#process
+  }
+}
