@@ -28,7 +28,7 @@ export type RunEvent =
 
 export type Observer = (event: RunEvent) => void
 
-/** Too frequent for events.jsonl: history.jsonl, the summary and the metrics have them, or their number. */
+/** Too frequent for events.jsonl, unless --step-events asks for them: history.jsonl, the summary and the metrics have them, or their number. */
 const frequent: ReadonlySet<RunEvent['type']> = new Set<RunEvent['type']>(['step', 'evaluating', 'takenOver', 'dropped'])
 
 export function isFrequent(event: RunEvent): boolean {

@@ -39,6 +39,7 @@ export const coordinatorOptions = {
   resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),
+  stepEvents: flag('Note in events.jsonl too what is frequent: every step with its loss and its seconds, lanes that were taken over or dropped.'),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },
   quiet: flag('Print warnings and errors only.'),

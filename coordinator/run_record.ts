@@ -56,7 +56,7 @@ export class RunRecord {
 
   /** events.jsonl. */
   readonly observe: Observer = (event) => {
-    if (isFrequent(event)) return
+    if (isFrequent(event) && !this.#parts.options.stepEvents) return
     if (this.#early === undefined) this.#note(event)
     else this.#early.push(event)
   }
