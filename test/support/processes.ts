@@ -19,8 +19,10 @@ export class Program {
   stderr = ''
   readonly #watchers = new Set<() => void>()
 
-  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args], {
+  /** @param launcher a command that becomes the program, such as `ip netns exec NAME`. */
+  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = []) {
+    const [command, ...rest] = [...launcher, process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
+    this.child = spawn(command, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...NODE_ENVIRONMENT, ...environment },
     })

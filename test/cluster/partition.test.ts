@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { FaultyLink } from '../chaos/link.ts'
+import { addressOf, Program } from '../support/processes.ts'
+import { makeTwoHosts, withoutTwoHosts } from '../support/two_hosts.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** Nothing tells a program that the network is cut in two: only that nothing more is heard. */
+let workspace: Workspace
+let data: string
+let undisturbed: string
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--epochs', '5', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3']
+
+function coordinator(out: string, options: string[], launcher?: string[]): Program {
+  return new Program('coordinator', ['--data', data, '--out', out, ...training, ...options], workspace.environment, launcher)
+}
+
+function worker(name: string, address: string, launcher?: string[]): Program {
+  return new Program('worker', ['--coordinator', address, '--data', data, '--name', name], workspace.environment, launcher)
+}
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 12)
+  const ended = await coordinator(workspace.path('undisturbed'), ['--single-node']).ended
+  assert.equal(ended.code, 0, ended.stderr)
+  undisturbed = (await summaryOf(workspace.path('undisturbed'))).digest
+})
+after(() => workspace.remove())
+
+test('a worker behind a partition is given up, the others go on, and when the network is whole again it joins by itself', async () => {
+  const out = workspace.path('partition')
+  const main = coordinator(out, ['--listen', '127.0.0.1:0', '--workers', '2', '--silence-limit', '2'])
+  const address = await addressOf(main)
+  const link = await FaultyLink.open(Number(address.split(':').at(-1)))
+  const near = worker('near', address)
+  const far = worker('far', link.address)
+  await main.said(/epoch 1\/5/)
+  link.silence()
+  await main.said(/worker far is lost: nothing was heard of it/)
+  await main.said(/epoch 2\/5/)
+  link.heal()
+  // From here on the run needs the one that was cut off.
+  assert.equal((await near.stop('SIGTERM')).code, 143, near.stderr)
+  await main.said(/worker far is lost[^]*worker far joined/)
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal((await far.ended).code, 0, far.stderr)
+  await link.close()
+  const summary = await summaryOf(out)
+  assert.equal(summary.digest, undisturbed)
+  assert.ok(summary.lanesRecomputed > 0)
+})
+
+test('two hosts whose cable is pulled and plugged in again: the run waits, the workers join again by themselves, and the digest is the same', { skip: await withoutTwoHosts() }, async () => {
+  const hosts = await makeTwoHosts()
+  try {
+    const [here, there] = hosts.launchers
+    const out = workspace.path('two-hosts')
+    const address = `${hosts.address}:7070`
+    const main = coordinator(out, ['--listen', address, '--workers', '2', '--silence-limit', '2', '--insecure'], here)
+    const workers = ['one', 'two'].map((name) => worker(name, address, there))
+    await main.said(/epoch 1\/5/)
+    await hosts.cable(false)
+    await main.said(/worker one is lost: nothing was heard of it/)
+    await main.said(/worker two is lost: nothing was heard of it/)
+    assert.match(main.stderr, /no worker is left; waiting for one to join/)
+    assert.equal(main.child.exitCode, null)
+    await hosts.cable(true)
+    const ended = await main.ended
+    assert.equal(ended.code, 0, ended.stderr)
+    for (const each of workers) await each.stop('SIGTERM')
+    assert.match(main.stderr, /is lost[^]*worker (one|two) joined/)
+    assert.equal((await summaryOf(out)).digest, undisturbed)
+  } finally {
+    await hosts.remove()
+  }
+})
