@@ -22,6 +22,7 @@ const elsewhere: [RegExp, string][] = [
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port 946[456]$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
+  [/^npm run chaos/, 'takes minutes: test/cluster/chaos.test.ts is a short run of the same'],
   [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
 ]
 

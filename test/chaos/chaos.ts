@@ -1,0 +1,121 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { RunError } from '../../shared/errors.ts'
+import { RunFolder } from '../../shared/run_folder/run_folder.ts'
+import type { HistoryLine } from '../../shared/run_folder/schemas.ts'
+import { blockCount } from '../../shared/train/evaluation.ts'
+import { Program } from '../support/processes.ts'
+import { ChaosCluster } from './cluster.ts'
+import type { InjectedFault, PlannedFault } from './faults.ts'
+import { inject } from './inject.ts'
+import { reportOf, type ChaosReport } from './report.ts'
+import { timelineOf } from './timeline.ts'
+
+export const WORKERS = 3
+const BATCH = 16
+const LANES = 8
+/** A worker that is silent for so long is out: short, for the sake of a short run. */
+const SILENCE_LIMIT_SECONDS = 3
+/** So short that there are some in mid-epoch too. */
+const CHECKPOINT_SECONDS = 0.8
+
+export interface ChaosOptions {
+  /** Of the run and of the faults. */
+  seed: number
+  engine: 'auto' | 'native' | 'wasm'
+  epochs: number
+  /** Gets undisturbed/ and disturbed/: the two runs' folders. */
+  out: string
+  environment: Record<string, string>
+  /** Faults; those of one list come one after the other, the lists side by side. */
+  plans: Iterable<PlannedFault>[]
+  say: (line: string) => void
+}
+
+/** A network of 24,442 parameters on small images: steps of some tens of milliseconds. */
+export function training(data: string, { seed, engine }: Pick<ChaosOptions, 'seed' | 'engine'>, out: string, epochs: number): string[] {
+  return [
+    '--data', data, '--out', out, '--model', 'tiny', '--image-size', '48', '--batch', String(BATCH), '--lanes', String(LANES),
+    '--epochs', String(epochs), '--seed', String(seed), '--engine', engine,
+  ]
+}
+
+/**
+ * Trains once undisturbed, in one process; then again on a cluster, under faults, and compares. Writes chaos.json and the
+ * programs' words, programs.log, into the disturbed run's folder.
+ * @throws RunError when a program fails of itself.
+ */
+export async function runChaos(options: ChaosOptions, data: string): Promise<ChaosReport> {
+  const { seed, out, epochs, environment, say } = options
+  const undisturbed = path.join(out, 'undisturbed')
+  const disturbed = path.join(out, 'disturbed')
+  say(`${epochs} epochs undisturbed, in one process ...`)
+  const begin = performance.now()
+  const ended = await new Program('coordinator', [...training(data, options, undisturbed, epochs), '--single-node'], environment).ended
+  if (ended.code !== 0) throw new RunError(`the undisturbed run ended with exit code ${ended.code}:\n${ended.stderr}`)
+  const undisturbedSeconds = (performance.now() - begin) / 1000
+  say(`${undisturbedSeconds.toFixed(0)} s. The same on ${WORKERS} workers, under faults ...`)
+
+  const faults = await runUnderFaults(options, data, disturbed)
+  const [one, other] = await Promise.all([undisturbed, disturbed].map((folder) => RunFolder.open(folder, () => new Date())))
+  const [wanted, got] = await Promise.all([one.readSummary(), other.readSummary()])
+  const [wantedHistory, gotHistory] = await Promise.all([one.readHistory(), other.readHistory()])
+  const { trainImages, testImages, engine } = await other.readConfig()
+  const report = reportOf(
+    {
+      seed, epochs, undisturbedSeconds,
+      engine: String(engine),
+      stepsPerEpoch: Math.ceil(Number(trainImages) / BATCH),
+      workers: WORKERS, lanes: LANES,
+      blocks: blockCount(new Array<number>(Number(testImages))),
+      digest: got.digest,
+      differences: [
+        ...(got.digest === wanted.digest ? [] : [`digest: ${got.digest}, undisturbed ${wanted.digest}`]),
+        ...differences(wantedHistory, gotHistory),
+      ],
+    },
+    timelineOf(await other.readEvents()),
+    faults,
+  )
+  await writeFile(path.join(disturbed, 'chaos.json'), `${JSON.stringify(report, null, 2)}\n`)
+  return report
+}
+
+async function runUnderFaults(options: ChaosOptions, data: string, out: string): Promise<InjectedFault[]> {
+  const { environment, epochs, plans } = options
+  const cluster = await ChaosCluster.start({
+    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events'],
+    data, workers: WORKERS, environment,
+  })
+  try {
+    const injected = Promise.all(plans.map((plan) => inject(cluster, plan)))
+    // Whichever fails first is the news.
+    await Promise.race([cluster.ended(), injected.then(() => cluster.ended())])
+    return (await injected).flat().sort((a, b) => a.at - b.at)
+  } finally {
+    await cluster.close()
+    await mkdir(out, { recursive: true })
+    await writeFile(path.join(out, 'programs.log'), cluster.log)
+  }
+}
+
+/** Seconds of one epoch on the cluster when nothing happens, warm. */
+export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'environment' | 'out'>, data: string): Promise<number> {
+  const out = path.join(options.out, 'calm')
+  const cluster = await ChaosCluster.start({ coordinator: training(data, options, out, 6), data, workers: WORKERS, environment: options.environment })
+  try {
+    await cluster.ended()
+  } finally {
+    await cluster.close()
+  }
+  const times = (await (await RunFolder.open(out, () => new Date())).readEvents()).flatMap(({ event, time }) => (event === 'epoch' ? [Date.parse(time)] : []))
+  return (times[times.length - 1] - times[1]) / 1000 / (times.length - 2)
+}
+
+/** What has to be equal: everything in history.jsonl but what a clock or the number of workers decides. */
+function differences(wanted: readonly HistoryLine[], got: readonly HistoryLine[]): string[] {
+  const keys = ['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'images'] as const
+  if (got.length !== wanted.length) return [`history.jsonl: ${got.length} epochs, undisturbed ${wanted.length}`]
+  return wanted.flatMap((line, index) => keys.flatMap((key) => (got[index][key] === line[key] ? [] : [`epoch ${line.epoch}: ${key} is ${got[index][key]}, undisturbed ${line[key]}`])))
+}
+

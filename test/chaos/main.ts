@@ -1,0 +1,60 @@
+import os from 'node:os'
+import path from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { addOptions, choice, readOptions, real, text, whole } from '../../shared/command/options.ts'
+import { runProgram } from '../../shared/command/program.ts'
+import { RunError } from '../../shared/errors.ts'
+import { drawAnimals } from '../support/workspace.ts'
+import { measureEpoch, runChaos } from './chaos.ts'
+import { coordinatorDeaths, randomFaults } from './faults.ts'
+import { describeReport } from './report.ts'
+
+const options = {
+  minutes: real('<minutes>', 'About how long the run under faults lasts; the undisturbed one comes before it.', 'a number of at least 1', z.number().min(1).max(24 * 60), 5),
+  seed: whole('<number>', 'Decides the run, and which faults come in which order.', { min: 0, max: 4294967295 }, 1),
+  engine: choice('What computes.', ['auto', 'native', 'wasm'], 'wasm'),
+  out: text('<folder>', 'Keeps both runs, with disturbed/chaos.json and disturbed/programs.log (default: a temporary folder, kept where something differs).'),
+}
+
+/** The coordinator dies twice, and more often in a long run. */
+const MINUTES_PER_DEATH = 2.5
+/** Faults make a run about so many times longer. */
+const SLOWDOWN = 2
+/** A data set with epochs of about two seconds. */
+const PER_CLASS = 60
+
+async function main(argv: string[]): Promise<number> {
+  const command = new Command('chaos').description('Trains on a cluster of real processes under random faults, and compares with an undisturbed run.').exitOverride()
+  addOptions(command, options)
+  command.parse(argv, { from: 'user' })
+  const { minutes, seed, engine, out } = readOptions(command, options)
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+  const folder = out ?? (await mkdtemp(path.join(os.tmpdir(), 'herd-chaos-')))
+  const environment = { HERD_CACHE: path.join(folder, 'cache') }
+  const data = await drawAnimals(path.join(folder, 'data'), PER_CLASS)
+  const secondsPerEpoch = await measureEpoch({ seed, engine, environment, out: folder }, data)
+  const deaths = Math.max(2, Math.round(minutes / MINUTES_PER_DEATH))
+  const epochs = Math.max(deaths * 3, Math.round((minutes * 60) / (secondsPerEpoch * SLOWDOWN)))
+  say(`An epoch takes a calm cluster ${secondsPerEpoch.toFixed(1)} s.`)
+  const report = await runChaos({
+    seed, engine, epochs, out: folder, environment, say,
+    plans: [randomFaults(seed), coordinatorDeaths(seed, epochs, deaths, secondsPerEpoch)],
+  }, data)
+  say(`\n${describeReport(report)}`)
+
+  const { workerDeath, coordinatorDeath } = report.recovery
+  const failures = [
+    ...report.differences,
+    ...(report.faults.some(({ kind, injected }) => kind === 'killCoordinator' && injected === deaths) ? [] : [`the coordinator did not die ${deaths} times before the run ended: give more --minutes`]),
+    ...(workerDeath.within ? [] : ["recovery from a worker's death took longer than allowed"]),
+    ...(coordinatorDeath.within ? [] : ["recovery from the coordinator's death took longer than allowed"]),
+  ]
+  if (failures.length > 0) throw new RunError(`${failures[0]}${failures.length > 1 ? ` (and ${failures.length - 1} more)` : ''}. Repeat it with --seed ${seed}; what happened is in ${path.join(folder, 'disturbed')}.`)
+  if (out === undefined) await rm(folder, { recursive: true, force: true })
+  return 0
+}
+
+await runProgram(main, process.argv.slice(2))

@@ -1,0 +1,149 @@
+import type { InjectedFault } from './faults.ts'
+import type { Loss, Round, Timeline } from './timeline.ts'
+
+/** What a death may cost, beyond the work that was lost with it. */
+const WORKER_SECONDS = 1
+const COORDINATOR_SECONDS = 5
+
+/** What one death cost, next to what it may cost; seconds. */
+export interface Recovery {
+  victim: string
+  /** Of the system's clock, ms. */
+  at: number
+  seconds: number
+  allowance: number
+  /** Lanes or test blocks that the worker held; steps since the coordinator's last checkpoint. */
+  lost: number
+  /** Another fault was going on in the same round, so that its cost is in `seconds` too. */
+  alone: boolean
+}
+
+/** How long a round takes when nothing happens: the median of those with every worker in and no fault; seconds. */
+export interface Calm {
+  step: number
+  evaluation: number
+  /** From the end of an evaluation to the next step: history, plots. */
+  between: number
+}
+
+export function calmOf({ rounds }: Timeline, faults: readonly InjectedFault[], workers: number): Calm {
+  const calm = rounds.filter((round) => round.workers >= workers && !faults.some((fault) => overlaps(fault, round)))
+  const of = (kind: Round['kind']): number => {
+    const undisturbed = calm.filter((round) => round.kind === kind)
+    return median((undisturbed.length > 0 ? undisturbed : rounds.filter((round) => round.kind === kind)).map(secondsOf))
+  }
+  const between = rounds.flatMap(({ kind, life, end }, index) => {
+    const next = rounds.at(index + 1)
+    return kind === 'evaluation' && next?.life === life ? [(next.begin - end) / 1000] : []
+  })
+  return { step: of('step'), evaluation: of('evaluation'), between: between.length === 0 ? 0 : median(between) }
+}
+
+/**
+ * What each worker's death (kill -9) cost. The round in which it died, or the next one where it died between two, took
+ * longer than a calm one: by that much, and no less than 0. It may be the time of the lanes that the worker held (those
+ * that were dealt again because of it) and one second; a lane's time is what it takes a worker in a calm round.
+ * Deaths in a round that never ended, since the coordinator died in it, are left out: they cost nothing more.
+ */
+export function workerDeaths(timeline: Timeline, faults: readonly InjectedFault[], cluster: { workers: number; lanes: number; blocks: number }): Recovery[] {
+  const calm = calmOf(timeline, faults, cluster.workers)
+  return faults.flatMap((fault) => {
+    if (fault.kind !== 'kill') return []
+    const round = timeline.rounds.find(({ end }) => end >= fault.at)
+    if (round === undefined || faults.some(({ kind, at }) => kind === 'killCoordinator' && at >= fault.at && at <= round.end)) return []
+    const loss = lossOf(timeline, faults, fault)
+    const held = loss === undefined || loss.at > round.end ? 0 : loss.units
+    const unitSeconds = (calm[round.kind] * cluster.workers) / (round.kind === 'step' ? cluster.lanes : cluster.blocks)
+    return [{
+      victim: fault.victim,
+      at: fault.at,
+      seconds: Math.max(0, secondsOf(round) - calm[round.kind]),
+      allowance: held * unitSeconds + WORKER_SECONDS,
+      lost: held,
+      alone: !faults.some((other) => other !== fault && overlaps(other, round)),
+    }]
+  })
+}
+
+/**
+ * What each death of the coordinator cost: from the death to the end of the first round beyond the point where it died,
+ * which is the round after the last one that had ended before. It may be five seconds and the work since the last
+ * checkpoint, which has to be done again: the rounds since then, and what was done of the one that was going on. What
+ * other faults added to that work is not counted: it is no more than in calm rounds.
+ */
+export function coordinatorDeaths(timeline: Timeline, faults: readonly InjectedFault[], workers: number): Recovery[] {
+  const calm = calmOf(timeline, faults, workers)
+  return faults.flatMap((fault) => {
+    if (fault.kind !== 'killCoordinator') return []
+    const before = timeline.rounds.filter(({ end }) => end <= fault.at)
+    const last = before.at(-1)
+    const beyond = timeline.rounds.find((round) => round.begin >= fault.at && isBeyond(round, last))
+    if (last === undefined || beyond === undefined) return []
+    const checkpoint = timeline.resumes.find(({ at }) => at >= fault.at)?.step ?? last.step
+    const redone = before.filter(({ life, step }) => life === last.life && step > checkpoint)
+    const begun = Math.min((fault.at - last.end) / 1000, calm[beyond.kind])
+    const work = redone.reduce((sum, round) => sum + (faults.some((other) => overlaps(other, round)) ? Math.min(secondsOf(round), calm[round.kind]) : secondsOf(round)), begun)
+    return [{
+      victim: fault.victim,
+      at: fault.at,
+      seconds: (beyond.end - fault.at) / 1000,
+      allowance: work + COORDINATOR_SECONDS,
+      lost: redone.length,
+      alone: !faults.some((other) => other !== fault && other.at <= beyond.end && other.until >= fault.at),
+    }]
+  })
+}
+
+/**
+ * Seconds by which each fault's rounds took longer than calm ones; faults in one round share what it lost. A coordinator's
+ * death costs what its recovery took, less the round that came of it.
+ */
+export function timeLost(timeline: Timeline, faults: readonly InjectedFault[], workers: number): Map<InjectedFault, number> {
+  const calm = calmOf(timeline, faults, workers)
+  const lost = new Map(faults.map((fault) => [fault, 0]))
+  const ofWorkers = faults.filter(({ kind }) => kind !== 'killCoordinator')
+  for (const round of timeline.rounds) {
+    const guilty = ofWorkers.filter((fault) => overlaps(fault, round))
+    for (const fault of guilty) lost.set(fault, (lost.get(fault) ?? 0) + Math.max(0, secondsOf(round) - calm[round.kind]) / guilty.length)
+  }
+  for (const { at, seconds } of coordinatorDeaths(timeline, faults, workers)) {
+    const fault = faults.find((candidate) => candidate.kind === 'killCoordinator' && candidate.at === at)
+    if (fault !== undefined) lost.set(fault, Math.max(0, seconds - calm.step))
+  }
+  return lost
+}
+
+/** How long after its beginning a fault was noticed, where it was: seconds until the worker was lost. */
+export function noticedAfter(timeline: Timeline, faults: readonly InjectedFault[], fault: InjectedFault): number | undefined {
+  const loss = lossOf(timeline, faults, fault)
+  return loss === undefined ? undefined : (loss.at - fault.at) / 1000
+}
+
+/** The loss of a fault's victim: the first one since then, unless the victim joined or was struck again before. */
+function lossOf({ losses, joins }: Timeline, faults: readonly InjectedFault[], { victim, at, until }: InjectedFault): Loss | undefined {
+  const loss = losses.find((candidate) => candidate.worker === victim && candidate.at >= at)
+  if (loss === undefined) return undefined
+  const rejoined = joins.some((join) => join.worker === victim && join.at > until && join.at < loss.at)
+  const struckAgain = faults.some((other) => other.victim === victim && other.at > at && other.at <= loss.at)
+  return rejoined || struckAgain ? undefined : loss
+}
+
+function isBeyond(round: Round, last: Round | undefined): boolean {
+  if (last === undefined) return true
+  return round.step > last.step || (round.step === last.step && round.kind === 'evaluation' && last.kind === 'step')
+}
+
+function overlaps(fault: InjectedFault, round: Round): boolean {
+  return fault.at <= round.end && fault.until >= round.begin
+}
+
+export function secondsOf(round: Round): number {
+  return (round.end - round.begin) / 1000
+}
+
+/** @returns NaN of nothing */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import type { EventLine } from '../../shared/run_folder/schemas.ts'
+
+/**
+ * A run as its events.jsonl tells it (with --step-events): rounds of work one after the other, over every restart of the
+ * coordinator, and what happened to the workers meanwhile. Times are milliseconds of the system's clock.
+ */
+export interface Timeline {
+  begin: number
+  end: number
+  rounds: Round[]
+  /** Steps that the checkpoints had from which a restarted coordinator went on. */
+  resumes: { at: number; step: number }[]
+  joins: { worker: string; at: number }[]
+  losses: Loss[]
+  /** Units (lanes, test blocks) of results that were not counted. */
+  dropped: number
+}
+
+/** One step, or one evaluation of the test set. */
+export interface Round {
+  kind: 'step' | 'evaluation'
+  /** Of which start of the coordinator; the first is 1. */
+  life: number
+  /** Optimizer steps done when it ends. */
+  step: number
+  begin: number
+  end: number
+  /** Workers that were in during all of it. */
+  workers: number
+}
+
+/** A worker that was lost, and the units that it owed, which were then dealt to others. */
+export interface Loss {
+  worker: string
+  at: number
+  units: number
+}
+
+const schemas = {
+  resumed: z.looseObject({ epoch: z.int(), step: z.int() }),
+  step: z.looseObject({ step: z.int(), seconds: z.number() }),
+  evaluating: z.looseObject({ epoch: z.int() }),
+  workerJoined: z.looseObject({ worker: z.string(), workers: z.int() }),
+  workerLost: z.looseObject({ worker: z.string(), workers: z.int() }),
+  dealtAgain: z.looseObject({ units: z.array(z.int()) }),
+  dropped: z.looseObject({ units: z.int() }),
+}
+
+/** @throws ZodError where an event is not as the coordinator writes it. */
+export function timelineOf(events: readonly EventLine[]): Timeline {
+  const timeline: Timeline = { begin: 0, end: 0, rounds: [], resumes: [], joins: [], losses: [], dropped: 0 }
+  let life = 0
+  let workers = 0
+  /** Fewest since the last round's end. */
+  let fewest = 0
+  let step = 0
+  /** The evaluation that is going on; it is through when its epoch's checkpoint is written, the last one before the epoch's end. */
+  let evaluation: { epoch: number; life: number; begin: number; end: number | undefined } | undefined
+  const addRound = (round: Pick<Round, 'kind' | 'life' | 'begin' | 'end'>): void => {
+    timeline.rounds.push({ ...round, step, workers: fewest })
+    fewest = workers
+  }
+  const addEvaluation = (latestEnd: number): void => {
+    if (evaluation !== undefined) addRound({ kind: 'evaluation', life: evaluation.life, begin: evaluation.begin, end: evaluation.end ?? latestEnd })
+    evaluation = undefined
+  }
+
+  for (const event of events) {
+    const at = Date.parse(event.time)
+    timeline.begin ||= at
+    timeline.end = at
+    switch (event.event) {
+      case 'started':
+        life++
+        workers = 0
+        break
+      case 'resumed': {
+        const resumed = schemas.resumed.parse(event)
+        // It died while it drew the epoch's curves: the epoch was complete.
+        if (evaluation !== undefined && resumed.epoch > evaluation.epoch) addEvaluation(at)
+        evaluation = undefined
+        fewest = 0
+        timeline.resumes.push({ at, step: resumed.step })
+        break
+      }
+      case 'step': {
+        const { step: done, seconds } = schemas.step.parse(event)
+        step = done
+        addRound({ kind: 'step', life, begin: at - seconds * 1000, end: at })
+        break
+      }
+      case 'evaluating':
+        evaluation = { epoch: schemas.evaluating.parse(event).epoch, life, begin: at, end: undefined }
+        break
+      case 'checkpoint':
+        if (evaluation !== undefined) evaluation.end = at
+        break
+      case 'epoch':
+        addEvaluation(at)
+        break
+      case 'workerJoined': {
+        const { worker, workers: now } = schemas.workerJoined.parse(event)
+        timeline.joins.push({ worker: nameOf(worker), at })
+        // Who joins in mid-round does not make the round one of more workers.
+        workers = now
+        break
+      }
+      case 'workerLost': {
+        const { worker, workers: now } = schemas.workerLost.parse(event)
+        timeline.losses.push({ worker: nameOf(worker), at, units: 0 })
+        workers = now
+        fewest = Math.min(fewest, now)
+        break
+      }
+      case 'dealtAgain': {
+        const loss = timeline.losses.at(-1)
+        if (loss !== undefined) loss.units += schemas.dealtAgain.parse(event).units.length
+        break
+      }
+      case 'dropped':
+        timeline.dropped += schemas.dropped.parse(event).units
+        break
+      default:
+    }
+  }
+  return timeline
+}
+
+/** The coordinator numbers a name that is taken, as when a worker is back before its loss was noticed: "worker-1 (2)". */
+function nameOf(worker: string): string {
+  return worker.replace(/ \(\d+\)$/, '')
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { runChaos } from '../chaos/chaos.ts'
+import type { PlannedFault } from '../chaos/faults.ts'
+import { describeReport } from '../chaos/report.ts'
+import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
+
+/** The short version of `npm run chaos`: each fault comes after an epoch, so that all of them come on any machine. */
+const faults: PlannedFault[] = [
+  { kind: 'kill', after: { epoch: 1, seconds: 0.05 }, victim: 0, seconds: 0 },
+  { kind: 'hang', after: { epoch: 2, seconds: 0.1 }, victim: 0.5, seconds: 4 },
+  { kind: 'cut', after: { epoch: 3, seconds: 0 }, victim: 0.9, seconds: 0.5 },
+  // While the worker that was cut off is still away.
+  { kind: 'killCoordinator', after: { epoch: 4, seconds: 0.2 }, victim: 0, seconds: 0 },
+  { kind: 'partition', after: { epoch: 5, seconds: 0 }, victim: 0, seconds: 1 },
+]
+
+let workspace: Workspace
+before(async () => {
+  workspace = await createWorkspace()
+})
+after(() => workspace.remove())
+
+test('workers killed, hung and cut off, and the coordinator killed, change neither the digest nor the loss, accuracy and images of any epoch', async () => {
+  const data = await drawAnimals(workspace.path('data'), 20)
+  const report = await runChaos(
+    { seed: 1, engine: 'wasm', epochs: 7, out: workspace.folder, environment: workspace.environment, plans: [faults], say: () => undefined },
+    data,
+  )
+  assert.deepEqual(report.differences, [], describeReport(report))
+  assert.deepEqual(report.injected.map(({ kind }) => kind), faults.map(({ kind }) => kind))
+  const noticed = report.faults.filter((kind) => kind.noticed > 0).map(({ kind }) => kind)
+  for (const kind of ['kill', 'hang', 'cut'] as const) assert.ok(noticed.includes(kind), `${kind} was not noticed\n${describeReport(report)}`)
+  assert.equal(report.recovery.coordinatorDeath.deaths, 1)
+  assert.ok(report.lanes.dealtAgain > 0, describeReport(report))
+})
