@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { randomUUID } from 'node:crypto'
 import { openDataset, type Dataset } from '../shared/data/dataset.ts'
+import { DECODED_CACHE_BYTES, DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
@@ -103,7 +104,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   let localWorkers: LocalWorkers | undefined
   try {
     if (options.singleNode) {
-      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed })
+      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded: new DecodedCache(DECODED_CACHE_BYTES) })
       const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({ compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test })

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { digestFolder } from '../shared/data/dataset.ts'
-import { DecodedCache } from '../shared/data/decoded_cache.ts'
+import { DECODED_CACHE_BYTES, DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import { scanFolder } from '../shared/data/scan.ts'
@@ -36,8 +36,6 @@ export interface DaemonOptions {
 
 export type DaemonObserver = MembershipObserver
 
-/** Memory of a worker for decoded images: a thousand of Animals-10's. */
-const DECODED_BYTES = 192 * 1024 * 1024
 const BEFORE_READY_PAUSE_MS = 500
 
 /** A worker's life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
@@ -164,7 +162,7 @@ export class WorkerDaemon {
   /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
   #decodedImages(manifest: Manifest, run: RunDescription): DecodedCache {
     const of = `${manifest.digest} ${run.network.imageSize}`
-    if (this.#decoded?.of !== of) this.#decoded = { of, cache: new DecodedCache(DECODED_BYTES) }
+    if (this.#decoded?.of !== of) this.#decoded = { of, cache: new DecodedCache(DECODED_CACHE_BYTES) }
     return this.#decoded.cache
   }
 }

@@ -1,5 +1,8 @@
 import type { DecodedImage } from './decode.ts'
 
+/** Memory of a process for decoded images: a thousand of Animals-10's. */
+export const DECODED_CACHE_BYTES = 192 * 1024 * 1024
+
 /**
  * Decoded images in memory, as many as fit. Nothing is evicted: an epoch uses each image once, so that any of them is as
  * good to keep as another, and exchanging them would only cost.
