@@ -21,8 +21,8 @@ const options = {
 /** The coordinator dies twice, and more often in a long run. */
 const MINUTES_PER_DEATH = 2.5
 /** Faults make a run about so many times longer. */
-const SLOWDOWN = 2
-/** A data set with epochs of about two seconds. */
+const SLOWDOWN = 1.4
+/** A data set with epochs of about a second. */
 const PER_CLASS = 60
 
 async function main(argv: string[]): Promise<number> {
