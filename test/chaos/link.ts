@@ -21,7 +21,7 @@ export class FaultyLink {
 
   private constructor(target: number) {
     this.#target = target
-    this.#server = net.createServer({ noDelay: true }, (near) => this.#accept(near))
+    this.#server = net.createServer({ noDelay: true, allowHalfOpen: true }, (near) => this.#accept(near))
   }
 
   /** Listens on a free port. @param target port of the coordinator on loopback; it need not listen yet. */
@@ -68,10 +68,10 @@ export class FaultyLink {
   #accept(near: net.Socket): void {
     if (this.#state === 'cut') {
       near.on('error', () => undefined)
-      near.resetAndDestroy()
+      reset(near)
       return
     }
-    const far = net.connect({ port: this.#target, host: '127.0.0.1', noDelay: true })
+    const far = net.connect({ port: this.#target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     const pair = { near, far }
     this.#pairs.add(pair)
     this.#forward(pair, near, far)
@@ -99,7 +99,13 @@ export class FaultyLink {
 
   #reset(pair: Pair): void {
     this.#pairs.delete(pair)
-    pair.near.resetAndDestroy()
-    pair.far.resetAndDestroy()
+    reset(pair.near)
+    reset(pair.far)
   }
+}
+
+/** Node cannot reset a socket that is already ending: it would fail, and leave the socket open for ever. */
+function reset(socket: net.Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
