@@ -211,7 +211,7 @@ test('lanes of different steps never meet on the stack', async () => {
   const lane = { lane: 0, samples: [], labels: [], images: new Uint8Array() }
   await local.push({ ...lane, step: 0 })
   await assert.rejects(async () => local.push({ ...lane, step: 1 }), /a lane of step 1 comes upon one of step 0/)
-  local.clear()
+  await local.clear()
   await local.push({ ...lane, step: 1 })
   await local.close()
 })
