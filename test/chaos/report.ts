@@ -37,6 +37,8 @@ interface LaneReport {
   redoneAfterRestart: number
   /** Dealt again because a worker was lost. */
   dealtAgain: number
+  /** Of stragglers, given to another worker too. */
+  takenOver: number
   /** Results that came too late, or twice. */
   dropped: number
 }
@@ -82,6 +84,7 @@ export function reportOf(facts: RunFacts, timeline: Timeline, faults: readonly I
       computed: inRounds,
       redoneAfterRestart: inRounds - needed,
       dealtAgain: timeline.losses.reduce((sum, { units }) => sum + units, 0),
+      takenOver: timeline.takenOver,
       dropped: timeline.dropped,
     },
     seconds: { undisturbedSingleNode: facts.undisturbedSeconds, disturbed, calm: calmSeconds, lost: disturbed - calmSeconds },
@@ -155,6 +158,7 @@ export function describeReport(report: ChaosReport): string {
         ['computed in rounds that ended', String(lanes.computed)],
         ['of these again, after a restart', String(lanes.redoneAfterRestart)],
         ['dealt again, after the loss of a worker', String(lanes.dealtAgain)],
+        ['taken over from a straggler', String(lanes.takenOver)],
         ['dropped: late, or counted before', String(lanes.dropped)],
       ],
     ),

