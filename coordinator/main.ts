@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
 import { createLog } from '../shared/log.ts'
 import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
-import { onStopSignal, surviveFileSizeLimit } from '../shared/stop_signals.ts'
+import { onStopSignal } from '../shared/stop_signals.ts'
 import { readAccess } from './access.ts'
 import type { Cluster } from './cluster.ts'
 import { createConsole } from './console.ts'
@@ -40,7 +40,6 @@ export async function main(argv: string[]): Promise<number> {
   const metrics = new CoordinatorMetrics(() => cluster?.status)
   const server = await serveMetricsIfAsked(metrics.registry, options, log)
 
-  surviveFileSizeLimit()
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
   let exitCode = 0
   const removeSignals = onStopSignal((signal, code) => {

@@ -21,11 +21,3 @@ export function onStopSignal(handle: (signal: StopSignal, exitCode: number) => v
     for (const { signal, listener } of handlers) process.off(signal, listener)
   }
 }
-
-/**
- * A write beyond the user's limit on file sizes (`ulimit -f`) shall fail with EFBIG, as on a full disk. Node sees to that by
- * ignoring the signal, but write-file-atomic's clean-up takes a handler of its own away again, and with it what Node had set.
- */
-export function surviveFileSizeLimit(): void {
-  process.on('SIGXFSZ', () => undefined)
-}

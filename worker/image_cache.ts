@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
+import { writeAtomically } from '../shared/atomic_file.ts'
 
 /**
  * Files by their sha256 in a folder with a size limit; those not used for longest go first. Several workers of a
@@ -40,7 +40,7 @@ export class ImageCache {
     if (data.length > this.#limitBytes) return
     const file = this.#fileOf(sha256)
     await mkdir(path.dirname(file), { recursive: true })
-    await writeFileAtomic(file, data, { fsync: false })
+    await writeAtomically(file, [data], { durable: false })
     await this.#touch(file)
     this.#bytes = this.#bytes === undefined ? await this.#total() : this.#bytes + data.length
     // One clean-up at a time; it looks at the folder anew, since others write to it too.

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import writeFileAtomic from 'write-file-atomic'
+import { writeAtomically } from '../../shared/atomic_file.ts'
 import { displayName } from '../../shared/data/class_names.ts'
 import { flag, text, whole } from '../../shared/command/options.ts'
 import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
@@ -84,7 +84,7 @@ async function writeSheet(file: string, predictions: readonly SheetPrediction[])
   const png = await predictionSheet(predictions)
   try {
     await mkdir(dirname(file), { recursive: true })
-    await writeFileAtomic(file, png)
+    await writeAtomically(file, [png])
   } catch (error) {
     throw new RunError(`--sheet ${file} cannot be written: ${messageOf(error)}.`, { cause: error })
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { copyFile, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import * as z from 'zod'
+import { writeAtomically } from '../../shared/atomic_file.ts'
 import { ADDON_FILE, ADDON_PATH, LIBRARY_LINKS } from './addon.ts'
 import { fileSize, filesBelow, readJson } from './cache.ts'
 import { type Verified } from './verify.ts'
@@ -48,7 +48,7 @@ export async function writeStamp(
   }
   const stamp: Stamp = { format: 1, source, key, ...verified, files }
   await mkdir(join(packageFolder, 'deps'), { recursive: true })
-  await writeFileAtomic(join(packageFolder, STAMP), JSON.stringify(stamp, undefined, 1))
+  await writeAtomically(join(packageFolder, STAMP), [JSON.stringify(stamp, undefined, 1)])
 }
 
 async function libraryPaths(packageFolder: string): Promise<string[]> {

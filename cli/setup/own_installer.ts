@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
+import { writeAtomically } from '../../shared/atomic_file.ts'
 import { RunError } from '../../shared/errors.ts'
 import { nodeGypEnvironment } from './addon.ts'
 import { reasonIn, runProcess } from './process.ts'
@@ -31,6 +31,6 @@ export const runOwnInstaller: RunOwnInstaller = async (packageFolder, variant, e
     timeoutMilliseconds: TIMEOUT_MILLISECONDS,
   })
   // The installer edits package.json while it works and does not always put it back.
-  if ((await readFile(description, 'utf8')) !== original) await writeFileAtomic(description, original)
+  if ((await readFile(description, 'utf8')) !== original) await writeAtomically(description, [original])
   if (result.exitCode !== 0) throw new RunError(reasonIn(result.tail))
 }

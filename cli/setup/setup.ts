@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import * as z from 'zod'
+import { writeAtomically } from '../../shared/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
 import { ADDON_PATH, addonEntry, compileAddon, ensureAddon, missingTools, packageVersionOf, type Compile } from './addon.ts'
 import { cachedEntry, fileSize, nativeCache, readJson, sweepStaging, type NativeCache } from './cache.ts'
@@ -88,7 +88,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
       const obtained = await obtain(request, packageFolder, key, cache, reporter, parts, reasons).finally(() => sweepStaging(cache))
       if (obtained === undefined) {
         const remembered: Failure = { key, time: parts.now(), reasons, missing: missingTools(environment) }
-        await writeFileAtomic(failurePath, JSON.stringify(remembered))
+        await writeAtomically(failurePath, [JSON.stringify(remembered)])
         reporter.warn(`No native engine here. ${WASM_INSTEAD} When what is missing is there, "herd setup --force" tries again.`)
         return 'wasm'
       }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
+import { writeAtomically } from '../atomic_file.ts'
 import { DataError, messageOf } from '../errors.ts'
 import { DECODER_VERSION } from './decode.ts'
 
@@ -64,7 +64,7 @@ export class FileCache {
     if (!this.#changed) return
     try {
       await mkdir(dirname(this.#file), { recursive: true })
-      await writeFileAtomic(this.#file, JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) }))
+      await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) })])
     } catch (error) {
       throw new DataError(`what is known of the images cannot be saved in ${dirname(this.#file)}: ${messageOf(error)}. Choose a cache folder that can be written.`, { cause: error })
     }

@@ -76,8 +76,8 @@ test('a coordinator killed in mid-epoch goes on from the step of its last checkp
   // What a crash at a worse moment leaves.
   await appendFile(path.join(out, 'events.jsonl'), '{"time":"2025-01-31T09')
   await appendFile(path.join(out, 'history.jsonl'), '{"epoch":2,"trainLo')
-  await writeFile(path.join(out, 'checkpoints', '.latest.ckpt.4242.tmp'), 'half a checkpoint')
-  await writeFile(path.join(out, '.summary.json.17.tmp'), '{"half')
+  await writeFile(path.join(out, 'checkpoints', '.latest.ckpt.4242-1.tmp'), 'half a checkpoint')
+  await writeFile(path.join(out, '.summary.json.17-1.tmp'), '{"half')
 
   const second = coordinator(out, '--workers', '2', '--resume', 'latest', '--listen', address)
   const ended = await second.ended
@@ -92,7 +92,7 @@ test('a coordinator killed in mid-epoch goes on from the step of its last checkp
   const repaired = (await linesOf(out, 'events.jsonl')).filter((line) => line['event'] === 'repaired').map((line) => line['what'])
   assert.deepEqual(repaired.sort(), [
     'cut 19 bytes of a half-written last line off history.jsonl', 'cut 22 bytes of a half-written last line off events.jsonl',
-    'removed the half-written file .latest.ckpt.4242.tmp', 'removed the half-written file .summary.json.17.tmp',
+    'removed the half-written file .latest.ckpt.4242-1.tmp', 'removed the half-written file .summary.json.17-1.tmp',
   ])
   const files = [...(await readdir(out)), ...(await readdir(path.join(out, 'checkpoints')))]
   assert.deepEqual(files.filter((name) => /tmp$/.test(name)), [])

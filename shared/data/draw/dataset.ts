@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import pMap from 'p-map'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
+import { isTemporary, writeAtomically } from '../../atomic_file.ts'
 import { DataError, messageOf, UsageError } from '../../errors.ts'
 import { DRAWN_CLASSES } from './animal.ts'
 import { renderAnimal } from './raster.ts'
@@ -68,7 +68,7 @@ export async function drawDataset({ out, perClass, seed, onProgress }: DrawOptio
     await pMap(missing, async ({ classIndex, imageIndex }) => {
       const name = DRAWN_CLASSES[classIndex]
       // No fsync: a picture lost in a power cut is drawn again, and waiting for the disk would take longer than drawing.
-      await writeFileAtomic(path.join(folder, name, fileName(name, imageIndex)), await renderAnimal(seed, classIndex, imageIndex), { fsync: false })
+      await writeAtomically(path.join(folder, name, fileName(name, imageIndex)), [await renderAnimal(seed, classIndex, imageIndex)], { durable: false })
       onProgress?.(++done, images)
     }, { concurrency: 2 * availableParallelism() })
     return { images, folder }
@@ -104,7 +104,7 @@ async function claimFolder(out: string, wanted: Stamp): Promise<void> {
   for (const name of DRAWN_CLASSES) await mkdir(path.join(out, 'raw-img', name), { recursive: true })
   refuseStrangers(path.join(out, 'raw-img'), await readdir(path.join(out, 'raw-img')), DRAWN_CLASSES)
   for (const name of DRAWN_CLASSES) await drawnFiles(path.join(out, 'raw-img', name), name)
-  if (found?.perClass !== wanted.perClass) await writeFileAtomic(path.join(out, STAMP_FILE), JSON.stringify(wanted) + '\n')
+  if (found?.perClass !== wanted.perClass) await writeAtomically(path.join(out, STAMP_FILE), [`${JSON.stringify(wanted)}\n`])
 }
 
 async function readStamp(file: string): Promise<Stamp> {
@@ -117,9 +117,9 @@ async function readStamp(file: string): Promise<Stamp> {
 
 /** The images of one class; a temporary file that a killed process left is neither image nor stranger. */
 async function drawnFiles(folder: string, className: string): Promise<Set<string>> {
-  const ours = new RegExp(`^${className}-\\d{4}\\.jpeg(\\.\\d+)?$`)
+  const ours = new RegExp(`^${className}-\\d{4}\\.jpeg$`)
   const entries = await readdir(folder)
-  refuseStrangers(folder, entries, entries.filter((entry) => ours.test(entry)))
+  refuseStrangers(folder, entries, entries.filter((entry) => ours.test(entry) || isTemporary(entry)))
   return new Set(entries)
 }
 

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
+import { writeAtomically } from '../../atomic_file.ts'
 import { MessageWriter } from './protobuf.ts'
 import { numberOfType, shapeMessage, type NodeBuilder, type Value } from './node_builder.ts'
 
@@ -42,5 +42,5 @@ export async function writeSavedModel(folder: string, graph: NodeBuilder, signat
   for (const [name, signature] of Object.entries(signatures)) metaGraph.entry(5, name, signatureMessage(signature))
   const model = new MessageWriter().integer(1, SCHEMA_VERSION).message(2, metaGraph)
   await mkdir(folder, { recursive: true })
-  await writeFileAtomic(join(folder, 'saved_model.pb'), Buffer.from(model.finish()))
+  await writeAtomically(join(folder, 'saved_model.pb'), [model.finish()])
 }

@@ -17,7 +17,7 @@ function watchedDisk(fail?: string): { disk: Disk; calls: string[] } {
     if (what === fail) throw Object.assign(new Error(`EIO: ${what}`), { code: 'EIO' })
     return real()
   }
-  const shown = (path: string): string => basename(path).replace(/\.\d+\.tmp$/, '.tmp')
+  const shown = (path: string): string => basename(path).replace(/\.\d+-\d+\.tmp$/, '.tmp')
   const disk: Disk = {
     open: (path, flags) =>
       call(`open ${shown(path)}`, async () => {
@@ -40,7 +40,7 @@ const parts = [Buffer.from('one '), Buffer.from('two')]
 test('a file is written beside its name, synchronised, renamed, and then its folder is synchronised', { skip: process.platform === 'win32' && 'Windows has no fsync of folders' }, async (context) => {
   const folder = await temporaryFolder(context)
   const { disk, calls } = watchedDisk()
-  await writeAtomically(join(folder, 'a'), parts, disk)
+  await writeAtomically(join(folder, 'a'), parts, { disk })
   const name = basename(folder)
   assert.deepEqual(calls, [
     'open .a.tmp', 'write .a.tmp', 'write .a.tmp', 'fsync .a.tmp', 'close .a.tmp', 'rename .a.tmp a', `open ${name}`, `fsync ${name}`, `close ${name}`,
@@ -52,7 +52,7 @@ for (const fail of ['open .a.tmp', 'write .a.tmp', 'fsync .a.tmp', 'close .a.tmp
   test(`when the disk fails at "${fail}", the old file stays, and nothing else does`, async (context) => {
     const folder = await temporaryFolder(context)
     await writeFile(join(folder, 'a'), 'old')
-    await assert.rejects(writeAtomically(join(folder, 'a'), parts, watchedDisk(fail).disk), { message: `EIO: ${fail}` })
+    await assert.rejects(writeAtomically(join(folder, 'a'), parts, { disk: watchedDisk(fail).disk }), { message: `EIO: ${fail}` })
     assert.equal(await readFile(join(folder, 'a'), 'utf8'), 'old')
     assert.deepEqual(await readdir(folder), ['a'])
   })
@@ -68,7 +68,7 @@ test('a process killed while it writes leaves the old file whole, and a temporar
   await new Promise((resolve) => child.once('close', resolve))
   assert.equal(await readFile(file, 'utf8'), 'old')
   const [temporary, ...others] = (await readdir(folder)).filter((name) => name !== 'latest.ckpt')
-  assert.equal(temporary, `.latest.ckpt.${child.pid}.tmp`)
+  assert.equal(temporary, `.latest.ckpt.${child.pid}-1.tmp`)
   assert.deepEqual(others, [])
   assert.deepEqual(await removeTemporaries(folder), [temporary])
   assert.deepEqual(await readdir(folder), ['latest.ckpt'])

@@ -20,4 +20,4 @@ const disk = {
     }
   },
 }
-await writeAtomically(process.argv[2], [Buffer.from('new '), Buffer.from('and '), Buffer.from('whole')], disk)
+await writeAtomically(process.argv[2], [Buffer.from('new '), Buffer.from('and '), Buffer.from('whole')], { disk })

@@ -103,11 +103,11 @@ test('resuming drops later epochs; what a crash left half-written is put right, 
   await appendFile(run.historyFile, '{"epoch":4,"st')
   await appendFile(run.eventsFile, '\0\0\0')
   await mkdir(run.plotsFolder)
-  await writeFile(join(run.plotsFolder, '.loss.svg.77.tmp'), '<svg')
+  await writeFile(join(run.plotsFolder, '.loss.svg.77-1.tmp'), '<svg')
   await writeFile(join(run.path, 'mine.tmp'), 'a file of the user')
   assert.equal((await run.readHistory()).length, 3)
   assert.deepEqual(await run.repair(), [
-    'removed the half-written file .loss.svg.77.tmp',
+    'removed the half-written file .loss.svg.77-1.tmp',
     'cut 14 bytes of a half-written last line off history.jsonl',
     'cut 3 bytes of a half-written last line off events.jsonl',
   ])
