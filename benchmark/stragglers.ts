@@ -9,17 +9,15 @@ import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
 
 /**
- * What a slow worker adds to a fast one: node --import tsx benchmark/stragglers.ts [rounds] [image size] [lanes]
+ * What a slow worker adds to a fast one: node --import tsx benchmark/stragglers.ts [rounds] [image size] [batch] [lanes]
  * Whole runs of the article's network, on Linux with two cores: the fast worker alone, the slow one alone, and both. The
  * fast one computes on a core of its own, so that the two do not take time from each other; all else is on the other
  * core. The slow one's compute process is stopped and continued there so that it runs a fifth of the time.
  */
-const [rounds = 2, imageSize = 156, lanes = 8] = z
-  .tuple([z.coerce.number().int().min(1).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional()])
-  .parse([...process.argv.slice(2), ...new Array<undefined>(3)].slice(0, 3))
+const whole = z.coerce.number().int().min(1).optional()
+const [rounds = 3, imageSize = 156, batch = 128, lanes = 16] = z.tuple([whole, whole, whole, whole]).parse([...process.argv.slice(2), ...new Array<undefined>(4)].slice(0, 4))
 /** Many steps an epoch: the last one, with its short batch, is not to count for much. */
-const PER_CLASS = 80
-const BATCH = 64
+const PER_CLASS = 120
 const RUNS_MS = 20
 const STOPS_MS = 80
 
@@ -103,7 +101,7 @@ async function imagesPerSecond(out: string, data: string, arm: Arm): Promise<{ s
   const workers = Number(arm.fast) + Number(arm.slow)
   const coordinator = start('coordinator', [
     '--data', data, '--out', out, '--workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(arm.epochs),
-    '--batch', String(BATCH), '--lanes', String(lanes), '--image-size', String(imageSize), '--test-fraction', '0.1',
+    '--batch', String(batch), '--lanes', String(lanes), '--image-size', String(imageSize), '--test-fraction', '0.1',
   ])
   const ended = exitOf(coordinator)
   const address = await addressOf(coordinator)
@@ -125,7 +123,7 @@ async function imagesPerSecond(out: string, data: string, arm: Arm): Promise<{ s
 const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-benchmark-'))
 try {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'data'), perClass: PER_CLASS, seed: 1, onProgress: () => undefined })
-  process.stdout.write(`article, ${imageSize} px, float32, batch ${BATCH}, ${lanes} lanes, images/s\n`)
+  process.stdout.write(`article, ${imageSize} px, float32, batch ${batch}, ${lanes} lanes, images/s\n`)
   for (let round = 1; round <= rounds; round++) {
     const results: { speed: number; takenOver: number }[] = []
     for (const arm of arms) results.push(await imagesPerSecond(path.join(folder, `${arm.name}-${round}`), data, arm))
