@@ -3,6 +3,10 @@ import { spawn } from 'node:child_process'
 import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { initialParameters } from '../shared/network/initial.ts'
+import { layoutOf } from '../shared/network/layout.ts'
+import { articleNetwork } from '../shared/network/article.ts'
+import { ComputeProcess } from '../worker/compute_process.ts'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema } from '../shared/run_folder/schemas.ts'
@@ -10,7 +14,8 @@ import { historyLineSchema } from '../shared/run_folder/schemas.ts'
 /**
  * Whole runs (data, exchange, Adam, checkpoints) of the article's network with one and with two local workers, in turn:
  * node --import tsx benchmark/cluster.ts [rounds] [precision] [batch] [image size]
- * Prints images a second of training, and the ratio of each round.
+ * Prints images a second of training, and the ratio of each round; beside it that of the compute processes alone, side by
+ * side without data or exchange, which is what the machine's cores make of two at that time.
  */
 const [rounds = 3, precision = 'f32', batch = 64, imageSize = 256] = z
   .tuple([z.coerce.number().int().min(1).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional()])
@@ -33,6 +38,35 @@ async function imagesPerSecond(folder: string, data: string, workers: number, ro
   return warm.reduce((sum, line) => sum + line.images, 0) / warm.reduce((sum, line) => sum + line.seconds, 0)
 }
 
+const LANE = 8
+const WARM_UP_LANES = 4
+const ALONE_SECONDS = 6
+
+/** Images a second of so many compute processes together, that do nothing but compute lanes. */
+async function alone(count: number): Promise<number> {
+  const network = articleNetwork({ imageSize, classes: 10 })
+  const computes = await Promise.all(Array.from({ length: count }, () => ComputeProcess.start(network, 0, { engine: 'native', precision, threads: 1, gpu: undefined })))
+  const images = new Uint8Array(LANE * imageSize * imageSize * 3)
+  const numbers = Array.from({ length: LANE }, (_, index) => index)
+  const lane = async (compute: ComputeProcess): Promise<void> => {
+    await compute.push({ lane: 0, step: 0, samples: numbers, labels: numbers, images })
+    await compute.take()
+  }
+  for (const compute of computes) compute.setParameters(initialParameters(layoutOf(network), 0, 'pytorch'))
+  await Promise.all(computes.map(async (compute) => {
+    for (let warm = 0; warm < WARM_UP_LANES; warm++) await lane(compute)
+  }))
+  const begin = performance.now()
+  const seconds = (): number => (performance.now() - begin) / 1000
+  const rates = await Promise.all(computes.map(async (compute) => {
+    let lanes = 0
+    for (; seconds() < ALONE_SECONDS; lanes++) await lane(compute)
+    return (lanes * LANE) / seconds()
+  }))
+  await Promise.all(computes.map((compute) => compute.close()))
+  return rates.reduce((sum, rate) => sum + rate, 0)
+}
+
 function describe(values: number[]): string {
   const sorted = values.toSorted((a, b) => a - b)
   return `median ${sorted[Math.floor(sorted.length / 2)].toFixed(2)}  (${sorted[0].toFixed(2)} to ${sorted[sorted.length - 1].toFixed(2)})`
@@ -42,12 +76,15 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-benchmark-'))
 try {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'data'), perClass: PER_CLASS, seed: 1, onProgress: () => undefined })
   const speeds = new Map<number, number[]>([[1, []], [2, []]])
+  const machine: number[] = []
   for (let round = 0; round < rounds; round++) {
     for (const [workers, measured] of speeds) measured.push(await imagesPerSecond(folder, data, workers, round))
+    const [single, pair] = [await alone(1), await alone(2)]
+    machine.push(pair / single)
   }
   const [one = [], two = []] = speeds.values()
   process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, ${rounds} rounds, images/s\n`)
-  process.stdout.write(`one worker    ${describe(one)}\ntwo workers   ${describe(two)}\nratio         ${describe(two.map((speed, round) => speed / one[round]))}\n`)
+  process.stdout.write(`one worker    ${describe(one)}\ntwo workers   ${describe(two)}\nratio         ${describe(two.map((speed, round) => speed / one[round]))}\nengines alone ${describe(machine)}\n`)
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
