@@ -36,7 +36,7 @@ export interface ServerParts {
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
 /** A stream ends before its connection, so that the reason is heard. */
 const PATIENCE = { namelessMs: 10_000, helloMs: 8000 }
-/** Besides the two of each worker, which may all come at once. */
+/** Besides the three of each worker, which may all come at once. */
 const NAMELESS_CONNECTIONS = 64
 /** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
 const SHUTDOWN_MS = 3000
@@ -52,7 +52,7 @@ export class CoordinatorServer {
   private constructor(parts: ServerParts) {
     this.#parts = parts
     const { token, maxWorkers } = parts.access
-    this.#connections = new Connections({ nameless: NAMELESS_CONNECTIONS + 2 * maxWorkers, namelessMs: (parts.patience ?? PATIENCE).namelessMs })
+    this.#connections = new Connections({ nameless: NAMELESS_CONNECTIONS + 3 * maxWorkers, namelessMs: (parts.patience ?? PATIENCE).namelessMs })
     this.#sessions = new Sessions(maxWorkers, this.#connections)
     this.#server = new Server({ ...serverOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
     this.#server.addService(herdService().service, this.#implementation())
@@ -142,7 +142,7 @@ export class CoordinatorServer {
     if (session === undefined) return
     const { manifest } = this.#parts
     this.#guard(call, session, async () => {
-      session.fetchesManifest()
+      this.#sessions.attachManifest(session, call.getPeer())
       for (let at = 0; at < manifest.length && !call.destroyed; at += MANIFEST_CHUNK_BYTES) {
         if (!call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })) await drained(call)
       }

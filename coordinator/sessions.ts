@@ -42,7 +42,16 @@ export class Sessions {
   attachWeights(session: WorkerSession, stream: WeightsStream): void {
     session.attachWeights(stream)
     this.#claim(session, stream.getPeer())
-    this.#connections.widen(stream.getPeer())
+  }
+
+  /**
+   * The manifest is fetched on the connection on which gradients will come: it is the session's from now on, and can take them.
+   * @throws ProtocolError when the manifest was fetched before.
+   */
+  attachManifest(session: WorkerSession, peer: string): void {
+    session.fetchesManifest()
+    this.#claim(session, peer)
+    this.#connections.widen(peer)
   }
 
   /** @throws ProtocolError when the session has another gradients stream already. */

@@ -23,7 +23,9 @@ interface Streams {
 }
 
 /**
- * The worker's two connections to a coordinator. What comes in is checked here; the first failure, of whichever stream,
+ * The worker's three connections to a coordinator: one for the small messages, which never wait behind megabytes, and one for
+ * megabytes in each direction. Both directions must not share one: while Node writes on an HTTP/2 session it does not read
+ * from it, so two ends that both have more to write than the sockets hold would wait for each other for ever. What comes in is checked here; the first failure, of whichever stream,
  * ends the connection and is what `lost` says: a connection that breaks may be tried again, a coordinator that breaks
  * the protocol would do it again.
  */
@@ -32,7 +34,10 @@ export class Connection implements Link {
   bytesSent = 0
   bytesReceived = 0
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
-  readonly #bulk: Streams & { close(): void }
+  /** Weights, images. */
+  readonly #down: Streams & { close(): void }
+  /** Gradients. */
+  readonly #up: Streams & { close(): void }
   readonly #closeAll: () => void
   readonly #greeting: NodeJS.Timeout
   readonly #access: Access
@@ -59,14 +64,14 @@ export class Connection implements Link {
     this.lost.catch(() => undefined)
     const Service = herdService()
     const secured = secureChannel(access, address)
-    // Two channels with sockets of their own: a heartbeat never waits behind megabytes.
-    const open = (name: 'control' | 'bulk'): Streams & { close(): void } =>
+    // Channels with sockets of their own.
+    const open = (name: 'control' | 'down' | 'up'): Streams & { close(): void } =>
       new Service(address, secured.credentials, { ...clientOptions[name], ...secured.options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
     const control = open('control')
-    this.#bulk = open('bulk')
+    this.#down = open('down')
+    this.#up = open('up')
     this.#closeAll = () => {
-      control.close()
-      this.#bulk.close()
+      for (const channel of [control, this.#down, this.#up]) channel.close()
     }
     this.#control = control.control()
     this.#greeting = setTimeout(() => this.#lose(`what listens there does not answer as a coordinator does within ${WELCOME_MS / 1000} s`), WELCOME_MS)
@@ -96,7 +101,7 @@ export class Connection implements Link {
 
   openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
     this.#session = session
-    const weights = this.#bulk.receiveWeights({ session })
+    const weights = this.#down.receiveWeights({ session })
     this.#weights = weights
     weights.on('data', (raw: unknown) => {
       if (this.#over) return
@@ -107,7 +112,7 @@ export class Connection implements Link {
       })
     })
     weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error, this.#access)))
-    this.#gradients = this.#bulk.sendGradients((error) => {
+    this.#gradients = this.#up.sendGradients((error) => {
       if (error !== null) this.#lose(reasonOf(error, this.#access))
     })
     this.#gradients.on('error', (error: Error) => this.#lose(messageOf(error)))
@@ -120,10 +125,11 @@ export class Connection implements Link {
     if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
   }
 
+  /** Comes on the connection of the gradients, before there are any: it tells the coordinator whose connection that is. */
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
-    for await (const raw of this.#received(this.#bulk.fetchManifest({ session: this.#session }))) {
+    for await (const raw of this.#received(this.#up.fetchManifest({ session: this.#session }))) {
       const { data } = checked(bytesSchema, raw, 'a part of the manifest')
       size += data.length
       if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 64 MiB.')
@@ -133,7 +139,7 @@ export class Connection implements Link {
   }
 
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {
-    for await (const raw of this.#received(this.#bulk.fetchImages({ session: this.#session, samples }))) {
+    for await (const raw of this.#received(this.#down.fetchImages({ session: this.#session, samples }))) {
       const file = checked(imageFileSchema, raw, 'an image of the coordinator')
       this.bytesReceived += file.data.length
       yield file

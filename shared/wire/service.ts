@@ -66,8 +66,11 @@ export const serverOptions: ChannelOptions = { ...common, 'grpc.max_receive_mess
  */
 const noticePartitions: ChannelOptions = { 'grpc.keepalive_time_ms': 3000, 'grpc.keepalive_timeout_ms': 7000 }
 
-/** Of the worker's two connections: the small messages that must never wait, and the bulk. */
-export const clientOptions: Record<'control' | 'bulk', ChannelOptions> = {
+const bulk: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES }
+
+/** Of the worker's three connections: the small messages that must never wait, and megabytes from and to the coordinator. */
+export const clientOptions: Record<'control' | 'down' | 'up', ChannelOptions> = {
   control: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_CONTROL_MESSAGE_BYTES },
-  bulk: { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES },
+  down: bulk,
+  up: bulk,
 }
