@@ -151,11 +151,20 @@ export class Dealer {
       id, kind, units, samples, open: units, typical: samples / units >= TYPICAL * largest,
       state: Array.from({ length: units }, () => ({ holders: 0, attempt: 0, counted: false })),
     }
-    const paces = this.#paces((_, { startMs, deliveryMs }) => startMs + deliveryMs)
+    const paces = this.#paces((member, { startMs, deliveryMs }) => Math.max(0, startMs + deliveryMs + member.speed.lateMs(kind)))
     if (paces.length === 0) return []
     const shares = steadyShares(paces, units, this.#shares.get(kind))
     this.#shares.set(kind, shares)
+    this.#expectEnds(this.#round, shares, now)
     return this.#deal(runsOf([...this.#round.state.keys()], shares), 'begin', now)
+  }
+
+  #expectEnds({ typical }: OpenRound, shares: Shares, now: number): void {
+    const expectation = typical ? this.#expectation() : undefined
+    for (const member of this.#members.values()) {
+      const expected = expectation?.(member)
+      member.expectEnd(expected && expected.startMs + (shares.get(member.name) ?? 0) * expected.unitMs + expected.deliveryMs, now)
+    }
   }
 
   /** Deals what nobody has to those who are expected to have it done first. */
@@ -210,6 +219,7 @@ export class Dealer {
       round.state[unit].counted = true
       fresh.push(unit)
     }
+    if (member.tasks.length === 0) member.ended(round.kind, now)
     if (fresh.length === 0) return drop('the units were counted before')
     round.open -= fresh.length
     this.totals.unitsCounted += fresh.length
@@ -217,7 +227,7 @@ export class Dealer {
     this.totals.unitsDropped += known
     const counted: DealerAction[] = [{ type: 'count', worker, round: round.id, units: fresh }]
     if (known > 0) counted.push({ type: 'drop', worker, round: id, units: known, reason: 'the units were counted before' })
-    return [...counted, ...(round.open === 0 ? this.#complete(round) : this.#releaseOthers(round, fresh))]
+    return [...counted, ...(round.open === 0 ? this.#complete(round, now) : this.#releaseOthers(round, fresh))]
   }
 
   #measureDelivery(member: WorkerState, round: number, begin: number, end: number, now: number): void {
@@ -230,9 +240,9 @@ export class Dealer {
     if (this.#round.typical) for (let i = 0; i < unseen; i++) member.speed.addUnit(this.#round.kind, (now - member.advancedAt) / unseen)
   }
 
-  #complete(round: OpenRound): DealerAction[] {
+  #complete(round: OpenRound, now: number): DealerAction[] {
     const busy = [...this.#members.values()].filter((member) => member.tasks.length > 0)
-    for (const member of busy) member.endRound()
+    for (const member of busy) member.endRound(round.kind, now)
     return [{ type: 'complete', round: round.id }, ...busy.map((member): DealerAction => ({ type: 'abandon', worker: member.name, round: round.id }))]
   }
 
@@ -260,6 +270,7 @@ export class Dealer {
       // What the holder has begun, it may still finish first.
       if (holder.hasAhead(unit)) {
         this.#take(holder, unit)
+        holder.relieve(expected(holder).unitMs)
         actions.push({ type: 'release', worker: holder.name, round: round.id, units: [unit] })
       }
       round.state[unit].attempt++

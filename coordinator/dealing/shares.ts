@@ -9,7 +9,7 @@ export interface Pace {
 export type Shares = ReadonlyMap<string, number>
 
 /** Other shares than before must be expected to end this much sooner: workers have decoded the images of their old lanes ahead. */
-const GAIN_WORTH_A_CHANGE = 1.1
+const GAIN_WORTH_A_CHANGE = 1.05
 
 /**
  * Shares with the earliest end that there is: unit after unit goes to who would have it done first. Ties go to who

@@ -17,11 +17,29 @@ class Estimate {
   }
 }
 
+/** A mean and its mean deviation. */
+class Margin {
+  #mean = 0
+  #deviation = 0
+
+  /** Mean and mean deviation together: most samples are below it, by whatever much they vary (Jacobson, Congestion Avoidance and Control, 1988). */
+  get ms(): number {
+    return this.#mean + this.#deviation
+  }
+
+  add(sample: number): void {
+    const error = sample - this.#mean
+    this.#mean += NEW * error
+    this.#deviation += NEW * (Math.abs(error) - this.#deviation)
+  }
+}
+
 /** What has been measured of one worker. */
 export class Speed {
   readonly #units = { TRAIN: new Estimate(), EVALUATE: new Estimate() }
   readonly #start = new Estimate()
   readonly #delivery = new Estimate()
+  readonly #late = { TRAIN: new Margin(), EVALUATE: new Margin() }
   readonly #warm = new Set<RoundKind>()
 
   /** Time for one unit; undefined as long as none is measured. */
@@ -39,6 +57,11 @@ export class Speed {
     return this.#delivery.ms
   }
 
+  /** By how much its rounds end later than unit, start and delivery let expect, at most times; negative when they end earlier. */
+  lateMs(kind: RoundKind): number {
+    return this.#late[kind].ms
+  }
+
   /** A worker's first unit of a kind is not measured: the engine warms up with it. */
   addUnit(kind: RoundKind, ms: number): void {
     if (this.#warm.has(kind)) this.#units[kind].add(Math.max(0, ms))
@@ -51,6 +74,12 @@ export class Speed {
 
   addDelivery(ms: number): void {
     this.#delivery.add(Math.max(0, ms))
+  }
+
+  /** More than a unit's time counts as that: it is a hiccup, or else a new speed, which the units tell. */
+  addLate(kind: RoundKind, ms: number): void {
+    const most = this.unitMs(kind) ?? 0
+    this.#late[kind].add(Math.min(Math.max(ms, -most), most))
   }
 }
 

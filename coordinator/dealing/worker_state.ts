@@ -1,4 +1,4 @@
-import { Speed } from './speed.ts'
+import { Speed, type RoundKind } from './speed.ts'
 
 /** A unit that a worker is at, or will be. */
 export interface Task {
@@ -29,6 +29,8 @@ export class WorkerState {
   advancedAt: number
   /** It was computing when its round ended, and has not been seen to advance since: it may still be at that unit. */
   behind = false
+  /** When it is expected to have delivered what it was dealt as a round began. */
+  #dueAt: number | undefined
   /** It has been dealt units of a round for which it must wait for weights, and has computed none yet. */
   #starting = false
 
@@ -68,6 +70,22 @@ export class WorkerState {
     this.tasks = this.tasks.filter((task) => task.unit !== unit)
   }
 
+  /** As a round begins. @param ms it is expected to take for all that it is dealt; undefined when nobody can tell */
+  expectEnd(ms: number | undefined, now: number): void {
+    this.#dueAt = ms === undefined || this.behind ? undefined : now + ms
+  }
+
+  /** A unit that it has not begun was given to somebody else. */
+  relieve(unitMs: number): void {
+    if (this.#dueAt !== undefined) this.#dueAt -= unitMs
+  }
+
+  /** It has delivered all that it was dealt. */
+  ended(kind: RoundKind, now: number): void {
+    if (this.#dueAt !== undefined) this.speed.addLate(kind, now - this.#dueAt)
+    this.#dueAt = undefined
+  }
+
   advance(now: number): void {
     this.advancedAt = now
     this.behind = false
@@ -78,6 +96,7 @@ export class WorkerState {
   forgive(ms: number): void {
     this.heardAt += ms
     this.advancedAt += ms
+    if (this.#dueAt !== undefined) this.#dueAt += ms
   }
 
   /** Takes what the worker says of a unit's time. @param typical false for units that are smaller than usual */
@@ -86,8 +105,10 @@ export class WorkerState {
     if (this.#starting) this.speed.addStart(now - this.advancedAt - ms)
   }
 
-  /** The round is over: nothing that it has is needed any more. */
-  endRound(): void {
+  /** The round is over: nothing that it has is needed any more. It is at least as late as it is now. */
+  endRound(kind: RoundKind, now: number): void {
+    if (this.#dueAt !== undefined && now - this.#dueAt > this.speed.lateMs(kind)) this.ended(kind, now)
+    this.#dueAt = undefined
     this.behind = this.computing
     this.tasks = []
   }

@@ -24,6 +24,19 @@ test('a fast worker and one that is five times slower are at least 1.1 times as 
   }
 })
 
+test('a slow worker is a gain though its speed varies, its units take longer than it tells, and it delivers in one piece', () => {
+  const fast = { unitMs: 35, deliveryMs: 10, inOnePiece: true }
+  const alone = steadyRound({ fast }, 32)
+  const random = new KeyedRandom(5, Purpose.draw)
+  const cluster = new VirtualCluster({ workersWanted: 2 })
+  cluster.join('fast', fast)
+  cluster.join('slow', { unitMs: 175, untoldMs: 30, startMs: 30, deliveryMs: 40, inOnePiece: true })
+  const vary = (): void => cluster.change('slow', { unitMs: 80 + random.below(191) })
+  const rounds = Array.from({ length: 200 }, () => cluster.playChanging(32, vary, 60))
+  const gain = alone / mean(rounds.slice(20))
+  assert.ok(gain >= 1.1, String(gain))
+})
+
 test('a very slow worker costs the others no more than one lane', () => {
   const alone = steadyRound({ fast: { unitMs: 100 } })
   const together = steadyRound({ fast: { unitMs: 100 }, slow: { unitMs: 20_000 } })

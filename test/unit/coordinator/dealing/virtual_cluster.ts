@@ -5,7 +5,11 @@ import type { RoundKind } from '../../../../coordinator/dealing/speed.ts'
 /** A worker on a virtual clock: computes unit after unit, each in `unitMs`, and delivers each `deliveryMs` later. */
 export interface VirtualWorker {
   unitMs: number
+  /** It delivers what it has only when it has computed all that it was dealt, in one piece. */
+  inOnePiece?: boolean
   deliveryMs?: number
+  /** Goes by after each unit without being told of. */
+  untoldMs?: number
   startMs?: number
   /** It has stopped: it computes nothing and is not heard. */
   hung?: boolean
@@ -14,6 +18,8 @@ export interface VirtualWorker {
 interface Working extends VirtualWorker {
   deals: { round: number; unit: number; notBefore: number }[]
   at: { round: number; unit: number } | undefined
+  /** First unit of those that it has computed and not delivered. */
+  kept: number | undefined
 }
 
 interface Event {
@@ -45,7 +51,7 @@ export class VirtualCluster {
   }
 
   join(name: string, worker: VirtualWorker): void {
-    const working: Working = { ...worker, deals: [], at: undefined }
+    const working: Working = { ...worker, deals: [], at: undefined, kept: undefined }
     this.#workers.set(name, working)
     this.#act(this.dealer.step({ type: 'joined', worker: name, now: this.now }))
     const beat = (): void => {
@@ -81,6 +87,17 @@ export class VirtualCluster {
       this.finish()
       return this.now - begin
     })
+  }
+
+  /** Plays a round in which something changes every `everyMs`. @returns how long it took, ms */
+  playChanging(units: number, change: () => void, everyMs: number): number {
+    const begin = this.now
+    this.begin(units)
+    for (let next = begin; !this.#complete; next += everyMs) {
+      change()
+      this.until(() => this.#complete || this.now >= next + everyMs)
+    }
+    return this.now - begin
   }
 
   begin(units = 8, kind: RoundKind = 'TRAIN', samples = units * 8): void {
@@ -168,15 +185,20 @@ export class VirtualCluster {
     worker.at = next
     const { round, unit } = next
     const kind = this.#kind
-    const { unitMs, deliveryMs = 0 } = worker
-    this.#after(Math.max(0, next.notBefore - this.now) + unitMs, () => {
+    const { unitMs, deliveryMs = 0, untoldMs = 0 } = worker
+    this.#after(Math.max(0, next.notBefore - this.now) + unitMs + untoldMs, () => {
       worker.at = undefined
       if (worker.hung === true || this.#workers.get(name) !== worker) return
       this.#act(this.dealer.step({ type: 'computed', worker: name, kind, round, unit, ms: unitMs, now: this.now }))
-      this.#after(deliveryMs, () => {
-        if (worker.hung === true) return
-        this.#act(this.dealer.step({ type: 'delivered', worker: name, round, begin: unit, end: unit + 1, now: this.now }))
-      })
+      const begin = worker.kept ?? unit
+      const goesOn = worker.inOnePiece === true && worker.deals.some((deal) => deal.round === round && deal.unit === unit + 1)
+      worker.kept = goesOn ? begin : undefined
+      if (!goesOn) {
+        this.#after(deliveryMs, () => {
+          if (worker.hung === true) return
+          this.#act(this.dealer.step({ type: 'delivered', worker: name, round, begin, end: unit + 1, now: this.now }))
+        })
+      }
       this.#goOn(name, worker)
     })
   }
