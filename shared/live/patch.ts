@@ -1,0 +1,39 @@
+import type { RunPatch, RunView, StepPoint } from './view.ts'
+
+/** A curve with more points than this is halved: two neighbours become one. */
+const MAX_STEPS = 4000
+const MAX_STRIPS = 40
+const MAX_EVENTS = 200
+
+/** A view brought up to date. The lists of the old view are not changed. Runs in the coordinator and in the browser alike. */
+export function patched(view: RunView, { newHistory = [], newSteps = [], newStrips = [], newEvents = [], ...fields }: RunPatch): RunView {
+  return {
+    ...view,
+    ...fields,
+    history: newHistory.length === 0 ? view.history : [...view.history, ...newHistory],
+    steps: newSteps.length === 0 ? view.steps : thinned([...view.steps, ...newSteps]),
+    strips: newStrips.length === 0 ? view.strips : [...view.strips, ...newStrips].slice(-MAX_STRIPS),
+    events: newEvents.length === 0 ? view.events : [...view.events, ...newEvents].slice(-MAX_EVENTS),
+  }
+}
+
+/** The older half of a curve loses every other point to its neighbour's mean, as often as it is too long. */
+function thinned(points: StepPoint[]): StepPoint[] {
+  if (points.length <= MAX_STEPS) return points
+  const older = points.slice(0, MAX_STEPS / 2)
+  const halved = Array.from({ length: older.length / 2 }, (_, i) => merged(older[2 * i], older[2 * i + 1]))
+  return thinned([...halved, ...points.slice(MAX_STEPS / 2)])
+}
+
+/** Stands at the later step. */
+function merged(first: StepPoint, second: StepPoint): StepPoint {
+  const mean = (a: number, b: number): number => (a + b) / 2
+  const meanOfKnown = (a: number | null, b: number | null): number | null => (a === null || b === null ? (a ?? b) : mean(a, b))
+  return {
+    step: second.step,
+    loss: meanOfKnown(first.loss, second.loss),
+    accuracy: mean(first.accuracy, second.accuracy),
+    imagesPerSecond: mean(first.imagesPerSecond, second.imagesPerSecond),
+    gradientNorm: meanOfKnown(first.gradientNorm, second.gradientNorm),
+  }
+}
