@@ -1,6 +1,6 @@
+import type { ComputeProcess } from '../shared/compute/compute_process.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeLease } from './compute_lease.ts'
-import type { ComputeProcess } from './compute_process.ts'
 
 /** What decides a compute process. */
 export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'engine' | 'precision' | 'threads'>

@@ -1,8 +1,8 @@
+import type { ComputeProcess } from '../shared/compute/compute_process.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError } from '../shared/errors.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
-import type { ComputeProcess } from './compute_process.ts'
+import type { Partial, PreparedLane, Stretch } from '../shared/train/lane_stack.ts'
 
 /**
  * One session's hold on a compute process. From `close` on nothing goes in through it and nothing comes out: a session
@@ -39,9 +39,10 @@ export class ComputeLease implements Compute {
     this.#held().setParameters(parameters)
   }
 
-  async push(lane: PreparedLane): Promise<void> {
-    await this.#held().push(lane)
+  async push(lane: PreparedLane): Promise<Stretch> {
+    const stretch = await this.#held().push(lane)
     this.#held()
+    return stretch
   }
 
   add(): void {

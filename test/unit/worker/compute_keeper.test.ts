@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { ComputeProcess } from '../../../shared/compute/compute_process.ts'
 import { EngineError } from '../../../shared/errors.ts'
 import { initialParameters } from '../../../shared/network/initial.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
@@ -7,7 +8,6 @@ import { buildNetwork } from '../../../shared/network/models.ts'
 import type { PreparedLane } from '../../../shared/train/lane_stack.ts'
 import type { RunDescription } from '../../../shared/wire/run_description.ts'
 import { ComputeKeeper } from '../../../worker/compute_keeper.ts'
-import { ComputeProcess } from '../../../worker/compute_process.ts'
 
 const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
 const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64) }

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import test from 'node:test'
-import { onFrames, readFrameSync, sendFrame, writeFrameSync, type Frame } from '../../../worker/frames.ts'
+import { onFrames, readFrameSync, sendFrame, writeFrameSync, type Frame } from '../../../../shared/compute/frames.ts'
 
 const header = { type: 'push', samples: [1, 2, 3] }
 const body = Buffer.from(Uint8Array.from({ length: 100_000 }, (_, i) => i % 251))

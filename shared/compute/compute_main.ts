@@ -1,21 +1,20 @@
-import { createFingerprinted } from '../shared/engine/create.ts'
-import type { Engine } from '../shared/engine/engine.ts'
-import { messageOf } from '../shared/errors.ts'
-import { LaneStack } from '../shared/train/lane_stack.ts'
-import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import { createFingerprinted } from '../engine/create.ts'
+import type { Engine } from '../engine/engine.ts'
+import { messageOf } from '../errors.ts'
+import { LaneStack } from '../train/lane_stack.ts'
+import { machineSeconds } from '../trace/span.ts'
+import { bytesOf, floatsOf } from '../wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, requestSchema, type Reply } from './compute_protocol.ts'
 import { readFrameSync, writeFrameSync } from './frames.ts'
 
 /**
  * The compute process: an engine and its lane stack behind two pipes. tfjs-node's bindings block the event loop, so
- * they live here, apart from the worker's heartbeats, and this process has nothing to do but to read, compute, write.
+ * they live here, apart from a worker's heartbeats or a coordinator's rounds, and this process has nothing to do but to read, compute, write.
  */
 
 function reply(message: Reply, body?: Uint8Array): void {
   writeFrameSync(REPLY_FD, message, body)
 }
-
-const seconds = (): number => performance.now() / 1000
 
 async function serve(): Promise<void> {
   let engine: Engine | undefined
@@ -28,7 +27,7 @@ async function serve(): Promise<void> {
       const { network, seed, gpu, ...rest } = request
       const created = await createFingerprinted(network, { ...rest, gpu: gpu ?? undefined })
       engine = created.engine
-      stack = new LaneStack(engine, network, seed, seconds)
+      stack = new LaneStack(engine, network, seed, machineSeconds)
       reply({ type: 'ready', info: engine.info, fingerprint: created.fingerprint, note: created.note ?? null })
       continue
     }
@@ -38,8 +37,7 @@ async function serve(): Promise<void> {
         engine.setParameters(floatsOf(frame.body))
         break
       case 'push':
-        stack.push({ ...request, images: frame.body })
-        reply({ type: 'pushed' })
+        reply({ type: 'pushed', ...stack.push({ ...request, images: frame.body }) })
         break
       case 'add':
         stack.add()
@@ -61,7 +59,7 @@ async function serve(): Promise<void> {
   }
 }
 
-// A terminal sends these to the whole process group; the worker decides when its compute process ends.
+// A terminal sends these to the whole process group; its parent decides when it ends.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 

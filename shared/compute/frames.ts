@@ -3,8 +3,8 @@ import type { Readable, Writable } from 'node:stream'
 import { Packr } from 'msgpackr'
 
 /**
- * Frames between a worker and its compute process: [header bytes: uint32][body bytes: uint32][header: msgpack][body].
- * The compute process reads and writes them synchronously, since computing blocks it anyway; the worker, whose
+ * Frames between a process and its compute process: [header bytes: uint32][body bytes: uint32][header: msgpack][body].
+ * The compute process reads and writes them synchronously, since computing blocks it anyway; its parent, whose
  * heartbeats must go on, uses streams.
  */
 export interface Frame {

@@ -2,15 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import type { EngineInfo } from '../shared/engine/engine.ts'
-import type { EngineRequest } from '../shared/engine/create.ts'
-import { computeEnvironment } from '../shared/engine/native.ts'
-import { EngineError } from '../shared/errors.ts'
-import type { Network } from '../shared/network/network.ts'
-import { typescriptArguments } from '../shared/node_process.ts'
-import type { Compute } from '../shared/train/compute.ts'
-import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
-import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import type { EngineInfo } from '../engine/engine.ts'
+import type { EngineRequest } from '../engine/create.ts'
+import { computeEnvironment } from '../engine/native.ts'
+import { EngineError } from '../errors.ts'
+import type { Network } from '../network/network.ts'
+import { typescriptArguments } from '../node_process.ts'
+import type { Compute } from '../train/compute.ts'
+import type { Partial, PreparedLane, Stretch } from '../train/lane_stack.ts'
+import { bytesOf, floatsOf } from '../wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
 
@@ -101,9 +101,10 @@ export class ComputeProcess implements Compute {
     this.#send({ type: 'parameters' }, bytesOf(parameters))
   }
 
-  async push({ images, ...lane }: PreparedLane): Promise<void> {
+  async push({ images, ...lane }: PreparedLane): Promise<Stretch> {
     const { reply } = await this.#ask({ type: 'push', ...lane }, images)
     if (reply.type !== 'pushed') throw new EngineError(`the compute process answered ${reply.type} to push.`)
+    return { begin: reply.begin, end: reply.end }
   }
 
   add(): void {

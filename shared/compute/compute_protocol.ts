@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { networkSchema } from '../shared/network/network.ts'
-import { engineInfoSchema, laneReportSchema } from '../shared/wire/messages.ts'
+import { networkSchema } from '../network/network.ts'
+import { engineInfoSchema, laneReportSchema } from '../wire/messages.ts'
 
-/** What a worker asks of its compute process. Requests take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered in order. */
+/** What is asked of a compute process. Requests take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered in order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('init'),
@@ -27,8 +27,8 @@ export type Request = z.infer<typeof requestSchema>
 
 export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string(), note: z.string().nullable() }),
-  /** The lane has been computed. */
-  z.object({ type: z.literal('pushed') }),
+  /** The lane has been computed, from when to when. */
+  z.object({ type: z.literal('pushed'), begin: z.number(), end: z.number() }),
   /** Body: float32 gradient sums. */
   z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */
