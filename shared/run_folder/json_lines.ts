@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { z } from 'zod'
+import { appendWhole } from '../append_whole.ts'
 import { messageOf, RunError, WriteError } from '../errors.ts'
 import { checked, readLines } from './json_files.ts'
 
@@ -61,23 +61,6 @@ export class JsonLines<T> {
       for (let line = 0; line < keep; line++) end = content.indexOf('\n', end) + 1
       return end
     })
-  }
-}
-
-/** Appends all of it, or nothing. */
-function appendWhole(file: string, content: Buffer, durable: boolean): void {
-  const fd = openSync(file, 'a')
-  try {
-    const { size } = fstatSync(fd)
-    try {
-      for (let written = 0; written < content.length; ) written += writeSync(fd, content, written)
-      if (durable) fsyncSync(fd)
-    } catch (error) {
-      ftruncateSync(fd, size)
-      throw error
-    }
-  } finally {
-    closeSync(fd)
   }
 }
 

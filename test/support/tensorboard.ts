@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { z } from 'zod'
+
+const INSTALL = path.join(import.meta.dirname, '../../.ci/install-tensorboard')
+const READ = path.join(import.meta.dirname, 'read_tensorboard.py')
+
+const number = z.union([z.number(), z.enum(['nan', 'inf', '-inf'])])
+const foundSchema = z.object({
+  /** By tag: steps with values. */
+  scalars: z.record(z.string(), z.array(z.tuple([z.number(), number]))),
+  /** By tag: step, width, height, the file in hexadecimal. */
+  images: z.record(z.string(), z.array(z.tuple([z.number(), z.number(), z.number(), z.string()]))),
+  /** What the web page shows, by tag: the plugin that does it, and the steps. */
+  page: z.record(z.string(), z.tuple([z.string(), z.array(z.number())])),
+})
+
+/** Why tests of TensorBoard are skipped here, or false; on continuous integration (CI=true) they run all the same, and fail. */
+export const withoutTensorBoard = python() !== undefined || process.env['CI'] === 'true' ? false : 'tensorboard is not installed for the tests: .ci/install-tensorboard does it'
+
+/** What TensorBoard itself finds in a folder. */
+export async function readByTensorBoard(folder: string): Promise<z.infer<typeof foundSchema>> {
+  const program = python()
+  assert.ok(program !== undefined, 'tensorboard is not installed for the tests: .ci/install-tensorboard does it')
+  const { stdout } = await promisify(execFile)(program, [READ, folder], { maxBuffer: 64 * 1024 * 1024 })
+  return foundSchema.parse(JSON.parse(stdout))
+}
+
+function python(): string | undefined {
+  try {
+    return execFileSync('bash', [INSTALL, '--no-install'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return undefined
+  }
+}
