@@ -1,0 +1,101 @@
+import { patched } from '../patch.ts'
+import type { LiveMessage, RunView } from '../view.ts'
+import { announcer } from './announcer.ts'
+import { confusionSection } from './confusion.ts'
+import { Connection } from './connection.ts'
+import { ConnectionSign } from './connection_sign.ts'
+import { curvesSection } from './curves.ts'
+import { byId, h, setText } from './dom.ts'
+import { eventsSection } from './events.ts'
+import { Login } from './login.ts'
+import { overviewSection, stateName } from './overview.ts'
+import { photographSection } from './photograph.ts'
+import { predictionsSection } from './predictions.ts'
+import { progressSection } from './progress.ts'
+import { runsSection } from './runs.ts'
+import type { Section } from './shown.ts'
+import { epochsSection, summarySection } from './summary.ts'
+import { workersSection } from './workers.ts'
+
+/** The live page: takes what comes over the WebSocket, and shows it, at most once for each frame of the screen. */
+
+let runs: RunView[] = []
+let live = true
+let selected = 0
+let awaited = false
+
+const announce = announcer(byId('announcer'))
+const sign = new ConnectionSign(announce)
+const login = new Login(() => connection.connect())
+const empty = h('p', { class: 'card loading' }, 'Connecting to the run …')
+const sections: Section[] = [
+  overviewSection(),
+  runsSection((index) => {
+    selected = index
+    changed()
+  }),
+  progressSection(),
+  summarySection(),
+  curvesSection(),
+  epochsSection(),
+  workersSection(),
+  confusionSection(),
+  predictionsSection(),
+  photographSection(() => login.show()),
+  eventsSection(),
+]
+const run = h('div', { class: 'run', hidden: true }, ...sections.map(({ element }) => element))
+byId('connection').replaceWith(sign.element)
+byId('main').append(login.element, empty, run)
+
+const connection = new Connection({
+  onMessage(message) {
+    take(message)
+    changed()
+  },
+  onState(state) {
+    sign.update(state)
+    if (state.state === 'token needed') login.show()
+    empty.hidden = state.state === 'token needed' || !run.hidden
+    // What is shown is not what is.
+    run.classList.toggle('stale', state.state === 'disconnected')
+  },
+})
+
+function take(message: LiveMessage): void {
+  if (message.type === 'runs') {
+    ;({ runs, live } = message)
+    if (selected >= runs.length) selected = 0
+    return
+  }
+  const { run: index, patch } = message
+  if (!(index in runs)) return
+  runs = runs.with(index, patched(runs[index], patch))
+  const warning = patch.newEvents?.findLast(({ level }) => level === 'warning')
+  if (warning !== undefined) announce(warning.text)
+}
+
+function changed(): void {
+  if (awaited) return
+  awaited = true
+  requestAnimationFrame(() => {
+    awaited = false
+    render()
+  })
+}
+
+function render(): void {
+  const view = runs[selected] as RunView | undefined
+  run.hidden = view === undefined
+  empty.hidden = view !== undefined
+  setText(empty, 'There is no run to show.')
+  if (view === undefined) return
+  sign.sawRun(view.state, live)
+  for (const section of sections) section.update({ runs, live, selected, view })
+  document.title = titleOf(view)
+}
+
+function titleOf({ facts, state, progress, summary }: RunView): string {
+  const now = summary !== null || state !== 'training' ? stateName(state) : `Epoch ${progress.epoch}/${facts.epochs}`
+  return `${now} · ${facts.name} · Herd`
+}

@@ -1,0 +1,102 @@
+import type { RunState, RunView } from '../view.ts'
+import { h, KeyedList, setAttributes, setText, whenChanged, type Row } from './dom.ts'
+import { counted, dateAndTime, duration, figure, integer, NOTHING, percent, speed } from './format.ts'
+import type { Section, Shown } from './shown.ts'
+
+const STATES: Record<RunState, string> = {
+  waiting: 'Waiting for workers',
+  training: 'Training',
+  evaluating: 'Evaluating',
+  finished: 'Finished',
+  stopped: 'Stopped',
+  failed: 'Failed',
+  interrupted: 'Interrupted',
+}
+
+interface Named {
+  name: string
+  value: string
+  /** Smaller, below. */
+  note?: string
+}
+
+/** What run this is, what it does, and the few figures that one looks for first. */
+export function overviewSection(): Section {
+  const heading = h('h1', { id: 'run-heading' })
+  const badge = h('span')
+  const folder = h('p', { class: 'folder' })
+  const facts = h('dl', { class: 'facts' })
+  const figures = h('dl', { class: 'figures' })
+  const factList = new KeyedList<Named>(facts, ({ name }) => name, namedRow)
+  const figureList = new KeyedList<Named>(figures, ({ name }) => name, namedRow)
+  const element = h('section', { class: 'overview', 'aria-labelledby': 'run-heading' }, h('div', { class: 'title' }, heading, badge), folder, facts, figures)
+  const showState = whenChanged((state: RunState) => {
+    setText(badge, STATES[state])
+    setAttributes(badge, { class: `badge state-${state}` })
+  })
+  return {
+    element,
+    update({ view }: Shown): void {
+      setText(heading, view.facts.name)
+      setText(folder, `${view.facts.folder} · started ${dateAndTime(view.startedAt)}`)
+      showState(view.state)
+      factList.update(factsOf(view))
+      figureList.update(figuresOf(view))
+    },
+  }
+}
+
+export function stateName(state: RunState): string {
+  return STATES[state]
+}
+
+function factsOf({ facts, members, summary }: RunView): Named[] {
+  return [
+    { name: 'Model', value: `${facts.model}, ${integer(facts.parameters)} parameters` },
+    { name: 'Images', value: `${integer(facts.trainImages)} training, ${integer(facts.testImages)} test, ${facts.imageSize} px` },
+    { name: 'Classes', value: integer(facts.classes.length) },
+    { name: 'Batch', value: `${integer(facts.batch)} in ${counted(facts.lanes, 'lane')}` },
+    { name: 'Learning rate', value: figure(facts.learningRate) },
+    { name: 'Engine', value: `${facts.engine}, ${facts.precision}` },
+    { name: 'Workers', value: summary === null ? integer(members.length) : `${integer(summary.workers)} at most` },
+  ]
+}
+
+function figuresOf({ steps, history, progress, members, summary, state }: RunView): Named[] {
+  const step = steps.at(-1)
+  const epoch = history.at(-1)
+  const best = history.length === 0 ? undefined : history.reduce((a, b) => (b.testAccuracy > a.testAccuracy ? b : a))
+  const running = summary === null
+  return [
+    {
+      name: 'Test accuracy',
+      value: percent(summary?.testAccuracy ?? epoch?.testAccuracy),
+      note: epoch === undefined || best === undefined ? 'after the first epoch' : best === epoch ? `epoch ${epoch.epoch}, the best so far` : `epoch ${epoch.epoch}; best ${percent(best.testAccuracy)} in epoch ${best.epoch}`,
+    },
+    {
+      name: 'Test loss',
+      value: figure(summary?.testLoss ?? epoch?.testLoss),
+      note: epoch === undefined ? 'after the first epoch' : `training ${figure(epoch.trainLoss)}`,
+    },
+    running
+      ? { name: 'Loss now', value: figure(step?.loss), note: step === undefined ? 'no step yet' : `step ${integer(step.step)}` }
+      : { name: 'Took', value: duration(summary.seconds), note: counted(summary.steps, 'step') },
+    {
+      name: 'Images a second',
+      value: speed(running ? (progress.imagesPerSecond ?? epoch?.imagesPerSecond) : summary.imagesPerSecond),
+      note: running && state !== 'interrupted' ? counted(members.length, 'worker') : 'on average',
+    },
+  ]
+}
+
+function namedRow({ name }: Named): Row<Named> {
+  const value = h('span', { class: 'main' })
+  const note = h('span', { class: 'note' })
+  return {
+    element: h('div', {}, h('dt', {}, name), h('dd', {}, value, note)),
+    update: (item) => {
+      setText(value, item.value || NOTHING)
+      setText(note, item.note ?? '')
+    },
+  }
+}

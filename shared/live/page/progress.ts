@@ -1,0 +1,62 @@
+import type { RunProgress, RunState, RunView } from '../view.ts'
+import { h, setAttributes, setText, whenChanged } from './dom.ts'
+import { duration, integer } from './format.ts'
+import { card, type Section, type Shown } from './shown.ts'
+
+interface Bar {
+  readonly element: HTMLElement
+  update(state: { value: number; of: number; text: string; name?: string }): void
+}
+
+/** How far the epoch, its evaluation and the run are, and how long they will take. */
+export function progressSection(): Section {
+  const epoch = bar('progress-epoch', 'Epoch')
+  const testing = bar('progress-testing', 'Evaluation')
+  const run = bar('progress-run', 'Whole run')
+  const element = card('progress', 'Progress', h('div', { class: 'bars' }, epoch.element, testing.element, run.element))
+  const show = whenChanged((progress: RunProgress, facts: RunView['facts'], state: RunState) => {
+    const { stepsPerEpoch, epochs } = facts
+    const goesOn = state === 'training' || state === 'evaluating' || state === 'waiting'
+    epoch.update({
+      name: `Epoch ${integer(progress.epoch)} of ${integer(epochs)}`,
+      value: progress.stepInEpoch,
+      of: stepsPerEpoch,
+      text: joined(`step ${integer(progress.stepInEpoch)} of ${integer(stepsPerEpoch)}`, left(progress.epochSecondsLeft, goesOn)),
+    })
+    run.update({
+      value: progress.step,
+      of: stepsPerEpoch * epochs,
+      text: joined(`step ${integer(progress.step)} of ${integer(stepsPerEpoch * epochs)}`, left(progress.runSecondsLeft, goesOn)),
+    })
+    const { testing: now } = progress
+    if (now === null) testing.update({ value: 0, of: 1, text: goesOn ? 'after the epoch’s last step' : 'none in progress' })
+    else testing.update({ value: now.done, of: now.total, text: `block ${integer(now.done)} of ${integer(now.total)} of the test images` })
+  })
+  return { element, update: ({ view }: Shown) => show(view.progress, view.facts, view.state) }
+}
+
+function joined(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join(' · ')
+}
+
+function left(seconds: number | null, goesOn: boolean): string {
+  if (!goesOn) return ''
+  return seconds === null ? 'time left not known yet' : `${duration(seconds)} left`
+}
+
+function bar(id: string, name: string): Bar {
+  const title = h('label', { for: id }, name)
+  const share = h('span', { class: 'share' })
+  const text = h('p', { id: `${id}-text` })
+  const progress = h('progress', { id, 'aria-describedby': `${id}-text`, max: 1, value: 0 })
+  return {
+    element: h('div', { class: 'bar' }, h('div', { class: 'bar-head' }, title, share), progress, text),
+    update: (state) => {
+      const done = state.of === 0 ? 0 : Math.min(state.value / state.of, 1)
+      if (state.name !== undefined) setText(title, state.name)
+      setText(share, `${Math.floor(done * 100)} %`)
+      setText(text, state.text)
+      setAttributes(progress, { value: done })
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import type { RunView } from '../view.ts'
+import { lineSwatch } from './chart.ts'
+import { h, KeyedList, setText, whenChanged, type Row } from './dom.ts'
+import { duration, figure, integer, NOTHING, percent, speed } from './format.ts'
+import { stateName } from './overview.ts'
+import { card, scrollable, type Section, type Shown } from './shown.ts'
+
+interface Compared {
+  view: RunView
+  index: number
+  selected: boolean
+}
+
+const COLUMNS: { name: string; number: boolean; text(view: RunView): string }[] = [
+  { name: 'State', number: false, text: ({ state }) => stateName(state) },
+  { name: 'Epochs', number: true, text: ({ history }) => integer(history.at(-1)?.epoch ?? 0) },
+  { name: 'Test accuracy', number: true, text: ({ summary, history }) => percent(summary?.testAccuracy ?? history.at(-1)?.testAccuracy) },
+  { name: 'Best', number: true, text: ({ history }) => (history.length === 0 ? NOTHING : percent(Math.max(...history.map(({ testAccuracy }) => testAccuracy)))) },
+  { name: 'Test loss', number: true, text: ({ summary, history }) => figure(summary?.testLoss ?? history.at(-1)?.testLoss) },
+  { name: 'Training loss', number: true, text: ({ summary, history }) => figure(summary?.trainLoss ?? history.at(-1)?.trainLoss) },
+  { name: 'Images/s', number: true, text: ({ summary, history }) => speed(summary?.imagesPerSecond ?? history.at(-1)?.imagesPerSecond) },
+  { name: 'Time', number: true, text: ({ summary, history }) => (history.length === 0 ? NOTHING : duration(summary?.seconds ?? history.reduce((sum, { seconds }) => sum + seconds, 0))) },
+  { name: 'Workers', number: true, text: ({ summary, history, members }) => integer(summary?.workers ?? history.at(-1)?.workers ?? members.length) },
+  { name: 'Batch', number: true, text: ({ facts }) => integer(facts.batch) },
+  { name: 'Learning rate', number: true, text: ({ facts }) => figure(facts.learningRate) },
+  { name: 'Precision', number: false, text: ({ facts }) => facts.precision },
+  { name: 'Digest', number: false, text: ({ summary }) => summary?.digest.slice(0, 12) ?? NOTHING },
+]
+
+/** Several runs beside each other: how they ended, what their lines look like, and which one's details are shown below. */
+export function runsSection(onSelect: (index: number) => void): Section {
+  const body = h('tbody')
+  const list = new KeyedList<Compared>(body, ({ index }) => String(index), ({ index }) => comparedRow(index, onSelect))
+  const alike = h('p', { class: 'alike' })
+  const head = h('tr', {}, h('th', { scope: 'col' }, 'Run (choose whose details are shown)'), ...COLUMNS.map(({ name, number }) => h('th', { scope: 'col', class: number ? 'number' : '' }, name)))
+  const element = card('runs', 'Runs compared', scrollable('Table of the runs', h('table', {}, h('thead', {}, head), body)), alike)
+  const show = whenChanged((selected: number, ...runs: RunView[]) => {
+    element.hidden = runs.length < 2
+    list.update(runs.map((view, index) => ({ view, index, selected: index === selected })))
+    setText(alike, sameWeights(runs))
+    alike.hidden = alike.textContent === ''
+  })
+  return { element, update: ({ runs, selected }: Shown) => show(selected, ...runs) }
+}
+
+function comparedRow(index: number, onSelect: (index: number) => void): Row<Compared> {
+  const radio = h('input', { type: 'radio', name: 'run', value: index })
+  radio.addEventListener('change', () => onSelect(index))
+  const name = h('span')
+  const cells = COLUMNS.map(({ number }) => h('td', { class: number ? 'number' : '' }))
+  const swatch = lineSwatch({ colour: index, dash: index, faint: false, marks: true })
+  return {
+    element: h('tr', {}, h('th', { scope: 'row' }, h('label', { class: 'choice' }, radio, swatch, name)), ...cells),
+    update: ({ view, selected }) => {
+      if (radio.checked !== selected) radio.checked = selected
+      setText(name, view.facts.name)
+      COLUMNS.forEach(({ text }, i) => setText(cells[i], text(view)))
+    },
+  }
+}
+
+/** Which of them ended with the same weights: what Herd promises for the same options, whatever the cluster. */
+function sameWeights(runs: RunView[]): string {
+  const namesOf = new Map<string, string[]>()
+  for (const { summary, facts } of runs) if (summary !== null) namesOf.set(summary.digest, [...(namesOf.get(summary.digest) ?? []), facts.name])
+  const groups = [...namesOf.values()].filter(({ length }) => length > 1)
+  return groups.map((names) => `${new Intl.ListFormat('en').format(names)} have the same weights, bit for bit.`).join(' ')
+}

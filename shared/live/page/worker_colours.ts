@@ -1,0 +1,19 @@
+import type { RunView } from '../view.ts'
+
+/** Which colour and number a worker has: the same as long as the page is open, also once it is gone. */
+export class WorkerColours {
+  readonly #indices = new Map<string, number>()
+
+  /** Sees workers in the order in which the run had them, so that a page that is opened later mostly gives the same ones. */
+  see({ strips, members }: Pick<RunView, 'strips' | 'members'>): void {
+    for (const { name } of members) this.indexOf(name)
+    for (const { computedBy } of strips) for (const name of computedBy) this.indexOf(name)
+  }
+
+  indexOf(name: string): number {
+    const known = this.#indices.get(name)
+    if (known !== undefined) return known
+    this.#indices.set(name, this.#indices.size)
+    return this.#indices.size - 1
+  }
+}

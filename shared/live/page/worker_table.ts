@@ -1,0 +1,84 @@
+import type { MemberView } from '../view.ts'
+import { h, KeyedList, setAttributes, setText, type Row } from './dom.ts'
+import { bytes, duration, integer, NOTHING, ranges, speed, timeOfDay } from './format.ts'
+import { scrollable } from './shown.ts'
+import { seriesClass } from './theme.ts'
+import type { WorkerColours } from './worker_colours.ts'
+import type { WorkerWatch } from './worker_watch.ts'
+
+interface TableRow {
+  member: MemberView
+  /** Of its colour; shown beside it, counted from 1. */
+  index: number
+  imagesPerSecond: number | null
+  /** Since when it is gone. */
+  gone: Date | undefined
+}
+
+const COLUMNS: { name: string; text(row: TableRow): string }[] = [
+  { name: 'Images/s', text: ({ imagesPerSecond, gone }) => (gone === undefined ? speed(imagesPerSecond) : NOTHING) },
+  { name: 'Lanes', text: ({ member }) => integer(member.lanes) },
+  { name: 'Images', text: ({ member }) => integer(member.images) },
+  { name: 'Lane time', text: ({ member }) => duration(member.laneSeconds) },
+  { name: 'Memory', text: ({ member }) => bytes(member.residentBytes) },
+  { name: 'Received', text: ({ member }) => bytes(member.receivedBytes) },
+  { name: 'Sent', text: ({ member }) => bytes(member.sentBytes) },
+  { name: 'In for', text: ({ member }) => duration(member.secondsIn) },
+]
+
+/** The workers, those that went away at the end. */
+export class WorkerTable {
+  readonly element: HTMLElement
+  readonly #list: KeyedList<TableRow>
+  readonly #nobody = h('p', { class: 'empty' })
+
+  constructor() {
+    const body = h('tbody')
+    const head = h('tr', {}, h('th', { scope: 'col' }, 'Worker'), h('th', { scope: 'col' }, 'Does now'), ...COLUMNS.map(({ name }) => h('th', { scope: 'col', class: 'number' }, name)))
+    const table = scrollable('Table of the workers', h('table', { class: 'workers' }, h('thead', {}, head), body))
+    this.#list = new KeyedList(body, ({ member, gone }) => `${member.name} ${gone?.getTime() ?? ''}`, ({ member }) => workerRow(member.name))
+    this.element = h('div', {}, table, this.#nobody)
+  }
+
+  /** @param nobody is shown where there are no members */
+  update(members: readonly MemberView[], watch: WorkerWatch, colours: WorkerColours, nobody: string): void {
+    const speeds = watch.speeds()
+    const indexOf = ({ name }: MemberView): number => colours.indexOf(name)
+    this.#list.update([
+      ...members.map((member) => ({ member, index: indexOf(member), imagesPerSecond: speeds.get(member.name) ?? null, gone: undefined })),
+      ...watch.gone.map(({ member, since }) => ({ member, index: indexOf(member), imagesPerSecond: null, gone: since })),
+    ])
+    this.#nobody.hidden = members.length > 0
+    setText(this.#nobody, nobody)
+  }
+}
+
+function workerRow(name: string): Row<TableRow> {
+  const mark = h('span', { 'aria-hidden': 'true' })
+  const engine = h('span', { class: 'note' })
+  const now = h('td')
+  const cells = COLUMNS.map(() => h('td', { class: 'number' }))
+  const element = h('tr', {}, h('th', { scope: 'row' }, h('span', { class: 'worker-name' }, mark, name), engine), now, ...cells)
+  return {
+    element,
+    update: (row) => {
+      const { member, index, gone } = row
+      setText(mark, String(index + 1))
+      setAttributes(mark, { class: `worker-mark ${seriesClass(index)}` })
+      setText(engine, `${member.engine}, ${member.device}`)
+      setText(now, gone === undefined ? doesNow(member) : `gone since ${timeOfDay(gone)}`)
+      setAttributes(now, { class: gone === undefined ? `now now-${member.state}` : 'now now-gone' })
+      setAttributes(element, { class: gone === undefined ? '' : 'gone' })
+      COLUMNS.forEach(({ text }, i) => setText(cells[i], text(row)))
+    },
+  }
+}
+
+/** "computing lanes 3, 4", "leaving, after lane 3", ... */
+export function doesNow({ state, kind, owes }: Pick<MemberView, 'state' | 'kind' | 'owes'>): string {
+  const units = `${kind === 'EVALUATE' ? 'block' : 'lane'}${owes.length === 1 ? '' : 's'} ${ranges(owes)}`
+  const owing = owes.length > 0
+  if (state === 'draining') return owing ? `leaving, after ${units}` : 'leaving'
+  if (!owing) return state === 'idle' ? 'idle' : 'computing'
+  return kind === 'EVALUATE' ? `evaluating ${units}` : `computing ${units}`
+}
