@@ -12,8 +12,10 @@ export interface AudienceLimits {
 
 interface Viewer {
   socket: WebSocket
-  /** Of its first message, which may be large. */
-  firstBytes: number
+  /** How many runs it knows of. */
+  runs: number
+  /** Of the last message with everything, which may be large. */
+  fullBytes: number
   answered: boolean
 }
 
@@ -25,11 +27,13 @@ const POLICY_VIOLATION = 1008
  * rather than kept in memory, and connects anew when it can.
  */
 export class Audience {
+  readonly #source: { readonly live: boolean; runs(): RunView[] }
   readonly #limits: AudienceLimits
   readonly #viewers = new Set<Viewer>()
   readonly #pings: NodeJS.Timeout
 
-  constructor(limits: AudienceLimits) {
+  constructor(source: { readonly live: boolean; runs(): RunView[] }, limits: AudienceLimits) {
+    this.#source = source
     this.#limits = limits
     this.#pings = setInterval(() => this.#ping(), limits.pingMs).unref()
   }
@@ -38,31 +42,41 @@ export class Audience {
     return this.#viewers.size >= this.#limits.viewers
   }
 
-  /** A page that has connected: it gets everything first. No patch may come in between. */
-  welcome(socket: WebSocket, live: boolean, runs: RunView[]): void {
-    const first = pack({ type: 'runs', live, runs } satisfies LiveMessage)
-    const viewer: Viewer = { socket, firstBytes: first.length, answered: true }
+  /** A page that has connected: it gets everything first. */
+  welcome(socket: WebSocket): void {
+    const viewer: Viewer = { socket, runs: 0, fullBytes: 0, answered: true }
     this.#viewers.add(viewer)
     socket.on('close', () => this.#viewers.delete(viewer))
     // What breaks the protocol, or is too large: the connection then closes.
     socket.on('error', () => undefined)
     socket.on('message', () => socket.close(POLICY_VIOLATION, 'a page sends nothing'))
     socket.on('pong', () => (viewer.answered = true))
-    socket.send(first)
+    this.#sendAll(viewer)
   }
 
+  /** @param patch is in `runs()` already */
   tell(run: number, patch: RunPatch): void {
     if (this.#viewers.size === 0) return
     const message = pack({ type: 'patch', run, patch } satisfies LiveMessage)
-    for (const { socket, firstBytes } of this.#viewers) {
-      if (socket.bufferedAmount > firstBytes + this.#limits.untakenBytes) socket.terminate()
-      else socket.send(message)
+    for (const viewer of this.#viewers) {
+      if (viewer.socket.bufferedAmount > viewer.fullBytes + this.#limits.untakenBytes) viewer.socket.terminate()
+      // It came while the run was being prepared.
+      else if (run >= viewer.runs) this.#sendAll(viewer)
+      else viewer.socket.send(message)
     }
   }
 
   close(): void {
     clearInterval(this.#pings)
     for (const { socket } of this.#viewers) socket.terminate()
+  }
+
+  #sendAll(viewer: Viewer): void {
+    const runs = this.#source.runs()
+    const message = pack({ type: 'runs', live: this.#source.live, runs } satisfies LiveMessage)
+    viewer.runs = runs.length
+    viewer.fullBytes = message.length
+    viewer.socket.send(message)
   }
 
   /** Finds those that are gone without a word: a laptop that was shut, a network that was left. */

@@ -20,8 +20,12 @@ import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 export interface LiveSource {
   /** Runs that go on, rather than folders of earlier ones. */
   readonly live: boolean
+  /** None while the first one is being prepared. */
   runs(): RunView[]
-  /** @returns ends the subscription */
+  /**
+   * @param listener gets what `runs()` has already
+   * @returns ends the subscription
+   */
   subscribe(listener: (run: number, patch: RunPatch) => void): () => void
   /** @throws DataError for what is no image; RunError where there are no weights yet */
   predict(run: number, image: Buffer): Promise<PhotoPrediction>
@@ -82,7 +86,7 @@ class LiveServer {
     this.#files = files
     this.#limits = limits
     this.#gatekeeper = new Gatekeeper(options.token, options.tls?.identity !== undefined, now)
-    this.#audience = new Audience(limits)
+    this.#audience = new Audience(source, limits)
   }
 
   async listen(): Promise<ListeningServer> {
@@ -139,7 +143,7 @@ class LiveServer {
     if (urlOf(request)?.pathname !== '/live') return refuseUpgrade(socket, 404, 'see /')
     if (!this.#gatekeeper.admits(request)) return refuseUpgrade(socket, 401, NEEDS_TOKEN)
     if (this.#audience.isFull) return refuseUpgrade(socket, 503, 'As many pages look on as may.')
-    this.#sockets.handleUpgrade(request, socket, head, (connected) => this.#audience.welcome(connected, this.#source.live, this.#source.runs()))
+    this.#sockets.handleUpgrade(request, socket, head, (connected) => this.#audience.welcome(connected))
   }
 
   async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -155,6 +159,7 @@ class LiveServer {
   async #predict(request: IncomingMessage, response: ServerResponse, asked: string | null): Promise<void> {
     if (!this.#gatekeeper.admits(request)) return sayError(response, 401, NEEDS_TOKEN)
     const runs = this.#source.runs().length
+    if (runs === 0) return sayError(response, 503, 'The run is being prepared: try again in a moment.')
     const run = z.string().regex(/^\d{1,6}$/).transform(Number).pipe(z.number().max(runs - 1)).safeParse(asked ?? '0')
     if (!run.success) return sayError(response, 404, `There is no run ${asked}: expected 0 to ${runs - 1}.`)
     if (this.#photos >= this.#limits.photos) return sayError(response, 503, 'Other photographs are being looked at: try again in a moment.')

@@ -51,6 +51,18 @@ test('a page gets everything first, then each patch in order; one that comes lat
   assert.deepEqual((await second.received(2))[1], { type: 'patch', run: 0, patch: { state: 'finished' } })
 })
 
+test('a page that comes while the run is being prepared gets everything once there is something', async (t) => {
+  const { port, source } = await served(t)
+  const views = source.views.splice(0)
+  const viewer = new Viewer(port)
+  assert.deepEqual(await viewer.received(1), [{ type: 'runs', live: true, runs: [] }])
+  assert.deepEqual(JSON.parse((await ask(port, 'POST', '/predict?run=0', {}, 'photograph')).body), { error: 'The run is being prepared: try again in a moment.' })
+  source.views.push(views[0])
+  source.emit(0, { state: 'training' })
+  source.emit(0, { state: 'evaluating' })
+  assert.deepEqual((await viewer.received(3)).slice(1), [{ type: 'runs', live: true, runs: [views[0]] }, { type: 'patch', run: 0, patch: { state: 'evaluating' } }])
+})
+
 test('a page that does not take its messages is dropped, and the others go on', async (t) => {
   const { port, source } = await served(t)
   const good = new Viewer(port)
