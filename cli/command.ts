@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { startProgress, type Progress } from '../shared/command/progress.ts'
-import { addOptions, flag, readOptions, text, type OptionSpec, type OptionSpecs, type OptionValues } from '../shared/command/options.ts'
+import { addOptions, flag, logFormat, readOptions, text, type OptionSpec, type OptionSpecs, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
-import { createLog, type Log } from '../shared/log.ts'
+import { createLog, type Log, type LogFormat } from '../shared/log.ts'
 
 /** What every command of the tool has besides its own options. */
 const commonOptions = {
+  logFormat: { ...logFormat, description: 'Form of notices, on standard error: pretty is for people, json is one record a line.' },
   quiet: flag('Print results, warnings and errors only.'),
   verbose: flag('Print details, and stack traces of errors.'),
 }
@@ -13,6 +14,7 @@ const commonOptions = {
 /** Where a command tells how it goes: both on standard error. */
 export interface Notices {
   log: Log
+  logFormat: LogFormat
   progress: (what: string) => Progress
 }
 
@@ -41,8 +43,8 @@ export function commandOf<S extends OptionSpecs>({ name, description, argument, 
     const values = readOptions(command, specs)
     const level: OptionValues<typeof commonOptions> = values
     const log = createLog(level)
-    const live = process.stderr.isTTY && !level.quiet
-    const done = await run(values, { log, progress: (what) => startProgress(process.stderr, live, log, what) }, command.args)
+    const live = process.stderr.isTTY && !level.quiet && level.logFormat === 'pretty'
+    const done = await run(values, { log, logFormat: level.logFormat, progress: (what) => startProgress({ output: process.stderr, live, log }, what) }, command.args)
     if (!done) process.exitCode = 1
   })
 }

@@ -1,4 +1,5 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
+import { createProgram } from '../shared/command/program.ts'
 import { versionsOf } from '../shared/versions.ts'
 import { certsCommand } from './commands/certs.ts'
 import { dataCommand } from './commands/data.ts'
@@ -25,11 +26,10 @@ Exit codes: 0 done, 1 something could not be done, 2 the command line is wrong.`
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   endWhenNobodyReads(process.stdout)
-  const program = new Command('herd')
+  const program = createProgram('herd')
     .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
-    .exitOverride()
   for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)

@@ -1,4 +1,4 @@
-import { address, choice, flag, optionalWhole, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { address, choice, flag, logFormat, optionalWhole, text, whole, type OptionValues } from '../shared/command/options.ts'
 
 /** The worker's options. How a run computes (network, precision, threads, engine) is the coordinator's to say. */
 export const workerOptions = {
@@ -16,6 +16,7 @@ export const workerOptions = {
   patience: whole('<seconds>', 'How long to keep trying to reach the coordinator.', { min: 0 }, 60),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },
+  logFormat,
   quiet: flag('Print warnings and errors only.'),
   verbose: flag('Print details, and stack traces of errors.'),
 } as const

@@ -33,7 +33,9 @@ export function demoCommand(): Command {
     description: "draw the built-in animals, and train the article's network on them with a coordinator and its workers",
     options,
     examples: ['herd demo', 'herd demo --epochs 2 --workers 1'],
-    run: async ({ data, out, perClass, epochs, workers }, { log, progress }) => {
+    run: async ({ data, out, perClass, epochs, workers }, { log, logFormat, progress }) => {
+      // What it has to say is no result: the coordinator has that.
+      const say = logFormat === 'json' ? (text: string): void => log.info(text) : print
       const native = nativeAvailable()
       if (!native) log.warn('without the native engine this only shows that training runs; `npx herd setup` says what is missing.')
       const bar = progress('drawing animals')
@@ -41,14 +43,14 @@ export function demoCommand(): Command {
       bar.end()
       const run = out ?? (await RunFolder.create(undefined, () => new Date())).path
       const count = epochs > 0 ? epochs : native ? EPOCHS : EPOCHS_ON_WASM
-      const command = ['--data', folder, '--out', path.relative('', run), '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(count), ...recipe]
-      print(`Ten kinds of animals are drawn in ${folder}. Training on them is this command:\n  npx coordinator ${command.join(' ')}\n`)
+      const command = ['--data', folder, '--out', path.relative('', run), '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(count), ...recipe, ...(logFormat === 'json' ? ['--log-format', logFormat] : [])]
+      say(`Ten kinds of animals are drawn in ${folder}. Training on them is this command:\n  npx coordinator ${command.join(' ')}\n`)
       const exitCode = await runCoordinator(command)
       if (exitCode !== 0) {
         process.exitCode = exitCode
         return true
       }
-      print(`With your own images, a folder for each class:\n  npx coordinator --data my-images --local-workers ${workers}`)
+      say(`With your own images, a folder for each class:\n  npx coordinator --data my-images --local-workers ${workers}`)
       return true
     },
   })

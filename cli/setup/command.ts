@@ -4,8 +4,9 @@ import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import * as z from 'zod'
 import { UsageError } from '../../shared/errors.ts'
+import { createLog, logFormats } from '../../shared/log.ts'
 import { npmPackageOf, releaseFor } from './releases.ts'
-import { createReporter } from './reporter.ts'
+import { createLogReporter, createReporter } from './reporter.ts'
 import { setUp } from './setup.ts'
 
 const SWITCHES = ['gpu', 'force', 'quiet', 'require'] as const
@@ -15,6 +16,7 @@ const optionsSchema = z.object({
   force: z.boolean().default(false),
   quiet: z.boolean().default(false),
   require: z.boolean().default(false),
+  logFormat: z.enum(logFormats).default('pretty'),
   wheel: z.string().min(1, '--wheel: expected the path of a wheel, or of a folder with wheels').optional(),
 })
 
@@ -30,6 +32,7 @@ export function setupCommand(): Command {
     )
     .addOption(switchOption('--force', 'do it again, even where it is done or has just failed'))
     .addOption(switchOption('--require', 'exit with 1 when there is no native engine, instead of leaving it to wasm'))
+    .addOption(new Option('--log-format <pretty|json>', 'pretty is for people, json is one record a line on standard error').choices(logFormats).env('HERD_LOG_FORMAT'))
     .addOption(switchOption('--quiet', 'say only what is wrong'))
     .addHelpText(
       'after',
@@ -53,7 +56,7 @@ Examples:
           force: options.force,
           environment: process.env,
         },
-        createReporter(process.stdout, process.stderr, options.quiet),
+        options.logFormat === 'json' ? createLogReporter(createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
       )
       if (engine === 'wasm' && options.require) process.exitCode = 1
     })

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import type { Log } from '../../shared/log.ts'
 
 /** Where `herd setup` tells what it does. */
 export interface Reporter {
@@ -34,6 +35,18 @@ export function createReporter(output: NodeJS.WriteStream, errors: NodeJS.WriteS
         return SILENT
       }
       return progressBar(output, label, totalBytes)
+    },
+  }
+}
+
+/** For machines: records in the log. */
+export function createLogReporter(log: Log): Reporter {
+  return {
+    note: (text) => log.info(text),
+    warn: (text) => log.warn(text),
+    transfer(label, totalBytes) {
+      log.info({ bytes: totalBytes }, label)
+      return SILENT
     },
   }
 }

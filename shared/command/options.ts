@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { messageOf, UsageError } from '../errors.ts'
+import { logFormats } from '../log.ts'
 
 /**
  * Options as data. Each can be given on the command line, as HERD_NAME in the environment, or in the file given by
@@ -54,6 +55,9 @@ export function flag(description: string): OptionSpec<boolean> {
   const spelled = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1')
   return { description, expects: 'true or false', schema: z.union([z.boolean(), spelled]), fallback: false }
 }
+
+/** In what form a program tells how it goes. */
+export const logFormat = choice('pretty is for people; json writes one record a line to standard error, and nothing else.', logFormats, 'pretty')
 
 /** Names a network address to listen on or to connect to. */
 export function address(description: string, fallback: string): OptionSpec<string> {

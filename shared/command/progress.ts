@@ -3,38 +3,72 @@ import type { Log } from '../log.ts'
 
 /** Shows how far a piece of work is. */
 export interface Progress {
-  update(done: number, total: number): void
+  /** @param more what else is known now, e.g. "31.2 images/s" */
+  update(done: number, total: number, more?: string): void
   /** Ends it, done or not. */
   end(): void
+}
+
+/** Where progress is shown. */
+export interface ProgressPlace {
+  output: NodeJS.WriteStream
+  /** Whether to draw a bar: `output` is a terminal, and the user wants neither quiet nor records. */
+  live: boolean
+  log: Log
+  /** Milliseconds on a clock that only goes forward. */
+  now?: () => number
 }
 
 /** What is over in a moment needs no bar, and what is over soon no line about it. */
 const BAR_AFTER_MS = 500
 const LINE_AFTER_MS = 2000
+/** Lines about work that goes on come no closer together. */
+const LINE_EVERY_MS = 10_000
 
 /**
- * A progress bar; where the output is no terminal, one line in the log when it has ended.
- * @param live whether to draw the bar: `output` is a terminal and the user has not asked for quiet.
+ * A progress bar; where the output is no terminal, a line in the log now and then. One more tells the end.
  * @param what is done, e.g. "checking images".
+ * @param endTold the end is told by somebody else
  */
-export function startProgress(output: NodeJS.WriteStream, live: boolean, log: Log, what: string): Progress {
-  const begun = performance.now()
+export function startProgress({ output, live, log, now = () => performance.now() }: ProgressPlace, what: string, { endTold = false } = {}): Progress {
+  const begun = now()
+  let toldAt = begun
   let bar: SingleBar | undefined
   let reached = 0
+  /** Of a piece of work that somebody has begun before. */
+  let first: number | undefined
+
   return {
-    update(done, total) {
+    update(done, total, more = '') {
       reached = done
-      if (!live || performance.now() - begun < BAR_AFTER_MS) return
-      if (bar === undefined) {
-        bar = new SingleBar({ format: `${what} {bar} {value}/{total}  {eta_formatted} left`, stream: output, hideCursor: true, clearOnComplete: true, etaBuffer: 20 }, Presets.shades_classic)
-        bar.start(total, done)
+      first ??= done
+      if (live) {
+        if (now() - begun < BAR_AFTER_MS) return
+        bar ??= startBar(output, what, done, total)
+        bar.update(done, { more: more === '' ? '' : `  ${more}` })
+      } else if (now() - toldAt >= LINE_EVERY_MS) {
+        toldAt = now()
+        const left = done > first && done < total ? [`${inWords(((now() - begun) / (done - first)) * (total - done))} left`] : []
+        log.info({ progress: what, done, total }, `${[`${what}: ${done} of ${total}`, ...(more === '' ? [] : [more]), ...left].join(', ')}.`)
       }
-      bar.update(done)
     },
     end() {
       bar?.stop()
-      const elapsed = performance.now() - begun
-      if (elapsed > LINE_AFTER_MS) log.info(`${what}: ${reached} in ${(elapsed / 1000).toFixed(0)} s.`)
+      const elapsed = now() - begun
+      if (!endTold && elapsed > LINE_AFTER_MS) log.info({ progress: what, done: reached, seconds: elapsed / 1000 }, `${what}: ${reached} in ${inWords(elapsed)}.`)
     },
   }
+}
+
+function startBar(output: NodeJS.WriteStream, what: string, done: number, total: number): SingleBar {
+  const bar = new SingleBar({ format: `${what} {bar} {value}/{total}{more}  {eta_formatted} left`, stream: output, hideCursor: true, clearOnComplete: true, etaBuffer: 20 }, Presets.shades_classic)
+  bar.start(total, done, { more: '' })
+  return bar
+}
+
+function inWords(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 100) return `${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 100 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { setPriority } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
@@ -22,6 +23,15 @@ interface Waiting {
   reject(error: Error): void
 }
 
+export interface ProcessSettings {
+  /** Gets what the process says on standard error; without it, that goes to this process' own. */
+  onLine?: (line: string) => void
+  /** Of `os.constants.priority`; without it, this process' own. */
+  priority?: number
+}
+
+const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`)
+
 /** `Compute` in a child process of its own. When the process dies, all that waits for it is rejected with an EngineError. */
 export class ComputeProcess implements Compute {
   readonly #child: ChildProcess
@@ -33,7 +43,7 @@ export class ComputeProcess implements Compute {
   #fingerprint = ''
   #note: string | undefined
 
-  private constructor(request: EngineRequest) {
+  private constructor(request: EngineRequest, { onLine = toStandardError, priority }: ProcessSettings) {
     const stdio: ('ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', 'pipe']
     stdio[REQUEST_FD] = 'pipe'
     stdio[REPLY_FD] = 'pipe'
@@ -41,12 +51,13 @@ export class ComputeProcess implements Compute {
       stdio,
       env: { ...process.env, ...computeEnvironment(request) },
     })
+    if (priority !== undefined && this.#child.pid !== undefined) setPriority(this.#child.pid, priority)
     this.#requests = this.#child.stdio[REQUEST_FD] as Writable
     // A write to a process that has died fails here; its exit, below, is what is reported.
     this.#requests.on('error', () => undefined)
     onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
     createInterface(this.#child.stdio[2] as Readable).on('line', (line) => {
-      if (!NOISE.some((noise) => line.includes(noise))) process.stderr.write(`${line}\n`)
+      if (!NOISE.some((noise) => line.includes(noise))) onLine(line)
     })
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
@@ -64,8 +75,8 @@ export class ComputeProcess implements Compute {
    * Starts the process and compiles the network in it.
    * @throws EngineError when the engine cannot be loaded there.
    */
-  static async start(network: Network, seed: number, request: EngineRequest): Promise<ComputeProcess> {
-    const started = new ComputeProcess(request)
+  static async start(network: Network, seed: number, request: EngineRequest, settings: ProcessSettings = {}): Promise<ComputeProcess> {
+    const started = new ComputeProcess(request, settings)
     const { reply } = await started.#ask({ type: 'init', network, seed, ...request, gpu: request.gpu ?? null })
     if (reply.type !== 'ready') throw new EngineError(`the compute process answered ${reply.type} to init.`)
     started.#info = reply.info

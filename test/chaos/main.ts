@@ -1,10 +1,9 @@
 import os from 'node:os'
 import path from 'node:path'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { Command } from 'commander'
 import { z } from 'zod'
 import { addOptions, choice, readOptions, real, text, whole } from '../../shared/command/options.ts'
-import { runProgram } from '../../shared/command/program.ts'
+import { createProgram, runProgram } from '../../shared/command/program.ts'
 import { RunError } from '../../shared/errors.ts'
 import { drawAnimals } from '../support/workspace.ts'
 import { measureEpoch, runChaos } from './chaos.ts'
@@ -26,7 +25,7 @@ const SLOWDOWN = 1.4
 const PER_CLASS = 60
 
 async function main(argv: string[]): Promise<number> {
-  const command = new Command('chaos').description('Trains on a cluster of real processes under random faults, and compares with an undisturbed run.').exitOverride()
+  const command = createProgram('chaos').description('Trains on a cluster of real processes under random faults, and compares with an undisturbed run.')
   addOptions(command, options)
   command.parse(argv, { from: 'user' })
   const { minutes, seed, engine, out } = readOptions(command, options)

@@ -1,8 +1,7 @@
 import { fork } from 'node:child_process'
 import path from 'node:path'
-import { Command } from 'commander'
 import { addOptions, readOptions } from '../../shared/command/options.ts'
-import { runProgram } from '../../shared/command/program.ts'
+import { createProgram, runProgram } from '../../shared/command/program.ts'
 import { RunError } from '../../shared/errors.ts'
 import { simulationOptions, type SimulationOptions } from './options.ts'
 import { planOf, runFaults, workerFaults } from './plan.ts'
@@ -12,7 +11,7 @@ import { Statistics } from './statistics.ts'
 
 /** `npm run simulate`: whole clusters on a virtual clock, under random schedules. docs/simulation.md tells what it proves. */
 async function main(argv: string[]): Promise<number> {
-  const command = new Command('simulate').description('Runs whole clusters on a virtual clock under random schedules of faults.').exitOverride()
+  const command = createProgram('simulate').description('Runs whole clusters on a virtual clock under random schedules of faults.')
   addOptions(command, simulationOptions)
   const options = readOptions(command.parse(argv, { from: 'user' }), simulationOptions)
   const statistics = new Statistics()
