@@ -1,9 +1,9 @@
 import type { DecodedImage } from '../shared/data/decode.ts'
-import { centre, decodeTarget } from '../shared/data/transforms.ts'
+import { decodeTarget } from '../shared/data/transforms.ts'
 import { CheckpointError, DataError } from '../shared/errors.ts'
 import type { RawImage } from '../shared/pictures/contact_sheet.ts'
 import { sheetImage } from '../shared/pictures/prediction_sheet.ts'
-import { softmax } from '../shared/train/evaluation.ts'
+import { evaluationPixels, probabilitiesOf } from '../shared/train/classify.ts'
 import { readImage, type Asked } from './images.ts'
 import type { TrainedModel } from './inference.ts'
 
@@ -40,7 +40,7 @@ export async function* classify(model: TrainedModel, asked: readonly Asked[], ti
     const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, model.checkpoint.network.imageSize, index < left)))
     const ready = prepared.filter((one) => one.problem === undefined)
     left -= ready.filter((one) => one.tile !== undefined).length
-    const rows = probabilitiesOf(model, ready.map((one) => one.image))
+    const rows = classifyAll(model, ready.map((one) => one.image))
     for (const one of prepared) {
       yield one.problem === undefined ? { path: one.path, probabilities: rows[ready.indexOf(one)], tile: one.tile } : one
     }
@@ -59,12 +59,9 @@ async function prepare(asked: Asked, imageSize: number, withTile: boolean): Prom
   }
 }
 
-function probabilitiesOf({ engine, checkpoint: { network }, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
+function classifyAll({ engine, checkpoint: { network }, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
   if (images.length === 0) return []
-  const { imageSize, classes } = network
-  const pixels = new Uint8Array(images.length * imageSize * imageSize * 3)
-  images.forEach((image, index) => centre(image, imageSize, pixels, index * imageSize * imageSize * 3))
-  const logits = engine.logits(pixels, images.length)
-  if (logits.some((logit) => !Number.isFinite(logit))) throw new CheckpointError(`${file} gives no numbers: its training diverged. Use an earlier checkpoint, or train with a smaller --lr.`)
-  return images.map((_, row) => softmax(logits.subarray(row * classes, (row + 1) * classes)))
+  const probabilities = probabilitiesOf(engine.logits(evaluationPixels(images, network.imageSize), images.length), network.classes)
+  if (probabilities === undefined) throw new CheckpointError(`${file} gives no numbers: its training diverged. Use an earlier checkpoint, or train with a smaller --lr.`)
+  return probabilities
 }

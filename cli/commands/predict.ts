@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { writeAtomically } from '../../shared/atomic_file.ts'
-import { displayName } from '../../shared/data/class_names.ts'
 import { flag, text, whole } from '../../shared/command/options.ts'
 import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
 import { predictionSheet, type SheetPrediction } from '../../shared/pictures/prediction_sheet.ts'
 import { printable } from '../../shared/pictures/text.ts'
+import { likeliest } from '../../shared/train/classify.ts'
 import { classify } from '../classify.ts'
 import { commandOf } from '../command.ts'
 import { expandArguments } from '../images.ts'
@@ -34,7 +34,7 @@ export const predictCommand = (): Command =>
       'herd predict --checkpoint runs/first/checkpoints/latest.ckpt --top 3 --sheet sheet.png holidays/',
       'HERD_CHECKPOINT=latest.ckpt herd predict --json *.jpg',
     ],
-    async run(options, { log }, given) {
+    async run(options, { log, progress }, given) {
       const { sheet } = options
       if (sheet !== undefined && !/\.png$/i.test(sheet)) throw new UsageError(`--sheet ${sheet}: expected a file name that ends in .png.`)
       const opened = await openCheckpoint(options.checkpoint)
@@ -46,8 +46,12 @@ export const predictCommand = (): Command =>
       const width = Math.min(PATH_COLUMN, Math.max(...asked.map(({ path }) => path.length)))
       const drawn: SheetPrediction[] = []
       let failed = 0
+      // On a terminal the lines of the result themselves tell how far it is.
+      const bar = process.stdout.isTTY ? undefined : progress('predicting')
+      let done = 0
       for await (const outcome of classify(model, asked, sheet === undefined ? 0 : SHEET_IMAGES)) {
         const { path } = outcome
+        bar?.update(++done, asked.length)
         if (outcome.problem !== undefined) {
           failed++
           log.error(printable(outcome.problem))
@@ -60,6 +64,7 @@ export const predictCommand = (): Command =>
         else print(`${printable(path).padEnd(width)}  ${top.map(({ name, probability }) => `${name} ${percent(probability)}`).join('  ')}`)
         if (outcome.tile !== undefined) drawn.push({ image: outcome.tile, predicted: best.class, probability: best.probability })
       }
+      bar?.end()
       if (sheet !== undefined && drawn.length > 0) {
         await writeSheet(sheet, drawn)
         log.info(`${sheet} shows ${drawn.length === asked.length - failed ? 'them all' : `the first ${drawn.length}`}.`)
@@ -67,17 +72,6 @@ export const predictCommand = (): Command =>
       return failed === 0
     },
   })
-
-interface Likely {
-  class: string
-  name: string
-  probability: number
-}
-
-function likeliest(probabilities: Float64Array, classes: readonly string[], count: number): Likely[] {
-  const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a])
-  return order.slice(0, count).map((index) => ({ class: classes[index], name: displayName(classes[index]), probability: probabilities[index] }))
-}
 
 /** A sheet that is there already is replaced, in one piece. */
 async function writeSheet(file: string, predictions: readonly SheetPrediction[]): Promise<void> {
