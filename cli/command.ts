@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { startProgress, type Progress } from '../shared/command/progress.ts'
+import { progressPlace, startProgress, type Progress } from '../shared/command/progress.ts'
 import { addOptions, flag, logFormat, readOptions, text, type OptionSpec, type OptionSpecs, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
 import { createLog, type Log, type LogFormat } from '../shared/log.ts'
@@ -43,8 +43,8 @@ export function commandOf<S extends OptionSpecs>({ name, description, argument, 
     const values = readOptions(command, specs)
     const level: OptionValues<typeof commonOptions> = values
     const log = createLog(level)
-    const live = process.stderr.isTTY && !level.quiet && level.logFormat === 'pretty'
-    const done = await run(values, { log, logFormat: level.logFormat, progress: (what) => startProgress({ output: process.stderr, live, log }, what) }, command.args)
+    const place = progressPlace(process.stderr, log, level)
+    const done = await run(values, { log, logFormat: level.logFormat, progress: (what) => startProgress(place, what) }, command.args)
     if (!done) process.exitCode = 1
   })
 }

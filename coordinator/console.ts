@@ -1,4 +1,4 @@
-import { startProgress, type Progress } from '../shared/command/progress.ts'
+import { progressPlace, startProgress, type Progress } from '../shared/command/progress.ts'
 import type { Log, LogOptions } from '../shared/log.ts'
 import { lineOf } from './event_lines.ts'
 import type { Observer } from './events.ts'
@@ -15,8 +15,9 @@ export interface Console {
  * What a person sees of a run on the terminal: bars for what goes on, and one line for each epoch. With --log-format json
  * all of it, results too, is records in the log.
  */
-export function createConsole(output: NodeJS.WriteStream, log: Log, { quiet, logFormat }: Pick<LogOptions, 'quiet' | 'logFormat'>): Console {
-  const place = { output, log, live: output.isTTY && !quiet && logFormat === 'pretty' }
+export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pick<LogOptions, 'quiet' | 'logFormat'>): Console {
+  const { quiet, logFormat } = options
+  const place = progressPlace(output, log, options)
   const print: Console['print'] = (line, fields = {}) => {
     if (logFormat === 'pretty') {
       if (!quiet) output.write(`${line}\n`)

@@ -24,11 +24,13 @@ export const exportCommand = () =>
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format tfjs --out web/model',
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format savedmodel --out serving/1',
     ],
-    async run(options) {
+    async run(options, { progress }) {
       if (options.format === undefined) throw new UsageError(`--format is missing: expected ${format.expects}.`)
       const out = require(options.out, 'out', 'a file or folder to write, e.g. --out animals.safetensors.')
+      const bar = progress('exporting')
       const { checkpoint } = await openCheckpoint(options.checkpoint)
-      await exportCheckpoint(checkpoint, options.format, out)
+      bar.update(1, 2)
+      await exportCheckpoint(checkpoint, options.format, out).finally(bar.end)
       print(`${out}: network ${checkpoint.network.name} for ${checkpoint.classes.length} classes, as ${options.format}.`)
       return true
     },

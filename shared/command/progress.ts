@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress'
-import type { Log } from '../log.ts'
+import type { Log, LogOptions } from '../log.ts'
 
 /** Shows how far a piece of work is. */
 export interface Progress {
@@ -12,11 +12,16 @@ export interface Progress {
 /** Where progress is shown. */
 export interface ProgressPlace {
   output: NodeJS.WriteStream
-  /** Whether to draw a bar: `output` is a terminal, and the user wants neither quiet nor records. */
+  /** Whether to draw a bar. */
   live: boolean
   log: Log
   /** Milliseconds on a clock that only goes forward. */
   now?: () => number
+}
+
+/** Bars go on terminals, where the user wants neither quiet nor records. */
+export function progressPlace(output: NodeJS.WriteStream, log: Log, { quiet, logFormat }: Pick<LogOptions, 'quiet' | 'logFormat'>): ProgressPlace {
+  return { output, log, live: output.isTTY && !quiet && logFormat === 'pretty' }
 }
 
 /** What is over in a moment needs no bar, and what is over soon no line about it. */

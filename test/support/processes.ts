@@ -20,10 +20,10 @@ export class Program {
   readonly #watchers = new Set<() => void>()
 
   /** @param launcher a command that becomes the program, such as `ip netns exec NAME`. */
-  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = []) {
+  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], stdin: 'ignore' | 'pipe' = 'ignore') {
     const [command, ...rest] = [...launcher, process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
       env: { ...process.env, ...NODE_ENVIRONMENT, ...environment },
     })
     this.child.stdout?.on('data', (data: Buffer) => this.#take(() => (this.stdout += data.toString())))

@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
+import { Program } from './processes.ts'
+
+const HELPER = path.join(import.meta.dirname, 'terminal.py')
+
+/** Why tests on a pseudo terminal are skipped here, or false; on continuous integration (CI=true) they run all the same, and fail. */
+export const withoutTerminal = hasPty() || process.env['CI'] === 'true' ? false : 'a pseudo terminal takes python3 on a Unix'
+
+/** A program on a terminal of its own: what it draws is its `stdout`. */
+export class TerminalProgram extends Program {
+  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, { rows = 30, columns = 120 } = {}) {
+    super(name, args, { TERM: 'xterm-256color', ...environment }, ['python3', HELPER, String(rows), String(columns)], 'pipe')
+  }
+
+  press(keys: string): void {
+    this.child.stdin?.write(`${JSON.stringify({ press: keys })}\n`)
+  }
+
+  resize(rows: number, columns: number): void {
+    this.child.stdin?.write(`${JSON.stringify({ resize: [rows, columns] })}\n`)
+  }
+}
+
+function hasPty(): boolean {
+  try {
+    execFileSync('python3', ['-c', 'import pty, termios'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
