@@ -76,8 +76,10 @@ export class Checkpointer {
   async #write(checkpoint: Checkpoint, keep: boolean): Promise<void> {
     const { folder, now, observe } = this.#parts
     const { epoch, stepInEpoch, step } = checkpoint.position
+    const begin = now()
+    let bytes: number
     try {
-      await folder.save(checkpoint, { keep })
+      bytes = await folder.save(checkpoint, { keep })
     } catch (error) {
       // Whatever it was: a training of days is worth more than to end for it.
       const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)
@@ -90,7 +92,7 @@ export class Checkpointer {
     this.#failures = 0
     this.#savedStep = step
     this.#dueAt = this.#next()
-    observe({ type: 'checkpoint', file: folder.latest, epoch, stepInEpoch, step })
+    observe({ type: 'checkpoint', file: folder.latest, epoch, stepInEpoch, step, bytes, seconds: now() - begin })
   }
 
   #next(): number {

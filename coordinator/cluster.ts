@@ -1,7 +1,9 @@
+import type { MemberView } from '../shared/live/view.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import type { StepPosition } from '../shared/train/schedule.ts'
 import type { LaneReport } from '../shared/wire/messages.ts'
 import type { DealerTotals } from './dealer.ts'
+import type { PhaseSeconds } from './step_phases.ts'
 
 /** Who computes: workers behind sockets, or this very process. The result is the same. */
 export interface Cluster {
@@ -27,6 +29,12 @@ export interface StepResult {
   lanes: LaneReport[]
   /** When the sum over all lanes is not finite: the first parameter of the layout where it is not. */
   notFinite: string | undefined
+  /** Norm (L2) of the mean gradient over the batch; of no meaning where it is not finite. */
+  gradientNorm: number
+  /** What the coordinator itself spent. */
+  phases: PhaseSeconds
+  /** Who computed each lane. */
+  computedBy: string[]
 }
 
 /** One block of the test set. */
@@ -40,6 +48,12 @@ export interface BlockResult {
 
 export interface ClusterStatus {
   workers: number
+  /** How many the run begins with. */
+  workersWanted: number
+  /** The workers that are in, in order of joining. */
+  members: MemberView[]
+  /** HOST:PORT of the metrics of the workers that serve some. */
+  metricsTargets: string[]
   /** True while there are too few workers to begin, or none to go on with. */
   waiting: boolean
   engine: EngineInfo | undefined

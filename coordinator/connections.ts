@@ -112,3 +112,9 @@ export class Connections {
 function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${socket.remoteAddress}:${socket.remotePort}`
 }
+
+/** The host of a peer HOST:PORT, as it stands in an address: IPv6 in brackets. */
+export function hostOf(peer: string): string {
+  const host = peer.slice(0, peer.lastIndexOf(':')).replace(/^::ffff:(?=\d+\.)/, '')
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js'
 import { messageOf, ProtocolError } from '../shared/errors.ts'
 import { checked, checkedJson, engineInfoSchema, PROTOCOL_VERSION, workerMessageSchema, type WorkerMessage } from '../shared/wire/messages.ts'
 import { failCall } from './call_status.ts'
+import { hostOf } from './connections.ts'
 import type { MemberHandler } from './member.ts'
 import type { Sessions } from './sessions.ts'
 import type { ControlStream, WorkerSession } from './worker_session.ts'
@@ -71,6 +72,10 @@ export class ControlCall {
         return this.#parts.handler.onDraining(session)
       case 'evaluation':
         return this.#parts.handler.onEvaluation(session, message.evaluation)
+      case 'spans':
+        return this.#parts.handler.onSpans(session, message.spans.spans)
+      case 'clockReading':
+        return this.#parts.handler.onClock(session, message.clockReading)
       case 'leaving':
         this.#call.end()
         this.#finish(message.leaving.reason)
@@ -96,10 +101,10 @@ export class ControlCall {
     session.send({ message: 'welcome', welcome: { session: session.id, runId, run } })
   }
 
-  #admit(session: WorkerSession, { engine, fingerprint, datasetDigest }: MessageOf<'ready'>['ready']): void {
+  #admit(session: WorkerSession, { engine, fingerprint, datasetDigest, metricsAddress }: MessageOf<'ready'>['ready']): void {
     if (session.facts !== undefined) throw new ProtocolError('ready came twice')
     if (!session.canReceiveWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
-    session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest }
+    session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest, metricsAddress: metricsAddress.startsWith(':') ? `${hostOf(this.#call.getPeer())}${metricsAddress}` : metricsAddress }
     clearTimeout(this.#deadline)
     const refusal = this.#parts.handler.onReady(session)
     if (refusal !== undefined) this.#refuse(refusal)

@@ -71,7 +71,18 @@ export class Dealer {
 
   /** Units of the current round that a worker still owes. */
   owed(worker: string): number {
-    return this.#members.get(worker)?.tasks.filter(({ unit }) => this.#round?.state[unit].counted === false).length ?? 0
+    return this.#owedUnits(worker).length
+  }
+
+  /** What a worker is at, for people. */
+  viewOf(worker: string): { owes: number[]; draining: boolean; laneMs: number | undefined } {
+    const member = this.#members.get(worker)
+    return { owes: this.#owedUnits(worker), draining: member?.draining === true, laneMs: member?.speed.unitMs('TRAIN') }
+  }
+
+  #owedUnits(worker: string): number[] {
+    const tasks = this.#members.get(worker)?.tasks ?? []
+    return tasks.flatMap(({ unit }) => (this.#round?.state[unit].counted === false ? [unit] : []))
   }
 
   step(event: DealerEvent): DealerAction[] {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import type { LogFormat } from '../shared/log.ts'
 import type { TlsOptions } from '../shared/security/tls.ts'
 import type { Token } from '../shared/security/token.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
@@ -14,7 +15,10 @@ export interface LocalWorkersOptions {
   tls: TlsOptions
   /** GPU of the first worker; the next ones take the next. */
   gpu: number | undefined
+  /** Whether they serve metrics, each on a free port of its own. */
+  metrics: boolean
   verbose: boolean
+  logFormat: LogFormat
   /** A worker has ended before the run; `left` is how many still run. */
   onExit: (facts: { name: string; how: string; left: number }) => void
 }
@@ -35,6 +39,8 @@ export class LocalWorkers {
           ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
           ...tlsArguments(options.tls),
           ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
+          ...(options.metrics ? ['--metrics-port', '0'] : []),
+          '--log-format', options.logFormat,
           options.verbose ? '--verbose' : '--quiet',
         ],
         { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...options.token?.environment }, detached: true },

@@ -1,14 +1,13 @@
-import { Command } from 'commander'
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
+import { createProgram } from '../shared/command/program.ts'
 import { createLog } from '../shared/log.ts'
-import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
 import { readAccess } from './access.ts'
-import type { Cluster } from './cluster.ts'
 import { createConsole } from './console.ts'
-import { CoordinatorMetrics } from './metrics.ts'
+import { Onlookers } from './onlookers.ts'
 import { checkOptions, coordinatorOptions } from './options.ts'
 import { startRun, type StopRequest } from './run.ts'
+import { checkViewers } from './viewers.ts'
 
 const examples = `
 Examples:
@@ -23,22 +22,20 @@ Exit codes: 0 done, 1 the run failed, 2 the command line is wrong, 130/143 stopp
 
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
-  const command = new Command('coordinator')
+  const command = createProgram('coordinator')
     .description('Trains an image classifier on a cluster: shards the images over workers, all-reduces their gradients, applies Adam.')
     .addHelpText('after', examples)
-    .exitOverride()
   addOptions(command, coordinatorOptions)
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, coordinatorOptions)
   checkOptions(options)
 
   const { access, warning } = await readAccess(options, process.env, new Date())
+  checkViewers(options, access)
 
   const log = createLog(options)
   if (warning !== undefined) log.warn(warning)
-  let cluster: Cluster | undefined
-  const metrics = new CoordinatorMetrics(() => cluster?.status)
-  const server = await serveMetricsIfAsked(metrics.registry, options, log)
+  const onlookers = await Onlookers.open(options, access, log)
 
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
   let exitCode = 0
@@ -52,15 +49,14 @@ export async function main(argv: string[]): Promise<number> {
     await startRun(options, {
       given: givenOptions(command, coordinatorOptions),
       log,
-      console: createConsole(process.stdout, log, options.quiet),
-      observe: metrics.observe,
-      onCluster: (made) => (cluster = made),
+      console: createConsole(process.stdout, log, options),
+      onlookers,
       stop,
       access,
     })
   } finally {
     removeSignals()
-    await server?.close()
+    await onlookers.close()
   }
   return exitCode
 }

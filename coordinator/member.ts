@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Span } from '../shared/trace/span.ts'
 import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../shared/wire/messages.ts'
 
 /** What a worker has told of itself. */
@@ -6,6 +7,8 @@ export interface WorkerFacts {
   engine: z.infer<typeof engineInfoSchema>
   fingerprint: string
   datasetDigest: string
+  /** HOST:PORT where Prometheus finds its metrics; empty when it serves none. */
+  metricsAddress: string
 }
 
 /** One worker's membership as the cluster sees it, whatever carries its messages. */
@@ -13,6 +16,8 @@ export interface Member {
   /** Unique among those that are in at one time. */
   readonly name: string
   readonly facts: WorkerFacts | undefined
+  /** Resident memory of the worker and its compute process, as its last heartbeat said. */
+  readonly residentBytes: number
   readonly bytesReceived: number
   readonly bytesSent: number
   /** Bytes of weights that wait for the worker to take them. */
@@ -36,5 +41,9 @@ export interface MemberHandler {
   onDraining(member: Member): void
   onEvaluation(member: Member, result: EvaluationResult): void
   onGradient(member: Member, chunk: GradientChunk): void
+  /** What its time went to, by its own clock. */
+  onSpans(member: Member, spans: readonly Span[]): void
+  /** What its clock said between `sent` and now. */
+  onClock(member: Member, reading: { sent: number; clock: number }): void
   onLost(member: Member, reason: string): void
 }

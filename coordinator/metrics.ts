@@ -1,75 +1,115 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { collectProcessMetrics } from '../shared/metrics_server.ts'
+import { scoreClasses } from '../shared/train/score.ts'
 import type { ClusterStatus } from './cluster.ts'
-import type { Observer } from './events.ts'
+import { ClusterMetrics } from './cluster_metrics.ts'
+import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
+import type { StepSplit } from './step_phases.ts'
+
+/** Of a step: a tiny network on loopback to a large one on few cores. */
+const STEP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const CHECKPOINT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** A confusion matrix has the square of this many series; larger ones are left to evaluation.json. */
+const MAX_CONFUSION_CLASSES = 32
+/** Classes with series of their own. */
+const MAX_CLASSES = 1000
+
+/** What is known of a run before its first step. */
+export interface RunLabels {
+  name: string
+  model: string
+  engine: string
+  precision: string
+  imageSize: number
+  batch: number
+  lanes: number
+  epochs: number
+  stepsPerEpoch: number
+  learningRate: number
+}
 
 /** The run's metrics for Prometheus (docs/metrics.md has their list). */
 export class CoordinatorMetrics {
   readonly registry = new Registry()
   readonly observe: Observer
+  /** Is told of the run once it is known what it is. */
+  readonly describe: (run: RunLabels) => void
+  readonly #status: () => ClusterStatus | undefined
 
-  /** @param status is asked at each scrape. */
-  constructor(status: () => ClusterStatus | undefined) {
+  /** @param status is asked at each scrape. @param now seconds since 1970 */
+  constructor(status: () => ClusterStatus | undefined, now: () => number) {
+    this.#status = status
     const registers = [this.registry]
     collectProcessMetrics(this.registry)
-    const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers })
-    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers })
+    new ClusterMetrics(this.registry, status)
+    const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> => new Gauge({ name, help, labelNames, registers })
+    const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> => new Counter({ name, help, labelNames, registers })
 
-    const loss = new Gauge({ name: 'herd_loss', help: 'Cross entropy: of the last step (train_step), of the last epoch (train, test).', labelNames: ['phase'], registers })
-    const accuracy = new Gauge({ name: 'herd_accuracy_ratio', help: 'Share of images classified right: of the last step (train_step), of the last epoch (train, test).', labelNames: ['phase'], registers })
+    const info = gauge('herd_run_info', '1; what the run trains, and how, is in the labels.', ['model', 'engine', 'precision', 'image_size', 'batch', 'lanes'])
+    const epochsWanted = gauge('herd_epochs_wanted', 'Epochs that the run is to have.')
+    const stepsPerEpoch = gauge('herd_steps_per_epoch', 'Steps of an epoch.')
+    const learningRate = gauge('herd_learning_rate', 'Learning rate.')
+    const loss = gauge('herd_loss', 'Cross entropy: of the last step (train_step), of the last epoch (train, test).', ['phase'])
+    const accuracy = gauge('herd_accuracy_ratio', 'Share of images classified right: of the last step (train_step), of the last epoch (train, test).', ['phase'])
+    const classAccuracy = gauge('herd_class_accuracy_ratio', 'Share of the test images of a class that were classified right, in the last epoch.', ['class'])
+    const confusion = gauge('herd_confusion_images', 'Test images of a class by the class that they were taken for, in the last epoch.', ['class', 'predicted'])
+    const gradientNorm = gauge('herd_gradient_norm', 'Norm of the last gradient: L2, of the mean over the batch.')
     const epoch = gauge('herd_epoch', 'Epochs that are complete.')
     const step = gauge('herd_step', 'Steps of the run that are done, those that were left out included.')
-    const learningRate = gauge('herd_learning_rate', 'Learning rate of the last epoch.')
     const images = counter('herd_images_total', 'Training images that were counted.')
     const throughput = gauge('herd_images_per_second', 'Training images a second, over the last step.')
-    const stepSeconds = new Histogram({ name: 'herd_step_duration_seconds', help: 'Time of a step: lanes, reduce, Adam, broadcast.', buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers })
+    const stepSeconds = new Histogram({ name: 'herd_step_duration_seconds', help: 'Time of a step: lanes, reduce, Adam, broadcast.', buckets: STEP_BUCKETS, registers })
+    const phaseSeconds = counter('herd_step_phase_seconds_total', 'What the time of steps went to: waiting for lanes, summing them, Adam, handing out weights.', ['phase'])
     const lost = counter('herd_workers_lost_total', 'Workers that were lost.')
+    const dealt = counter('herd_units_dealt_total', 'Lanes (train) and test blocks (evaluate) that were dealt, those that were dealt again included.', ['kind'])
     const dealtAgain = counter('herd_units_dealt_again_total', 'Lanes and test blocks that were dealt again after a worker was lost.')
     const takenOver = counter('herd_units_taken_over_total', 'Lanes and test blocks of stragglers that were given to a worker that had nothing to do.')
     const dropped = counter('herd_units_dropped_total', 'Results that were not counted: late, or of a worker that was out.')
     const skippedSteps = counter('herd_skipped_steps_total', 'Steps that were left out, since their gradient was not finite.')
-    const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
-    const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
     const checkpoints = counter('herd_checkpoints_total', 'Checkpoints that were written.')
+    const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
+    const checkpointBytes = gauge('herd_checkpoint_size_bytes', 'Size of the last checkpoint.')
+    const checkpointSeconds = new Histogram({ name: 'herd_checkpoint_duration_seconds', help: 'Time of writing a checkpoint.', buckets: CHECKPOINT_BUCKETS, registers })
+    const checkpointTime = gauge('herd_checkpoint_last_success_timestamp_seconds', 'When the last checkpoint was written, in seconds since 1970.')
+    const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
+    const restarts = gauge('herd_restarts', 'How often the run has been resumed.')
+    const events = counter('herd_events_total', 'What events.jsonl is told of, by kind.', ['kind'])
 
-    new Gauge({
-      name: 'herd_workers', help: 'Workers that are in.', registers,
-      collect() {
-        this.set(status()?.workers ?? 0)
-      },
-    })
-    new Gauge({
-      name: 'herd_waiting_for_workers', help: '1 while too few workers are in to begin, or none to go on with.', registers,
-      collect() {
-        this.set(status()?.waiting === true ? 1 : 0)
-      },
-    })
-    const traffic = (name: string, help: string, value: (now: ClusterStatus) => number): Counter =>
-      new Counter({
-        name, help, registers,
-        collect() {
-          const now = status()
-          if (now === undefined) return
-          this.reset()
-          this.inc(value(now))
-        },
-      })
-    traffic('herd_received_bytes_total', 'Tensor bytes received from workers.', (now) => now.bytesReceived)
-    traffic('herd_sent_bytes_total', 'Tensor and image bytes sent to workers.', (now) => now.bytesSent)
+    this.describe = (run) => {
+      this.registry.setDefaultLabels({ run: run.name })
+      info.set({ model: run.model, engine: run.engine, precision: run.precision, image_size: run.imageSize, batch: run.batch, lanes: run.lanes }, 1)
+      epochsWanted.set(run.epochs)
+      stepsPerEpoch.set(run.stepsPerEpoch)
+      learningRate.set(run.learningRate)
+    }
+
+    const countStep = (event: Extract<RunEvent, { type: 'step' }>): void => {
+      loss.set({ phase: 'train_step' }, event.loss)
+      accuracy.set({ phase: 'train_step' }, event.accuracy)
+      gradientNorm.set(event.gradientNorm)
+      step.set(event.step)
+      images.inc(event.samples)
+      throughput.set(event.samples / event.seconds)
+      stepSeconds.observe(event.seconds)
+      for (const phase of Object.keys(event.split) as (keyof StepSplit)[]) phaseSeconds.inc({ phase }, event.split[phase])
+    }
+
+    const countClasses = ({ classes, confusion: matrix }: Extract<RunEvent, { type: 'evaluated' }>): void => {
+      for (const [name, { accuracy: share }] of Object.entries(scoreClasses(matrix, classes)).slice(0, MAX_CLASSES)) classAccuracy.set({ class: name }, share)
+      if (classes.length > MAX_CONFUSION_CLASSES) return
+      matrix.forEach((row, label) => row.forEach((count, predicted) => confusion.set({ class: classes[label], predicted: classes[predicted] }, count)))
+    }
 
     this.observe = (event) => {
+      if (!isFrequent(event) && !isLarge(event)) events.inc({ kind: event.type })
       switch (event.type) {
         case 'resumed':
-          epoch.set(event.epoch)
+          epoch.set(event.epoch - 1)
           step.set(event.step)
+          restarts.set(event.restarts)
           break
         case 'step':
-          loss.set({ phase: 'train_step' }, event.loss)
-          accuracy.set({ phase: 'train_step' }, event.accuracy)
-          step.set(event.step)
-          images.inc(event.samples)
-          throughput.set(event.samples / event.seconds)
-          stepSeconds.observe(event.seconds)
+          countStep(event)
           break
         case 'gradientNotFinite':
           if (event.action === 'stop') break
@@ -84,8 +124,14 @@ export class CoordinatorMetrics {
           epoch.set(event.epoch)
           learningRate.set(event.learningRate)
           break
+        case 'evaluated':
+          countClasses(event)
+          break
         case 'workerLost':
           lost.inc()
+          break
+        case 'dealt':
+          dealt.inc({ kind: event.kind === 'TRAIN' ? 'train' : 'evaluate' }, event.units.length)
           break
         case 'dealtAgain':
           dealtAgain.inc(event.units.length)
@@ -98,6 +144,9 @@ export class CoordinatorMetrics {
           break
         case 'checkpoint':
           checkpoints.inc()
+          checkpointBytes.set(event.bytes)
+          checkpointSeconds.observe(event.seconds)
+          checkpointTime.set(now())
           break
         case 'checkpointFailed':
           checkpointFailures.inc()
@@ -108,5 +157,12 @@ export class CoordinatorMetrics {
         default:
       }
     }
+  }
+
+  /** Why the run cannot go on now. */
+  readonly unready = (): string | undefined => {
+    const status = this.#status()
+    if (status === undefined) return 'the run is being prepared'
+    return status.waiting ? `waiting for workers: ${status.workers} of ${status.workersWanted} are in` : undefined
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { address, choice, flag, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
 import { initialisations } from '../shared/network/initial.ts'
 import { modelNames } from '../shared/network/models.ts'
@@ -42,6 +42,11 @@ export const coordinatorOptions = {
   stepEvents: flag('Note in events.jsonl too what is frequent: every step with its loss and its seconds, lanes that were taken over or dropped.'),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },
+  metricsTargets: text('<file>', "Keep a file of the workers' metrics addresses for Prometheus' file-based discovery."),
+  httpPort: optionalWhole('<port>', 'Serve the live page: curves, workers, predictions, while the run goes on.', { min: 0, max: 65535 }),
+  httpHost: { ...text('<host>', 'Address for --http-port; beyond this machine, the page asks for the token.'), fallback: '127.0.0.1' },
+  trace: text('<file>', 'Write what every step spends its time on, on each worker, as a Chrome trace; Perfetto opens it.'),
+  logFormat,
   quiet: flag('Print warnings and errors only.'),
   verbose: flag('Print details, and stack traces of errors.'),
 } as const

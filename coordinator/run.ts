@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { randomUUID } from 'node:crypto'
 import { openDataset, type Dataset } from '../shared/data/dataset.ts'
@@ -6,7 +7,7 @@ import { FolderSource } from '../shared/data/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
-import { RunError } from '../shared/errors.ts'
+import { messageOf, RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
 import type { Log } from '../shared/log.ts'
@@ -16,6 +17,7 @@ import { buildNetwork } from '../shared/network/models.ts'
 import type { Network } from '../shared/network/network.ts'
 import { cacheFolder } from '../shared/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
+import { machineSeconds, type Span, type SpanObserver } from '../shared/trace/span.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
 import { LocalCompute } from '../shared/train/local_compute.ts'
 import { Schedule } from '../shared/train/schedule.ts'
@@ -32,8 +34,10 @@ import { LocalWorkers } from './local_workers.ts'
 import { freshState, Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { checkpointToResume, requireSameRun, resumedOptions } from './resume.ts'
+import type { Onlookers } from './onlookers.ts'
 import { RunRecord } from './run_record.ts'
 import { SingleNodeCluster } from './single_node.ts'
+import { TensorBoardRecord } from './tensorboard.ts'
 import { beginning, StoppedWhileWaiting, train } from './training.ts'
 
 export interface RunSurroundings {
@@ -41,10 +45,8 @@ export interface RunSurroundings {
   given: ReadonlySet<string>
   log: Log
   console: Console
-  /** Further observers, such as the metrics. */
-  observe: Observer
-  /** Is told the cluster once there is one. */
-  onCluster: (cluster: Cluster) => void
+  /** Metrics, live page, trace. */
+  onlookers: Onlookers
   stop: StopRequest
   /** Who may take part. */
   access: Access
@@ -57,14 +59,12 @@ export interface StopRequest {
   onRequest: () => void
 }
 
-const seconds = (): number => performance.now() / 1000
-
 /**
  * One run, from its options to its summary.
  * @returns whether it was stopped by a signal before it was done
  */
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
-  const { console, log, stop } = surroundings
+  const { console, log, stop, onlookers } = surroundings
   const resume = await checkpointToResume(asked)
   const options = resume === undefined ? asked : resumedOptions(asked, surroundings.given, resume.checkpoint, resume.file)
   const { engine, notice } = resolveEngine(options.engine, options.precision, options.gpu)
@@ -89,27 +89,43 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   // Who observes: events.jsonl, the terminal, and whoever asked for it.
   const source = new FolderSource(dataset.files)
   const config = { ...options, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
-  const observers: Observer[] = [console.observe, surroundings.observe]
+  const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, now: seconds, observe,
+    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, now: machineSeconds, observe,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
     },
   })
-  observers.push(record.observe)
+  const tensorBoard = new TensorBoardRecord({ folder: folder.path, observe })
+  observers.push(record.observe, tensorBoard.observe)
+  const name = path.basename(folder.path)
+  let reached = progress
+  onlookers.describe({
+    facts: {
+      name, folder: folder.path, model: options.model, parameters: layout.size, imageSize: network.imageSize, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length,
+      batch: options.batch, lanes: options.lanes, epochs: options.epochs, stepsPerEpoch: schedule.stepsPerEpoch, learningRate: options.lr, seed: options.seed, precision: options.precision, engine,
+    },
+    history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
+    evaluation: (await folder.readEvaluation()) ?? null,
+    at: progress.at, network, engine,
+    weights: () => ({ parameters: model.parameters.slice(), step: reached.at.step, epoch: reached.at.epoch }),
+  }, observe)
 
   let localWorkers: LocalWorkers | undefined
   try {
     if (options.singleNode) {
-      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded: new DecodedCache(DECODED_CACHE_BYTES) })
+      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded: new DecodedCache(DECODED_CACHE_BYTES), ...tracing(onlookers.onSpan) })
       const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
-      cluster = new SingleNodeCluster({ compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test })
+      cluster = new SingleNodeCluster({
+        compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test,
+        now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onlookers.onSpan),
+      })
     } else {
-      const grpc = await listen(options, surroundings.access, engine, network, dataset, source, model, progress.at.step, observe)
+      const grpc = await listen(name, options, surroundings, engine, network, dataset, source, model, progress.at.step, observe)
       cluster = grpc.cluster
       stop.onRequest = () => {
         if (grpc.cluster.status.waiting) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
@@ -124,20 +140,23 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
         observers.push(local.observe)
       }
     }
-    surroundings.onCluster(cluster)
+    onlookers.onCluster(cluster)
     await record.begin(progress)
     observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters: layout.size })
     for (const { path, reason } of dataset.skipped) observe({ type: 'imageSkipped', path, reason })
     for (const { file, reason } of resume?.damaged ?? []) observe({ type: 'checkpointDamaged', file, reason })
-    if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step })
+    if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step, restarts: (await restartsOf(folder)) + 1 })
     if (asked.resume !== 'latest') await record.keepBeginning(progress)
 
     const end = await train(
       {
-        cluster, schedule, epochs: options.epochs, onNonfinite: options.onNonfinite, now: seconds, observe,
+        cluster, schedule, epochs: options.epochs, onNonfinite: options.onNonfinite, now: machineSeconds, observe, ...tracing(onlookers.onSpan),
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
-        keepStep: (at) => record.keepStep(at),
+        keepStep: (at) => {
+          reached = at
+          record.keepStep(at)
+        },
         keepEpoch: (result, at) => record.keepEpoch(result, at),
       },
       progress,
@@ -147,24 +166,26 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       const goOn = `npx coordinator --resume latest --out ${folder.path} --data ${data}`
       if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
       observe({ type: 'stopped', signal: stop.signal ?? '' })
-      console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: ${goOn}`)
+      console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: ${goOn}`, { epoch: end.progress.at.epoch, goOn })
       await cluster.close({ finished: false, reason: 'it was stopped' })
       return { stopped: true }
     }
     const last = end.last ?? (await evaluateOnly(cluster, dataset, folder, progress))
-    const restarts = (await folder.readEvents()).filter((event) => event.event === 'resumed').length
-    const { digest, sheet } = await record.finish(last, end.progress, restarts)
+    const { digest, sheet, summary } = await record.finish(last, end.progress, await restartsOf(folder))
     observe({ type: 'finished', digest, epochs: options.epochs, seconds: end.progress.seconds })
+    onlookers.finish(summary)
     await cluster.close({ finished: true, reason: 'the run has finished' })
     await localWorkers?.close()
     printEnd(console, folder, sheet, digest, last.test.accuracy)
     return { stopped: false }
   } catch (error) {
+    observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
     throw error
   } finally {
     await localWorkers?.close()
     await record.idle()
+    await tensorBoard.close()
   }
 }
 
@@ -175,11 +196,13 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolde
 }
 
 async function listen(
-  options: CoordinatorOptions, access: Access, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
+  name: string, options: CoordinatorOptions, { access, onlookers }: RunSurroundings, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
 ): Promise<{ cluster: GrpcCluster; localAddress: string }> {
+  const onSpan = onlookers.onSpan
   const run: RunDescription = {
-    network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
+    name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
     datasetDigest: dataset.digest,
+    trace: onSpan !== undefined,
   }
   const { cluster, port } = await GrpcCluster.listen({
     address: options.listen, run, test: dataset.test, model, version,
@@ -188,8 +211,9 @@ async function listen(
     strictNumerics: options.strictNumerics,
     silenceLimitMs: options.silenceLimit * 1000,
     server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, access },
-    now: () => performance.now(),
+    now: () => machineSeconds() * 1000,
     observe,
+    ...(onSpan === undefined ? {} : { onSpan, onWorkerSpan: (worker: string, span: Span) => onSpan(span, worker) }),
   })
   const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
   const addressOf = (name: string): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
@@ -204,7 +228,7 @@ function startLocalWorkers(count: number, options: CoordinatorOptions, access: A
     if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
   }
   const workers = new LocalWorkers({
-    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, verbose: options.verbose,
+    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, metrics: options.metricsPort !== undefined, verbose: options.verbose, logFormat: options.logFormat,
     onExit: ({ name, how, left }) => {
       log.warn(`worker ${name} ${how}.`)
       running = left
@@ -215,9 +239,18 @@ function startLocalWorkers(count: number, options: CoordinatorOptions, access: A
   return { workers, observe: (event) => (event.type === 'workerLost' ? failWhenAlone() : undefined) }
 }
 
+/** How often the run has been resumed. */
+async function restartsOf(folder: RunFolder): Promise<number> {
+  return (await folder.readEvents()).filter((event) => event.event === 'resumed').length
+}
+
+function tracing(onSpan: SpanObserver | undefined): { onSpan?: SpanObserver } {
+  return onSpan === undefined ? {} : { onSpan: (span) => onSpan(span) }
+}
+
 function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
   console.print('')
-  console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`)
+  console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`, { testAccuracy: accuracy, digest, folder: folder.path })
   console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
   console.print(`  predictions  ${sheet}`)
   console.print(`  checkpoint   ${folder.checkpoints.latest}`)

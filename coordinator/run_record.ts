@@ -6,19 +6,17 @@ import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, WriteError } from '../shared/errors.ts'
 import type { Network } from '../shared/network/network.ts'
 import { predictionSheet, sheetImage } from '../shared/pictures/prediction_sheet.ts'
-import { KeyedRandom, permutation, Purpose } from '../shared/random/philox.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import type { Summary } from '../shared/run_folder/schemas.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { checkpointOf } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
-import { isFrequent, type Observer, type RunEvent } from './events.ts'
+import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
 import type { Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
+import { choosePredictions, showPredictions } from './shown_predictions.ts'
 import type { EpochResult, Progress } from './training.ts'
-
-/** Test images on the sheet of predictions. */
-const SHEET_IMAGES = 12
 
 export interface RecordParts {
   folder: RunFolder
@@ -56,7 +54,7 @@ export class RunRecord {
 
   /** events.jsonl. */
   readonly observe: Observer = (event) => {
-    if (isFrequent(event) && !this.#parts.options.stepEvents) return
+    if (isLarge(event) || (isFrequent(event) && !this.#parts.options.stepEvents)) return
     if (this.#early === undefined) this.#note(event)
     else this.#early.push(event)
   }
@@ -108,6 +106,7 @@ export class RunRecord {
       await folder.writeCurves()
       await folder.writeConfusion(test.confusion, dataset.classes)
     })
+    await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
@@ -121,13 +120,13 @@ export class RunRecord {
    * The last checkpoint, summary.json, and the sheet of predictions on random test images.
    * @throws RunError when the disk refuses a checkpoint or a line of history or events to the last.
    */
-  async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string }> {
+  async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string; summary: Summary }> {
     const { folder, options, dataset, model } = this.#parts
     await this.#checkpointer.saveLast(progress, { keep: true })
     await this.#writeConfig()
     const status = this.#parts.status()
     const digest = parameterDigest(model.parameters)
-    await folder.writeSummary({
+    const summary: Summary = {
       digest,
       epochs: progress.at.epoch - 1,
       steps: progress.at.step,
@@ -152,11 +151,12 @@ export class RunRecord {
       workersLost: status.totals.workersLost,
       restarts,
       fingerprints: [...new Set(Object.values(status.fingerprints))],
-    })
+    }
+    await folder.writeSummary(summary)
     const sheet = path.join(folder.plotsFolder, 'predictions.png')
     await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
     folder.flush()
-    return { digest, sheet }
+    return { digest, sheet, summary }
   }
 
   /** Settles when no file is being written any more. */
@@ -206,9 +206,18 @@ export class RunRecord {
     this.#parts.observe({ type: 'writeFailed', file: place, reason: error instanceof WriteError ? error.message : `${place} cannot be written: ${messageOf(error)}.` })
   }
 
+  /** evaluation.json, for whoever looks at the run. */
+  async #keepEvaluation(epoch: number, step: number, { confusion, predictions }: TestScore): Promise<void> {
+    const { folder, dataset, source, options, observe } = this.#parts
+    const { classes } = dataset
+    const shown = await showPredictions(choosePredictions(predictions, options.seed, epoch), dataset, source)
+    await folder.writeEvaluation({ epoch, classes, confusion, predictions: shown })
+    observe({ type: 'evaluated', epoch, step, classes, confusion, predictions: shown })
+  }
+
   async #drawPredictions(predictions: readonly TestPrediction[], file: string): Promise<void> {
     const { dataset, source, options } = this.#parts
-    const chosen = [...permutation(predictions.length, new KeyedRandom(options.seed, Purpose.draw))].slice(0, SHEET_IMAGES).map((place) => predictions[place])
+    const chosen = choosePredictions(predictions, options.seed, 0)
     const images = await source.read(chosen.map((prediction) => prediction.sample))
     const sheet = await predictionSheet(
       await Promise.all(

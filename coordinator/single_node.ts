@@ -1,16 +1,23 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import type { InputPipeline } from '../shared/train/input_pipeline.ts'
+import type { MemberView } from '../shared/live/view.ts'
+import type { SpanObserver } from '../shared/trace/span.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
-import { parameterAt } from '../shared/network/layout.ts'
 import type { Network } from '../shared/network/network.ts'
 import type { Sample } from '../shared/data/dataset.ts'
 import type { LaneReport } from '../shared/wire/messages.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
+import type { DealerTotals } from './dealer.ts'
+import type { Observer } from './events.ts'
 import type { Model } from './model.ts'
-import { StepReduce } from './step_reduce.ts'
+import { StepUpdate } from './step_update.ts'
+
+/** What stands where a cluster has names of workers. */
+const NAME = 'single-node'
 
 export interface SingleNodeParts {
   compute: Compute
@@ -21,23 +28,42 @@ export interface SingleNodeParts {
   lanes: number
   samples: readonly Sample[]
   test: readonly number[]
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  /** Resident memory of this process. */
+  residentBytes: () => number
+  observe: Observer
+  onSpan?: SpanObserver
 }
 
 /** The cluster of one: every lane is computed here, one after the other, and added along the same tree. */
 export class SingleNodeCluster implements Cluster {
-  readonly status: ClusterStatus
   readonly #parts: SingleNodeParts
   readonly #tree: LaneTree
+  readonly #totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 }
+  readonly #begin: number
+  #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
+  #lanes = 0
+  #images = 0
+  #laneSeconds: number | null = null
 
   constructor(parts: SingleNodeParts) {
     this.#parts = parts
     this.#tree = new LaneTree(parts.lanes)
-    this.status = {
+    this.#begin = parts.now()
+  }
+
+  get status(): ClusterStatus {
+    const { compute } = this.#parts
+    return {
       workers: 1,
+      workersWanted: 1,
+      metricsTargets: [],
+      members: [this.#view()],
       waiting: false,
-      engine: parts.compute.info,
-      fingerprints: { 'single-node': parts.compute.fingerprint },
-      totals: { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 },
+      engine: compute.info,
+      fingerprints: { [NAME]: compute.fingerprint },
+      totals: this.#totals,
       bytesReceived: 0,
       bytesSent: 0,
     }
@@ -48,39 +74,52 @@ export class SingleNodeCluster implements Cluster {
   }
 
   async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
-    const { compute, input, model, schedule, lanes } = this.#parts
+    const { compute, input, model, schedule, lanes, now, onSpan } = this.#parts
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
     compute.setParameters(model.parameters)
-    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => model.stepRange(range, sum, samples, update))
+    const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, samples, update, now, ...(onSpan === undefined ? {} : { onSpan }) })
     const reports: LaneReport[] = []
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
       if (next.type === 'push') {
+        this.#doing = { kind: 'TRAIN', owes: everyLane.slice(next.lane) }
         const prepared = await input.lane(at, next.lane)
         if (next.lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
-        await compute.push(prepared)
+        const { begin, end } = await compute.push(prepared)
+        onSpan?.({ name: 'compute', begin, end, step: at.step, unit: next.lane })
+        this.#laneSeconds = end - begin
+        // Whoever looks on is served between two lanes: computing blocks the event loop.
+        await setImmediate()
       } else if (next.type === 'add') {
         compute.add()
       } else {
         const partial = await compute.take()
-        reduce.addAll(next.node, partial.values)
+        steps.addAll(next.node, partial.values)
         reports.push(...partial.lanes)
       }
     }
-    if (reduce.notFinite === undefined) model.commit()
     this.#count(lanes)
-    return { lanes: reports, notFinite: parameterAt(model.layout, reduce.notFinite)?.name }
+    this.#lanes += lanes
+    this.#images += samples
+    return { ...steps.finish(), lanes: reports, computedBy: everyLane.map(() => NAME) }
   }
 
-  async evaluate(): Promise<BlockResult[]> {
-    const { compute, input, model, network, samples, test } = this.#parts
+  async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
+    const { compute, input, model, network, samples, test, now, observe, onSpan } = this.#parts
     compute.setParameters(model.parameters)
     const results: BlockResult[] = []
-    for (let block = 0; block < blockCount(test); block++) {
+    const total = blockCount(test)
+    for (let block = 0; block < total; block++) {
+      this.#doing = { kind: 'EVALUATE', owes: [block] }
       const ids = blockSamples(test, block)
-      const logits = await compute.logits(await input.images(ids), ids.length)
+      const images = await input.images(ids)
+      const begin = now()
+      const logits = await compute.logits(images, ids.length)
+      onSpan?.({ name: 'test', begin, end: now(), step, unit: block })
       results.push(evaluateBlock(network, logits, ids.map((id) => samples[id].class)))
+      observe({ type: 'testing', done: block + 1, total })
+      await setImmediate()
     }
     this.#count(results.length)
     return results
@@ -91,7 +130,26 @@ export class SingleNodeCluster implements Cluster {
   }
 
   #count(units: number): void {
-    this.status.totals.unitsDelivered += units
-    this.status.totals.unitsCounted += units
+    this.#doing = { kind: null, owes: [] }
+    this.#totals.unitsDelivered += units
+    this.#totals.unitsCounted += units
+  }
+
+  #view(): MemberView {
+    const { compute, now, residentBytes } = this.#parts
+    return {
+      name: NAME,
+      engine: compute.info.version,
+      device: compute.info.device,
+      state: this.#doing.kind === null ? 'idle' : 'computing',
+      ...this.#doing,
+      lanes: this.#lanes,
+      images: this.#images,
+      laneSeconds: this.#laneSeconds,
+      residentBytes: residentBytes(),
+      receivedBytes: 0,
+      sentBytes: 0,
+      secondsIn: now() - this.#begin,
+    }
   }
 }

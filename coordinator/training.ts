@@ -1,8 +1,10 @@
 import { RunError } from '../shared/errors.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Score, TestScore } from '../shared/train/score.ts'
+import type { SpanObserver } from '../shared/trace/span.ts'
 import type { Cluster, StepResult } from './cluster.ts'
 import type { Observer } from './events.ts'
+import { splitOf } from './step_phases.ts'
 import { addSkippedStep, addStep, emptySums, scoreOf, type EpochSums } from './tally.ts'
 
 /** Where a run stands: all that resuming needs besides the model. */
@@ -39,6 +41,8 @@ export interface TrainingParts {
   /** Seconds on a clock that only goes forward. */
   now: () => number
   observe: Observer
+  /** Is told of steps and evaluations, for a trace. */
+  onSpan?: SpanObserver
   /** True once the run is asked to end: it then stops between two steps. */
   stopRequested: () => boolean
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
@@ -100,7 +104,9 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
     const samples = schedule.batch(epoch, stepInEpoch).length
     const begin = now()
     const result = await cluster.trainStep(progress.at, samples, progress.at.step - progress.skippedSteps + 1)
-    const seconds = now() - begin
+    const end = now()
+    const seconds = end - begin
+    parts.onSpan?.({ name: 'step', begin, end, step: progress.at.step })
     const skipped = result.notFinite !== undefined
     if (skipped) tellNotFinite(parts, progress.at, result)
     progress = {
@@ -116,7 +122,9 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
   }
 
   parts.observe({ type: 'evaluating', epoch })
+  const begin = now()
   const test = parts.scoreTest(await cluster.evaluate(progress.at))
+  parts.onSpan?.({ name: 'evaluation', begin, end: now(), step: progress.at.step })
   const { sums } = progress
   return {
     result: { epoch, train: scoreOf(sums), test, images: sums.images, skippedSteps: sums.skippedSteps, seconds: sums.seconds },
@@ -124,9 +132,9 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
   }
 }
 
-function tellStep({ schedule, observe }: TrainingParts, { epoch, stepInEpoch, step }: StepPosition, samples: number, seconds: number, { lanes }: StepResult): void {
+function tellStep({ schedule, observe }: TrainingParts, { epoch, stepInEpoch, step }: StepPosition, samples: number, seconds: number, { lanes, gradientNorm, phases, computedBy }: StepResult): void {
   const { loss, accuracy } = scoreOf(addStep(emptySums, lanes, seconds))
-  observe({ type: 'step', epoch, stepInEpoch: stepInEpoch - 1, stepsPerEpoch: schedule.stepsPerEpoch, step, samples, seconds, loss, accuracy })
+  observe({ type: 'step', epoch, stepInEpoch: stepInEpoch - 1, stepsPerEpoch: schedule.stepsPerEpoch, step, samples, seconds, loss, accuracy, gradientNorm, split: splitOf(seconds, phases), computedBy })
   if (!Number.isFinite(loss)) observe({ type: 'lossNotFinite', epoch, step, lanes: lanes.filter((lane) => !Number.isFinite(lane.lossSum)).map(({ lane }) => lane) })
 }
 

@@ -1,19 +1,22 @@
 import { ProtocolError } from '../shared/errors.ts'
-import { parameterAt } from '../shared/network/layout.ts'
 import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import { blockCount, blockSamples } from '../shared/train/evaluation.ts'
+import type { MemberView } from '../shared/live/view.ts'
+import type { Span, SpanObserver } from '../shared/trace/span.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import type { StepPosition } from '../shared/train/schedule.ts'
 import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
+import { ClockOffset } from './clock_offset.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
 import type { RoundKind } from './dealing/speed.ts'
 import type { RunEvent } from './events.ts'
 import type { Model } from './model.ts'
 import type { Member, MemberHandler } from './member.ts'
-import { StepReduce, type Range } from './step_reduce.ts'
+import type { Range } from './step_reduce.ts'
+import { StepUpdate } from './step_update.ts'
 import { InterruptedError } from './training.ts'
 
 export interface WorkerClusterParts {
@@ -31,6 +34,10 @@ export interface WorkerClusterParts {
   /** Milliseconds on a clock that only goes forward. */
   now: () => number
   observe: (event: RunEvent) => void
+  /** Is told what the coordinator's time of a step goes to. */
+  onSpan?: SpanObserver
+  /** Is told what workers' time goes to, by the coordinator's clock; only of a run that is traced. */
+  onWorkerSpan?: (worker: string, span: Span) => void
   /** Floats of one chunk on the wire, where it is not the default; the workers must cut alike. */
   chunkFloats?: number
 }
@@ -49,6 +56,12 @@ interface Membership {
   upload: Upload | undefined
   /** It joined while a step was being reduced, and gets the new weights whole when that step is committed. */
   joinedLate: boolean
+  joinedAt: number
+  clock: ClockOffset
+  probedAt: number | undefined
+  /** Counted of it. */
+  lanes: number
+  images: number
 }
 
 /** A round that is going on. */
@@ -56,12 +69,17 @@ interface OpenRound {
   id: number
   kind: RoundKind
   at: StepPosition
-  reduce: StepReduce | undefined
+  update: StepUpdate | undefined
   laneReports: LaneReport[]
+  /** By lane. */
+  computedBy: string[]
   blocks: BlockResult[]
   complete(): void
 }
 
+/** Between two questions for a worker's time. */
+const PROBE_SECONDS = 2
+const FIRST_PROBES = 8
 /** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
 const BACKLOG_VERSIONS = 4
 
@@ -101,6 +119,9 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     const members = [...this.#members.values()].map(({ member }) => member)
     return {
       workers: members.length,
+      workersWanted: this.#parts.workersWanted,
+      metricsTargets: members.flatMap(({ facts }) => (facts === undefined || facts.metricsAddress === '' ? [] : [facts.metricsAddress])),
+      members: [...this.#members.values()].map((membership) => this.#viewOf(membership)),
       waiting: this.#dealer.waiting,
       engine: members[0]?.facts?.engine,
       fingerprints: this.#fingerprints,
@@ -117,13 +138,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
     const { model } = this.#parts
     const version = at.step + 1
-    const reduce = new StepReduce(model.layout.size, this.#tree, (range, sum) => {
-      const chunk = weightsChunk(version, range, model.stepRange(range, sum, samples, update))
-      for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
-    }, this.#chunkFloats)
-    const round = await this.#play('TRAIN', at, this.#parts.run.lanes, samples, reduce)
-    const leftOut = reduce.notFinite !== undefined
-    if (!leftOut) model.commit()
+    const steps = new StepUpdate({
+      model, tree: this.#tree, step: at.step, samples, update, chunkFloats: this.#chunkFloats,
+      now: () => this.#parts.now() / 1000,
+      broadcast: (range, weights) => {
+        const chunk = weightsChunk(version, range, weights)
+        for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
+      },
+      ...(this.#parts.onSpan === undefined ? {} : { onSpan: this.#parts.onSpan }),
+    })
+    const { laneReports, computedBy } = await this.#play('TRAIN', at, this.#parts.run.lanes, samples, steps)
+    const result = steps.finish()
+    const leftOut = result.notFinite !== undefined
     this.#version = version
     for (const membership of this.#members.values()) {
       // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
@@ -131,7 +157,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       membership.joinedLate = false
     }
     this.#cutOffTheBacklogged(model.layout.size)
-    return { lanes: round.laneReports.sort((a, b) => a.lane - b.lane), notFinite: parameterAt(model.layout, reduce.notFinite)?.name }
+    return { ...result, lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {
@@ -152,13 +178,16 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
    */
   tick(): void {
     this.#step({ type: 'tick', now: this.#parts.now() })
+    for (const membership of this.#members.values()) this.#probeClock(membership)
   }
 
   onReady(member: Member): string | undefined {
     const refusal = this.#refusal(member)
     if (refusal !== undefined) return refusal
     const fingerprint = member.facts?.fingerprint ?? ''
-    this.#members.set(member.name, { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN' })
+    const membership: Membership = { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN', joinedAt: this.#parts.now(), clock: new ClockOffset(), probedAt: undefined, lanes: 0, images: 0 }
+    this.#members.set(member.name, membership)
+    this.#probeClock(membership)
     this.#fingerprints[member.name] = fingerprint
     this.#sendAllWeights(member)
     this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint })
@@ -202,7 +231,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     const round = this.#round
     const values = floatsOf(chunk.data)
     // Chunks of a round that is over are late; the dealer counts them as dropped once the partial is whole.
-    if (round?.id === chunk.round) round.reduce?.add(chunk.node, chunk.offset, values)
+    if (round?.id === chunk.round) round.update?.add(chunk.node, chunk.offset, values)
     upload.received += values.length
     if (chunk.lanes.length === 0) return
     membership.upload = undefined
@@ -212,7 +241,13 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     }
     if (upload.received !== this.#parts.model.layout.size) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
     this.#deliver(member, chunk.round, node.begin, node.end, (open, units) => {
-      open.laneReports.push(...chunk.lanes.filter((report) => units.includes(report.lane)))
+      const counted = chunk.lanes.filter((report) => units.includes(report.lane))
+      open.laneReports.push(...counted)
+      for (const { lane, samples } of counted) {
+        open.computedBy[lane] = member.name
+        membership.lanes++
+        membership.images += samples
+      }
     })
   }
 
@@ -227,13 +262,57 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#step({ type: 'computed', worker: member.name, kind: 'EVALUATE', round: result.round, unit: result.block, ms: result.seconds * 1000, now: this.#parts.now() })
     this.#deliver(member, result.round, result.block, result.block + 1, (open) => {
       open.blocks[result.block] = { lossSum: result.lossSum, predicted: result.predicted, probability: result.probability }
+      this.#parts.observe({ type: 'testing', done: open.blocks.filter((block) => block !== undefined).length, total: blockCount(test) })
     })
+  }
+
+  onSpans(member: Member, spans: readonly Span[]): void {
+    if (!this.#parts.run.trace) throw new ProtocolError('spans of a run that is not traced')
+    const ahead = this.#members.get(member.name)?.clock.ahead
+    if (ahead === undefined) return
+    for (const span of spans) this.#parts.onWorkerSpan?.(member.name, { ...span, begin: span.begin - ahead, end: span.end - ahead })
+  }
+
+  onClock(member: Member, { sent, clock }: { sent: number; clock: number }): void {
+    const membership = this.#members.get(member.name)
+    if (membership?.probedAt !== sent) throw new ProtocolError('a clock reading that was not asked for')
+    membership.clock.add(sent, this.#parts.now() / 1000, clock)
+    // The first answers come while much else does: some more, so that a quick one is among them.
+    if (membership.clock.readings < FIRST_PROBES) membership.probedAt = undefined
+    this.#probeClock(membership)
+  }
+
+  /** Asks for a worker's time, where the run is traced, every few seconds. */
+  #probeClock(membership: Membership): void {
+    const now = this.#parts.now() / 1000
+    if (!this.#parts.run.trace || now - (membership.probedAt ?? Number.NEGATIVE_INFINITY) < PROBE_SECONDS) return
+    membership.probedAt = now
+    membership.member.send({ message: 'clockProbe', clockProbe: { sent: now } })
   }
 
   onLost(member: Member, reason: string): void {
     if (!this.#forget(member)) return
     this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
     this.#step({ type: 'lost', worker: member.name, reason, now: this.#parts.now() })
+  }
+
+  #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
+    const { owes, draining, laneMs } = this.#dealer.viewOf(member.name)
+    return {
+      name: member.name,
+      engine: member.facts?.engine.version ?? '',
+      device: member.facts?.engine.device ?? '',
+      state: draining ? 'draining' : owes.length > 0 ? 'computing' : 'idle',
+      kind: owes.length > 0 ? (this.#round?.kind ?? null) : null,
+      owes,
+      lanes,
+      images,
+      laneSeconds: laneMs === undefined ? null : laneMs / 1000,
+      residentBytes: member.residentBytes,
+      receivedBytes: member.bytesReceived,
+      sentBytes: member.bytesSent,
+      secondsIn: (this.#parts.now() - joinedAt) / 1000,
+    }
   }
 
   #forget(member: Member): boolean {
@@ -245,11 +324,11 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   /** Opens a round, and waits until every unit of it is counted. */
-  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number, reduce: StepReduce | undefined): Promise<OpenRound> {
+  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number, update: StepUpdate | undefined): Promise<OpenRound> {
     const id = roundOf(kind, at)
     this.#lastRound = id
     const done = new Promise<OpenRound>((resolve) => {
-      const round: OpenRound = { id, kind, at, reduce, laneReports: [], blocks: [], complete: () => resolve(round) }
+      const round: OpenRound = { id, kind, at, update, laneReports: [], computedBy: [], blocks: [], complete: () => resolve(round) }
       this.#round = round
     })
     this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
@@ -293,6 +372,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
         const { worker, units, attempt, reason } = action
         if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', worker, step: round.at.step, units, attempt })
         else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
+        this.#parts.observe({ type: 'dealt', worker, kind: round.kind, units })
         this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
         break
       }

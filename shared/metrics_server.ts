@@ -17,18 +17,22 @@ export function collectProcessMetrics(registry: Registry): void {
 const LIMITS: HttpLimits = { connections: 64, patienceMs: 10_000 }
 
 /**
- * Serves a registry at /metrics, and /healthz.
+ * Serves a registry at /metrics, and for whoever supervises the process /healthz (it is alive) and /readyz.
+ * @param unready why the process cannot do its work yet; undefined when it can
  * @param port 0 takes a free one
  * @throws RunError when the port cannot be had.
  */
-export function serveMetrics(registry: Registry, host: string, port: number, limits = LIMITS): Promise<ListeningServer> {
+export function serveMetrics(registry: Registry, unready: () => string | undefined, host: string, port: number, limits = LIMITS): Promise<ListeningServer> {
   const server = http.createServer(boundedHttp(limits), (request, response) => {
     const answer = async (): Promise<void> => {
       // Node leaves the body out of an answer to HEAD. What is not read of a request goes with its connection.
       if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD', connection: 'close' }).end()
       else if (request.url === '/metrics') response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
       else if (request.url === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
-      else response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n')
+      else if (request.url === '/readyz') {
+        const why = unready()
+        response.writeHead(why === undefined ? 200 : 503, { 'content-type': 'text/plain' }).end(`${why ?? 'ok'}\n`)
+      } else response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n')
     }
     answer().catch((error: unknown) => response.writeHead(500).end(messageOf(error)))
   })
@@ -36,10 +40,12 @@ export function serveMetrics(registry: Registry, host: string, port: number, lim
 }
 
 /** The server that --metrics-port asks for, if it does; says in the log where it is. */
-export async function serveMetricsIfAsked(registry: Registry, options: { metricsPort: number | undefined; metricsHost: string | undefined }, log: Log): Promise<ListeningServer | undefined> {
+export async function serveMetricsIfAsked(
+  { registry, unready }: { registry: Registry; unready: () => string | undefined }, options: { metricsPort: number | undefined; metricsHost: string | undefined }, log: Log,
+): Promise<(ListeningServer & { host: string }) | undefined> {
   if (options.metricsPort === undefined) return undefined
   const host = options.metricsHost ?? '127.0.0.1'
-  const server = await serveMetrics(registry, host, options.metricsPort)
+  const server = await serveMetrics(registry, unready, host, options.metricsPort)
   log.info(`metrics at http://${host}:${server.port}/metrics`)
-  return server
+  return { ...server, host }
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
+import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
 import { digestFolder } from '../shared/data/dataset.ts'
 import { DECODED_CACHE_BYTES, DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
@@ -11,6 +12,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { scanFolder } from '../shared/data/scan.ts'
 import { DataError, RunError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
+import { machineSeconds } from '../shared/trace/span.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Access } from './access.ts'
 import { ComputeKeeper, type ComputeRequest } from './compute_keeper.ts'
@@ -31,10 +33,15 @@ export interface DaemonOptions {
   /** For fetched images and results of data checks. */
   cacheFolder: string
   imageCacheBytes: number
+  /** As `MembershipParts.metricsAddress`. */
+  metricsAddress: string
   patienceMs: number
 }
 
-export type DaemonObserver = MembershipObserver
+export interface DaemonObserver extends MembershipObserver {
+  /** An image was in the cache on disk, or had to be fetched. */
+  onImageCache(hit: boolean): void
+}
 
 const BEFORE_READY_PAUSE_MS = 500
 
@@ -43,16 +50,19 @@ export class WorkerDaemon {
   readonly #options: DaemonOptions
   readonly #log: Log
   readonly #observer: DaemonObserver
+  readonly #place: ProgressPlace
   readonly #instance = randomUUID()
   readonly #computes = new ComputeKeeper((request) => this.#startCompute(request))
   #membership: Membership<ComputeLease> | undefined
   #decoded: { of: string; cache: DecodedCache } | undefined
   #stopping = false
 
-  constructor(options: DaemonOptions, log: Log, observer: DaemonObserver) {
+  /** @param place where the check of the data is shown */
+  constructor(options: DaemonOptions, log: Log, observer: DaemonObserver, place: ProgressPlace = { output: process.stderr, live: false, log }) {
     this.#options = options
     this.#log = log
     this.#observer = observer
+    this.#place = place
   }
 
   /**
@@ -115,9 +125,9 @@ export class WorkerDaemon {
   #session(): Promise<MembershipResult> {
     // It may have been asked to stop while it waited to try again.
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false, joined: false })
-    const { coordinator, access, name, engine } = this.#options
+    const { coordinator, access, name, engine, metricsAddress } = this.#options
     const membership = new Membership<ComputeLease>({
-      name, engine, instance: this.#instance,
+      name, engine, metricsAddress, instance: this.#instance,
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#computes.lease(run),
       openSource: (link, manifest, run) => this.#openSource(link, manifest, run),
@@ -126,12 +136,12 @@ export class WorkerDaemon {
         const timer = setInterval(action, milliseconds)
         return () => clearInterval(timer)
       },
-      now: () => performance.now() / 1000,
+      now: machineSeconds,
       observer: {
         ...this.#observer,
-        onJoined: (run, compute) => {
-          this.#observer.onJoined(run, compute)
-          this.#log.info(`joined ${coordinator}: ${run.network.name}, ${compute.info.version}, ${compute.info.device}, ${run.precision}.`)
+        onJoined: (run, engine) => {
+          this.#observer.onJoined(run, engine)
+          this.#log.info(`joined ${coordinator}: ${run.model}, ${engine.version}, ${engine.device}, ${engine.precision}.`)
         },
       },
     })
@@ -140,7 +150,7 @@ export class WorkerDaemon {
   }
 
   async #startCompute({ network, seed, ...engine }: ComputeRequest): Promise<ComputeProcess> {
-    const compute = await ComputeProcess.start(network, seed, { ...engine, gpu: this.#options.gpu })
+    const compute = await ComputeProcess.start(network, seed, { ...engine, gpu: this.#options.gpu }, { onLine: (line) => this.#log.warn(line) })
     if (compute.note !== undefined) this.#log.warn(compute.note)
     return compute
   }
@@ -149,14 +159,28 @@ export class WorkerDaemon {
     const { data, cacheFolder, imageCacheBytes } = this.#options
     const decoded = this.#decodedImages(manifest, run)
     if (data === undefined) {
-      return { source: new RemoteSource(link, manifest.samples, new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, () => new Date())), decoded, digest: '' }
+      const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, () => new Date())
+      return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
     }
-    const digest = await digestFolder(data, { cacheFolder })
+    const bar = startProgress(this.#place, 'checking images')
+    const digest = await digestFolder(data, { cacheFolder, onProgress: bar.update }).finally(bar.end)
     const files = new Map((await scanFolder(data)).candidates.map((candidate) => [candidate.path, candidate.file]))
     const paths = manifest.samples.map((sample) => files.get(sample.path))
     // A digest that differs is the coordinator's to refuse, with both digests in its words.
     if (digest === manifest.digest && paths.includes(undefined)) throw new DataError(`--data ${data}: a file of the data set vanished while it was being opened.`)
     return { source: new FolderSource(paths.map((file) => file ?? '')), decoded, digest }
+  }
+
+  /**
+   * Lines in the log while the cache fills: in the first epoch this is what a run waits for. No bar, since work goes on
+   * beside it; and with several workers it ends before the last image, each having those of its own lanes.
+   */
+  #cachingProgress(): (cached: number, total: number) => void {
+    const progress = startProgress({ ...this.#place, live: false }, 'caching images of the coordinator')
+    return (cached, total) => {
+      progress.update(cached, total)
+      if (cached === total) progress.end()
+    }
   }
 
   /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */

@@ -1,8 +1,10 @@
 import os from 'node:os'
-import { Command } from 'commander'
 import { addOptions, readOptions } from '../shared/command/options.ts'
+import { createProgram } from '../shared/command/program.ts'
+import { progressPlace } from '../shared/command/progress.ts'
 import { createLog } from '../shared/log.ts'
 import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
+import { isEveryAddress } from '../shared/security/loopback.ts'
 import { cacheFolder } from '../shared/paths.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
 import { readAccess } from './access.ts'
@@ -20,10 +22,9 @@ Exit codes: 0 the run has finished, 1 failed, 2 the command line is wrong, 130/1
 
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
-  const command = new Command('worker')
+  const command = createProgram('worker')
     .description('Computes lanes for a Herd coordinator, until its run ends. Start one for each CPU core or GPU.')
     .addHelpText('after', examples)
-    .exitOverride()
   addOptions(command, workerOptions)
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, workerOptions)
@@ -31,23 +32,26 @@ export async function main(argv: string[]): Promise<number> {
   const access = await readAccess(options, process.env, new Date())
 
   const log = createLog(options)
-  const metrics = new WorkerMetrics()
-  const server = await serveMetricsIfAsked(metrics.registry, options, log)
+  const name = options.name ?? `${os.hostname()}-${process.pid}`
+  const metrics = new WorkerMetrics(name, options.gpu)
+  const server = await serveMetricsIfAsked(metrics, options, log)
 
   const daemon = new WorkerDaemon(
     {
       coordinator: options.coordinator,
       access,
       data: options.data,
-      name: options.name ?? `${os.hostname()}-${process.pid}`,
+      name,
       engine: options.engine,
       gpu: options.gpu,
       cacheFolder: options.cache ?? cacheFolder(),
       imageCacheBytes: options.cacheSize * 1024 * 1024,
+      metricsAddress: server === undefined ? '' : `${isEveryAddress(server.host) ? '' : server.host}:${server.port}`,
       patienceMs: options.patience * 1000,
     },
     log,
     metrics.observer,
+    progressPlace(process.stderr, log, options),
   )
   let exitCode = 0
   const removeSignals = onStopSignal((signal, code) => {

@@ -1,6 +1,7 @@
 import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
+import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import type { Compute } from '../shared/train/compute.ts'
@@ -11,9 +12,11 @@ import { readManifest, WorkSession, type SessionObserver } from './session.ts'
 import { WeightsInbox } from './weights_inbox.ts'
 
 export interface MembershipObserver extends SessionObserver {
-  onJoined(run: RunDescription, compute: Compute): void
+  onJoined(run: { name: string; model: string }, engine: EngineInfo): void
   onLeft(): void
   onTraffic(totals: { sent: number; received: number }): void
+  /** Memory of the worker with its compute process, and of decoded images in it. */
+  onMemory(bytes: { resident: number; decoded: number }): void
 }
 
 /** The images of a run, as a worker has them. */
@@ -31,6 +34,8 @@ export interface MembershipParts<C extends Compute> {
   /** Random, of this process. */
   instance: string
   engine: 'auto' | 'native' | 'wasm'
+  /** HOST:PORT of the worker's metrics, or :PORT where they are on every address of this machine; empty when it serves none. */
+  metricsAddress: string
   connect: Connect
   startCompute: (run: RunDescription) => Promise<C>
   openSource: (link: Link, manifest: Manifest, run: RunDescription) => Promise<OpenedSource>
@@ -38,7 +43,7 @@ export interface MembershipParts<C extends Compute> {
   residentBytes: (compute: C | undefined) => Promise<number>
   /** Calls an action again and again. @returns what ends that */
   every: (milliseconds: number, action: () => void) => () => void
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on the machine's clock, `machineSeconds`. */
   now: () => number
   observer: MembershipObserver
   /** Floats of one chunk on the wire, where it is not the default; the coordinator must cut alike. */
@@ -66,6 +71,7 @@ export class Membership<C extends Compute> {
   #fail: (error: unknown) => void = () => undefined
   #session: WorkSession | undefined
   #compute: C | undefined
+  #decoded: DecodedCache | undefined
   #welcomed = false
   #joined = false
   #lastDealt = { round: 0, step: 0 }
@@ -141,6 +147,9 @@ export class Membership<C extends Compute> {
       case 'abandon':
         this.#session?.abandon(message.abandon)
         break
+      case 'clockProbe':
+        this.#link.send({ message: 'clockReading', clockReading: { sent: message.clockProbe.sent, clock: this.#parts.now() } })
+        break
       case 'stop':
         this.#finished = message.stop.finished ? { how: 'finished' } : { how: 'lost', reason: `the coordinator stops: ${message.stop.reason}` }
         if (this.#asked) void this.#link.close()
@@ -157,7 +166,7 @@ export class Membership<C extends Compute> {
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */
   async #prepare(welcome: { session: string; run: string }): Promise<void> {
-    const { engine, observer, now, chunkFloats } = this.#parts
+    const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
     const link = this.#link
     const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
     if (engine !== 'auto' && engine !== run.engine) {
@@ -167,13 +176,14 @@ export class Membership<C extends Compute> {
     link.openBulk(welcome.session, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
+    this.#decoded = decoded
     this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
-      ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest },
+      ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest, metricsAddress },
     })
     this.#joined = true
-    observer.onJoined(run, compute)
+    observer.onJoined({ name: run.name, model: run.network.name }, compute.info)
   }
 
   /**
@@ -193,6 +203,8 @@ export class Membership<C extends Compute> {
   async #beat(): Promise<void> {
     const { observer, residentBytes } = this.#parts
     observer.onTraffic({ sent: this.#link.bytesSent, received: this.#link.bytesReceived })
-    this.#link.send({ message: 'heartbeat', heartbeat: { residentBytes: await residentBytes(this.#compute) } })
+    const resident = await residentBytes(this.#compute)
+    observer.onMemory({ resident, decoded: this.#decoded?.bytes ?? 0 })
+    this.#link.send({ message: 'heartbeat', heartbeat: { residentBytes: resident } })
   }
 }

@@ -9,24 +9,38 @@ export class RemoteSource implements ImageSource {
   readonly #link: Pick<Link, 'fetchImages'>
   readonly #samples: readonly Sample[]
   readonly #cache: ImageCache
+  readonly #onCache: (hit: boolean) => void
+  readonly #onProgress: (cached: number, total: number) => void
+  /** Samples that have been here: they are in the cache, as long as it is large enough. */
+  readonly #seen = new Set<number>()
 
-  constructor(link: Pick<Link, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache) {
+  constructor(link: Pick<Link, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache, onCache: (hit: boolean) => void = () => undefined, onProgress: (cached: number, total: number) => void = () => undefined) {
     this.#link = link
     this.#samples = samples
     this.#cache = cache
+    this.#onCache = onCache
+    this.#onProgress = onProgress
   }
 
   async read(samples: readonly number[]): Promise<Buffer[]> {
     const files = await Promise.all(samples.map((sample) => this.#cache.get(this.#samples[sample].sha256)))
+    for (const file of files) this.#onCache(file !== undefined)
     const missing = samples.filter((_, index) => files[index] === undefined)
     if (missing.length > 0) {
       const fetched = await this.#fetch(missing)
       samples.forEach((sample, index) => (files[index] ??= fetched.get(sample)))
     }
+    this.#see(samples)
     return files.map((file, index) => {
       if (file === undefined) throw new DataError(`the coordinator did not send ${this.#samples[samples[index]].path}.`)
       return file
     })
+  }
+
+  #see(samples: readonly number[]): void {
+    const before = this.#seen.size
+    for (const sample of samples) this.#seen.add(sample)
+    if (this.#seen.size > before) this.#onProgress(this.#seen.size, this.#samples.length)
   }
 
   async #fetch(samples: readonly number[]): Promise<Map<number, Buffer>> {

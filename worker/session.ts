@@ -9,11 +9,14 @@ import { chunkRanges } from '../shared/train/chunk_sum.ts'
 import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
-import type { Partial, PreparedLane } from '../shared/train/lane_stack.ts'
+import type { ImageObserver } from '../shared/train/sample_images.ts'
+import { SpanOutbox } from './span_outbox.ts'
+import type { Partial, PreparedLane, Stretch } from '../shared/train/lane_stack.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
 import { Schedule } from '../shared/train/schedule.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
+import type { Span } from '../shared/trace/span.ts'
 import { checkedJson, type Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Link } from './link.ts'
@@ -21,9 +24,13 @@ import type { WeightsInbox } from './weights_inbox.ts'
 
 /** What the session tells of its work, for metrics. */
 export interface SessionObserver {
-  onLane(facts: { samples: number; seconds: number }): void
-  onWeightsWait(seconds: number): void
-  onInputWait(seconds: number): void
+  /** Something has ended: a wait, a lane, an upload. */
+  onSpan(span: Span): void
+  /** A lane of so many samples is computed. */
+  onLane(samples: number): void
+  /** @param owed lanes that are dealt and not computed @param prepared lanes whose images are ready, or on their way */
+  onQueue(owed: number, prepared: number): void
+  onImage: ImageObserver
 }
 
 export interface SessionParts {
@@ -35,7 +42,7 @@ export interface SessionParts {
   compute: Compute
   weights: WeightsInbox
   observer: SessionObserver
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on the machine's clock, `machineSeconds`. */
   now: () => number
   /** The engine, the data or the coordinator has failed: the session can do nothing more. */
   onFailure: (error: unknown) => void
@@ -95,6 +102,11 @@ export class WorkSession {
   /** Version of the weights that the engine has. */
   #loaded: number | undefined
   #uploads: Promise<void> = Promise.resolve()
+  readonly #outbox: SpanOutbox | undefined
+  /** Lanes that the engine has been given and not computed. */
+  #inEngine = 0
+  /** When the engine ended its last lane. */
+  #computedAt = 0
   /** When the unit before this one ended, or work on this deal could begin. */
   #since = 0
   /** Time of the last lane; as long as none is known, lanes go to the engine one by one. */
@@ -108,7 +120,8 @@ export class WorkSession {
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
-    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded })
+    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
+    this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
     this.#chunks = chunkRanges(layoutOf(run.network).size, parts.chunkFloats)
   }
 
@@ -118,6 +131,7 @@ export class WorkSession {
     const units = isTraining ? this.#parts.run.lanes : blockCount(this.#test)
     if (deal.units.some((unit) => unit >= units)) return this.#parts.onFailure(new ProtocolError(`the coordinator dealt units ${deal.units.join()} of ${units}`))
     this.#queue.push({ deal, walk: new LaneWalk(this.#tree, isTraining ? deal.units : []), blocks: isTraining ? [] : [...deal.units], abandoned: false })
+    this.#tellQueue()
     void this.#workOff()
   }
 
@@ -172,7 +186,7 @@ export class WorkSession {
     if (this.#loaded === version) return true
     const begin = this.#parts.now()
     const parameters = await this.#parts.weights.take(version)
-    this.#parts.observer.onWeightsWait(this.#parts.now() - begin)
+    this.#tell({ name: 'weights wait', begin, end: this.#parts.now(), step: version })
     if (parameters === undefined) return false
     this.#parts.compute.setParameters(parameters)
     this.#loaded = version
@@ -193,14 +207,18 @@ export class WorkSession {
       const next = walk.next()
       if (next === undefined) break
       if (next.type === 'push') {
-        const ended = compute.push(await this.#prepared(deal, next.lane)).then(() => this.#report(deal, next.lane))
+        const prepared = await this.#prepared(deal, next.lane)
+        this.#inEngine++
+        const pushed = this.#parts.now()
+        const ended = compute.push(prepared).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
         ended.catch(() => undefined)
         inEngine.push(ended)
       } else if (next.type === 'add') {
         compute.add()
       } else {
         // One upload after the other, while the engine goes on with the next node.
-        this.#uploads = Promise.all([compute.take(), this.#uploads]).then(([partial]) => this.#upload(job, next.node, partial))
+        const asked = this.#parts.now()
+        this.#uploads = Promise.all([compute.take(), this.#uploads]).then(([partial]) => this.#upload(job, next.node, partial, asked))
         this.#uploads.catch(this.#parts.onFailure)
       }
     }
@@ -213,14 +231,32 @@ export class WorkSession {
   async #prepared(deal: Deal, lane: number): Promise<PreparedLane> {
     const begin = this.#parts.now()
     const prepared = await this.#input.lane(deal, lane)
-    this.#parts.observer.onInputWait(this.#parts.now() - begin)
+    this.#tell({ name: 'input wait', begin, end: this.#parts.now(), step: deal.step, unit: lane })
     return prepared
   }
 
   /** Tells that a lane has been computed: the coordinator measures who is how fast, and sees that the work goes on. */
-  #report(deal: Deal, lane: number): void {
+  #report(deal: Deal, lane: number, pushed: number, { begin, end }: Stretch): void {
+    this.#inEngine--
     this.#laneSeconds = this.#secondsOfUnit()
+    this.#tellQueue()
+    // What it waits for lanes before it is no feeding.
+    const fed = Math.max(pushed, this.#computedAt)
+    if (fed < begin) this.#tell({ name: 'feed', begin: fed, end: begin, step: deal.step, unit: lane })
+    this.#tell({ name: 'compute', begin, end, step: deal.step, unit: lane })
+    this.#computedAt = end
+    this.#outbox?.flush()
     this.#parts.link.send({ message: 'computed', computed: { round: deal.round, lane, seconds: this.#laneSeconds } })
+  }
+
+  #tell(span: Span): void {
+    this.#parts.observer.onSpan(span)
+    this.#outbox?.add(span)
+  }
+
+  #tellQueue(): void {
+    const jobs = [this.#current, ...this.#queue].flatMap((job) => (job !== undefined && 'deal' in job && !job.abandoned ? [job] : []))
+    this.#parts.observer.onQueue(jobs.reduce((sum, { walk }) => sum + walk.left, this.#inEngine), this.#input.prepared)
   }
 
   #secondsOfUnit(): number {
@@ -229,9 +265,12 @@ export class WorkSession {
     return this.#since - begin
   }
 
-  async #upload(job: Job, node: number, partial: Partial): Promise<void> {
+  async #upload(job: Job, node: number, partial: Partial, asked: number): Promise<void> {
     const { round, attempt } = job.deal
-    for (const { samples, seconds } of partial.lanes) this.#parts.observer.onLane({ samples, seconds })
+    for (const { samples } of partial.lanes) this.#parts.observer.onLane(samples)
+    const uploadBegin = this.#parts.now()
+    const collected = Math.max(asked, this.#computedAt)
+    if (collected < uploadBegin) this.#tell({ name: 'collect', begin: collected, end: uploadBegin, step: job.deal.step, unit: partial.lanes[0]?.lane })
     for (const { begin, end } of this.#chunks) {
       if (job.abandoned) return
       await this.#parts.link.sendGradient({
@@ -243,6 +282,7 @@ export class WorkSession {
         lanes: end === partial.values.length ? partial.lanes : [],
       })
     }
+    this.#tell({ name: 'upload', begin: uploadBegin, end: this.#parts.now(), step: job.deal.step, unit: partial.lanes[0]?.lane })
   }
 
   async #evaluate(job: Job): Promise<void> {
@@ -256,7 +296,10 @@ export class WorkSession {
       ahead = job.blocks.length === 0 ? undefined : { block: job.blocks[0], images: decode(job.blocks[0]) }
       ahead?.images.catch(() => undefined)
       const ids = blockSamples(this.#test, block)
+      const begin = this.#parts.now()
       const logits = await compute.logits(images, ids.length)
+      this.#tell({ name: 'test', begin, end: this.#parts.now(), step: job.deal.step, unit: block })
+      this.#outbox?.flush()
       const result = evaluateBlock(run.network, logits, ids.map((id) => this.#samples[id].class))
       link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#secondsOfUnit(), ...result } })
     }

@@ -16,6 +16,10 @@ export class DecodedCache {
     this.#limitBytes = limitBytes
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
   get(sample: number): DecodedImage | undefined {
     return this.#images.get(sample)
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { syncFolder, temporaryBeside } from '../atomic_file.ts'
 import { loadCheckpoint, readPosition, saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
@@ -40,9 +40,10 @@ export class CheckpointFolder {
   /**
    * Saves a checkpoint as the latest and, where `keep`, also as its epoch's. Each name shows a whole checkpoint or none,
    * at any moment. The checkpoint's vectors must not change before the promise resolves.
+   * @returns bytes of the file
    * @throws RunError where the disk refuses; what was there before is then still there.
    */
-  async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<void> {
+  async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<number> {
     const { step, epoch } = checkpoint.position
     await mkdir(this.path, { recursive: true }).catch((error: unknown) => {
       throw new WriteError(`${this.path} cannot be made: ${messageOf(error)}.`, { cause: error })
@@ -51,6 +52,7 @@ export class CheckpointFolder {
     await duplicate(this.ofStep(step), this.latest)
     if (keep) await duplicate(this.ofStep(step), this.ofEpoch(epoch))
     await this.#forgetAllBut(step)
+    return (await stat(this.ofStep(step))).size
   }
 
   /**

@@ -2,6 +2,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { removeTemporaries } from '../atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../errors.ts'
+import { evaluationSchema, type EvaluationView } from '../live/view.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
 import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
 import { writePicture } from '../pictures/write_picture.ts'
@@ -74,12 +75,18 @@ export class RunFolder {
   get historyFile(): string { return join(this.path, 'history.jsonl') }
   get eventsFile(): string { return join(this.path, 'events.jsonl') }
   get summaryFile(): string { return join(this.path, 'summary.json') }
+  get evaluationFile(): string { return join(this.path, 'evaluation.json') }
   get plotsFolder(): string { return join(this.path, 'plots') }
 
   writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
   readConfig(): Promise<RunConfig> { return readJson(this.configFile, configSchema) }
   writeSummary(summary: Summary): Promise<void> { return writeJson(this.summaryFile, summarySchema, summary) }
   readSummary(): Promise<Summary> { return readJson(this.summaryFile, summarySchema) }
+  writeEvaluation(evaluation: EvaluationView): Promise<void> { return writeJson(this.evaluationFile, evaluationSchema, evaluation) }
+  /** @returns undefined where there is none: before the first epoch, and in runs of older versions. */
+  async readEvaluation(): Promise<EvaluationView | undefined> {
+    return (await exists(this.evaluationFile)) ? readJson(this.evaluationFile, evaluationSchema) : undefined
+  }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
 
@@ -132,6 +139,10 @@ export class RunFolder {
   writeConfusion(matrix: readonly (readonly number[])[], classNames: readonly string[]): Promise<void> {
     return writePicture(this.plotsFolder, 'confusion', confusionPlot(matrix, classNames))
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined
 }
 
 async function isRun(path: string): Promise<boolean> {

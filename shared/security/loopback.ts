@@ -10,8 +10,13 @@ export function isLoopback(host: string): boolean {
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
 }
 
+/** Whether a host that is listened on stands for every address of the machine. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || (host.includes(':') && /^[0:]+$/.test(host))
+}
+
 /** Where this machine reaches a server that listens on a host: an address for all interfaces is none to connect to. */
 export function reachableHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  return host.includes(':') && /^[0:]+$/.test(host) ? '::1' : host
+  if (!isEveryAddress(host)) return host
+  return host.includes(':') ? '::1' : '127.0.0.1'
 }

@@ -1,5 +1,5 @@
 import type { EngineInfo } from '../engine/engine.ts'
-import type { Partial, PreparedLane } from './lane_stack.ts'
+import type { Stretch, Partial, PreparedLane } from './lane_stack.ts'
 
 /** An engine and its lane stack, wherever they are: in this process, or in a compute process of its own. Calls take effect in order. */
 export interface Compute {
@@ -9,8 +9,8 @@ export interface Compute {
   readonly note: string | undefined
   /** Parameters of the lanes and images that follow. */
   setParameters(parameters: Float32Array): void
-  /** @returns settles when the lane has been computed */
-  push(lane: PreparedLane): Promise<void>
+  /** Settles when the lane has been computed. @returns when that was, in seconds of the machine's clock (`machineSeconds`) */
+  push(lane: PreparedLane): Promise<Stretch>
   add(): void
   take(): Promise<Partial>
   /** Forgets what was pushed and not taken. @returns settles when that is done, and all that came before */

@@ -2,9 +2,10 @@ import type { Sample } from '../data/dataset.ts'
 import type { DecodedCache } from '../data/decoded_cache.ts'
 import type { ImageSource } from '../data/image_source.ts'
 import { augment } from '../data/transforms.ts'
+import { machineSeconds, type SpanObserver } from '../trace/span.ts'
 import { KeyedRandom, Purpose } from '../random/philox.ts'
 import type { PreparedLane } from './lane_stack.ts'
-import { decodeSamples, evaluationImages } from './sample_images.ts'
+import { decodeSamples, evaluationImages, type ImageObserver } from './sample_images.ts'
 import type { Schedule, StepPosition } from './schedule.ts'
 
 export interface InputPipelineOptions {
@@ -14,6 +15,8 @@ export interface InputPipelineOptions {
   imageSize: number
   seed: number
   decoded?: DecodedCache
+  observer?: ImageObserver
+  onSpan?: SpanObserver
 }
 
 /**
@@ -26,6 +29,11 @@ export class InputPipeline {
 
   constructor(options: InputPipelineOptions) {
     this.#options = options
+  }
+
+  /** Lanes that are ready, or being prepared. */
+  get prepared(): number {
+    return this.#prepared.size
   }
 
   /** Begins to prepare lanes that are likely to be asked for next, and forgets those of steps that are over. */
@@ -63,11 +71,13 @@ export class InputPipeline {
   }
 
   async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
-    const { schedule, imageSize, seed } = this.#options
+    const { schedule, imageSize, seed, onSpan } = this.#options
+    const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
     const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
       augment(image, imageSize, new KeyedRandom(seed, Purpose.augment, at.epoch, sample), out, offset),
     )
+    onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
     return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }
   }
 }

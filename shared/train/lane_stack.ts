@@ -17,6 +17,12 @@ export interface PreparedLane {
   images: Uint8Array
 }
 
+/** From when to when, in seconds. */
+export interface Stretch {
+  begin: number
+  end: number
+}
+
 /** The gradient sum over a complete subtree of lanes, and what each of its lanes reported. */
 export interface Partial {
   values: Float32Array
@@ -45,8 +51,11 @@ export class LaneStack {
     this.#now = now
   }
 
-  /** @throws Error when the stack holds lanes of another step: their sum would be of no use to anyone. */
-  push(lane: PreparedLane): void {
+  /**
+   * @returns when it was computed.
+   * @throws Error when the stack holds lanes of another step: their sum would be of no use to anyone.
+   */
+  push(lane: PreparedLane): Stretch {
     const below = this.#stack.at(-1)
     if (below !== undefined && below.step !== lane.step) throw new Error(`a lane of step ${lane.step} comes upon one of step ${below.step}`)
     const values = this.#free.pop() ?? new Float32Array(this.#size)
@@ -60,7 +69,9 @@ export class LaneStack {
           { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
-    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: this.#now() - begin, notFinite: firstNotFinite(values) !== undefined }] })
+    const end = this.#now()
+    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: end - begin, notFinite: firstNotFinite(values) !== undefined }] })
+    return { begin, end }
   }
 
   add(): void {

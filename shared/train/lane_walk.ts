@@ -27,6 +27,11 @@ export class LaneWalk {
     for (const { id, begin, children } of tree.nodes) if (children === undefined) this.#leaves.set(begin, id)
   }
 
+  /** How many lanes are not begun. */
+  get left(): number {
+    return this.#ahead.length
+  }
+
   /** Leaves out lanes that are not begun. */
   leaveOut(lanes: Iterable<number>): void {
     const unwanted = new Set(lanes)

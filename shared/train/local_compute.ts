@@ -2,8 +2,9 @@ import type { EngineInfo } from '../engine/engine.ts'
 import { createFingerprinted, type EngineRequest, type FingerprintedEngine } from '../engine/create.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Network } from '../network/network.ts'
+import { machineSeconds } from '../trace/span.ts'
 import type { Compute } from './compute.ts'
-import { LaneStack, type Partial, type PreparedLane } from './lane_stack.ts'
+import { LaneStack, type Partial, type PreparedLane, type Stretch } from './lane_stack.ts'
 
 /** `Compute` in this very process: for a single node, and to evaluate or predict. It blocks the event loop while it computes. */
 export class LocalCompute implements Compute {
@@ -21,7 +22,7 @@ export class LocalCompute implements Compute {
 
   static async start(network: Network, seed: number, request: EngineRequest): Promise<LocalCompute> {
     const created = await createFingerprinted(network, request)
-    return new LocalCompute(created, new LaneStack(created.engine, network, seed, () => performance.now() / 1000))
+    return new LocalCompute(created, new LaneStack(created.engine, network, seed, machineSeconds))
   }
 
   get info(): EngineInfo {
@@ -32,9 +33,8 @@ export class LocalCompute implements Compute {
     this.#engine.setParameters(parameters)
   }
 
-  push(lane: PreparedLane): Promise<void> {
-    this.#stack.push(lane)
-    return Promise.resolve()
+  push(lane: PreparedLane): Promise<Stretch> {
+    return Promise.resolve(this.#stack.push(lane))
   }
 
   add(): void {

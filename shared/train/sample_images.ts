@@ -2,6 +2,7 @@ import type { Sample } from '../data/dataset.ts'
 import type { DecodedCache } from '../data/decoded_cache.ts'
 import { decodeImage, type DecodedImage } from '../data/decode.ts'
 import type { ImageSource } from '../data/image_source.ts'
+import { machineSeconds } from '../trace/span.ts'
 import { centre, decodeTarget } from '../data/transforms.ts'
 
 /** Where a data set's images come from, and the size they are brought to. */
@@ -11,7 +12,11 @@ export interface SampleImages {
   imageSize: number
   /** Where decoded images are kept for the next epoch. */
   decoded?: DecodedCache
+  /** Is told of each image, and what it took. */
+  observer?: ImageObserver
 }
+
+export type ImageObserver = (facts: { cached: boolean; decodeSeconds: number; transformSeconds: number }) => void
 
 /** Writes [imageSize, imageSize, 3] to `out` from `offset`. */
 export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: number, sample: number) => void
@@ -21,24 +26,30 @@ export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: num
  * @returns uint8 [ids, imageSize, imageSize, 3]
  */
 export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
-  const { source, samples, imageSize, decoded } = images
+  const { source, samples, imageSize, decoded, observer } = images
   const imageBytes = imageSize * imageSize * 3
   const out = new Uint8Array(ids.length * imageBytes)
-  const place = (image: DecodedImage, index: number): void => transform(image, out, index * imageBytes, ids[index])
+  /** @param decodeSeconds undefined: it was decoded before */
+  const place = (image: DecodedImage, index: number, decodeSeconds: number | undefined): void => {
+    const begin = machineSeconds()
+    transform(image, out, index * imageBytes, ids[index])
+    observer?.({ cached: decodeSeconds === undefined, decodeSeconds: decodeSeconds ?? 0, transformSeconds: machineSeconds() - begin })
+  }
 
   const missing: number[] = []
   ids.forEach((id, index) => {
     const image = decoded?.get(id)
     if (image === undefined) missing.push(index)
-    else place(image, index)
+    else place(image, index, undefined)
   })
   const files = await source.read(missing.map((index) => ids[index]))
   await Promise.all(
     files.map(async (file, position) => {
       const index = missing[position]
+      const begin = machineSeconds()
       const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
       decoded?.offer(ids[index], image)
-      place(image, index)
+      place(image, index, machineSeconds() - begin)
     }),
   )
   return out

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { messageOf, ProtocolError } from '../errors.ts'
+import { spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** What would write other lines than its own in a log or a terminal, or is no Unicode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
@@ -20,6 +21,8 @@ const uint = z.int().min(0).max(4294967295)
 const bytes = z.instanceof(Buffer)
 /** A diverged run's can be NaN or infinite. */
 const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])
+/** In one message. */
+export const MAX_SPANS = 1000
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const engineInfoSchema = z.object({
@@ -32,7 +35,7 @@ export const engineInfoSchema = z.object({
 })
 
 const hello = z.object({ protocolVersion: uint, name: plain(256).min(1), instance: plain(256).min(1) })
-const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]) })
+const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), z.string().max(270).regex(/^\S*:\d{1,5}$/)]) })
 const heartbeat = z.object({ residentBytes: z.number().min(0) })
 const computed = z.object({ round: uint, lane: uint, seconds })
 const abandoned = z.object({ round: uint })
@@ -49,6 +52,9 @@ const evaluation = z
   .refine((result) => result.predicted.length === result.probability.length, 'as many probabilities as predictions')
 const draining = z.object({})
 const leaving = z.object({ reason: text })
+const spans = z.object({ spans: z.array(spanSchema).max(MAX_SPANS) })
+const clockProbe = z.object({ sent: seconds })
+const clockReading = z.object({ sent: seconds, clock: seconds })
 const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: z.string().max(512 * 1024) })
 const refused = z.object({ reason: text })
 const deal = z.object({
@@ -73,6 +79,8 @@ export const workerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('abandoned'), abandoned }),
   z.object({ message: z.literal('draining'), draining }),
   z.object({ message: z.literal('leaving'), leaving }),
+  z.object({ message: z.literal('spans'), spans }),
+  z.object({ message: z.literal('clockReading'), clockReading }),
 ])
 export type WorkerMessage = z.infer<typeof workerMessageSchema>
 
@@ -83,6 +91,7 @@ export const coordinatorMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('release'), release }),
   z.object({ message: z.literal('abandon'), abandon }),
   z.object({ message: z.literal('stop'), stop }),
+  z.object({ message: z.literal('clockProbe'), clockProbe }),
 ])
 export type CoordinatorMessage = z.infer<typeof coordinatorMessageSchema>
 export type Deal = z.infer<typeof deal>

@@ -18,6 +18,8 @@ function problemOf(network: Network): string | undefined {
 
 /** What a worker must know of a run to compute its part of it: sent in Welcome. */
 export const runDescriptionSchema = z.object({
+  /** What people call the run: the name of its folder. */
+  name: z.string().min(1).max(256),
   network: networkSchema.superRefine((network, context) => {
     const problem = problemOf(network)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
@@ -29,5 +31,7 @@ export const runDescriptionSchema = z.object({
   batch: z.int().min(1).max(65536),
   lanes: z.int().min(1).max(4096),
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Whether workers tell what their time went to. */
+  trace: z.boolean(),
 })
 export type RunDescription = z.infer<typeof runDescriptionSchema>

@@ -2,7 +2,7 @@ import type { EngineInfo } from '../../shared/engine/engine.ts'
 import { EngineError } from '../../shared/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import type { Compute } from '../../shared/train/compute.ts'
-import { LaneStack, type Partial, type PreparedLane } from '../../shared/train/lane_stack.ts'
+import { LaneStack, type Partial, type PreparedLane, type Stretch } from '../../shared/train/lane_stack.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { SoftmaxEngine } from './engine.ts'
 import { SimulatedProcess } from './process.ts'
@@ -59,13 +59,13 @@ export class SimulatedCompute implements Compute {
     this.#enqueue({ ms: 1, run: () => this.#engine.setParameters(parameters) })
   }
 
-  push(lane: PreparedLane): Promise<void> {
+  push(lane: PreparedLane): Promise<Stretch> {
     const ms = this.#imagesMs(lane.samples.length)
     return this.#ask(ms, () => {
       const end = this.#process.clock.now / 1000
       this.#seconds.push(end - ms / 1000, end)
-      this.#stack.push(lane)
       this.#parts.count('lanes computed')
+      return this.#stack.push(lane)
     })
   }
 

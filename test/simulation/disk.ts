@@ -31,6 +31,7 @@ export class SimulatedDisk {
         await process.sleep(this.#random.between(1, 300))
         if (this.full) throw new WriteError('no space is left on the device.')
         this.#latest = copyOf(checkpoint)
+        return 3 * checkpoint.parameters.byteLength
       },
     }
   }

@@ -70,7 +70,7 @@ function buildProblem(shape: Shape, index: number): Problem {
   const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
   samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
   const { train, test } = idsBySplit(samples)
-  const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST }
+  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, trace: false }
   const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
   return {
     name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,

@@ -15,6 +15,7 @@ class Session implements Member {
   readonly instance: string
   readonly evict: (reason: string) => void
   facts: WorkerFacts | undefined
+  readonly residentBytes = 0
   bytesReceived = 0
   bytesSent = 0
   weightsOpen = false
@@ -148,8 +149,8 @@ export class SimulatedServer {
       case 'ready': {
         if (session.facts !== undefined) throw new ProtocolError('ready came twice')
         if (!session.weightsOpen) throw new ProtocolError('ready came before ReceiveWeights was opened')
-        const { engine, fingerprint, datasetDigest } = message.ready
-        session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest }
+        const { engine, fingerprint, datasetDigest, metricsAddress } = message.ready
+        session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest, metricsAddress }
         const refusal = handler.onReady(session)
         if (refusal === undefined) return 'in'
         session.end({ message: 'refused', refused: { reason: refusal } })
@@ -169,6 +170,12 @@ export class SimulatedServer {
         return 'in'
       case 'evaluation':
         handler.onEvaluation(session, message.evaluation)
+        return 'in'
+      case 'spans':
+        handler.onSpans(session, message.spans.spans)
+        return 'in'
+      case 'clockReading':
+        handler.onClock(session, message.clockReading)
         return 'in'
       case 'leaving':
         return 'in'

@@ -8,6 +8,7 @@ import type { Problem } from './problem.ts'
 import { SimulatedProcess } from './process.ts'
 import type { Count } from './statistics.ts'
 import type { Trace } from './trace.ts'
+import { unobserved } from '../support/unobserved.ts'
 
 export interface WorkerParts {
   name: string
@@ -89,7 +90,7 @@ export class SimulatedWorker {
     const { name, network, problem, random, count, imageMs } = this.#parts
     const { process } = this
     this.#membership = new Membership<SimulatedCompute>({
-      name, instance: this.#instance, engine: 'auto', chunkFloats: problem.chunkFloats,
+      name, instance: this.#instance, engine: 'auto', metricsAddress: '', chunkFloats: problem.chunkFloats,
       connect: (onMessage) => network.connect(process, onMessage),
       startCompute: async (run) => {
         await process.sleep(random.between(20, 400))
@@ -103,7 +104,7 @@ export class SimulatedWorker {
       residentBytes: () => Promise.resolve(0),
       every: (milliseconds, action) => process.every(milliseconds, action),
       now: () => process.clock.now / 1000,
-      observer: { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined, onJoined: () => undefined, onLeft: () => undefined, onTraffic: () => undefined },
+      observer: unobserved,
     })
     return this.#membership.run()
   }

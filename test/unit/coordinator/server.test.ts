@@ -45,6 +45,8 @@ async function listen(t: TestContext, { tls, maxWorkers = 4 }: { tls?: TlsFiles;
       onDraining: (member) => tell(`${member.name} draining`),
       onEvaluation: (member) => tell(`${member.name} evaluation`),
       onGradient: (member: Member, chunk) => tell(`${member.name} gradient ${chunk.offset}`),
+      onSpans: (member, spans) => tell(`${member.name} ${spans.length} spans`),
+      onClock: (member, { clock }) => tell(`${member.name} clock ${clock}`),
       onLost: (member, reason) => tell(`${member.name} lost: ${reason}`),
     },
     runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES,
@@ -70,7 +72,7 @@ function connect(t: TestContext, address: string): Calls {
 
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
 const hello = (): object => ({ hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: randomUUID() } })
-const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '' } }
+const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } }
 const chunk = (session: string, offset = 0): object => ({ session, round: 1, attempt: 0, node: 0, offset, data: Buffer.alloc(4), lanes: [] })
 
 interface Joined {

@@ -3,9 +3,9 @@ import test from 'node:test'
 import type { Cluster, StepResult } from '../../../coordinator/cluster.ts'
 import type { RunEvent } from '../../../coordinator/events.ts'
 import { freshState, Model } from '../../../coordinator/model.ts'
-import { StepReduce } from '../../../coordinator/step_reduce.ts'
+import { StepUpdate } from '../../../coordinator/step_update.ts'
 import { beginning, InterruptedError, train, type EpochResult, type Progress, type TrainingEnd } from '../../../coordinator/training.ts'
-import { layoutOf, parameterAt } from '../../../shared/network/layout.ts'
+import { layoutOf } from '../../../shared/network/layout.ts'
 import { networkSchema } from '../../../shared/network/network.ts'
 import { adamStep, type OptimizerState } from '../../../shared/train/adam.ts'
 import { LaneTree } from '../../../shared/train/lane_tree.ts'
@@ -27,14 +27,13 @@ spoilt[layout.size - 1] = NaN
 /** A cluster that computes nothing: the gradient of each step is given, and reduced and stepped as everywhere. */
 function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
-    status: { workers: 1, waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
+    status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
     trainStep: ({ step }, samples, update): Promise<StepResult> => {
-      const reduce = new StepReduce(layout.size, new LaneTree(1), (range, sum) => model.stepRange(range, sum, samples, update))
-      reduce.addAll(0, gradients[step].slice())
-      if (reduce.notFinite === undefined) model.commit()
-      const notFinite = parameterAt(layout, reduce.notFinite)?.name
-      return Promise.resolve({ lanes: [{ lane: 0, lossSum: 1, correct: 1, samples, seconds: 0, notFinite: notFinite !== undefined }], notFinite })
+      const steps = new StepUpdate({ model, tree: new LaneTree(1), step, samples, update, now: () => 0 })
+      steps.addAll(0, gradients[step].slice())
+      const result = steps.finish()
+      return Promise.resolve({ ...result, lanes: [{ lane: 0, lossSum: 1, correct: 1, samples, seconds: 0, notFinite: result.notFinite !== undefined }], computedBy: ['one'] })
     },
     evaluate: () => Promise.resolve([]),
     close: () => Promise.resolve(),

@@ -32,8 +32,8 @@ function stillMember(name: string): StillMember {
   const dealt: Deal[] = []
   const weights: WeightsChunk[] = []
   return {
-    name, dealt, weights, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
-    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '' },
+    name, dealt, weights, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
     },
@@ -45,7 +45,7 @@ function stillMember(name: string): StillMember {
 /** A cluster with its members in. */
 function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
-    run: { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64) },
+    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     model: new Model(layout, 0.1, freshState(layout.size)),
     version: 0, workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import { CoordinatorMetrics } from '../../../coordinator/metrics.ts'
+import type { MemberView } from '../../../shared/live/view.ts'
 import { WorkerMetrics } from '../../../worker/metrics.ts'
 
 export interface MetricDescription {
@@ -8,31 +9,50 @@ export interface MetricDescription {
   labels: string[]
 }
 
+const member: MemberView = {
+  name: 'first', engine: 'TensorFlow', device: 'cpu', state: 'computing', kind: 'TRAIN', owes: [1, 2], lanes: 8, images: 64, laneSeconds: 0.5,
+  residentBytes: 5e8, receivedBytes: 1000, sentBytes: 2000, secondsIn: 60,
+}
+
 /** The metrics of both daemons, after one of every event that they count. */
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
-    workers: 2, waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
+    workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
     totals: { unitsDelivered: 8, unitsCounted: 8, unitsDropped: 3, unitsDealtAgain: 1, unitsTakenOver: 1, workersLost: 1, mostWorkers: 2 },
-  }))
-  coordinator.observe({ type: 'step', epoch: 1, stepInEpoch: 1, stepsPerEpoch: 2, step: 1, samples: 32, seconds: 0.5, loss: 2.3, accuracy: 0.25 })
+  }), () => 1_700_000_000)
+  coordinator.describe({ name: 'run', model: 'article', engine: 'native', precision: 'f32', imageSize: 256, batch: 64, lanes: 8, epochs: 2, stepsPerEpoch: 2, learningRate: 0.001 })
+  coordinator.observe({ type: 'resumed', file: 'latest.ckpt', epoch: 1, step: 0, restarts: 1 })
+  coordinator.observe({ type: 'dealt', worker: 'first', kind: 'TRAIN', units: [1, 2] })
+  coordinator.observe({
+    type: 'step', epoch: 1, stepInEpoch: 1, stepsPerEpoch: 2, step: 1, samples: 32, seconds: 0.5, loss: 2.3, accuracy: 0.25,
+    gradientNorm: 1.5, split: { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }, computedBy: ['first', 'first'],
+  })
   coordinator.observe({
     type: 'epoch', epoch: 1, epochs: 2, trainLoss: 2.2, trainAccuracy: 0.3, testLoss: 2.1, testAccuracy: 0.4,
     learningRate: 0.001, images: 64, skippedSteps: 1, seconds: 1, imagesPerSecond: 64, workers: 2,
   })
+  coordinator.observe({ type: 'evaluated', epoch: 1, step: 2, classes: ['cat', 'dog'], confusion: [[3, 1], [0, 4]], predictions: [] })
   coordinator.observe({ type: 'gradientNotFinite', epoch: 1, step: 2, lanes: [3], parameter: 'conv2d_1/kernel', action: 'skip' })
   coordinator.observe({ type: 'workerLost', worker: 'second', workers: 1, reason: 'silent' })
   coordinator.observe({ type: 'dealtAgain', worker: 'first', step: 1, units: [4, 5], attempt: 2 })
   coordinator.observe({ type: 'takenOver', worker: 'first', step: 1, units: [7], attempt: 1 })
   coordinator.observe({ type: 'dropped', worker: 'second', units: 3, reason: 'late' })
-  coordinator.observe({ type: 'checkpoint', file: 'latest.ckpt', epoch: 1, stepInEpoch: 2, step: 2 })
+  coordinator.observe({ type: 'checkpoint', file: 'latest.ckpt', epoch: 1, stepInEpoch: 2, step: 2, bytes: 1000, seconds: 0.1 })
   coordinator.observe({ type: 'checkpointFailed', file: 'latest.ckpt', epoch: 1, step: 2, reason: 'disk full', retrySeconds: 1 })
   coordinator.observe({ type: 'writeFailed', file: 'events.jsonl', reason: 'disk full' })
 
-  const worker = new WorkerMetrics()
-  worker.observer.onLane({ samples: 4, seconds: 0.25 })
-  worker.observer.onWeightsWait(0.5)
-  worker.observer.onInputWait(0.125)
-  worker.observer.onTraffic({ sent: 100, received: 200 })
+  const worker = new WorkerMetrics('first', undefined)
+  const { observer } = worker
+  observer.onJoined({ name: 'run', model: 'article' }, { kind: 'native', mode: 'graph', precision: 'f32', threads: 1, device: 'cpu', version: 'TensorFlow' })
+  observer.onLane(4)
+  for (const name of ['compute', 'weights wait', 'input wait', 'upload'] as const) observer.onSpan({ name, begin: 1, end: 1.25 })
+  observer.onQueue(3, 2)
+  observer.onImage({ cached: false, decodeSeconds: 0.01, transformSeconds: 0.001 })
+  observer.onImage({ cached: true, decodeSeconds: 0, transformSeconds: 0.001 })
+  observer.onImageCache(true)
+  observer.onImageCache(false)
+  observer.onTraffic({ sent: 100, received: 200 })
+  observer.onMemory({ resident: 5e8, decoded: 1e6 })
   return { coordinator: coordinator.registry, worker: worker.registry }
 }
 

@@ -9,7 +9,7 @@ import { serveMetrics } from '../../../shared/metrics_server.ts'
 async function serve(t: TestContext, limits?: { connections: number; patienceMs: number }): Promise<number> {
   const registry = new Registry()
   new Gauge({ name: 'herd_test', help: 'A number.', registers: [registry] }).set(7)
-  const server = await serveMetrics(registry, '127.0.0.1', 0, limits)
+  const server = await serveMetrics(registry, () => undefined, '127.0.0.1', 0, limits)
   t.after(() => server.close())
   return server.port
 }

@@ -17,7 +17,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   const ignore = (): undefined => undefined
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
     handler: {
-      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onLost: ignore,
+      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
       onGradient: () => {
         if (++received === CHUNKS) allGradients()
       },
@@ -42,7 +42,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   })
   assert.equal((await link.fetchManifest()).length, 3 * MIB)
   const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
-  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '' } })
+  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } })
 
   const { sendWeights } = await member.then((each) => ({ sendWeights: each.sendWeights.bind(each) }))
   const data = Buffer.alloc(MIB)

@@ -3,9 +3,8 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import test from 'node:test'
 import pino from 'pino'
-import { WorkerDaemon, type DaemonObserver } from '../../../worker/daemon.ts'
-
-const unobserved: DaemonObserver = { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined, onJoined: () => undefined, onLeft: () => undefined, onTraffic: () => undefined }
+import { WorkerDaemon } from '../../../worker/daemon.ts'
+import { unobserved } from '../../support/unobserved.ts'
 
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -25,7 +24,7 @@ test('a worker that is told to stop while it waits to try again does not join on
   const waits = new Promise<void>((resolve) => (sayItWaits = resolve))
   const log = pino({}, { write: (line: string) => (line.includes('waiting for the coordinator') ? sayItWaits() : undefined) })
   const daemon = new WorkerDaemon(
-    { coordinator: `127.0.0.1:${port}`, access: { token: undefined, tls: undefined }, data: undefined, name: 'waiting', engine: 'auto', gpu: undefined, cacheFolder: tmpdir(), imageCacheBytes: 0, patienceMs: 60_000 },
+    { coordinator: `127.0.0.1:${port}`, access: { token: undefined, tls: undefined }, data: undefined, name: 'waiting', engine: 'auto', gpu: undefined, cacheFolder: tmpdir(), imageCacheBytes: 0, metricsAddress: '', patienceMs: 60_000 },
     log,
     unobserved,
   )

@@ -4,6 +4,7 @@ import { EngineError, ProtocolError } from '../../../shared/errors.ts'
 import type { CoordinatorMessage } from '../../../shared/wire/messages.ts'
 import type { Link } from '../../../worker/link.ts'
 import { Membership } from '../../../worker/membership.ts'
+import { unobserved } from '../../support/unobserved.ts'
 
 /** A membership on a link that never answers; what the coordinator says is handed to it directly. */
 function listeningMembership(): { hear: (message: CoordinatorMessage) => void } {
@@ -15,14 +16,14 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
     fetchImages: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }),
   }
   new Membership({
-    name: 'listener', instance: 'i', engine: 'auto',
+    name: 'listener', instance: 'i', engine: 'auto', metricsAddress: '',
     connect: (onMessage) => {
       hear = onMessage
       return link
     },
     startCompute: () => Promise.reject(new EngineError('it has none')),
     openSource: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
-    observer: { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined, onJoined: () => undefined, onLeft: () => undefined, onTraffic: () => undefined },
+    observer: unobserved,
   })
   return { hear: (message) => hear(message) }
 }

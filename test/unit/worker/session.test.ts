@@ -15,6 +15,7 @@ import type { Deal, GradientChunk, WorkerMessage } from '../../../shared/wire/me
 import type { RunDescription } from '../../../shared/wire/run_description.ts'
 import { WorkSession } from '../../../worker/session.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
+import { unobserved } from '../../support/unobserved.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../../support/workspace.ts'
 
 /** The session that workers have, on wasm and real images; the test is the coordinator at the other end of its link. */
@@ -61,7 +62,7 @@ interface Opened {
  * @param firstStep what it has weights for
  */
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
-  const run: RunDescription = { network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest }
+  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, trace: false }
   const weights = new WeightsInbox(layout.size)
   const parameters = initialParameters(layout, 1)
   const sendWeights = (version: number): void => {
@@ -86,7 +87,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
       },
     },
     run, manifest: manifestOf(dataset), source: new FolderSource(dataset.files), decoded: new DecodedCache(0), compute, weights,
-    observer: { onLane: () => undefined, onWeightsWait: () => undefined, onInputWait: () => undefined },
+    observer: unobserved,
     onFailure: (error) => opened.failures.push(error),
     now: () => performance.now() / 1000,
     chunkFloats: CHUNK,

@@ -1,0 +1,49 @@
+import { isStatistic, type Layout } from '../network/layout.ts'
+
+/**
+ * The norm (L2) of a step's gradient, chunk by chunk as the chunks are summed. The squares of chunks are added in the
+ * vector's order in float64, so that the norm depends neither on the cluster nor on the order in which chunks were complete.
+ */
+export class GradientNorm {
+  readonly #layout: Layout
+  readonly #squares = new Map<number, number>()
+
+  constructor(layout: Layout) {
+    this.#layout = layout
+  }
+
+  /** @param sum gradient over the whole batch, of this range; what belongs to running statistics is no gradient, and left out. */
+  add(range: { begin: number; end: number }, sum: Float32Array): void {
+    let squares = 0
+    for (const parameter of this.#layout.parameters) {
+      const begin = Math.max(range.begin, parameter.offset)
+      const end = Math.min(range.end, parameter.offset + parameter.size)
+      if (begin < end && !isStatistic(parameter)) squares += sumOfSquares(sum.subarray(begin - range.begin, end - range.begin))
+    }
+    this.#squares.set(range.begin, squares)
+  }
+
+  /** Norm of the mean gradient over the batch. */
+  over(samples: number): number {
+    const inOrder = [...this.#squares].sort(([a], [b]) => a - b)
+    return Math.sqrt(inOrder.reduce((sum, [, squares]) => sum + squares, 0)) / samples
+  }
+}
+
+/** In float64. Four sums, since each waits for its last addition. */
+function sumOfSquares(values: Float32Array): number {
+  let sum0 = 0
+  let sum1 = 0
+  let sum2 = 0
+  let sum3 = 0
+  const wholeFours = values.length & ~3
+  let i = 0
+  for (; i < wholeFours; i += 4) {
+    sum0 += values[i] * values[i]
+    sum1 += values[i + 1] * values[i + 1]
+    sum2 += values[i + 2] * values[i + 2]
+    sum3 += values[i + 3] * values[i + 3]
+  }
+  for (; i < values.length; i++) sum0 += values[i] * values[i]
+  return sum0 + sum1 + (sum2 + sum3)
+}

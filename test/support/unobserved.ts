@@ -1,0 +1,8 @@
+import type { DaemonObserver } from '../../worker/daemon.ts'
+
+const ignore = (): undefined => undefined
+
+/** For a worker whose work nobody measures. */
+export const unobserved: DaemonObserver = {
+  onLane: ignore, onSpan: ignore, onQueue: ignore, onImage: ignore, onImageCache: ignore, onJoined: ignore, onLeft: ignore, onTraffic: ignore, onMemory: ignore,
+}

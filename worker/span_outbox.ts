@@ -1,0 +1,24 @@
+import type { Span } from '../shared/trace/span.ts'
+import { MAX_SPANS } from '../shared/wire/messages.ts'
+
+/** Spans on their way to the coordinator: together, rather than a message each. */
+export class SpanOutbox {
+  readonly #send: (spans: Span[]) => void
+  #spans: Span[] = []
+
+  constructor(send: (spans: Span[]) => void) {
+    this.#send = send
+  }
+
+  add(span: Span): void {
+    this.#spans.push(span)
+    if (this.#spans.length >= MAX_SPANS) this.flush()
+  }
+
+  flush(): void {
+    if (this.#spans.length === 0) return
+    const spans = this.#spans
+    this.#spans = []
+    this.#send(spans)
+  }
+}
