@@ -24,6 +24,8 @@ export interface Table {
 export interface ChartOptions {
   title: string
   format(value: number): string
+  /** The same for the y axis' ticks; plain numbers where there is none. */
+  ticks?: (value: number) => string
   /** Of the y axis; both are null while there are no values. */
   range(min: number | null, max: number | null): [number, number]
 }
@@ -67,14 +69,14 @@ export class Chart {
     this.#uplot?.destroy()
     const theme = readTheme()
     const axis = { stroke: theme.muted, font: `12px ${theme.font}`, grid: { stroke: theme.line, width: 1 }, ticks: { stroke: theme.line, width: 1, size: 4 } }
-    const { format, range } = this.#options
+    const { ticks, range } = this.#options
     const series = this.#curves.map(({ colour, dash, faint, marks }): uPlot.Series => ({
       stroke: seriesColour(theme, colour),
       alpha: faint ? 0.45 : 1,
       width: faint ? 1 : 2,
       dash: dashOf(dash),
       spanGaps: false,
-      points: { show: marks ? (_, __, from, to) => to - from <= MARKS_UP_TO : false, size: 6, fill: theme.surface, stroke: seriesColour(theme, colour), width: 2 },
+      points: { show: marks ? ({ data }, i) => known(data[i]) <= MARKS_UP_TO : false, size: 6, fill: theme.surface, stroke: seriesColour(theme, colour), width: 2 },
     }))
     const options: uPlot.Options = {
       width: Math.max(this.#plot.clientWidth, 100),
@@ -83,8 +85,8 @@ export class Chart {
       cursor: { drag: { x: false, y: false }, sync: { key: 'herd' }, points: { size: 7 } },
       scales: { x: { time: false }, y: { range: (_, min, max) => range(min as number | null, max as number | null) } },
       axes: [
-        { ...axis, space: 60, size: 34 },
-        { ...axis, size: 56, values: (_, values) => values.map(format) },
+        { ...axis, space: 60, size: 30, label: this.#xName, labelSize: 16, labelGap: 0, labelFont: axis.font },
+        { ...axis, size: 56, ...(ticks === undefined ? {} : { values: (_, values) => values.map(ticks) }) },
       ],
       series: [{}, ...series],
       hooks: { setCursor: [({ cursor }) => this.#tell(cursor.idx ?? null)] },
@@ -110,6 +112,10 @@ export class Chart {
     const text = newest === undefined ? 'No values yet.' : `Newest values, at ${this.#xName} ${x[x.length - 1]}: ${told.map(({ curve, text }) => `${curve.label} ${text}`).join(', ')}.`
     setAttributes(this.#plot, { 'aria-label': `${title}. ${text}`, 'data-points': x.length })
   }
+}
+
+function known(values: ArrayLike<number | null | undefined>): number {
+  return Array.from(values).filter((value) => typeof value === 'number').length
 }
 
 function knownOrGap(value: number | null): number | null {

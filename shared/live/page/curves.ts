@@ -35,7 +35,7 @@ const GRADIENT: Figures = { ofStep: { label: 'each step', value: (point) => poin
 
 export function curvesSection(): Section {
   const loss = new Chart({ title: 'Loss', format: figure, range: padded })
-  const accuracy = new Chart({ title: 'Accuracy', format: (share) => percent(share, 0), range: (min, max) => padded(min, max).map((share) => Math.min(Math.max(share, 0), 1)) as [number, number] })
+  const accuracy = new Chart({ title: 'Accuracy', format: (share) => percent(share), ticks: (share) => percent(share, 0), range: (min, max) => padded(min, max).map((share) => Math.min(Math.max(share, 0), 1)) as [number, number] })
   const imagesPerSecond = new Chart({ title: 'Images a second', format: speed, range: (_, max) => [0, max === null || max === 0 ? 1 : max * 1.08] })
   const gradient = new Chart({ title: 'Gradient norm', format: figure, range: padded })
   const charts: [Chart, Figures][] = [[loss, LOSS], [accuracy, ACCURACY], [imagesPerSecond, SPEED], [gradient, GRADIENT]]

@@ -14,7 +14,7 @@ export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined) return NOTHING
   if (!Number.isFinite(value)) return 'not finite'
   const size = Math.abs(value)
-  if (size >= 10_000 || (size > 0 && size < 0.001)) return value.toExponential(1).replace('e+', 'e')
+  if (size >= 10_000 || (size > 0 && size < 0.001)) return value.toExponential(1).replace('e+', 'e').replace('.0e', 'e')
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4)
 }
 

@@ -28,15 +28,17 @@ const announce = announcer(byId('announcer'))
 const sign = new ConnectionSign(announce)
 const login = new Login(() => connection.connect())
 const empty = h('p', { class: 'card loading' }, 'Connecting to the run …')
+const curves = curvesSection()
+const comparison = runsSection((index) => {
+  selected = index
+  changed()
+})
 const sections: Section[] = [
+  comparison,
   overviewSection(),
-  runsSection((index) => {
-    selected = index
-    changed()
-  }),
   progressSection(),
   summarySection(),
-  curvesSection(),
+  curves,
   epochsSection(),
   workersSection(),
   confusionSection(),
@@ -66,6 +68,8 @@ function take(message: LiveMessage): void {
   if (message.type === 'runs') {
     ;({ runs, live } = message)
     if (selected >= runs.length) selected = 0
+    // What is of all runs goes before what is of one.
+    if (runs.length > 1) comparison.element.after(curves.element)
     return
   }
   const { run: index, patch } = message

@@ -22,7 +22,7 @@ interface Named {
 
 /** What run this is, what it does, and the few figures that one looks for first. */
 export function overviewSection(): Section {
-  const heading = h('h1', { id: 'run-heading' })
+  let heading: HTMLElement = h('h1', { id: 'run-heading' })
   const badge = h('span')
   const folder = h('p', { class: 'folder' })
   const facts = h('dl', { class: 'facts' })
@@ -30,13 +30,20 @@ export function overviewSection(): Section {
   const factList = new KeyedList<Named>(facts, ({ name }) => name, namedRow)
   const figureList = new KeyedList<Named>(figures, ({ name }) => name, namedRow)
   const element = h('section', { class: 'overview', 'aria-labelledby': 'run-heading' }, h('div', { class: 'title' }, heading, badge), folder, facts, figures)
+  /** Below the heading of the comparison, where there is one. */
+  const showLevel = whenChanged((compared: boolean) => {
+    const leveled = h(compared ? 'h2' : 'h1', { id: 'run-heading' })
+    heading.replaceWith(leveled)
+    heading = leveled
+  })
   const showState = whenChanged((state: RunState) => {
     setText(badge, STATES[state])
     setAttributes(badge, { class: `badge state-${state}` })
   })
   return {
     element,
-    update({ view }: Shown): void {
+    update({ view, runs }: Shown): void {
+      showLevel(runs.length > 1)
       setText(heading, view.facts.name)
       setText(folder, `${view.facts.folder} · started ${dateAndTime(view.startedAt)}`)
       showState(view.state)

@@ -21,7 +21,7 @@ export function predictionsSection(): Section {
 
 function shown({ path, truth, predicted, probability, image }: ShownPrediction): HTMLElement {
   const right = truth === predicted
-  const picture = h('img', { src: `data:image/webp;base64,${image}`, alt: `Test image of ${displayName(truth)}`, title: path, loading: 'lazy' })
+  const picture = h('img', { src: `data:image/webp;base64,${image}`, alt: `Test image of ${displayName(truth)}`, title: path, width: 128, height: 128 })
   const mark = h('span', { class: 'mark', 'aria-hidden': 'true' }, right ? '✓' : '✗')
   return h(
     'li',

@@ -8,7 +8,7 @@ interface Bar {
   update(state: { value: number; of: number; text: string; name?: string }): void
 }
 
-/** How far the epoch, its evaluation and the run are, and how long they will take. */
+/** How far the epoch, its evaluation and the run are, and how long they will take; nothing once the run has finished. */
 export function progressSection(): Section {
   const epoch = bar('progress-epoch', 'Epoch')
   const testing = bar('progress-testing', 'Evaluation')
@@ -17,6 +17,8 @@ export function progressSection(): Section {
   const show = whenChanged((progress: RunProgress, facts: RunView['facts'], state: RunState) => {
     const { stepsPerEpoch, epochs } = facts
     const goesOn = state === 'training' || state === 'evaluating' || state === 'waiting'
+    element.hidden = state === 'finished'
+    testing.element.hidden = !goesOn
     epoch.update({
       name: `Epoch ${integer(progress.epoch)} of ${integer(epochs)}`,
       value: progress.stepInEpoch,
@@ -29,7 +31,7 @@ export function progressSection(): Section {
       text: joined(`step ${integer(progress.step)} of ${integer(stepsPerEpoch * epochs)}`, left(progress.runSecondsLeft, goesOn)),
     })
     const { testing: now } = progress
-    if (now === null) testing.update({ value: 0, of: 1, text: goesOn ? 'after the epoch’s last step' : 'none in progress' })
+    if (now === null) testing.update({ value: 0, of: 0, text: 'after the epoch’s last step' })
     else testing.update({ value: now.done, of: now.total, text: `block ${integer(now.done)} of ${integer(now.total)} of the test images` })
   })
   return { element, update: ({ view }: Shown) => show(view.progress, view.facts, view.state) }
@@ -54,7 +56,7 @@ function bar(id: string, name: string): Bar {
     update: (state) => {
       const done = state.of === 0 ? 0 : Math.min(state.value / state.of, 1)
       if (state.name !== undefined) setText(title, state.name)
-      setText(share, `${Math.floor(done * 100)} %`)
+      setText(share, state.of === 0 ? '' : `${Math.floor(done * 100)} %`)
       setText(text, state.text)
       setAttributes(progress, { value: done })
     },

@@ -3,7 +3,7 @@ import { lineSwatch } from './chart.ts'
 import { h, KeyedList, setText, whenChanged, type Row } from './dom.ts'
 import { duration, figure, integer, NOTHING, percent, speed } from './format.ts'
 import { stateName } from './overview.ts'
-import { card, scrollable, type Section, type Shown } from './shown.ts'
+import { scrollable, type Section, type Shown } from './shown.ts'
 
 interface Compared {
   view: RunView
@@ -32,8 +32,10 @@ export function runsSection(onSelect: (index: number) => void): Section {
   const body = h('tbody')
   const list = new KeyedList<Compared>(body, ({ index }) => String(index), ({ index }) => comparedRow(index, onSelect))
   const alike = h('p', { class: 'alike' })
-  const head = h('tr', {}, h('th', { scope: 'col' }, 'Run (choose whose details are shown)'), ...COLUMNS.map(({ name, number }) => h('th', { scope: 'col', class: number ? 'number' : '' }, name)))
-  const element = card('runs', 'Runs compared', scrollable('Table of the runs', h('table', {}, h('thead', {}, head), body)), alike)
+  const note = h('p', { class: 'note' }, 'The details below are those of the run that is chosen here.')
+  const head = h('tr', {}, h('th', { scope: 'col' }, 'Run'), ...COLUMNS.map(({ name, number }) => h('th', { scope: 'col', class: number ? 'number' : '' }, name)))
+  const title = h('h1', { id: 'runs-heading' }, 'Runs compared')
+  const element = h('section', { class: 'card-runs', 'aria-labelledby': 'runs-heading' }, title, h('div', { class: 'card' }, scrollable('Table of the runs', h('table', {}, h('thead', {}, head), body)), note, alike))
   const show = whenChanged((selected: number, ...runs: RunView[]) => {
     element.hidden = runs.length < 2
     list.update(runs.map((view, index) => ({ view, index, selected: index === selected })))
@@ -50,7 +52,7 @@ function comparedRow(index: number, onSelect: (index: number) => void): Row<Comp
   const cells = COLUMNS.map(({ number }) => h('td', { class: number ? 'number' : '' }))
   const swatch = lineSwatch({ colour: index, dash: index, faint: false, marks: true })
   return {
-    element: h('tr', {}, h('th', { scope: 'row' }, h('label', { class: 'choice' }, radio, swatch, name)), ...cells),
+    element: h('tr', {}, h('th', { scope: 'row' }, h('label', { class: 'choice' }, radio, swatch, h('span', {}, h('span', { class: 'visually-hidden' }, 'Show the details of '), name))), ...cells),
     update: ({ view, selected }) => {
       if (radio.checked !== selected) radio.checked = selected
       setText(name, view.facts.name)

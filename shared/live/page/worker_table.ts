@@ -26,18 +26,19 @@ const COLUMNS: { name: string; text(row: TableRow): string }[] = [
   { name: 'In for', text: ({ member }) => duration(member.secondsIn) },
 ]
 
-/** The workers, those that went away at the end. */
+/** The workers, those that went away at the end. On a phone its rows are blocks; the roles keep it a table for screen readers. */
 export class WorkerTable {
   readonly element: HTMLElement
   readonly #list: KeyedList<TableRow>
   readonly #nobody = h('p', { class: 'empty' })
+  readonly #table: HTMLElement
 
   constructor() {
-    const body = h('tbody')
-    const head = h('tr', {}, h('th', { scope: 'col' }, 'Worker'), h('th', { scope: 'col' }, 'Does now'), ...COLUMNS.map(({ name }) => h('th', { scope: 'col', class: 'number' }, name)))
-    const table = scrollable('Table of the workers', h('table', { class: 'workers' }, h('thead', {}, head), body))
+    const body = h('tbody', { role: 'rowgroup' })
+    const head = h('tr', { role: 'row' }, columnHead('Worker', ''), columnHead('Does now', ''), ...COLUMNS.map(({ name }) => columnHead(name, 'number')))
+    this.#table = scrollable('Table of the workers', h('table', { class: 'workers', role: 'table' }, h('thead', { role: 'rowgroup' }, head), body))
     this.#list = new KeyedList(body, ({ member, gone }) => `${member.name} ${gone?.getTime() ?? ''}`, ({ member }) => workerRow(member.name))
-    this.element = h('div', {}, table, this.#nobody)
+    this.element = h('div', {}, this.#table, this.#nobody)
   }
 
   /** @param nobody is shown where there are no members */
@@ -48,17 +49,22 @@ export class WorkerTable {
       ...members.map((member) => ({ member, index: indexOf(member), imagesPerSecond: speeds.get(member.name) ?? null, gone: undefined })),
       ...watch.gone.map(({ member, since }) => ({ member, index: indexOf(member), imagesPerSecond: null, gone: since })),
     ])
+    this.#table.hidden = members.length + watch.gone.length === 0
     this.#nobody.hidden = members.length > 0
     setText(this.#nobody, nobody)
   }
 }
 
+function columnHead(name: string, kind: string): HTMLElement {
+  return h('th', { scope: 'col', role: 'columnheader', class: kind }, name)
+}
+
 function workerRow(name: string): Row<TableRow> {
   const mark = h('span', { 'aria-hidden': 'true' })
   const engine = h('span', { class: 'note' })
-  const now = h('td')
-  const cells = COLUMNS.map(() => h('td', { class: 'number' }))
-  const element = h('tr', {}, h('th', { scope: 'row' }, h('span', { class: 'worker-name' }, mark, name), engine), now, ...cells)
+  const now = h('td', { role: 'cell' })
+  const cells = COLUMNS.map(({ name }) => h('td', { role: 'cell', class: 'number', 'data-name': name }))
+  const element = h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader' }, h('span', { class: 'worker-name' }, mark, name), engine), now, ...cells)
   return {
     element,
     update: (row) => {

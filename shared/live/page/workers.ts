@@ -19,7 +19,7 @@ export function workersSection(): Section {
   const strip = new LanesStrip()
   const element = card('workers', 'Workers', table.element, strip.element)
   const showMembers = whenChanged((members: MemberView[], state: RunView['state'], { colours, watch }: Remembered) => {
-    table.update(members, watch, colours, state === 'waiting' ? 'No worker is in yet: the run begins when they come.' : 'No worker is in.')
+    table.update(members, watch, colours, nobodyIn(state))
   })
   const showStrips = whenChanged((strips: RunView['strips'], { colours }: Remembered) => strip.update(strips, colours))
   return {
@@ -38,5 +38,20 @@ export function workersSection(): Section {
       showMembers(view.members, view.state, shown)
       showStrips(view.strips, shown)
     },
+  }
+}
+
+function nobodyIn(state: RunView['state']): string {
+  switch (state) {
+    case 'waiting':
+      return 'No worker is in: the run goes on when they come.'
+    case 'training':
+    case 'evaluating':
+      return 'No worker is in.'
+    case 'finished':
+    case 'stopped':
+    case 'failed':
+    case 'interrupted':
+      return ''
   }
 }
