@@ -7,13 +7,14 @@ const MAX_EVENTS = 200
 
 /** A view brought up to date. The lists of the old view are not changed. Runs in the coordinator and in the browser alike. */
 export function patched(view: RunView, { newHistory = [], newSteps = [], newStrips = [], newEvents = [], ...fields }: RunPatch): RunView {
+  const replaced = { ...view, ...fields }
+  const { history, steps, strips, events } = replaced
   return {
-    ...view,
-    ...fields,
-    history: newHistory.length === 0 ? view.history : [...view.history, ...newHistory],
-    steps: newSteps.length === 0 ? view.steps : thinned([...view.steps, ...newSteps]),
-    strips: newStrips.length === 0 ? view.strips : [...view.strips, ...newStrips].slice(-MAX_STRIPS),
-    events: newEvents.length === 0 ? view.events : [...view.events, ...newEvents].slice(-MAX_EVENTS),
+    ...replaced,
+    history: newHistory.length === 0 ? history : [...history, ...newHistory],
+    steps: newSteps.length === 0 ? steps : thinned([...steps, ...newSteps]),
+    strips: newStrips.length === 0 ? strips : [...strips, ...newStrips].slice(-MAX_STRIPS),
+    events: newEvents.length === 0 ? events : [...events, ...newEvents].slice(-MAX_EVENTS),
   }
 }
 

@@ -150,13 +150,8 @@ export const runViewSchema = z.object({
 })
 export type RunView = z.infer<typeof runViewSchema>
 
-/** What changed since the last patch: fields take the place of the view's, `new...` are added to its lists. */
-export interface RunPatch {
-  state?: RunState
-  progress?: RunProgress
-  members?: MemberView[]
-  evaluation?: EvaluationView
-  summary?: RunView['summary']
+/** What changed since the last patch: fields take the place of the view's, then `new...` are added to its lists. */
+export interface RunPatch extends Partial<RunView> {
   newHistory?: RunView['history']
   newSteps?: StepPoint[]
   newStrips?: LaneStrip[]
