@@ -69,21 +69,19 @@ export async function openPage(browser: Browser, url: string, { dark = false, wi
 }
 
 /** Reads again and again until it is so. @throws Error with what was read last */
-export async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, timeoutMs = 20_000, expected = String(holds)): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const value = await read()
     if (holds(value)) return value
-    if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs / 1000} s: ${holds}, but ${JSON.stringify(value)}`)
+    if (Date.now() > deadline) throw new Error(`expected within ${timeoutMs / 1000} s: ${expected}, but it is ${JSON.stringify(value)}`)
     await sleep(50)
   }
 }
 
 /** Until an element's text, white space aside, matches. */
 export async function says(element: Locator, pattern: RegExp, timeoutMs?: number): Promise<string> {
-  return eventually(async () => (await element.innerText()).replaceAll(/\s+/g, ' '), (text) => pattern.test(text), timeoutMs).catch((error: unknown) => {
-    throw new Error(`expected ${pattern}`, { cause: error })
-  })
+  return eventually(async () => (await element.innerText()).replaceAll(/\s+/g, ' '), (text) => pattern.test(text), timeoutMs, String(pattern))
 }
 
 /** What axe-core finds that keeps people out. */
@@ -115,16 +113,16 @@ function temporaryFolder(): string {
 let folder: string | undefined
 
 /**
- * Takes a picture of the page, of at most so much of its height, and sees that there is something on it.
+ * Takes a picture of the page, of so much of its height, and sees that there is something on it.
  * It goes to the folder that HERD_SCREENSHOTS names (docs/images, to renew those of the README), else to a temporary one.
  */
-export async function screenshot(page: Page, name: string, maxHeight: number): Promise<void> {
+export async function screenshot(page: Page, name: string, { from = 0, height }: { from?: number; height: number }): Promise<void> {
   folder ??= process.env['HERD_SCREENSHOTS'] ?? temporaryFolder()
   mkdirSync(folder, { recursive: true })
   const { width } = page.viewportSize() ?? { width: 0 }
-  const height = Math.min(await page.evaluate<number>('document.documentElement.scrollHeight'), maxHeight)
+  const all = await page.evaluate<number>('document.documentElement.scrollHeight')
   const file = path.join(folder, `${name}.png`)
-  const picture = await page.screenshot({ fullPage: true, clip: { x: 0, y: 0, width, height }, animations: 'disabled' })
+  const picture = await page.screenshot({ fullPage: true, clip: { x: 0, y: from, width, height: Math.min(height, all - from) }, animations: 'disabled' })
   await sharp(picture).png({ palette: true, effort: 10 }).toFile(file)
   const { channels } = await sharp(picture).stats()
   assert.ok(channels[0].stdev > 5, `${file} is blank`)

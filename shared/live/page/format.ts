@@ -4,6 +4,8 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' })
 export const NOTHING = '–'
+/** Between a number and its unit. */
+const NO_BREAK = '\u00a0'
 
 export function integer(value: number): string {
   return whole.format(value)
@@ -19,7 +21,7 @@ export function figure(value: number | null | undefined): string {
 }
 
 export function percent(share: number | null | undefined, digits = 1): string {
-  return share === null || share === undefined || !Number.isFinite(share) ? NOTHING : `${(share * 100).toFixed(digits)} %`
+  return share === null || share === undefined || !Number.isFinite(share) ? NOTHING : `${(share * 100).toFixed(digits)}${NO_BREAK}%`
 }
 
 export function speed(imagesPerSecond: number | null | undefined): string {
@@ -33,7 +35,7 @@ export function bytes(count: number): string {
   if (count < 1000) return `${count} B`
   const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length)
   const value = count / 1000 ** power
-  return `${value.toFixed(value >= 100 ? 0 : 1)} ${UNITS[power - 1]}`
+  return `${value.toFixed(value >= 100 ? 0 : 1)}${NO_BREAK}${UNITS[power - 1]}`
 }
 
 /** "1 h 3 min", "12 min 5 s", "3.2 s". */

@@ -92,7 +92,7 @@ function render(): void {
   const view = runs[selected] as RunView | undefined
   run.hidden = view === undefined
   empty.hidden = view !== undefined
-  setText(empty, 'There is no run to show.')
+  setText(empty, live ? 'The run is being prepared …' : 'There is no run to show.')
   if (view === undefined) return
   sign.sawRun(view.state, live)
   for (const section of sections) section.update({ runs, live, selected, view })

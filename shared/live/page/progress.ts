@@ -42,7 +42,7 @@ function joined(...parts: string[]): string {
 }
 
 function left(seconds: number | null, goesOn: boolean): string {
-  if (!goesOn) return ''
+  if (!goesOn || seconds === 0) return ''
   return seconds === null ? 'time left not known yet' : `${duration(seconds)} left`
 }
 

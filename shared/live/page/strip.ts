@@ -42,7 +42,8 @@ export class LanesStrip {
     this.element.hidden = strips.length === 0
     const newest = strips.at(-1)
     if (newest === undefined) return
-    this.#legend.update(sharesOf(strips).map(([name, share]) => ({ name, index: this.#colours.indexOf(name), share: percent(share, 0) })))
+    const shares = sharesOf(strips).map(([name, share]) => ({ name, index: colours.indexOf(name), share: percent(share, 0) }))
+    this.#legend.update(shares.sort((a, b) => a.index - b.index))
     const text = `Step ${integer(newest.step)}: ${holders(newest)}.`
     setText(this.#newest, text)
     setAttributes(this.#canvas, { 'aria-label': `Lanes of the last ${strips.length} steps by worker. ${text}`, 'data-steps': strips.length })

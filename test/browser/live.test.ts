@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { barriers, eventually, needsBrowser, openPage, says, screenshot, startBrowser } from '../support/browser.ts'
+import { addressOf, Program } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** A real run of a coordinator and two workers is watched in a real browser. */
+
+const TINY = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--lr', '0.003', '--test-fraction', '0.3']
+/** So many epochs are on a picture: enough for curves to look like some where it is kept. */
+const EPOCHS_SHOWN = process.env['HERD_SCREENSHOTS'] === undefined ? 2 : 12
+
+let workspace: Workspace
+let data: string
+let browser: Browser
+const started: Program[] = []
+
+before(async () => {
+  if (needsBrowser.skip !== false) return
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 40)
+  browser = await startBrowser()
+})
+
+after(async () => {
+  await Promise.all(started.map((program) => program.stop()))
+  await browser?.close()
+  await workspace?.remove()
+})
+
+function start(name: 'coordinator' | 'worker', ...options: string[]): Program {
+  const program = new Program(name, options, { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' })
+  started.push(program)
+  return program
+}
+
+function startCoordinator(run: string, ...options: string[]): Program {
+  return start('coordinator', '--data', data, '--out', workspace.path(run), '--listen', '127.0.0.1:0', '--http-port', '0', ...TINY, ...options)
+}
+
+async function pageOf(coordinator: Program): Promise<string> {
+  const [, url] = await coordinator.said(/live page at (http:\S+)/)
+  return url
+}
+
+const section = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true })
+const workerRows = (page: Page): Locator => section(page, 'Table of the workers').locator('tbody').getByRole('row')
+const stepsDrawn = async (page: Page): Promise<number> => Number(await page.locator('.chart .plot').first().getAttribute('data-points'))
+
+test('a run is watched; a worker dies, and it shows; a photograph is dropped in', { ...needsBrowser, timeout: 300_000 }, async () => {
+  // More epochs than anyone waits for: it is stopped when enough has been seen.
+  const coordinator = startCoordinator('animals', '--workers', '2', '--epochs', '2000')
+  const address = await addressOf(coordinator)
+  const { page, complaints } = await openPage(browser, await pageOf(coordinator), { expected: /ERR_CONNECTION_REFUSED/ })
+  await page.getByRole('heading', { level: 1, name: 'animals' }).waitFor()
+  await says(page.locator('.badge'), /Waiting for workers/)
+  await says(section(page, 'Workers'), /No worker is in/)
+
+  const worker = start('worker', '--coordinator', address, '--data', data, '--name', 'rack-1')
+  const victim = start('worker', '--coordinator', address, '--name', 'rack-2')
+  await says(page.locator('.badge'), /Training|Evaluating/, 60_000)
+  await eventually(() => workerRows(page).count(), (count) => count === 2)
+  await says(workerRows(page).filter({ hasText: 'rack-1' }), /rack-1.*(computing|evaluating|idle)/)
+  const before = await eventually(() => stepsDrawn(page), (points) => points > 10, 60_000)
+  await eventually(() => stepsDrawn(page), (points) => points > before)
+  await says(page.locator('.lanes .legend'), /rack-1.*rack-2|rack-2.*rack-1/)
+  // An evaluation, with its pictures.
+  await page.locator('.matrix').waitFor({ timeout: 60_000 })
+  await eventually(() => page.locator('.predictions img').first().evaluate((image) => (image as HTMLImageElement).naturalWidth), (width) => width > 0)
+
+  const folder = path.join(data, 'gatto')
+  const [photograph] = await readdir(folder)
+  await page.getByLabel('Choose a photograph').setInputFiles({ name: photograph, mimeType: 'image/jpeg', buffer: await readFile(path.join(folder, photograph)) })
+  await says(section(page, 'Ask about a photograph').getByRole('status'), /^\S.* \(\S+\), \d+\.\d %, say the weights of step \d/, 60_000)
+  assert.equal(await page.locator('.answer li').count(), 10)
+
+  await takePictures(page, page.url())
+  assert.deepEqual(await barriers(page), [])
+
+  await victim.stop('SIGKILL')
+  await says(workerRows(page).filter({ hasText: 'rack-2' }), /gone since \d\d:\d\d:\d\d/, 60_000)
+  await says(section(page, 'Events'), /Warning ?Worker rack-2 is lost/)
+  const alone = await stepsDrawn(page)
+  await eventually(() => workerRows(page).filter({ hasText: 'rack-1' }).count(), (count) => count === 1)
+
+  await coordinator.stop('SIGINT')
+  await says(page.locator('.badge'), /Stopped/)
+  await says(page.locator('.connection'), /^Disconnected since \d\d:\d\d:\d\d the run has ended, and its coordinator with it$/)
+  assert.ok((await stepsDrawn(page)) >= alone)
+  await worker.stop()
+  assert.deepEqual(complaints, [])
+  await page.close()
+})
+
+/** As the README shows them: what is on top, what is below, and a phone. */
+async function takePictures(page: Page, url: string): Promise<void> {
+  await eventually(() => page.locator('.figures').innerText(), (text) => Number(/epoch (\d+)/.exec(text)?.[1]) >= EPOCHS_SHOWN, 150_000)
+  await says(workerRows(page).first(), /computing/)
+  await screenshot(page, 'live-light', { height: 1320 })
+  const views = [['live-dark', { dark: true, width: 1280 }, '.card-workers'], ['live-phone', { width: 360, height: 780 }, 'header']] as const
+  for (const [name, options, first] of views) {
+    const { page: other, complaints } = await openPage(browser, url, options)
+    await other.locator('.predictions img').first().waitFor()
+    await eventually(() => stepsDrawn(other), (points) => points > 0)
+    const from = await other.locator(first).first().evaluate((element) => Math.max(0, element.getBoundingClientRect().top + scrollY - 14))
+    await screenshot(other, name, { from, height: 1500 })
+    assert.deepEqual(complaints, [])
+    await other.close()
+  }
+}
+
+test('a run is watched from its start to its end', { ...needsBrowser, timeout: 180_000 }, async () => {
+  const coordinator = startCoordinator('whole', '--local-workers', '2', '--epochs', '3')
+  const { page, complaints } = await openPage(browser, await pageOf(coordinator), { expected: /ERR_CONNECTION_REFUSED/ })
+  await page.getByRole('heading', { level: 1, name: 'whole' }).waitFor({ timeout: 60_000 })
+  await says(page.locator('.badge'), /Finished/, 90_000)
+  const { digest, testAccuracy } = await summaryOf(workspace.path('whole'))
+  await says(section(page, 'How it ended'), new RegExp(`${digest}.*Test accuracy ${(testAccuracy * 100).toFixed(1)} %`))
+  await says(page.locator('.figures'), /epoch 3/)
+  assert.equal((await coordinator.ended).code, 0)
+  await says(page.locator('.connection'), /the run has ended/)
+  assert.deepEqual(complaints, [])
+  await page.close()
+})
