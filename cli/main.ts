@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
 import { predictCommand } from './commands/predict.ts'
+import { showCommand } from './commands/show.ts'
 import { endWhenNobodyReads } from './output.ts'
 import { setupCommand } from './setup/command.ts'
 
@@ -18,6 +19,7 @@ Examples:
   herd data check raw-img                          can this folder be trained on?
   herd certs --host 192.0.2.10                     certificates for a cluster
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
+  herd show runs/first                             look at a run in the browser
 
 \`herd COMMAND --help\` shows the options of a command, with defaults and examples. Each can also stand in the
 environment (HERD_...) or in the file given by --config; the command line wins over the environment, that over the file.
@@ -30,7 +32,7 @@ export async function main(argv: string[]): Promise<number> {
     .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
-  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand()]) add(program, command)
+  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), showCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { DataError, messageOf, RunError } from '../errors.ts'
 import { boundedHttp, listenHttp, type HttpLimits, type ListeningServer } from '../http_server.ts'
-import { isLoopback } from '../security/loopback.ts'
+import { isLoopback, reachableHost } from '../security/loopback.ts'
 import type { TlsFiles } from '../security/tls.ts'
 import type { Token } from '../security/token.ts'
 import { Gatekeeper } from './access.ts'
@@ -64,6 +64,12 @@ const loginSchema = z.object({ token: z.string() })
 export async function serveLive(source: LiveSource, options: LiveOptions, limits: LiveLimits = LIMITS): Promise<ListeningServer> {
   const page = new LiveServer(source, options, await pageFiles(), limits)
   return page.listen()
+}
+
+/** Where a browser on this machine finds the page, for people. */
+export function pageUrl({ host, tls }: Pick<LiveOptions, 'host' | 'tls'>, port: number): string {
+  const name = reachableHost(host)
+  return `${tls?.identity === undefined ? 'http' : 'https'}://${name.includes(':') ? `[${name}]` : name}:${port}/`
 }
 
 /** @returns milliseconds on a clock that only goes forward */

@@ -49,11 +49,12 @@ export class RunFolder {
 
   /**
    * Opens the folder of a run that exists, to resume or to read it.
+   * @param advice for who gave a folder without a run
    * @throws UsageError where there is none.
    */
-  static async open(out: string, clock: Clock): Promise<RunFolder> {
+  static async open(out: string, clock: Clock, advice = 'check --out, or start one without --resume.'): Promise<RunFolder> {
     const path = resolve(out)
-    if (!(await isRun(path))) throw new UsageError(`${out} has no run: check --out, or start one without --resume.`)
+    if (!(await isRun(path))) throw new UsageError(`${out} has no run: ${advice}`)
     return new RunFolder(path, clock)
   }
 

@@ -21,6 +21,8 @@ const elsewhere: [RegExp, string][] = [
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port 946[456]$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
+  [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
+  [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
   [/^npm run chaos/, 'takes minutes: test/cluster/chaos.test.ts is a short run of the same'],
   [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
