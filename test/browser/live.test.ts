@@ -31,7 +31,7 @@ after(async () => {
   await workspace?.remove()
 })
 
-function start(name: 'coordinator' | 'worker', ...options: string[]): Program {
+function start(name: 'coordinator' | 'worker' | 'herd', ...options: string[]): Program {
   const program = new Program(name, options, { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' })
   started.push(program)
   return program
@@ -41,8 +41,8 @@ function startCoordinator(run: string, ...options: string[]): Program {
   return start('coordinator', '--data', data, '--out', workspace.path(run), '--listen', '127.0.0.1:0', '--http-port', '0', ...TINY, ...options)
 }
 
-async function pageOf(coordinator: Program): Promise<string> {
-  const [, url] = await coordinator.said(/live page at (http:\S+)/)
+async function pageOf(program: Program): Promise<string> {
+  const [, url] = await program.said(/live page at (http:\S+)/)
   return url
 }
 
@@ -99,14 +99,14 @@ test('a run is watched; a worker dies, and it shows; a photograph is dropped in'
 async function takePictures(page: Page, url: string): Promise<void> {
   await eventually(() => page.locator('.figures').innerText(), (text) => Number(/epoch (\d+)/.exec(text)?.[1]) >= EPOCHS_SHOWN, 150_000)
   await says(workerRows(page).first(), /computing/)
-  await screenshot(page, 'live-light', { height: 1320 })
-  const views = [['live-dark', { dark: true, width: 1280 }, '.card-workers'], ['live-phone', { width: 360, height: 780 }, 'header']] as const
-  for (const [name, options, first] of views) {
+  await screenshot(page, 'live-light', 'header', '.card-curves')
+  const views = [['live-dark', { dark: true }, '.card-workers', '.card-predictions'], ['live-phone', { width: 360, height: 780 }, 'header', '.chart']] as const
+  for (const [name, options, first, last] of views) {
     const { page: other, complaints } = await openPage(browser, url, options)
     await other.locator('.predictions img').first().waitFor()
     await eventually(() => stepsDrawn(other), (points) => points > 0)
-    const from = await other.locator(first).first().evaluate((element) => Math.max(0, element.getBoundingClientRect().top + scrollY - 14))
-    await screenshot(other, name, { from, height: 1500 })
+    await says(workerRows(other).first(), /computing.* [1-9][\d.,]* /)
+    await screenshot(other, name, first, last)
     assert.deepEqual(complaints, [])
     await other.close()
   }
@@ -123,5 +123,34 @@ test('a run is watched from its start to its end', { ...needsBrowser, timeout: 1
   assert.equal((await coordinator.ended).code, 0)
   await says(page.locator('.connection'), /the run has ended/)
   assert.deepEqual(complaints, [])
+  await page.close()
+})
+
+test('herd show: runs that have ended are compared', { ...needsBrowser, timeout: 240_000 }, async () => {
+  const runs: [name: string, ...options: string[]][] = [['one-process', '--single-node'], ['two-workers', '--local-workers', '2'], ['other-rate', '--single-node', '--lr', '0.001']]
+  for (const [name, ...options] of runs) {
+    const { code, stderr } = await startCoordinator(name, '--epochs', String(EPOCHS_SHOWN), ...options).ended
+    assert.equal(code, 0, stderr)
+  }
+  const show = start('herd', 'show', ...runs.map(([name]) => workspace.path(name)), '--http-port', '0')
+  const { page, complaints } = await openPage(browser, await pageOf(show))
+  await says(page.locator('.connection'), /^Saved runs$/)
+  const rows = section(page, 'Table of the runs').locator('tbody').getByRole('row')
+  await eventually(() => rows.count(), (count) => count === runs.length)
+  for (const [i, [name]] of runs.entries()) {
+    const { digest, testAccuracy } = await summaryOf(workspace.path(name))
+    await says(rows.nth(i), new RegExp(`^Show the details of ?${name} Finished ${EPOCHS_SHOWN} ${(testAccuracy * 100).toFixed(1)} % .*${digest.slice(0, 12)}$`))
+  }
+  await says(page.locator('.alike'), /one-process and two-workers have the same weights, bit for bit\.$/)
+  await says(page.locator('.chart .legend').first(), /one-process, test \d.*two-workers, test \d.*other-rate, test \d/)
+  await page.locator('.matrix').waitFor()
+  await screenshot(page, 'show', 'header', '.card-summary')
+  const [photograph] = await readdir(path.join(data, 'gatto'))
+  await page.getByRole('radio', { name: 'other-rate' }).check()
+  await page.getByLabel('Choose a photograph').setInputFiles(path.join(data, 'gatto', photograph))
+  await says(section(page, 'Ask about a photograph').getByRole('status'), /say the weights of step \d/, 60_000)
+  assert.deepEqual(await barriers(page), [])
+  assert.deepEqual(complaints, [])
+  assert.equal((await show.stop('SIGINT')).code, 0)
   await page.close()
 })

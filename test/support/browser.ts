@@ -110,19 +110,24 @@ function temporaryFolder(): string {
   return folder
 }
 
+/** Around what is photographed. */
+const MARGIN = 14
+
 let folder: string | undefined
 
 /**
- * Takes a picture of the page, of so much of its height, and sees that there is something on it.
+ * Takes a picture of the page, from the top of one element to the end of another, and sees that there is something on it.
  * It goes to the folder that HERD_SCREENSHOTS names (docs/images, to renew those of the README), else to a temporary one.
  */
-export async function screenshot(page: Page, name: string, { from = 0, height }: { from?: number; height: number }): Promise<void> {
+export async function screenshot(page: Page, name: string, first: string, last: string): Promise<void> {
   folder ??= process.env['HERD_SCREENSHOTS'] ?? temporaryFolder()
   mkdirSync(folder, { recursive: true })
   const { width } = page.viewportSize() ?? { width: 0 }
-  const all = await page.evaluate<number>('document.documentElement.scrollHeight')
+  const edge = (selector: string, side: 'top' | 'bottom'): Promise<number> => page.evaluate<number>(`document.querySelector('${selector}').getBoundingClientRect().${side} + scrollY`)
+  const top = Math.max(0, (await edge(first, 'top')) - MARGIN)
+  const bottom = (await edge(last, 'bottom')) + MARGIN
   const file = path.join(folder, `${name}.png`)
-  const picture = await page.screenshot({ fullPage: true, clip: { x: 0, y: from, width, height: Math.min(height, all - from) }, animations: 'disabled' })
+  const picture = await page.screenshot({ fullPage: true, clip: { x: 0, y: top, width, height: bottom - top }, animations: 'disabled' })
   await sharp(picture).png({ palette: true, effort: 10 }).toFile(file)
   const { channels } = await sharp(picture).stats()
   assert.ok(channels[0].stdev > 5, `${file} is blank`)

@@ -32,6 +32,9 @@ export interface ChartOptions {
 
 const HEIGHT = 210
 const MARKS_UP_TO = 60
+/** Where there are so many points, one more moves nothing by a pixel, and drawing takes its time: once a second will do. */
+const MANY_POINTS = 1000
+const MANY_POINTS_MS = 1000
 
 /** Curves that grow, with a legend that tells the newest values, or those under the pointer. */
 export class Chart {
@@ -41,7 +44,10 @@ export class Chart {
   readonly #legend: KeyedList<LegendEntry>
   #uplot: uPlot | undefined
   #shape = ''
+  #tables: Table[] = []
   #curves: Curve[] = []
+  #drawnAt = 0
+  #timer: number | undefined
   #data: uPlot.AlignedData = [[]]
   #xName = 'step'
 
@@ -55,10 +61,21 @@ export class Chart {
   }
 
   update(tables: Table[], xName: string): void {
+    this.#tables = tables
     this.#xName = xName
+    if (this.#timer !== undefined) return
+    const wait = this.#data[0].length < MANY_POINTS ? 0 : this.#drawnAt + MANY_POINTS_MS - performance.now()
+    if (wait <= 0) this.#draw()
+    else this.#timer = window.setTimeout(() => this.#draw(), wait)
+  }
+
+  #draw(): void {
+    const tables = this.#tables
+    this.#timer = undefined
+    this.#drawnAt = performance.now()
     this.#curves = tables.flatMap(({ curves }) => curves)
     this.#data = tables.length === 0 ? [[]] : uPlot.join(tables.map(({ x, curves }): uPlot.AlignedData => [x, ...curves.map(({ values }) => values.map(knownOrGap))]))
-    const shape = JSON.stringify([xName, this.#curves.map(({ label, colour, dash, faint, marks }) => [label, colour, dash, faint, marks])])
+    const shape = JSON.stringify([this.#xName, this.#curves.map(({ label, colour, dash, faint, marks }) => [label, colour, dash, faint, marks])])
     if (shape !== this.#shape || this.#uplot === undefined) this.#rebuild()
     else this.#uplot.setData(this.#data)
     this.#shape = shape

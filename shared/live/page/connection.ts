@@ -25,6 +25,7 @@ export class Connection {
   #disconnectedSince: Date | undefined
   #timer: number | undefined
   #attempting = false
+  #socket: WebSocket | undefined
 
   constructor(events: ConnectionEvents) {
     this.#events = events
@@ -37,6 +38,7 @@ export class Connection {
 
   /** Also after the token has been given. */
   connect(): void {
+    if (this.#socket !== undefined) return
     this.#timer = undefined
     this.#attempting = true
     fetchAccess().then(
@@ -59,6 +61,7 @@ export class Connection {
     const url = new URL('/live', location.href)
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
     const socket = new WebSocket(url)
+    this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => {
       this.#nowConnected()
@@ -77,6 +80,7 @@ export class Connection {
   }
 
   #lost(): void {
+    this.#socket = undefined
     this.#attempting = false
     this.#disconnectedSince ??= new Date()
     const nextAttempt = new Date(Date.now() + this.#pauseMs)

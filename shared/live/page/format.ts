@@ -11,13 +11,19 @@ export function integer(value: number): string {
   return whole.format(value)
 }
 
-/** A loss, a norm, a learning rate: as many digits as tell it from its neighbours. */
+/** A loss or a norm: as many digits as tell it from its neighbours. */
 export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined) return NOTHING
   if (!Number.isFinite(value)) return 'not finite'
   const size = Math.abs(value)
   if (size >= 10_000 || (size > 0 && size < 0.001)) return value.toExponential(1).replace('e+', 'e').replace('.0e', 'e')
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4)
+}
+
+/** A learning rate, as somebody chose it. */
+export function rate(value: number): string {
+  const rounded = Number(value.toPrecision(3))
+  return value > 0 && value < 0.001 ? rounded.toExponential() : String(rounded)
 }
 
 export function percent(share: number | null | undefined, digits = 1): string {

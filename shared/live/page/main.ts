@@ -1,5 +1,5 @@
 import { patched } from '../patch.ts'
-import type { LiveMessage, RunView } from '../view.ts'
+import type { LiveMessage, RunState, RunView } from '../view.ts'
 import { announcer } from './announcer.ts'
 import { confusionSection } from './confusion.ts'
 import { Connection } from './connection.ts'
@@ -18,6 +18,8 @@ import { epochsSection, summarySection } from './summary.ts'
 import { workersSection } from './workers.ts'
 
 /** The live page: takes what comes over the WebSocket, and shows it, at most once for each frame of the screen. */
+
+const ENDS: ReadonlySet<RunState> = new Set(['finished', 'stopped', 'failed'])
 
 let runs: RunView[] = []
 let live = true
@@ -74,9 +76,11 @@ function take(message: LiveMessage): void {
   }
   const { run: index, patch } = message
   if (!(index in runs)) return
-  runs = runs.with(index, patched(runs[index], patch))
+  const before = runs[index]
+  runs = runs.with(index, patched(before, patch))
   const warning = patch.newEvents?.findLast(({ level }) => level === 'warning')
   if (warning !== undefined) announce(warning.text)
+  if (runs[index].state !== before.state && ENDS.has(runs[index].state)) announce(`${before.facts.name}: ${stateName(runs[index].state)}`)
 }
 
 function changed(): void {

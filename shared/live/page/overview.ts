@@ -1,6 +1,6 @@
 import type { RunState, RunView } from '../view.ts'
 import { h, KeyedList, setAttributes, setText, whenChanged, type Row } from './dom.ts'
-import { counted, dateAndTime, duration, figure, integer, NOTHING, percent, speed } from './format.ts'
+import { counted, dateAndTime, duration, figure, integer, NOTHING, percent, rate, speed } from './format.ts'
 import type { Section, Shown } from './shown.ts'
 
 const STATES: Record<RunState, string> = {
@@ -63,7 +63,7 @@ function factsOf({ facts, members, summary }: RunView): Named[] {
     { name: 'Images', value: `${integer(facts.trainImages)} training, ${integer(facts.testImages)} test, ${facts.imageSize} px` },
     { name: 'Classes', value: integer(facts.classes.length) },
     { name: 'Batch', value: `${integer(facts.batch)} in ${counted(facts.lanes, 'lane')}` },
-    { name: 'Learning rate', value: figure(facts.learningRate) },
+    { name: 'Learning rate', value: rate(facts.learningRate) },
     { name: 'Engine', value: `${facts.engine}, ${facts.precision}` },
     { name: 'Workers', value: summary === null ? integer(members.length) : `${integer(summary.workers)} at most` },
   ]

@@ -1,7 +1,7 @@
 import { displayName } from '../../data/class_names.ts'
 import type { PhotoPrediction } from '../view.ts'
 import { shareBar } from './confusion.ts'
-import { h, setAttributes, setText } from './dom.ts'
+import { h, setAttributes, setText, whenChanged } from './dom.ts'
 import { bytes, integer, percent } from './format.ts'
 import { predict, SaidError } from './server.ts'
 import { card, type Section, type Shown } from './shown.ts'
@@ -13,7 +13,7 @@ const CLASSES_SHOWN = 10
 /** A photograph is dropped in or chosen, and the network says what it sees. */
 export function photographSection(onTokenNeeded: () => void): Section {
   const input = h('input', { type: 'file', id: 'photograph', accept: 'image/*', 'aria-describedby': 'photograph-hint' })
-  const drop = h('div', { class: 'drop' }, h('label', { for: 'photograph' }, 'Choose a photograph'), input, h('p', { id: 'photograph-hint' }, 'or drop one here. It is sent to this run’s coordinator and nowhere else.'))
+  const drop = h('div', { class: 'drop' }, h('label', { for: 'photograph' }, 'Choose a photograph'), input, h('p', { id: 'photograph-hint' }, 'or drop one here. It goes to the host of this page and nowhere else.'))
   const picture = h('img', { alt: 'Your photograph', hidden: true })
   const error = h('p', { class: 'error', role: 'alert' })
   const status = h('p', { class: 'status', role: 'status' })
@@ -62,12 +62,17 @@ export function photographSection(onTokenNeeded: () => void): Section {
   picture.addEventListener('error', () => (picture.hidden = true))
   takeDrops(drop, (file) => void ask(file))
 
-  return {
-    element,
-    update: ({ selected }: Shown) => {
-      run = selected
-    },
-  }
+  const choose = whenChanged((selected: number) => {
+    run = selected
+    // What another run said, or is about to say, is not this one's.
+    asked++
+    setText(error, '')
+    setText(status, '')
+    answer.replaceChildren()
+    picture.hidden = true
+    setAttributes(element, { 'aria-busy': false })
+  })
+  return { element, update: ({ selected }: Shown) => choose(selected) }
 }
 
 /** Dropped beside the field, a file would take the page's place: the page takes it from anywhere. */

@@ -2,6 +2,9 @@ import type { PhotoPrediction } from '../view.ts'
 
 /** What the page asks its server over HTTP. */
 
+/** For an answer of a few bytes. */
+const PATIENCE_MS = 10_000
+
 export type Access = 'open' | 'granted' | 'token needed'
 
 /** What the server, or the page itself, has to say to the person in front of it. */
@@ -15,7 +18,7 @@ export class SaidError extends Error {
 }
 
 export async function fetchAccess(): Promise<Access> {
-  const { access } = (await (await answered(fetch('/session', { cache: 'no-store' }))).json()) as { access: Access }
+  const { access } = (await (await answered(fetch('/session', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) }))).json()) as { access: Access }
   return access
 }
 

@@ -1,6 +1,6 @@
 import type { RunView } from '../view.ts'
 import { h, whenChanged } from './dom.ts'
-import { counted, duration, figure, integer, percent, speed } from './format.ts'
+import { counted, duration, figure, integer, percent, rate, speed } from './format.ts'
 import { card, scrollable, type Section, type Shown } from './shown.ts'
 
 /** How the run ended. */
@@ -41,7 +41,7 @@ export function epochsSection(): Section {
     if (!open) return
     body.replaceChildren(
       ...history.toReversed().map((epoch) => {
-        const cells = [figure(epoch.trainLoss), figure(epoch.testLoss), percent(epoch.trainAccuracy), percent(epoch.testAccuracy), figure(epoch.learningRate), speed(epoch.imagesPerSecond), duration(epoch.seconds), integer(epoch.workers)]
+        const cells = [figure(epoch.trainLoss), figure(epoch.testLoss), percent(epoch.trainAccuracy), percent(epoch.testAccuracy), rate(epoch.learningRate), speed(epoch.imagesPerSecond), duration(epoch.seconds), integer(epoch.workers)]
         return h('tr', {}, h('th', { scope: 'row', class: 'number' }, integer(epoch.epoch)), ...cells.map((text) => h('td', { class: 'number' }, text)))
       }),
     )
