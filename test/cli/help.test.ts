@@ -11,6 +11,7 @@ describe('herd', { concurrency: 2 }, () => {
     [['evaluate'], [/--split <test\|train\|all>[^-]*default:\s+"test"/, /HERD_DATA/]],
     [['export'], [/--format <safetensors\|tfjs\|savedmodel>/, /HERD_FORMAT/]],
     [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
+    [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],
   ]
