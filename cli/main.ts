@@ -8,6 +8,7 @@ import { evaluateCommand } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
 import { predictCommand } from './commands/predict.ts'
 import { showCommand } from './commands/show.ts'
+import { topCommand } from './commands/top.ts'
 import { endWhenNobodyReads } from './output.ts'
 import { setupCommand } from './setup/command.ts'
 
@@ -18,6 +19,7 @@ Examples:
   herd data draw --out data                        a data set to try Herd with
   herd data check raw-img                          can this folder be trained on?
   herd certs --host 192.0.2.10                     certificates for a cluster
+  herd top --coordinator 192.0.2.10:7070           watch a run on the terminal
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
   herd show runs/first                             look at a run in the browser
 
@@ -32,7 +34,7 @@ export async function main(argv: string[]): Promise<number> {
     .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
-  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), showCommand()]) add(program, command)
+  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), topCommand(), showCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

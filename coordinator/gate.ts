@@ -12,8 +12,8 @@ export function tokenGate(token: Token): ServerInterceptor {
             const [presented] = metadata.get('authorization')
             if (typeof presented === 'string' && token.admits(presented)) return admit(metadata)
             const details = presented === undefined
-              ? 'this coordinator asks for a token: give the worker the same HERD_TOKEN or --token-file.'
-              : 'the token is not that of this coordinator: give the worker the same HERD_TOKEN or --token-file.'
+              ? 'this coordinator asks for a token: give it by HERD_TOKEN or --token-file.'
+              : 'the token is not that of this coordinator: HERD_TOKEN or --token-file must be the same on both sides.'
             call.sendStatus({ code: status.UNAUTHENTICATED, details, metadata: new Metadata() })
           },
         }),

@@ -3,8 +3,9 @@ import type { z } from 'zod'
 import { parseAddress } from '../shared/command/options.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError } from '../shared/errors.ts'
+import type { RunBrief } from '../shared/live/view.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, type CoordinatorMessage, type WeightsChunk } from '../shared/wire/messages.ts'
+import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type WeightsChunk } from '../shared/wire/messages.ts'
 import { herdService, serverOptions } from '../shared/wire/service.ts'
 import type { Access } from './access.ts'
 import { callError, failCall } from './call_status.ts'
@@ -15,6 +16,7 @@ import { withLimitedHttp2 } from './http2_server.ts'
 import { listenOn, type ListeningPort } from './listen.ts'
 import type { MemberHandler } from './member.ts'
 import { Sessions } from './sessions.ts'
+import { Watchers } from './watchers.ts'
 import type { WorkerSession } from './worker_session.ts'
 
 export interface ServerParts {
@@ -26,6 +28,8 @@ export interface ServerParts {
   manifest: Buffer
   source: ImageSource
   sampleCount: number
+  /** How the run is, for whoever watches; undefined as long as there is nothing to see. */
+  brief: () => RunBrief | undefined
   access: Access
   /** A worker that is silent for longer than this before it is ready is cut off. */
   silenceLimitMs: number
@@ -46,6 +50,7 @@ export class CoordinatorServer {
   readonly #parts: ServerParts
   readonly #connections: Connections
   readonly #sessions: Sessions
+  readonly #watchers: Watchers
   readonly #server: Server
   #port: ListeningPort | undefined
 
@@ -54,6 +59,7 @@ export class CoordinatorServer {
     const { token, maxWorkers } = parts.access
     this.#connections = new Connections({ nameless: NAMELESS_CONNECTIONS + 3 * maxWorkers, namelessMs: (parts.patience ?? PATIENCE).namelessMs })
     this.#sessions = new Sessions(maxWorkers, this.#connections)
+    this.#watchers = new Watchers(parts.brief, this.#connections)
     this.#server = new Server({ ...serverOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
     this.#server.addService(herdService().service, this.#implementation())
   }
@@ -84,6 +90,7 @@ export class CoordinatorServer {
     this.#port?.close()
     this.#connections.closeNameless()
     for (const session of this.#sessions.close()) session.end(message)
+    this.#watchers.close()
     const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
     const patience = setTimeout(() => this.#connections.closeAll(), SHUTDOWN_MS)
     await graceful
@@ -98,6 +105,7 @@ export class CoordinatorServer {
       sendGradients: this.#sendGradients,
       fetchManifest: this.#fetchManifest,
       fetchImages: this.#fetchImages,
+      watch: this.#watch,
     }
   }
 
@@ -167,6 +175,15 @@ export class CoordinatorServer {
         call.end()
       })
     })
+  }
+
+  readonly #watch: handleServerStreamingCall<unknown, { json: string }> = (call) => {
+    call.on('error', () => undefined)
+    try {
+      this.#watchers.add(call, checked(watchRequestSchema, call.request, 'a request to watch').intervalMs)
+    } catch (error) {
+      failCall(call, status.INVALID_ARGUMENT, messageOf(error))
+    }
   }
 
   /** The request of a bulk call, and the session that it names; a call of no session is ended. */

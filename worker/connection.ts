@@ -4,11 +4,10 @@ import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText, weightsChunkSchema,
   type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
 } from '../shared/wire/messages.ts'
+import type { Access } from '../shared/wire/access.ts'
+import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { clientOptions, herdService } from '../shared/wire/service.ts'
-import { presenting, secureChannel, type Access } from './access.ts'
 import type { Link } from './link.ts'
-import { whyUnreachable } from './unreachable.ts'
 
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 /** A coordinator greets at once; what does not is none, or hangs. */
@@ -62,11 +61,7 @@ export class Connection implements Link {
       this.#accuse = (error) => once(() => reject(error))
     })
     this.lost.catch(() => undefined)
-    const Service = herdService()
-    const secured = secureChannel(access, address)
-    // Channels with sockets of their own.
-    const open = (name: 'control' | 'down' | 'up'): Streams & { close(): void } =>
-      new Service(address, secured.credentials, { ...clientOptions[name], ...secured.options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': `herd-worker-${name}` }) as unknown as Streams & { close(): void }
+    const open = (kind: 'control' | 'down' | 'up'): Streams & { close(): void } => openChannel<Streams>(address, access, kind, `herd-worker-${kind}`)
     const control = open('control')
     this.#down = open('down')
     this.#up = open('up')
@@ -179,9 +174,4 @@ export class Connection implements Link {
     this.#control.cancel()
     this.#closeAll()
   }
-}
-
-function reasonOf(error: ServiceError, access: Access): string {
-  if (error.code === status.UNAVAILABLE) return whyUnreachable(error.details, access)
-  return plainText(error.details || error.message, 1000)
 }

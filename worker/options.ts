@@ -1,12 +1,10 @@
 import { address, choice, flag, logFormat, optionalWhole, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { accessOptions } from '../shared/wire/access.ts'
 
 /** The worker's options. How a run computes (network, precision, threads, engine) is the coordinator's to say. */
 export const workerOptions = {
   coordinator: address('Where the coordinator listens.', '127.0.0.1:7070'),
-  tokenFile: text('<file>', "File with the cluster's token; the environment variable HERD_TOKEN can have the token itself."),
-  tlsCa: text('<file>', "Authority of the coordinator's certificate, PEM: connect by TLS."),
-  tlsCert: text('<file>', "The worker's own certificate, PEM, for a coordinator that asks for one."),
-  tlsKey: text('<file>', 'The key of --tls-cert, PEM.'),
+  ...accessOptions,
   data: text('<folder>', 'A copy of the data set on this machine; without it, images are fetched from the coordinator.'),
   name: text('<name>', 'How the worker is called (default: host name and process id).'),
   engine: choice('Refuse a run that computes on another engine.', ['auto', 'native', 'wasm'], 'auto'),

@@ -111,11 +111,14 @@ export const gradientChunkSchema = z.object({
   offset: uint,
   data: bytes,
   lanes: z.array(laneReportSchema).max(65536),
+  began: seconds,
 })
 export type GradientChunk = z.infer<typeof gradientChunkSchema>
 export const bytesSchema = z.object({ data: bytes })
 export const imagesRequestSchema = z.object({ session: z.string().max(256), samples: z.array(uint).max(65536) })
 export const imageFileSchema = z.object({ sample: uint, data: bytes })
+export const watchRequestSchema = z.object({ intervalMs: uint })
+export const briefMessageSchema = z.object({ json: z.string() })
 
 /**
  * Checks one message at the boundary.

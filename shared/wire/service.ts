@@ -14,14 +14,17 @@ const MAX_IMAGE_BYTES = 64 * MIB
 const MAX_CHUNK_MESSAGE_BYTES = 1.25 * MIB
 const MAX_IMAGE_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * KIB
 const MAX_CONTROL_MESSAGE_BYTES = MIB
+/** A run with thousands of workers. */
+const MAX_BRIEF_MESSAGE_BYTES = 8 * MIB
 
-/** How long messages may be, by call: from the worker, and to it. */
+/** How long messages may be, by call: to the coordinator, and from it. */
 const limits: Record<string, { request: number; response: number }> = {
   Control: { request: MAX_CONTROL_MESSAGE_BYTES, response: MAX_CONTROL_MESSAGE_BYTES },
   ReceiveWeights: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
   SendGradients: { request: MAX_CHUNK_MESSAGE_BYTES, response: KIB },
   FetchManifest: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
   FetchImages: { request: MIB, response: MAX_IMAGE_MESSAGE_BYTES },
+  Watch: { request: KIB, response: MAX_BRIEF_MESSAGE_BYTES },
 }
 
 /**
@@ -68,9 +71,10 @@ const noticePartitions: ChannelOptions = { 'grpc.keepalive_time_ms': 3000, 'grpc
 
 const bulk: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES }
 
-/** Of the worker's three connections: the small messages that must never wait, and megabytes from and to the coordinator. */
-export const clientOptions: Record<'control' | 'down' | 'up', ChannelOptions> = {
+/** Of the worker's three connections: the small messages that must never wait, and megabytes from and to the coordinator. And of whoever watches. */
+export const clientOptions: Record<'control' | 'down' | 'up' | 'watch', ChannelOptions> = {
   control: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_CONTROL_MESSAGE_BYTES },
   down: bulk,
   up: bulk,
+  watch: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_BRIEF_MESSAGE_BYTES },
 }

@@ -72,7 +72,7 @@ test('where a token is asked for, a worker without it or with another one is ref
     worker(address, ['--patience', '600'], { HERD_TOKEN: 'incorrect-horse-battery-staple' }),
     worker(address, authority('certs')),
   ])
-  complains(without, /error: the coordinator refuses this worker: this coordinator asks for a token: give the worker the same HERD_TOKEN or --token-file/)
+  complains(without, /error: the coordinator refuses this worker: this coordinator asks for a token: give it by HERD_TOKEN or --token-file/)
   complains(another, /error: the coordinator refuses this worker: the token is not that of this coordinator/)
   complains(tls, /the coordinator does not use TLS, which --tls-ca asks for/)
   await finishes(main, 'with-token', [], { HERD_TOKEN: TOKEN })
@@ -100,7 +100,7 @@ test('by mutual TLS a coordinator knows its workers: those without a certificate
   const main = coordinator('mutual', [...certificate('certs', 'coordinator'), ...authority('certs')])
   const address = await addressOf(main)
   const [none, stranger] = await Promise.all([worker(address, authority('certs')), worker(address, [...authority('certs'), ...certificate('others', 'worker')])])
-  complains(none, /the coordinator asks workers for a certificate: give --tls-cert and --tls-key/)
+  complains(none, /the coordinator asks for a certificate: give --tls-cert and --tls-key/)
   complains(stranger, /the certificate in --tls-cert may be of another authority than it asks for/)
   await finishes(main, 'mutual', [...authority('certs'), ...certificate('certs', 'worker')])
 })

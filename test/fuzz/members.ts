@@ -3,7 +3,7 @@ import type { ClientDuplexStream } from '@grpc/grpc-js'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { PROTOCOL_VERSION } from '../../shared/wire/messages.ts'
 import { connectTo, endOf, type Calls } from '../support/grpc.ts'
-import { anyChunk, anyControlMessage, anyEvaluation } from './messages.ts'
+import { anyChunk, anyControlMessage, anyEvaluation, anyUint } from './messages.ts'
 import type { Attack, Target } from './target.ts'
 
 /** Attacks of those that know the token: sessions, and members that are dealt work, which do not keep to the protocol. */
@@ -24,6 +24,8 @@ const blows: Blow[] = [
   },
   (random, _, { bulk, session }) => void endOf(bulk.receiveWeights({ session: random.pick([session, 'guess']) })),
   (random, _, { bulk, session }) => void endOf(bulk.fetchManifest({ session: random.pick([session, 'guess']) })),
+  // More than may watch, at the speed that they like; they are gone with the connection.
+  (random, _, { bulk }) => Array.from({ length: random.below(20) }, () => void endOf(bulk.watch({ intervalMs: anyUint(random) }))),
   (random, _, { bulk, session }) => void endOf(bulk.fetchImages({ session, samples: Array.from({ length: random.below(30) }, () => random.pick([0, 1, 2, 1e6])) })),
 ]
 

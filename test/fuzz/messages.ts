@@ -4,8 +4,8 @@ import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { bytesOf } from './target.ts'
 
 /** Messages of the protocol that are of the right form, or nearly so. */
-export type CallName = 'Control' | 'ReceiveWeights' | 'SendGradients' | 'FetchManifest' | 'FetchImages'
-export const callNames: readonly CallName[] = ['Control', 'ReceiveWeights', 'SendGradients', 'FetchManifest', 'FetchImages']
+export type CallName = 'Control' | 'ReceiveWeights' | 'SendGradients' | 'FetchManifest' | 'FetchImages' | 'Watch'
+export const callNames: readonly CallName[] = ['Control', 'ReceiveWeights', 'SendGradients', 'FetchManifest', 'FetchImages', 'Watch']
 
 const { service } = herdService()
 
@@ -17,7 +17,7 @@ export function encode(call: CallName, message: object): Buffer {
   return service[call].requestSerialize(message)
 }
 
-const anyUint = (random: KeyedRandom): number => random.pick([0, 1, 2, 3, 7, 8, 255, 65536, 0x7fffffff, 0xffffffff, random.uint32()])
+export const anyUint = (random: KeyedRandom): number => random.pick([0, 1, 2, 3, 7, 8, 255, 65536, 0x7fffffff, 0xffffffff, random.uint32()])
 const anyNumber = (random: KeyedRandom): number => random.pick([0, -1, 1.5, 1e308, -1e308, Number.NaN, Number.POSITIVE_INFINITY, Number.MIN_VALUE])
 const anyText = (random: KeyedRandom): string =>
   random.pick(['', 'x', 'a\nerror: b', '\u001b[2J', '__proto__', 'x'.repeat(300), 'x'.repeat(5000), '\u202e', '{"kind":"wasm"}', '[', 'null', '💥', '../../etc/passwd', bytesOf(random, 20).toString('latin1')])
@@ -56,6 +56,7 @@ export function anyChunk(random: KeyedRandom, session: string): object {
 export function anyRequest(random: KeyedRandom, call: CallName, session: string): Buffer {
   if (call === 'Control') return encode(call, anyControlMessage(random))
   if (call === 'SendGradients') return encode(call, anyChunk(random, session))
+  if (call === 'Watch') return encode(call, { intervalMs: anyUint(random) })
   return encode(call, { session, samples: Array.from({ length: random.below(20) }, () => anyUint(random)) })
 }
 

@@ -8,6 +8,7 @@ export interface Calls extends Client {
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<unknown>
   fetchManifest(request: object): ClientReadableStream<{ data: Buffer }>
   fetchImages(request: object): ClientReadableStream<{ sample: number; data: Buffer }>
+  watch(request: object): ClientReadableStream<{ json: string }>
 }
 
 /** A client with a connection of its own, as a worker has two. @param authorization is presented with each call */

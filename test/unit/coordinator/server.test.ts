@@ -49,7 +49,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4 }: { tls?: TlsFiles;
       onClock: (member, { clock }) => tell(`${member.name} clock ${clock}`),
       onLost: (member, reason) => tell(`${member.name} lost: ${reason}`),
     },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES,
+    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES, brief: () => undefined,
     source: { read: (samples) => Promise.resolve(samples.map((sample) => Buffer.from([sample]))) },
     access: { token: undefined, tls, maxWorkers }, silenceLimitMs: SILENCE_MS, patience: { namelessMs: NAMELESS_MS, helloMs: HELLO_MS },
   })

@@ -22,7 +22,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
         if (++received === CHUNKS) allGradients()
       },
     },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * MIB), sampleCount: 1, source: { read: () => Promise.resolve([]) },
+    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * MIB), sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000,
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
@@ -48,6 +48,6 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   const data = Buffer.alloc(MIB)
   for (let version = 0; version < CHUNKS; version++) sendWeights({ version, offset: 0, data })
   const sent: Promise<void>[] = []
-  for (let round = 0; round < CHUNKS; round++) sent.push(link.sendGradient({ round, attempt: 0, node: 0, offset: 0, data, lanes: [] }))
+  for (let round = 0; round < CHUNKS; round++) sent.push(link.sendGradient({ round, attempt: 0, node: 0, offset: 0, data, lanes: [], began: 0 }))
   await Promise.all([weights, gradients, ...sent])
 })

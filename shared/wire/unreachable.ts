@@ -8,7 +8,7 @@ const meanings: [said: RegExp, when: 'tls' | 'certificate' | 'plain' | 'always',
   [/certificate has expired|certificate is not yet valid/, 'tls', "the coordinator's certificate is not valid now: make a new one with `herd certs`"],
   [/unable to verify|unable to get|self.signed/, 'tls', "the coordinator's certificate is not of the authority in --tls-ca"],
   [/unsuitable certificate purpose/, 'tls', 'the certificate that the coordinator shows is not one of a coordinator'],
-  [/certificate required|handshake failure/, 'tls', 'the coordinator asks workers for a certificate: give --tls-cert and --tls-key'],
+  [/certificate required|handshake failure/, 'tls', 'the coordinator asks for a certificate: give --tls-cert and --tls-key'],
   [/unknown ca|bad certificate|certificate unknown|Failed to connect|ECONNRESET/, 'certificate', 'the coordinator closes the connection: the certificate in --tls-cert may be of another authority than it asks for'],
   [/Failed to connect|ECONNRESET|Protocol error/, 'plain', 'the coordinator closes the connection at once: if it uses TLS, give --tls-ca'],
 ]

@@ -1,13 +1,20 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import { credentials, InterceptingCall, type ChannelCredentials, type ChannelOptions, type Interceptor } from '@grpc/grpc-js'
-import { parseAddress } from '../shared/command/options.ts'
-import { UsageError } from '../shared/errors.ts'
-import { readTls, type TlsFiles } from '../shared/security/tls.ts'
-import { takeToken, type Token } from '../shared/security/token.ts'
-import type { WorkerOptions } from './options.ts'
+import { parseAddress, text, type OptionValues } from '../command/options.ts'
+import { UsageError } from '../errors.ts'
+import { readTls, type TlsFiles } from '../security/tls.ts'
+import { takeToken, type Token } from '../security/token.ts'
 
-/** What a worker shows a coordinator, and how it knows that it is the right one. */
+/** How whoever calls a coordinator shows who it is. */
+export const accessOptions = {
+  tokenFile: text('<file>', "File with the cluster's token; the environment variable HERD_TOKEN can have the token itself."),
+  tlsCa: text('<file>', "Authority of the coordinator's certificate, PEM: connect by TLS."),
+  tlsCert: text('<file>', 'A certificate to show to a coordinator that asks for one, PEM.'),
+  tlsKey: text('<file>', 'The key of --tls-cert, PEM.'),
+} as const
+
+/** What the coordinator is shown, and how it is known that it is the right one. */
 export interface Access {
   token: Token | undefined
   tls: TlsFiles | undefined
@@ -18,9 +25,9 @@ export interface Access {
  * @param environment its HERD_TOKEN is taken out.
  * @throws UsageError where a file does not fit.
  */
-export async function readAccess(options: WorkerOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<Access> {
+export async function readAccess(options: OptionValues<typeof accessOptions>, environment: NodeJS.ProcessEnv, now: Date): Promise<Access> {
   if (options.tlsCert !== undefined && options.tlsCa === undefined) {
-    throw new UsageError(`--tls-cert ${options.tlsCert} needs --tls-ca, the authority by which the worker knows the coordinator.`)
+    throw new UsageError(`--tls-cert ${options.tlsCert} needs --tls-ca, the authority by which the coordinator is known.`)
   }
   return { token: await takeToken(environment, options.tokenFile), tls: await readTls(options, now) }
 }

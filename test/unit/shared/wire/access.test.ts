@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { UsageError } from '../../../shared/errors.ts'
-import { readAccess } from '../../../worker/access.ts'
-import { workerOptions, type WorkerOptions } from '../../../worker/options.ts'
+import { UsageError } from '../../../../shared/errors.ts'
+import { accessOptions, readAccess } from '../../../../shared/wire/access.ts'
 
-const defaults = Object.fromEntries(Object.entries(workerOptions).map(([key, { fallback }]) => [key, fallback])) as WorkerOptions
+type Options = Parameters<typeof readAccess>[0]
+const defaults = Object.fromEntries(Object.entries(accessOptions).map(([key, { fallback }]) => [key, fallback])) as Options
 
-test('what a worker names and does not have, or lacks beside it, is told by its option', async () => {
-  const wrong: [options: Partial<WorkerOptions>, message: RegExp][] = [
+test('what is named and not there, or lacks beside it, is told by its option', async () => {
+  const wrong: [options: Partial<Options>, message: RegExp][] = [
     [{ tlsCa: '/nowhere/absent.crt' }, /^--tls-ca \/nowhere\/absent\.crt cannot be read/],
     [{ tlsCert: 'worker.crt', tlsKey: 'worker.key' }, /^--tls-cert worker\.crt needs --tls-ca/],
     [{ tlsCa: 'ca.crt', tlsCert: 'worker.crt' }, /^--tls-cert worker\.crt needs --tls-key/],

@@ -1,0 +1,22 @@
+import { status, type Client, type ServiceError } from '@grpc/grpc-js'
+import { presenting, secureChannel, type Access } from './access.ts'
+import { plainText } from './messages.ts'
+import { clientOptions, herdService } from './service.ts'
+import { whyUnreachable } from './unreachable.ts'
+
+/**
+ * Opens a client of the coordinator with a socket of its own.
+ * @param agent what the library says of the program, for whoever looks at the traffic
+ */
+export function openChannel<Calls>(address: string, access: Access, kind: keyof typeof clientOptions, agent: string): Calls & Pick<Client, 'close'> {
+  const secured = secureChannel(access, address)
+  return new (herdService())(address, secured.credentials, {
+    ...clientOptions[kind], ...secured.options, interceptors: presenting(access), 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': agent,
+  }) as unknown as Calls & Pick<Client, 'close'>
+}
+
+/** Why a call has ended, for people. */
+export function reasonOf(error: ServiceError, access: Access): string {
+  if (error.code === status.UNAVAILABLE) return whyUnreachable(error.details, access)
+  return plainText(error.details || error.message, 1000)
+}
