@@ -14,6 +14,11 @@ const MAX_CONFUSION_CLASSES = 32
 /** Classes with series of their own. */
 const MAX_CLASSES = 1000
 
+/** Kinds of events that dashboards and alerts ask for. */
+const COUNTED_FROM_ZERO: RunEvent['type'][] = [
+  'workerJoined', 'workerLost', 'workerLeft', 'waiting', 'goingOn', 'dealtAgain', 'resumed', 'checkpoint', 'checkpointFailed', 'writeFailed', 'gradientNotFinite', 'lossNotFinite', 'fingerprintsDiffer',
+]
+
 /** What is known of a run before its first step. */
 export interface RunLabels {
   name: string
@@ -74,6 +79,9 @@ export class CoordinatorMetrics {
     const writeFailures = counter('herd_write_failures_total', 'Outages of history, events or plots: times that one could not be written after it could.')
     const restarts = gauge('herd_restarts', 'How often the run has been resumed.')
     const events = counter('herd_events_total', 'What events.jsonl is told of, by kind.', ['kind'])
+
+    // From zero on, so that the first of a kind is an increase, too.
+    for (const kind of COUNTED_FROM_ZERO) events.inc({ kind }, 0)
 
     this.describe = (run) => {
       this.registry.setDefaultLabels({ run: run.name })

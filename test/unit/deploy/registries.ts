@@ -61,8 +61,9 @@ export async function describeMetrics(registry: Registry): Promise<MetricDescrip
   const metrics = await registry.getMetricsAsJSON()
   return metrics.map(({ name, type, values }) => {
     const labels = new Set(values.flatMap((value) => Object.keys(value.labels)))
-    // Prometheus' own, on every histogram.
+    // Prometheus' own, on every histogram; and what all metrics of a daemon have.
     labels.delete('le')
+    for (const everywhere of name.startsWith('herd_member_') ? ['run'] : ['run', 'worker']) labels.delete(everywhere)
     // prom-client types this as a number, and gives a word.
     return { name, type: String(type), labels: [...labels].sort() }
   })
