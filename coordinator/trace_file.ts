@@ -11,7 +11,7 @@ const STEPS = 'steps'
 /** Row of a process that a span is drawn in. */
 const rowOf: Record<SpanName, string> = {
   step: STEPS, evaluation: STEPS, 'lanes wait': STEPS, reduce: STEPS, adam: STEPS, broadcast: STEPS,
-  compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
+  compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
 }
 
 interface Row {

@@ -240,6 +240,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       throw new ProtocolError(`the partial of lanes ${node.begin} to ${node.end - 1} reports lanes ${reported.join()}`)
     }
     if (upload.received !== this.#parts.model.layout.size) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
+    this.#tellUpload(membership, chunk)
     this.#deliver(member, chunk.round, node.begin, node.end, (open, units) => {
       const counted = chunk.lanes.filter((report) => units.includes(report.lane))
       open.laneReports.push(...counted)
@@ -280,6 +281,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     // The first answers come while much else does: some more, so that a quick one is among them.
     if (membership.clock.readings < FIRST_PROBES) membership.probedAt = undefined
     this.#probeClock(membership)
+  }
+
+  /** An upload has ended when it is here: its beginning is by the worker's clock. */
+  #tellUpload({ member, clock: { ahead } }: Membership, { round, lanes: [first], began }: GradientChunk): void {
+    const end = this.#parts.now() / 1000
+    if (ahead !== undefined) this.#parts.onWorkerSpan?.(member.name, { name: 'upload', begin: Math.min(began - ahead, end), end, step: stepOf(round), unit: first.lane })
   }
 
   /** Asks for a worker's time, where the run is traced, every few seconds. */
@@ -459,6 +466,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
  */
 function roundOf(kind: RoundKind, { step }: StepPosition): number {
   return kind === 'EVALUATE' ? 2 * step : 2 * step + 1
+}
+
+function stepOf(round: number): number {
+  return Math.floor(round / 2)
 }
 
 function kindOf(round: number): RoundKind {

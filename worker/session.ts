@@ -105,6 +105,8 @@ export class WorkSession {
   readonly #outbox: SpanOutbox | undefined
   /** Lanes that the engine has been given and not computed. */
   #inEngine = 0
+  /** Since when there is nothing to do. */
+  #idleSince: number
   /** When the engine ended its last lane. */
   #computedAt = 0
   /** When the unit before this one ended, or work on this deal could begin. */
@@ -115,6 +117,7 @@ export class WorkSession {
   constructor(parts: SessionParts) {
     const { run, manifest, source, decoded } = parts
     this.#parts = parts
+    this.#idleSince = parts.now()
     this.#samples = manifest.samples
     const { train, test } = idsBySplit(manifest.samples)
     this.#test = test
@@ -157,12 +160,14 @@ export class WorkSession {
   async #workOff(): Promise<void> {
     if (this.#working) return
     this.#working = true
+    this.#tell({ name: 'idle', begin: this.#idleSince, end: this.#parts.now() })
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         if ('deal' in next) await this.#work(next)
         else this.#parts.link.send({ message: 'abandoned', abandoned: { round: next.abandonedRound } })
       }
       this.#working = false
+      this.#idleSince = this.#parts.now()
     } catch (error) {
       this.#parts.onFailure(error)
     }
@@ -268,9 +273,10 @@ export class WorkSession {
   async #upload(job: Job, node: number, partial: Partial, asked: number): Promise<void> {
     const { round, attempt } = job.deal
     for (const { samples } of partial.lanes) this.#parts.observer.onLane(samples)
-    const uploadBegin = this.#parts.now()
+    const began = this.#parts.now()
+    const place = { step: job.deal.step, unit: partial.lanes[0]?.lane }
     const collected = Math.max(asked, this.#computedAt)
-    if (collected < uploadBegin) this.#tell({ name: 'collect', begin: collected, end: uploadBegin, step: job.deal.step, unit: partial.lanes[0]?.lane })
+    if (collected < began) this.#tell({ name: 'collect', begin: collected, end: began, ...place })
     for (const { begin, end } of this.#chunks) {
       if (job.abandoned) return
       await this.#parts.link.sendGradient({
@@ -280,9 +286,11 @@ export class WorkSession {
         offset: begin,
         data: bytesOf(partial.values.subarray(begin, end)),
         lanes: end === partial.values.length ? partial.lanes : [],
+        began,
       })
     }
-    this.#tell({ name: 'upload', begin: uploadBegin, end: this.#parts.now(), step: job.deal.step, unit: partial.lanes[0]?.lane })
+    // A trace has it from the coordinator, which knows when it has come.
+    this.#parts.observer.onSpan({ name: 'upload', begin: began, end: this.#parts.now(), ...place })
   }
 
   async #evaluate(job: Job): Promise<void> {

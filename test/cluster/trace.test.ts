@@ -54,19 +54,20 @@ test('the trace of a cluster tells what every step of each worker was spent on, 
       if (computed.filter((span) => span.lane === lane).length === 1) assert.ok(end <= step.end + CLOCKS_MICROSECONDS, `lane ${lane} of step ${step.step} is computed before the step ended`)
     }
   }
-  for (const name of ['upload', 'weights wait', 'test', 'reduce', 'adam', 'broadcast']) assert.ok(named(spans, name).length >= EPOCHS, name)
+  for (const name of ['upload', 'feed', 'collect', 'idle', 'weights wait', 'test', 'reduce', 'adam', 'broadcast']) assert.ok(named(spans, name).length >= EPOCHS, name)
 
-  // What the coordinator did and waited for is all of a step, and what was worked on anywhere is nearly all of it.
+  // What the coordinator did and waited for is all of a step, and so is what each worker did and waited for.
   const own = spans.filter(({ process, name }) => process === 'coordinator' && name !== 'step' && name !== 'evaluation')
   const ownShare = coverageOfSteps(steps, own)
   assert.ok(ownShare >= 0.95, `the coordinator's spans cover ${ownShare} of the steps`)
   const worked = spans.filter(({ process, name }) => process !== 'coordinator' && name !== 'decode')
   for (const worker of ['worker one', 'worker two']) {
     const share = coverageOfSteps(steps, [...worked.filter(({ process }) => process === worker), ...named(own, 'reduce', 'adam', 'broadcast')])
-    assert.ok(share >= 0.8, `the spans of ${worker} cover ${share} of the steps`)
+    assert.ok(share >= 0.95, `the spans of ${worker} cover ${share} of the steps`)
   }
-  const share = coverageOfSteps(steps, [...worked, ...named(own, 'reduce', 'adam', 'broadcast')])
-  assert.ok(share >= 0.95, `all spans but the coordinator's waiting cover ${share} of the steps`)
+  // Nor do they say little by being waits: the steps are spent on work, wherever.
+  const share = coverageOfSteps(steps, [...worked.filter(({ row }) => row !== 'waits'), ...named(own, 'reduce', 'adam', 'broadcast')])
+  assert.ok(share >= 0.8, `what is done, rather than waited for, covers ${share} of the steps`)
 })
 
 test('a single node is traced too, and computes the same with and without', async () => {

@@ -60,6 +60,7 @@ function partial(round: number, node: number, lanes: number[]): GradientChunk[] 
   return Array.from({ length: count }, (_, index) => ({
     session: '', round, attempt: 0, node, offset: index * CHUNK, data: bytesOf(new Float32Array(CHUNK).fill(1)),
     lanes: index === count - 1 ? lanes.map((lane) => ({ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0, notFinite: false })) : [],
+    began: 0,
   }))
 }
 
