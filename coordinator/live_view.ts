@@ -1,7 +1,7 @@
 import { describeEvent } from '../shared/live/event_text.ts'
 import { patched } from '../shared/live/patch.ts'
 import type { EvaluationView, RunBrief, RunFacts, RunPatch, RunProgress, RunState, RunView, StepPoint } from '../shared/live/view.ts'
-import type { HistoryLine, Summary } from '../shared/run_folder/schemas.ts'
+import { historyLineSchema, type HistoryLine, type Summary } from '../shared/run_folder/schemas.ts'
 import type { ClusterStatus } from './cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
 
@@ -112,9 +112,8 @@ export class LiveView {
         this.#state = 'training'
         this.#testing = null
         if (this.#evaluatingSince !== undefined) this.#evaluationSeconds = seconds - this.#evaluatingSince
-        const { type: _type, epochs, ...line } = event
-        this.#pending.newHistory.push({ ...line, step: this.#at.step })
-        if (event.epoch < epochs) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
+        this.#pending.newHistory.push(historyLineSchema.parse({ ...event, step: this.#at.step }))
+        if (event.epoch < event.epochs) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
         break
       }
       case 'finished':

@@ -1,13 +1,13 @@
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
 import { createProgram } from '../shared/command/program.ts'
 import { createLog } from '../shared/log.ts'
+import { checkViewers } from '../shared/live/viewers.ts'
 import { onStopSignal } from '../shared/stop_signals.ts'
 import { readAccess } from './access.ts'
 import { createConsole } from './console.ts'
 import { Onlookers } from './onlookers.ts'
 import { checkOptions, coordinatorOptions } from './options.ts'
 import { startRun, type StopRequest } from './run.ts'
-import { checkViewers } from './viewers.ts'
 
 const examples = `
 Examples:
@@ -31,10 +31,10 @@ export async function main(argv: string[]): Promise<number> {
   checkOptions(options)
 
   const { access, warning } = await readAccess(options, process.env, new Date())
-  checkViewers(options, access)
+  const pageWarning = options.httpPort === undefined ? undefined : checkViewers({ ...access, httpHost: options.httpHost ?? '127.0.0.1', insecure: options.insecure })
 
   const log = createLog(options)
-  if (warning !== undefined) log.warn(warning)
+  for (const each of [warning, pageWarning]) if (each !== undefined) log.warn(each)
   const onlookers = await Onlookers.open(options, access, log)
 
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }

@@ -1,7 +1,7 @@
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { RunError } from '../shared/errors.ts'
 import { Predictor } from '../shared/live/predictor.ts'
-import { serveLive, type LiveSource } from '../shared/live/server.ts'
+import { pageUrl, serveLive, type LiveSource } from '../shared/live/server.ts'
 import type { EvaluationView, RunBrief, RunFacts, RunPatch } from '../shared/live/view.ts'
 import type { Log } from '../shared/log.ts'
 import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
@@ -86,8 +86,7 @@ export class Onlookers {
       const host = options.httpHost ?? '127.0.0.1'
       const server = await serveLive(this.#source(), { host, port: options.httpPort, token: viewerToken(options, access), tls: access.tls })
       this.#closing.push(() => server.close())
-      const scheme = access.tls?.identity === undefined ? 'http' : 'https'
-      log.info(`live page at ${scheme}://${host.includes(':') ? `[${host}]` : host}:${server.port}/`)
+      log.info(`live page at ${pageUrl({ host, tls: access.tls }, server.port)}`)
     }
   }
 
@@ -110,6 +109,8 @@ export class Onlookers {
   readonly observe: Observer = (event) => {
     this.#metrics.observe(event)
     this.#view?.observe(event)
+    // Connections end soon, and their last word is how the run did.
+    if (event.type === 'stopped' || event.type === 'failed') this.#view?.flush()
     this.#targets?.observe(event)
   }
 

@@ -15,7 +15,7 @@ import { initialParameters } from '../shared/network/initial.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { buildNetwork } from '../shared/network/models.ts'
 import type { Network } from '../shared/network/network.ts'
-import { cacheFolder } from '../shared/paths.ts'
+import { cacheFolder, shownPath } from '../shared/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { machineSeconds, type Span, type SpanObserver } from '../shared/trace/span.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
@@ -105,7 +105,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   let reached = progress
   onlookers.describe({
     facts: {
-      name, folder: folder.path, model: options.model, parameters: layout.size, imageSize: network.imageSize, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length,
+      name, folder: shownPath(folder.path), model: options.model, parameters: layout.size, imageSize: network.imageSize, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length,
       batch: options.batch, lanes: options.lanes, epochs: options.epochs, stepsPerEpoch: schedule.stepsPerEpoch, learningRate: options.lr, seed: options.seed, precision: options.precision, engine,
     },
     history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
@@ -210,7 +210,7 @@ async function listen(
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     strictNumerics: options.strictNumerics,
     silenceLimitMs: options.silenceLimit * 1000,
-    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, access },
+    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, brief: onlookers.brief, access },
     now: () => machineSeconds() * 1000,
     observe,
     ...(onSpan === undefined ? {} : { onSpan, onWorkerSpan: (worker: string, span: Span) => onSpan(span, worker) }),
@@ -254,6 +254,7 @@ function printEnd(console: Console, folder: RunFolder, sheet: string, digest: st
   console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
   console.print(`  predictions  ${sheet}`)
   console.print(`  checkpoint   ${folder.checkpoints.latest}`)
+  console.print(`Look at it again: npx herd show ${shownPath(folder.path)}`)
   console.print('Try it on an image of your own:')
   console.print(`  npx herd predict --checkpoint ${folder.checkpoints.latest} photo.jpg`)
 }

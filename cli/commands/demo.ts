@@ -43,7 +43,7 @@ export function demoCommand(): Command {
       bar.end()
       const run = out ?? (await RunFolder.create(undefined, () => new Date())).path
       const count = epochs > 0 ? epochs : native ? EPOCHS : EPOCHS_ON_WASM
-      const command = ['--data', folder, '--out', path.relative('', run), '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--epochs', String(count), ...recipe, ...(logFormat === 'json' ? ['--log-format', logFormat] : [])]
+      const command = ['--data', folder, '--out', path.relative('', run), '--local-workers', String(workers), '--listen', '127.0.0.1:0', '--http-port', '0', '--epochs', String(count), ...recipe, ...(logFormat === 'json' ? ['--log-format', logFormat] : [])]
       say(`Ten kinds of animals are drawn in ${folder}. Training on them is this command:\n  npx coordinator ${command.join(' ')}\n`)
       const exitCode = await runCoordinator(command)
       if (exitCode !== 0) {

@@ -3,8 +3,8 @@ import { flag, text, whole } from '../../shared/command/options.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { pageUrl, serveLive } from '../../shared/live/server.ts'
 import { ShownFolders } from '../../shared/live/shown_folders.ts'
+import { checkViewers } from '../../shared/live/viewers.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
-import { isLoopback } from '../../shared/security/loopback.ts'
 import { readTls } from '../../shared/security/tls.ts'
 import { takeToken } from '../../shared/security/token.ts'
 import { onStopSignal } from '../../shared/stop_signals.ts'
@@ -32,11 +32,8 @@ export const showCommand = (): Command =>
       const clock = (): Date => new Date()
       const token = await takeToken(process.env, tokenFile)
       const tls = await readTls({ ...certificate, tlsCa: undefined }, clock())
-      if (!isLoopback(host)) {
-        if (token === undefined && !insecure) throw new UsageError(openDoor(host))
-        if (token === undefined) log.warn(`--http-host ${host} with --insecure: whoever reaches this port can look at the runs.`)
-        else if (tls === undefined) log.warn(`--http-host ${host} without TLS: the token, and what is looked at, travel in the clear. \`herd certs\` makes certificates.`)
-      }
+      const warning = checkViewers({ httpHost: host, token, tls, insecure })
+      if (warning !== undefined) log.warn(warning)
       if (given.length > MAX_RUNS) throw new UsageError(`${given.length} folders: expected at most ${MAX_RUNS}.`)
       const folders = await Promise.all(given.map((folder) => RunFolder.open(folder, clock, "expected the folder of a run, e.g. runs/first: what its coordinator was given as --out.")))
       const shown = await ShownFolders.open(folders, clock)
@@ -52,7 +49,3 @@ export const showCommand = (): Command =>
       return true
     },
   })
-
-function openDoor(host: string): string {
-  return `--http-host ${host}: whoever reaches the port could look at the runs and their images. Set a token (HERD_TOKEN or --token-file), or say --insecure in a network where everybody is trusted.`
-}

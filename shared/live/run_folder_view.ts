@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { RunError } from '../errors.ts'
 import { layoutOf } from '../network/layout.ts'
 import { buildNetwork } from '../network/models.ts'
+import { shownPath } from '../paths.ts'
 import type { RunFolder } from '../run_folder/run_folder.ts'
 import type { EventLine, HistoryLine } from '../run_folder/schemas.ts'
 import { describeEvent } from './event_text.ts'
@@ -59,7 +60,7 @@ export async function readRunView(folder: RunFolder, now: Date): Promise<RunView
 async function readFacts(folder: RunFolder): Promise<RunFacts> {
   const { lr, ...config } = factsSchema.parse((await orNull(folder.readConfig())) ?? {})
   const stepsPerEpoch = config.batch === 0 ? 0 : Math.ceil(config.trainImages / config.batch)
-  return { name: path.basename(folder.path), folder: folder.path, ...config, parameters: parametersOf(config), learningRate: lr, stepsPerEpoch }
+  return { name: path.basename(folder.path), folder: shownPath(folder.path), ...config, parameters: parametersOf(config), learningRate: lr, stepsPerEpoch }
 }
 
 /** 0 where this Herd does not have the network. */

@@ -5,6 +5,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { NODE_OPTIONS } from '../../shared/node_process.ts'
+import { readTrace } from '../support/trace.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -20,7 +21,7 @@ const elsewhere: [RegExp, string][] = [
   [/^pip download/, 'downloads 230 MB'],
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
-  [/--metrics-port 946[456]$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
+  [/--metrics-port (9464 --metrics-targets \S+|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
@@ -104,6 +105,14 @@ test('the commands of docs/cluster.md make a cluster of four workers, go on with
   const [coordinator, worker] = all.filter((command) => command.includes('--tls-'))
   await Promise.all([succeeds(coordinator), ...four.map(() => succeeds(worker))])
   for (const command of all) executed.add(command)
+})
+
+test('the command of docs/trace.md writes a trace', async () => {
+  const [command, ...more] = await commandsOf('docs/trace.md')
+  assert.deepEqual(more, [])
+  await succeeds(command)
+  assert.ok((await readTrace(workspace.path('trace.json'))).some(({ name }) => name === 'compute'))
+  executed.add(command)
 })
 
 test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {
