@@ -10,6 +10,7 @@ describe('herd', { concurrency: 2 }, () => {
     [['predict'], [/--top <count>[^-]*default: 1/, /--checkpoint <file>/, /HERD_CHECKPOINT/, /--config <file>/]],
     [['evaluate'], [/--split <test\|train\|all>[^-]*default:\s+"test"/, /HERD_DATA/]],
     [['export'], [/--format <safetensors\|tfjs\|savedmodel>/, /HERD_FORMAT/]],
+    [['top'], [/--coordinator <host:port>[^-]*default:\s+"127\.0\.0\.1:7070"/, /--token-file <file>/, /--interval <seconds>[^-]*default: 1/, /--log-format <pretty\|json>/]],
     [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
