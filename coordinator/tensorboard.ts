@@ -13,6 +13,8 @@ export interface TensorBoardParts {
   observe: Observer
 }
 
+const JPEG_QUALITY = 85
+
 type Evaluated = Extract<RunEvent, { type: 'evaluated' }>
 
 /**
@@ -91,8 +93,8 @@ export class TensorBoardRecord {
   #draw({ step, predictions }: Evaluated): void {
     if (predictions.length === 0) return
     const draw = async (): Promise<void> => {
-      const { png, width, height } = await sheetOf(predictions)
-      this.#write((file) => file.image(step, 'test/predictions', png, width, height))
+      const { jpeg, width, height } = await sheetOf(predictions)
+      this.#write((file) => file.image(step, 'test/predictions', jpeg, width, height))
     }
     this.#drawing = Promise.all([this.#drawing, draw()]).then(
       () => undefined,
@@ -124,7 +126,7 @@ function classAccuracies({ classes, confusion }: Evaluated): Record<string, numb
   return Object.fromEntries(rows.filter(({ images }) => images > 0).map(({ name, right, images }) => [`class/${name}`, right / images]))
 }
 
-async function sheetOf(predictions: readonly ShownPrediction[]): Promise<{ png: Buffer; width: number; height: number }> {
+async function sheetOf(predictions: readonly ShownPrediction[]): Promise<{ jpeg: Buffer; width: number; height: number }> {
   const png = await predictionSheet(
     await Promise.all(
       predictions.map(async ({ image, predicted, probability, truth }) => {
@@ -133,6 +135,7 @@ async function sheetOf(predictions: readonly ShownPrediction[]): Promise<{ png: 
       }),
     ),
   )
-  const { width, height } = await sharp(png).metadata()
-  return { png, width, height }
+  // A sheet of each epoch: as PNG, photographs would take megabytes.
+  const { data, info } = await sharp(png).removeAlpha().jpeg({ quality: JPEG_QUALITY }).toBuffer({ resolveWithObject: true })
+  return { jpeg: data, width: info.width, height: info.height }
 }

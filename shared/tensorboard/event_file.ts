@@ -65,9 +65,9 @@ export class EventFile {
     this.#add(step, { summary: { value: Object.entries(values).map(([tag, simpleValue]) => ({ tag, simpleValue })) } })
   }
 
-  /** @param png an RGB picture. @throws WriteError where the disk refuses: the event then waits. */
-  image(step: number, tag: string, png: Uint8Array, width: number, height: number): void {
-    this.#add(step, { summary: { value: [{ tag, image: { height, width, colorspace: RGB, encodedImageString: png } }] } })
+  /** @param picture RGB, as PNG or JPEG. @throws WriteError where the disk refuses: the event then waits. */
+  image(step: number, tag: string, picture: Uint8Array, width: number, height: number): void {
+    this.#add(step, { summary: { value: [{ tag, image: { height, width, colorspace: RGB, encodedImageString: picture } }] } })
   }
 
   /** Writes what waits. @throws WriteError where the disk refuses. */

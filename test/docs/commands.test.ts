@@ -24,6 +24,7 @@ const elsewhere: [RegExp, string][] = [
   [/--metrics-port (9464 --metrics-targets \S+|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
+  [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
   [/^npm run chaos/, 'takes minutes: test/cluster/chaos.test.ts is a short run of the same'],
   [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
