@@ -10,8 +10,8 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 /** A real run of a coordinator and two workers is watched in a real browser. */
 
 const TINY = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--lr', '0.003', '--test-fraction', '0.3']
-/** So many epochs are on a picture: enough for curves to look like some where it is kept. */
-const EPOCHS_SHOWN = process.env['HERD_SCREENSHOTS'] === undefined ? 2 : 12
+/** So many epochs are on a picture, of so many: curves should look like some where it is kept; else no more than anyone needs, of more than anyone waits for. */
+const [EPOCHS_SHOWN, EPOCHS] = process.env['HERD_SCREENSHOTS'] === undefined ? [2, 2000] : [12, 60]
 
 let workspace: Workspace
 let data: string
@@ -51,8 +51,8 @@ const workerRows = (page: Page): Locator => section(page, 'Table of the workers'
 const stepsDrawn = async (page: Page): Promise<number> => Number(await page.locator('.chart .plot').first().getAttribute('data-points'))
 
 test('a run is watched; a worker dies, and it shows; a photograph is dropped in', { ...needsBrowser, timeout: 300_000 }, async () => {
-  // More epochs than anyone waits for: it is stopped when enough has been seen.
-  const coordinator = startCoordinator('animals', '--workers', '2', '--epochs', '2000')
+  // It is stopped when enough has been seen.
+  const coordinator = startCoordinator('animals', '--workers', '2', '--epochs', String(EPOCHS))
   const address = await addressOf(coordinator)
   const { page, complaints } = await openPage(browser, await pageOf(coordinator), { expected: /ERR_CONNECTION_REFUSED/ })
   await page.getByRole('heading', { level: 1, name: 'animals' }).waitFor()
