@@ -51,14 +51,18 @@ function choice(name: string, label: string, query: string, description: string)
     .current({ selected: true, text: ['All'], value: ['$__all'] })
 }
 
-/** One mark where a counter has grown since the last point of the curves. */
+/**
+ * One mark where a counter has grown since the last point of the curves. A series that was not there yet has grown by all
+ * that it counts: what a coordinator does first, such as to resume, is counted before Prometheus ever sees it.
+ */
 function annotation(name: string, colour: string, kinds: readonly string[]): dashboard.AnnotationQueryBuilder {
+  const counted = `herd_events_total{run=~"$run",kind=~"${kinds.join('|')}"}`
   return new dashboard.AnnotationQueryBuilder()
     .name(name)
     .datasource(DATA_SOURCE)
     .enable(name !== 'Checkpoints')
     .iconColor(colour)
-    .expr(`increase(herd_events_total{run=~"$run",kind=~"${kinds.join('|')}"}[$__rate_interval]) > 0`)
+    .expr(`((${counted} unless ${counted} offset $__rate_interval) or increase(${counted}[$__rate_interval])) > 0`)
     .step('15s')
     .titleFormat('{{kind}}')
     .textFormat('{{run}}')

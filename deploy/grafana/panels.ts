@@ -92,7 +92,7 @@ export class Board {
     if (min !== undefined) panel.min(min)
     if (max !== undefined) panel.max(max)
     for (const { legend, colour } of queries) if (colour !== undefined) panel.overrideByName(legend, [{ id: 'color', value: { mode: 'fixed', fixedColor: colour } }])
-    this.#place(panel, text, queries, 8, false)
+    this.#place(panel, text, queries, 8, 'range')
   }
 
   numbers({ queries, decimals, steps = [{ colour: 'text', from: null }], ...text }: NumberPanel): void {
@@ -102,7 +102,7 @@ export class Board {
       .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
       .thresholds(thresholds(steps))
     if (decimals !== undefined) panel.decimals(decimals)
-    this.#place(panel, text, queries, 4, false)
+    this.#place(panel, text, queries, 4, 'range')
   }
 
   bars({ queries, decimals, steps = [{ colour: 'blue', from: null }], ...text }: NumberPanel): void {
@@ -113,21 +113,20 @@ export class Board {
       .thresholds(thresholds(steps))
       .min(0)
     if (decimals !== undefined) panel.decimals(decimals)
-    this.#place(panel, text, queries, 8, true)
+    this.#place(panel, text, queries, 8, 'now')
   }
 
   table({ queries, transformations, overrides = [], ...text }: TablePanel): void {
     const panel = new table.PanelBuilder().transformations(transformations)
     for (const { column, properties } of overrides) panel.overrideByName(column, properties)
-    this.#place(panel, text, queries, 10, true)
+    this.#place(panel, text, queries, 10, 'rows')
   }
 
-  /** @param instant ask for one moment, rather than for the range that is shown */
-  #place(panel: PanelBuilder, { title, description, unit, width, height }: PanelText, queries: readonly Query[], usualHeight: number, instant: boolean): void {
+  #place(panel: PanelBuilder, { title, description, unit, width, height }: PanelText, queries: readonly Query[], usualHeight: number, answer: Answer): void {
     const h = height ?? usualHeight
     if (this.#x + width > COLUMNS) this.#break()
     panel.id(++this.#id).title(title).description(description).unit(unit).datasource(DATA_SOURCE).gridPos({ x: this.#x, y: this.#y, w: width, h })
-    queries.forEach((query, index) => panel.withTarget(targetOf(query, String.fromCharCode('A'.charCodeAt(0) + index), instant)))
+    queries.forEach((query, index) => panel.withTarget(targetOf(query, String.fromCharCode('A'.charCodeAt(0) + index), answer)))
     this.#builder.withPanel(panel)
     this.#x += width
     this.#lineHeight = Math.max(this.#lineHeight, h)
@@ -140,6 +139,9 @@ export class Board {
   }
 }
 
+/** A series each over the time that is shown; a series each at its end; or one table, whose rows are series and whose columns their labels. */
+type Answer = 'range' | 'now' | 'rows'
+
 /** What the panels' builders have in common. */
 interface PanelBuilder extends Builder<dashboard.Panel> {
   id(id: number): this
@@ -151,9 +153,10 @@ interface PanelBuilder extends Builder<dashboard.Panel> {
   withTarget(target: Builder<Dataquery>): this
 }
 
-function targetOf({ expr, legend }: Query, refId: string, instant: boolean): Builder<Dataquery> {
+function targetOf({ expr, legend }: Query, refId: string, answer: Answer): Builder<Dataquery> {
   const query = new prometheus.DataqueryBuilder().refId(refId).datasource(DATA_SOURCE).expr(expr).legendFormat(legend).editorMode(prometheus.QueryEditorMode.Code)
-  return instant ? query.instant().format(prometheus.PromQueryFormat.Table) : query.range()
+  if (answer === 'range') return query.range()
+  return query.instant().format(answer === 'rows' ? prometheus.PromQueryFormat.Table : prometheus.PromQueryFormat.TimeSeries)
 }
 
 function thresholds(steps: readonly Step[]): dashboard.ThresholdsConfigBuilder {

@@ -51,6 +51,10 @@ for (const file of dashboardFiles) {
     }
   })
 
+  test(`${file}: a table asks for rows, and nothing else does`, () => {
+    for (const { title, type, targets } of panels) for (const { format } of targets) assert.equal(format === 'table', type === 'table', title)
+  })
+
   test(`${file}: queries ask only for metrics that the daemons have, of the chosen run and worker`, async () => {
     const known = await allSeries()
     for (const { of, expr } of queriesOf(dashboard)) {
