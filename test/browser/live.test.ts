@@ -32,13 +32,13 @@ after(async () => {
 })
 
 function start(name: 'coordinator' | 'worker' | 'herd', ...options: string[]): Program {
-  const program = new Program(name, options, { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' })
+  const program = new Program(name, options, { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' }, [], { folder: workspace.folder })
   started.push(program)
   return program
 }
 
 function startCoordinator(run: string, ...options: string[]): Program {
-  return start('coordinator', '--data', data, '--out', workspace.path(run), '--listen', '127.0.0.1:0', '--http-port', '0', ...TINY, ...options)
+  return start('coordinator', '--data', data, '--out', `runs/${run}`, '--listen', '127.0.0.1:0', '--http-port', '0', ...TINY, ...options)
 }
 
 async function pageOf(program: Program): Promise<string> {
@@ -117,7 +117,7 @@ test('a run is watched from its start to its end', { ...needsBrowser, timeout: 1
   const { page, complaints } = await openPage(browser, await pageOf(coordinator), { expected: /ERR_CONNECTION_REFUSED/ })
   await page.getByRole('heading', { level: 1, name: 'whole' }).waitFor({ timeout: 60_000 })
   await says(page.locator('.badge'), /Finished/, 90_000)
-  const { digest, testAccuracy } = await summaryOf(workspace.path('whole'))
+  const { digest, testAccuracy } = await summaryOf(workspace.path('runs', 'whole'))
   await says(section(page, 'How it ended'), new RegExp(`${digest}.*Test accuracy ${(testAccuracy * 100).toFixed(1)} %`))
   await says(page.locator('.figures'), /epoch 3/)
   assert.equal((await coordinator.ended).code, 0)
@@ -132,13 +132,13 @@ test('herd show: runs that have ended are compared', { ...needsBrowser, timeout:
     const { code, stderr } = await startCoordinator(name, '--epochs', String(EPOCHS_SHOWN), ...options).ended
     assert.equal(code, 0, stderr)
   }
-  const show = start('herd', 'show', ...runs.map(([name]) => workspace.path(name)), '--http-port', '0')
+  const show = start('herd', 'show', ...runs.map(([name]) => `runs/${name}`), '--http-port', '0')
   const { page, complaints } = await openPage(browser, await pageOf(show))
   await says(page.locator('.connection'), /^Saved runs$/)
   const rows = section(page, 'Table of the runs').locator('tbody').getByRole('row')
   await eventually(() => rows.count(), (count) => count === runs.length)
   for (const [i, [name]] of runs.entries()) {
-    const { digest, testAccuracy } = await summaryOf(workspace.path(name))
+    const { digest, testAccuracy } = await summaryOf(workspace.path('runs', name))
     await says(rows.nth(i), new RegExp(`^Show the details of ?${name} Finished ${EPOCHS_SHOWN} ${(testAccuracy * 100).toFixed(1)} % .*${digest.slice(0, 12)}$`))
   }
   await says(page.locator('.alike'), /one-process and two-workers have the same weights, bit for bit\.$/)

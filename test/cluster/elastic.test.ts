@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { CuttingProxy } from '../support/cutting_proxy.ts'
+import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
@@ -161,14 +162,14 @@ test('a run whose last worker is gone waits, says so once, shows it in the metri
   const main = coordinator(out, '--workers', '1', '--metrics-port', '0')
   const address = await addressOf(main)
   const [, url] = await main.said(/metrics at (\S+)/)
-  const waiting = async (): Promise<string | undefined> => /^herd_waiting_for_workers (\S+)$/m.exec(await (await fetch(url)).text())?.[1]
-  assert.equal(await waiting(), '1')
+  const waiting = (): Promise<number | undefined> => metricOf(url, 'herd_waiting_for_workers')
+  assert.equal(await waiting(), 1)
   const victim = worker(address, 'victim')
   await main.said(/epoch 1\/4/)
-  assert.equal(await waiting(), '0')
+  assert.equal(await waiting(), 0)
   await victim.stop('SIGKILL')
   await main.said(/no worker is left; waiting for one to join/)
-  assert.equal(await waiting(), '1')
+  assert.equal(await waiting(), 1)
   worker(address, 'next')
   await endsWell(main, out)
   assert.equal(main.stderr.match(/no worker is left/g)?.length, 1)

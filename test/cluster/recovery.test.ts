@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { limitFileSize, mountSmallDisk, withoutFileLimits } from '../support/disk.ts'
+import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
@@ -136,8 +137,7 @@ test('files that cannot be written, whichever they are, are reported and written
   await main.said(/epoch 1\/3/)
   await main.said(/step \d+ cannot be saved: .*step-\d+\.ckpt cannot be written: EFBIG: .* Training goes on; the next try is in 2 s\./)
   for (const file of ['events.jsonl', 'history.jsonl', 'plots']) assert.equal(main.stderr.split('\n').filter((line) => line.includes('this is said once') && line.includes(file)).length, 1, `${file}\n${main.stderr}`)
-  const failures = /^herd_checkpoint_failures_total (\d+)$/m.exec(await (await fetch(metrics)).text())
-  assert.ok(Number(failures?.[1]) >= 2, 'the metrics count what failed')
+  assert.ok(((await metricOf(metrics, 'herd_checkpoint_failures_total')) ?? 0) >= 2, 'the metrics count what failed')
   await limitFileSize(main.child.pid ?? 0, undefined)
 
   const ended = await main.ended

@@ -19,11 +19,15 @@ export class Program {
   stderr = ''
   readonly #watchers = new Set<() => void>()
 
-  /** @param launcher a command that becomes the program, such as `ip netns exec NAME`. */
-  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], stdin: 'ignore' | 'pipe' = 'ignore') {
+  /**
+   * @param launcher a command that becomes the program, such as `ip netns exec NAME`
+   * @param how.folder where it is started, if not here
+   */
+  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string } = {}) {
     const [command, ...rest] = [...launcher, process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
-      stdio: [stdin, 'pipe', 'pipe'],
+      stdio: [how.stdin ?? 'ignore', 'pipe', 'pipe'],
+      cwd: how.folder,
       env: { ...process.env, ...NODE_ENVIRONMENT, ...environment },
     })
     this.child.stdout?.on('data', (data: Buffer) => this.#take(() => (this.stdout += data.toString())))

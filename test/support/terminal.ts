@@ -10,7 +10,7 @@ export const withoutTerminal = hasPty() || process.env['CI'] === 'true' ? false 
 /** A program on a terminal of its own: what it draws is its `stdout`. */
 export class TerminalProgram extends Program {
   constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, { rows = 30, columns = 120 } = {}) {
-    super(name, args, { TERM: 'xterm-256color', ...environment }, ['python3', HELPER, String(rows), String(columns)], 'pipe')
+    super(name, args, { TERM: 'xterm-256color', ...environment }, ['python3', HELPER, String(rows), String(columns)], { stdin: 'pipe' })
   }
 
   press(keys: string): void {
