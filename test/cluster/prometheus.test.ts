@@ -22,6 +22,8 @@ const SECONDS_WATCHED = 60
 let workspace: Workspace
 let prometheus: Prometheus
 let coordinator: Program
+/** Starts the coordinator, with more options than it always has here. */
+let coordinate: (...options: string[]) => Program
 const started: { stop(): Promise<unknown> }[] = []
 
 function start(name: 'coordinator' | 'worker', ...options: string[]): Program {
@@ -61,7 +63,8 @@ before(async () => {
   const targets = workspace.path('workers.json')
   // More epochs than anyone waits for: the run goes on until the tests have seen enough.
   const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--epochs', '1000000', '--test-fraction', '0.4']
-  coordinator = start('coordinator', '--data', data, '--out', workspace.path('watched'), '--workers', '2', '--listen', '127.0.0.1:0', '--metrics-targets', targets, ...training)
+  coordinate = (...options) => start('coordinator', '--data', data, '--out', workspace.path('watched'), '--workers', '2', '--metrics-targets', targets, ...training, ...options)
+  coordinator = coordinate('--listen', '127.0.0.1:0')
   const address = await addressOf(coordinator)
   const coordinatorMetrics = await metricsOf(coordinator)
   prometheus = await Prometheus.start(workspace.path('prometheus'), configuration(coordinatorMetrics, targets))
@@ -191,4 +194,18 @@ test('a departed worker leaves no series behind on the coordinator', needed, asy
   const metrics = await (await fetch(`http://${await metricsOf(coordinator)}/metrics`)).text()
   const workers = [...metrics.matchAll(/^herd_member_lanes_total\{.*worker="([^"]+)".*\} /gm)].map(([, worker]) => worker)
   assert.deepEqual(workers.sort(), ['mortal', 'steady'])
+})
+
+test('a run that is resumed is marked as such, and its workers are found again', needed, async () => {
+  const [, port] = (await metricsOf(coordinator)).split(':')
+  const address = await addressOf(coordinator)
+  assert.equal((await coordinator.stop('SIGTERM')).code, 143)
+  await prometheus.waitFor('count(up{job="herd-worker"}) or vector(0)', 0, 30)
+  coordinator = coordinate('--listen', address, '--metrics-port', port, '--resume', 'latest')
+  await prometheus.waitFor('herd_restarts', 1, 30)
+  await prometheus.waitFor('sum(up{job="herd-worker"})', 2, 30)
+  const dashboard = readDashboard('herd-training.json')
+  for (const { of, expr } of queriesOf(dashboard).filter((query) => query.of === 'annotation Resumed')) {
+    assert.ok((await answersTo(await substituted(dashboard, expr), false)).some((value) => value >= 1), of)
+  }
 })
