@@ -47,7 +47,6 @@ export class ClusterMetrics {
         for (const state of ['computing', 'idle', 'draining'] as const) this.set({ state }, members.filter((member) => member.state === state).length)
       },
     })
-    asked('herd_workers_wanted', 'Workers that the run begins with.', (now) => now?.workersWanted ?? 0)
     asked('herd_waiting_for_workers', '1 while too few workers are in to begin, or none to go on with.', (now) => (now?.waiting === true ? 1 : 0))
     traffic('herd_received_bytes_total', 'Tensor bytes received from workers.', (now) => now.bytesReceived)
     traffic('herd_sent_bytes_total', 'Tensor and image bytes sent to workers.', (now) => now.bytesSent)

@@ -31,6 +31,8 @@ export interface RunLabels {
   epochs: number
   stepsPerEpoch: number
   learningRate: number
+  /** As many as it is to have; it may begin with fewer. */
+  workersWanted: number
 }
 
 /** The run's metrics for Prometheus (docs/metrics.md has their list). */
@@ -54,6 +56,7 @@ export class CoordinatorMetrics {
     const epochsWanted = gauge('herd_epochs_wanted', 'Epochs that the run is to have.')
     const stepsPerEpoch = gauge('herd_steps_per_epoch', 'Steps of an epoch.')
     const learningRate = gauge('herd_learning_rate', 'Learning rate.')
+    const workersWanted = gauge('herd_workers_wanted', 'Workers that the run is to have; with --min-workers it begins with fewer.')
     const loss = gauge('herd_loss', 'Cross entropy: of the last step (train_step), of the last epoch (train, test).', ['phase'])
     const accuracy = gauge('herd_accuracy_ratio', 'Share of images classified right: of the last step (train_step), of the last epoch (train, test).', ['phase'])
     const classAccuracy = gauge('herd_class_accuracy_ratio', 'Share of the test images of a class that were classified right, in the last epoch.', ['class'])
@@ -89,6 +92,7 @@ export class CoordinatorMetrics {
       epochsWanted.set(run.epochs)
       stepsPerEpoch.set(run.stepsPerEpoch)
       learningRate.set(run.learningRate)
+      workersWanted.set(run.workersWanted)
     }
 
     const countStep = (event: Extract<RunEvent, { type: 'step' }>): void => {

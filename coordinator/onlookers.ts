@@ -25,6 +25,7 @@ export interface WatchedRun {
   history: HistoryLine[]
   evaluation: EvaluationView | null
   at: { epoch: number; stepInEpoch: number; step: number }
+  workersWanted: number
   network: Network
   engine: EngineKind
   /** A copy of the newest weights, and how many steps and epochs they have behind them. */
@@ -92,10 +93,10 @@ export class Onlookers {
 
   /** The run is known, and about to begin. @param report where what goes wrong is reported */
   describe(run: WatchedRun, report: Observer): void {
-    const { facts, history, evaluation, at } = run
+    const { facts, workersWanted, history, evaluation, at } = run
     this.#run = run
     this.#report = report
-    this.#metrics.describe(facts)
+    this.#metrics.describe({ ...facts, workersWanted })
     this.#view = new LiveView({ facts, history, evaluation, at, status: () => this.#status, now: () => new Date() })
     this.#view.subscribe((patch) => this.#listeners.forEach((listener) => listener(0, patch)))
     const timer = setInterval(() => this.#view?.flush(), FLUSH_MS)

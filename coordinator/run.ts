@@ -110,6 +110,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     },
     history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
     evaluation: (await folder.readEvaluation()) ?? null,
+    workersWanted: options.localWorkers ?? options.workers ?? 1,
     at: progress.at, network, engine,
     weights: () => ({ parameters: model.parameters.slice(), step: reached.at.step, epoch: reached.at.epoch }),
   }, observe)
