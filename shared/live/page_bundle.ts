@@ -23,6 +23,8 @@ export interface PageFile {
 const FOLDER = path.join(import.meta.dirname, 'page')
 
 const OPTIONS = {
+  // The alias is looked up from here; else, from wherever the program is started.
+  absWorkingDir: FOLDER,
   bundle: true,
   write: false,
   minify: true,
