@@ -9,22 +9,41 @@ import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema } from '../shared/run_folder/schemas.ts'
 
 /**
- * What it costs to look: runs of two local workers without anybody, and with everything together (metrics of the coordinator and
- * both workers, scraped every second; the live page, with one page that takes all that comes; a trace), in turn:
- * node --import tsx benchmark/onlookers.ts [rounds] [precision] [batch] [image size]
+ * What it costs to look: runs of two local workers that nobody looks at, with metrics (of the coordinator and both workers, each
+ * scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, and with
+ * all three, in turn:
+ * node --import tsx benchmark/onlookers.ts [rounds] [precision] [batch] [image size] [arms, e.g. all]
  * Prints images a second of training, and processor time an image of all processes together, which varies less where a
  * machine is not alone; and the ratio of each round.
  */
-const [rounds = 5, precision = 'f32', batch = 64, imageSize = 256] = z
-  .tuple([z.coerce.number().int().min(1).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional()])
-  .parse([...process.argv.slice(2), ...new Array<undefined>(4)].slice(0, 4))
+const [rounds = 5, precision = 'f32', batch = 64, imageSize = 256, chosen] = z
+  .tuple([z.coerce.number().int().min(1).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.string().optional()])
+  .parse([...process.argv.slice(2), ...new Array<undefined>(5)].slice(0, 5))
 /** The first epochs warm up: TensorFlow optimises the graph, V8 compiles, workers fill their memory with decoded images. */
 const EPOCHS = 6
 const MEASURED_EPOCHS = 4
 const PER_CLASS = 25
-const SCRAPE_MS = 1000
+const SCRAPE_MS = 5000
 /** Of Linux: what /proc counts processor time in. */
 const TICKS_PER_SECOND = 100
+
+/** What there is to look with, as options of the coordinator. */
+const EYES = {
+  metrics: (_out: string, targets: string) => ['--metrics-port', '0', '--metrics-targets', targets],
+  page: () => ['--http-port', '0'],
+  trace: (out: string) => ['--trace', `${out}.trace.json`],
+}
+interface Arm {
+  name: string
+  eyes: (keyof typeof EYES)[]
+}
+const arms: Arm[] = [
+  { name: 'nobody', eyes: [] },
+  { name: 'metrics', eyes: ['metrics'] },
+  { name: 'page', eyes: ['page'] },
+  { name: 'trace', eyes: ['trace'] },
+  { name: 'all', eyes: ['metrics', 'page', 'trace'] },
+].filter(({ name }) => chosen === undefined || name === 'nobody' || chosen.split(',').includes(name)) as Arm[]
 
 const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
 
@@ -62,15 +81,13 @@ function look(said: NodeJS.ReadableStream, targets: string): () => void {
   return () => clearInterval(timer)
 }
 
-async function measure(folder: string, data: string, looking: boolean, round: number): Promise<Measured> {
-  const out = path.join(folder, `${looking ? 'looking' : 'plain'}-${round}`)
+async function measure(folder: string, data: string, { name, eyes }: Arm, round: number): Promise<Measured> {
+  const out = path.join(folder, `${name}-${round}`)
   const targets = `${out}.targets.json`
   const options = ['--data', data, '--out', out, '--local-workers', '2', '--listen', '127.0.0.1:0', '--epochs', String(EPOCHS), '--batch', String(batch), '--image-size', String(imageSize), '--precision', precision, '--test-fraction', '0.1']
-  const eyes = looking ? ['--metrics-port', '0', '--metrics-targets', targets, '--http-port', '0', '--trace', `${out}.trace.json`] : []
   const before = await cpuSecondsOfChildren()
-  const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options, ...eyes], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
-  child.stderr.resume()
-  const stop = looking ? look(child.stderr, targets) : () => undefined
+  const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options, ...eyes.flatMap((eye) => EYES[eye](out, targets))], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
+  const stop = look(child.stderr, targets)
   const code = await new Promise((resolve) => child.once('exit', resolve))
   stop()
   if (code !== 0) throw new Error(`the run ended with exit code ${String(code)}`)
@@ -91,16 +108,17 @@ function describe(values: number[], digits: number): string {
 const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-benchmark-'))
 try {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'data'), perClass: PER_CLASS, seed: 1, onProgress: () => undefined })
-  const plain: Measured[] = []
-  const looking: Measured[] = []
+  const measured = new Map<string, Measured[]>(arms.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     // Who begins changes from round to round, so that a machine that grows slower or faster favours nobody.
-    for (const eyes of round % 2 === 0 ? [false, true] : [true, false]) (eyes ? looking : plain).push(await measure(folder, data, eyes, round))
+    for (const arm of round % 2 === 0 ? arms : arms.toReversed()) measured.get(arm.name)?.push(await measure(folder, data, arm, round))
   }
-  const ratio = (value: (measured: Measured) => number): number[] => looking.map((measured, round) => value(measured) / value(plain[round]))
-  process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, two local workers, ${rounds} rounds\n`)
-  process.stdout.write(`images/s        nobody looks ${describe(plain.map((one) => one.imagesPerSecond), 2)}\n                all look     ${describe(looking.map((one) => one.imagesPerSecond), 2)}\n                ratio        ${describe(ratio((one) => one.imagesPerSecond), 4)}\n`)
-  process.stdout.write(`cpu s an image  nobody looks ${describe(plain.map((one) => one.cpuSecondsPerImage), 4)}\n                all look     ${describe(looking.map((one) => one.cpuSecondsPerImage), 4)}\n                ratio        ${describe(ratio((one) => one.cpuSecondsPerImage), 4)}\n`)
+  process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, two local workers, ${rounds} rounds; ratios to the run of the same round that nobody looks at\n`)
+  const nobody = measured.get('nobody') ?? []
+  for (const [name, ofArm] of measured) {
+    const ratio = (value: (one: Measured) => number): string => describe(ofArm.map((one, round) => value(one) / value(nobody[round])), 4)
+    process.stdout.write(`${name.padEnd(8)} images/s ${describe(ofArm.map((one) => one.imagesPerSecond), 2)}  ratio ${ratio((one) => one.imagesPerSecond)}  cpu s an image ${describe(ofArm.map((one) => one.cpuSecondsPerImage), 4)}  ratio ${ratio((one) => one.cpuSecondsPerImage)}\n`)
+  }
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

@@ -6,6 +6,9 @@ import type { Observer } from './events.ts'
 
 /** The coordinator's place in a trace. */
 const COORDINATOR = 'coordinator'
+/** What is told of is written after a second, or when there is much of it. */
+const WRITE_MICROSECONDS = 1e6
+const MAX_PENDING = 64 * 1024
 /** The row in which spans lie inside each other. */
 const STEPS = 'steps'
 /** Row of a process that a span is drawn in. */
@@ -37,6 +40,9 @@ export class TraceFile {
   readonly #processes = new Map<string, Process>()
   #rows = 0
   #empty = true
+  /** Events that wait to be written together: one by one, writing would cost more than what they tell of. */
+  #pending = ''
+  #writtenAt = 0
   #broken = false
 
   private constructor(output: WriteStream, begin: number, onBroken: (error: Error) => void) {
@@ -70,13 +76,16 @@ export class TraceFile {
     const to = Math.round((end - this.#begin) * 1e6)
     const row = rowOf[name] === STEPS ? this.#rowOf(process, STEPS, 0) : this.#freeRow(process, rowOf[name], from, to)
     this.#write({ name, ph: 'X', cat: rowOf[name], pid: process.id, tid: row, ts: from, dur: to - from, args: { ...(step === undefined ? {} : { step: step + 1 }), ...(unit === undefined ? {} : { [name === 'test' ? 'block' : 'lane']: unit }) } })
+    if (this.#pending.length < MAX_PENDING && to - this.#writtenAt < WRITE_MICROSECONDS) return
+    this.#writtenAt = to
+    this.#flush()
   }
 
   async close(): Promise<void> {
     if (this.#broken) return
     await new Promise<void>((resolve) => {
       this.#output.once('close', resolve)
-      this.#output.end(this.#empty ? '[]\n' : '\n]\n')
+      this.#output.end(`${this.#pending}${this.#empty ? '[]\n' : '\n]\n'}`)
     })
   }
 
@@ -109,9 +118,14 @@ export class TraceFile {
     return row.id
   }
 
+  #flush(): void {
+    if (!this.#broken) this.#output.write(this.#pending)
+    this.#pending = ''
+  }
+
   #write(event: object): void {
     if (this.#broken) return
-    this.#output.write(`${this.#empty ? '[\n' : ',\n'}${JSON.stringify(event)}`)
+    this.#pending += `${this.#empty ? '[\n' : ',\n'}${JSON.stringify(event)}`
     this.#empty = false
   }
 }
