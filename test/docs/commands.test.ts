@@ -21,7 +21,7 @@ const elsewhere: [RegExp, string][] = [
   [/^pip download/, 'downloads 230 MB'],
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
-  [/--metrics-port (9464 --metrics-targets \S+|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
+  [/--metrics-port (9464( --metrics-targets \S+)?|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
