@@ -8,7 +8,7 @@ import type { StepPosition } from '../shared/train/schedule.ts'
 import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import { ClockOffset } from './clock_offset.ts'
+import { ClockProbe } from './clock_probe.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
 import type { RoundKind } from './dealing/speed.ts'
@@ -57,8 +57,7 @@ interface Membership {
   /** It joined while a step was being reduced, and gets the new weights whole when that step is committed. */
   joinedLate: boolean
   joinedAt: number
-  clock: ClockOffset
-  probedAt: number | undefined
+  clock: ClockProbe
   /** Counted of it. */
   lanes: number
   images: number
@@ -77,9 +76,6 @@ interface OpenRound {
   complete(): void
 }
 
-/** Between two questions for a worker's time. */
-const PROBE_SECONDS = 2
-const FIRST_PROBES = 8
 /** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
 const BACKLOG_VERSIONS = 4
 
@@ -185,7 +181,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     const refusal = this.#refusal(member)
     if (refusal !== undefined) return refusal
     const fingerprint = member.facts?.fingerprint ?? ''
-    const membership: Membership = { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN', joinedAt: this.#parts.now(), clock: new ClockOffset(), probedAt: undefined, lanes: 0, images: 0 }
+    const membership: Membership = { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN', joinedAt: this.#parts.now(), clock: new ClockProbe(), lanes: 0, images: 0 }
     this.#members.set(member.name, membership)
     this.#probeClock(membership)
     this.#fingerprints[member.name] = fingerprint
@@ -274,12 +270,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     for (const span of spans) this.#parts.onWorkerSpan?.(member.name, { ...span, begin: span.begin - ahead, end: span.end - ahead })
   }
 
-  onClock(member: Member, { sent, clock }: { sent: number; clock: number }): void {
+  onClock(member: Member, answer: { sent: number; clock: number }): void {
     const membership = this.#members.get(member.name)
-    if (membership?.probedAt !== sent) throw new ProtocolError('a clock reading that was not asked for')
-    membership.clock.add(sent, this.#parts.now() / 1000, clock)
-    // The first answers come while much else does: some more, so that a quick one is among them.
-    if (membership.clock.readings < FIRST_PROBES) membership.probedAt = undefined
+    if (membership?.member !== member) throw new ProtocolError('a clock reading of no member')
+    membership.clock.answered(answer, this.#parts.now() / 1000)
     this.#probeClock(membership)
   }
 
@@ -290,11 +284,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   /** Asks for a worker's time, where the run is traced, every few seconds. */
-  #probeClock(membership: Membership): void {
-    const now = this.#parts.now() / 1000
-    if (!this.#parts.run.trace || now - (membership.probedAt ?? Number.NEGATIVE_INFINITY) < PROBE_SECONDS) return
-    membership.probedAt = now
-    membership.member.send({ message: 'clockProbe', clockProbe: { sent: now } })
+  #probeClock({ member, clock }: Membership): void {
+    if (!this.#parts.run.trace) return
+    const sent = clock.ask(this.#parts.now() / 1000)
+    if (sent !== undefined) member.send({ message: 'clockProbe', clockProbe: { sent } })
   }
 
   onLost(member: Member, reason: string): void {
