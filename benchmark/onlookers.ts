@@ -1,29 +1,36 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
-import { historyLineSchema } from '../shared/run_folder/schemas.ts'
 
 /**
  * What it costs to look: runs of two local workers that nobody looks at, with metrics (of the coordinator and both workers, each
  * scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, and with
- * all three, in turn:
- * node --import tsx benchmark/onlookers.ts [rounds] [precision] [batch] [image size] [arms, e.g. all]
- * Prints images a second of training, and processor time an image of all processes together, which varies less where a
- * machine is not alone; and the ratio of each round.
+ * all three:
+ * node --import tsx benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [arms, e.g. all]
+ * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So all runs are started, and
+ * then take turns of some seconds each: the coordinators of the others are stopped (SIGSTOP), whose workers wait for it. What counts is
+ * the time from step to step within a turn; prints images a second, and the ratio to the turns of the same cycle of the run nobody looks at.
+ * Then, which varies less: processor time a step of the coordinator and both workers without what computes gradients, and of the one who
+ * looks; and what share it is of all processors' time that is more than where nobody looks.
  */
-const [rounds = 5, precision = 'f32', batch = 64, imageSize = 256, chosen] = z
-  .tuple([z.coerce.number().int().min(1).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.string().optional()])
+const [cycles = 40, precision = 'f32', batch = 32, imageSize = 160, chosen = 'all'] = z
+  .tuple([z.coerce.number().int().min(2).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.string().optional()])
   .parse([...process.argv.slice(2), ...new Array<undefined>(5)].slice(0, 5))
-/** The first epochs warm up: TensorFlow optimises the graph, V8 compiles, workers fill their memory with decoded images. */
-const EPOCHS = 6
-const MEASURED_EPOCHS = 4
-const PER_CLASS = 25
+const TURN_MS = 8000
+/** Until the workers of a stopped coordinator have computed what they were dealt. */
+const DRAIN_MS = 700
+/** Of each turn these do not count: the step that was stopped in its middle, and one whose lanes were dealt while the machine was another run's. */
+const UNSETTLED_STEPS = 2
+const PER_CLASS = 80
 const SCRAPE_MS = 5000
+/** None of what is stopped is to be taken for lost. */
+const SILENCE_LIMIT = '86400'
 /** Of Linux: what /proc counts processor time in. */
 const TICKS_PER_SECOND = 100
 
@@ -43,82 +50,195 @@ const arms: Arm[] = [
   { name: 'page', eyes: ['page'] },
   { name: 'trace', eyes: ['trace'] },
   { name: 'all', eyes: ['metrics', 'page', 'trace'] },
-].filter(({ name }) => chosen === undefined || name === 'nobody' || chosen.split(',').includes(name)) as Arm[]
+].filter(({ name }) => name === 'nobody' || chosen.split(',').includes(name)) as Arm[]
 
 const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
 
-interface Measured {
-  imagesPerSecond: number
-  /** Processor time of all processes, over the whole run. */
-  cpuSecondsPerImage: number
+const stepEventSchema = z.object({ event: z.literal('step'), time: z.iso.datetime().transform((time) => Date.parse(time)), epoch: z.number(), samples: z.number() })
+type StepEvent = z.output<typeof stepEventSchema>
+
+/** Seconds of processor time by now of a process and all that descend from it, but of those that compute gradients: these do the same whoever looks. */
+async function cpuSecondsBesideCompute(root: number): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const parents = new Map<number, number>()
+  const seconds = new Map<number, number>()
+  await Promise.all(pids.map(async (pid) => {
+    const [stat, command] = await Promise.all(['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')))
+    const fields = stat.replace(/^.*\) /, '').split(' ')
+    parents.set(pid, Number(fields[1]))
+    if (!command.includes('compute_main')) seconds.set(pid, (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND)
+  }))
+  const descends = (pid: number | undefined): boolean => pid !== undefined && (pid === root || descends(parents.get(pid)))
+  return [...seconds].reduce((sum, [pid, own]) => (descends(pid) ? sum + own : sum), 0)
 }
 
-/** Processor time of all processes that this one has waited for, and they, in seconds. */
-async function cpuSecondsOfChildren(): Promise<number> {
-  const fields = (await readFile('/proc/self/stat', 'utf8')).replace(/^.*\) /, '').split(' ')
-  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND
+interface Turn {
+  begin: number
+  end: number
+  cpuSeconds: number
 }
 
-/** Looks at a run in every way there is, until it ends. */
-function look(said: NodeJS.ReadableStream, targets: string): () => void {
-  const scraped = new Set<string>()
-  let text = ''
-  said.on('data', (data: Buffer) => {
-    text += data.toString()
-    const metrics = /metrics at (\S+)/.exec(text)?.[1]
-    if (metrics !== undefined) scraped.add(metrics)
-    const page = /live page at http:\/\/(\S+)\//.exec(text)?.[1]
-    if (page === undefined || scraped.has(page)) return
-    scraped.add(page)
-    new WebSocket(`ws://${page}/live`).on('error', () => undefined).on('message', () => undefined)
-  })
-  const timer = setInterval(() => {
-    const workers = readFile(targets, 'utf8').then((json) => z.array(z.object({ targets: z.array(z.string()) })).parse(JSON.parse(json)).flatMap((group) => group.targets), () => [])
-    void workers.then((addresses) => Promise.all([...scraped, ...addresses.map((address) => `http://${address}/metrics`)]
-      .filter((url) => url.startsWith('http'))
-      .map((url) => fetch(url).then((response) => response.text(), () => ''))))
-  }, SCRAPE_MS)
-  return () => clearInterval(timer)
-}
+/** A run that is stopped, but in its turns. */
+class Run {
+  readonly arm: Arm
+  readonly turns: Turn[] = []
+  readonly #out: string
+  readonly #child: ChildProcess
+  readonly #scraped = new Set<string>()
+  #lookedAt = 0
 
-async function measure(folder: string, data: string, { name, eyes }: Arm, round: number): Promise<Measured> {
-  const out = path.join(folder, `${name}-${round}`)
-  const targets = `${out}.targets.json`
-  const options = ['--data', data, '--out', out, '--local-workers', '2', '--listen', '127.0.0.1:0', '--epochs', String(EPOCHS), '--batch', String(batch), '--image-size', String(imageSize), '--precision', precision, '--test-fraction', '0.1']
-  const before = await cpuSecondsOfChildren()
-  const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options, ...eyes.flatMap((eye) => EYES[eye](out, targets))], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
-  const stop = look(child.stderr, targets)
-  const code = await new Promise((resolve) => child.once('exit', resolve))
-  stop()
-  if (code !== 0) throw new Error(`the run ended with exit code ${String(code)}`)
-  const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n').map((line) => historyLineSchema.parse(JSON.parse(line)))
-  const warm = lines.slice(-MEASURED_EPOCHS)
-  const images = (some: typeof lines): number => some.reduce((sum, line) => sum + line.images, 0)
-  return {
-    imagesPerSecond: images(warm) / warm.reduce((sum, line) => sum + line.seconds, 0),
-    cpuSecondsPerImage: ((await cpuSecondsOfChildren()) - before) / images(lines),
+  constructor(folder: string, data: string, arm: Arm) {
+    this.arm = arm
+    this.#out = path.join(folder, arm.name)
+    const options = ['--data', data, '--out', this.#out, '--local-workers', '2', '--listen', '127.0.0.1:0', '--epochs', '100000', '--batch', String(batch), '--image-size', String(imageSize), '--precision', precision, '--test-fraction', '0.1', '--step-events', '--silence-limit', SILENCE_LIMIT, '--checkpoint-minutes', '0']
+    this.#child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...options, ...arm.eyes.flatMap((eye) => EYES[eye](this.#out, this.#targets))], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
+    this.#openPage(this.#child.stderr ?? process.stdin)
+  }
+
+  get #targets(): string {
+    return `${this.#out}.targets.json`
+  }
+
+  async steps(): Promise<StepEvent[]> {
+    const text = await readFile(path.join(this.#out, 'events.jsonl'), 'utf8').catch(() => '')
+    // The last line may be on its way.
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).trim().split('\n')
+    return lines.filter((line) => line.includes('"event":"step"')).map((line) => stepEventSchema.parse(JSON.parse(line)))
+  }
+
+  /** The first epoch warms up: TensorFlow optimises the graph, V8 compiles, workers fill their memory with decoded images. */
+  async warmUp(): Promise<void> {
+    while (((await this.steps()).at(-1)?.epoch ?? 0) < 2) {
+      if (this.#child.exitCode !== null) throw new Error(`the run ended with exit code ${this.#child.exitCode}`)
+      await delay(500)
+    }
+    await this.#pause()
+  }
+
+  async turn(): Promise<void> {
+    const cpuBefore = await this.#cpuSeconds()
+    this.#child.kill('SIGCONT')
+    const begin = Date.now()
+    for (let now = begin; now < begin + TURN_MS; now = Date.now()) {
+      if (now - this.#lookedAt >= SCRAPE_MS) {
+        this.#lookedAt = now
+        await this.#scrape()
+      }
+      await delay(100)
+    }
+    const end = Date.now()
+    await this.#pause()
+    this.turns.push({ begin, end, cpuSeconds: (await this.#cpuSeconds()) - cpuBefore })
+  }
+
+  /** Of the run, and of this process, which looks. */
+  async #cpuSeconds(): Promise<number> {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6 + (await cpuSecondsBesideCompute(this.#child.pid ?? 0))
+  }
+
+  end(): void {
+    this.#child.kill('SIGCONT')
+    this.#child.kill('SIGTERM')
+  }
+
+  async ended(): Promise<void> {
+    if (this.#child.exitCode === null) await new Promise((resolve) => this.#child.once('exit', resolve))
+  }
+
+  async #pause(): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    await delay(DRAIN_MS)
+  }
+
+  /** Opens the page when the run tells where it is, and notes where the metrics are. */
+  #openPage(said: NodeJS.ReadableStream): void {
+    let text = ''
+    let opened = false
+    said.on('data', (data: Buffer) => {
+      text += data.toString()
+      const metrics = /metrics at (\S+)/.exec(text)?.[1]
+      if (metrics !== undefined) this.#scraped.add(metrics)
+      const page = /live page at http:\/\/(\S+)\//.exec(text)?.[1]
+      if (page === undefined || opened) return
+      opened = true
+      new WebSocket(`ws://${page}/live`).on('error', () => undefined).on('message', () => undefined)
+    })
+  }
+
+  async #scrape(): Promise<void> {
+    if (!this.arm.eyes.includes('metrics')) return
+    const groups = z.array(z.object({ targets: z.array(z.string()) })).parse(JSON.parse(await readFile(this.#targets, 'utf8')))
+    const workers = groups.flatMap(({ targets }) => targets.map((address) => `http://${address}/metrics`))
+    for (const url of [...this.#scraped, ...workers]) {
+      const response = await fetch(url)
+      if (!(await response.text()).includes('herd_')) throw new Error(`${url} has no metrics`)
+    }
   }
 }
 
-function describe(values: number[], digits: number): string {
-  const sorted = values.toSorted((a, b) => a - b)
-  return `median ${sorted[Math.floor(sorted.length / 2)].toFixed(digits)}  (${sorted[0].toFixed(digits)} to ${sorted[sorted.length - 1].toFixed(digits)})`
+/** Images a second of each turn; undefined where an evaluation took all of it. */
+function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[] {
+  return turns.map(({ begin, end }) => {
+    const inside = steps.filter(({ time }) => time >= begin && time <= end).slice(UNSETTLED_STEPS)
+    let images = 0
+    let seconds = 0
+    for (const [index, step] of inside.entries()) {
+      const before = inside.at(index - 1)
+      // From the last step of an epoch to the first of the next there is an evaluation.
+      if (index === 0 || before?.epoch !== step.epoch) continue
+      images += step.samples
+      seconds += (step.time - before.time) / 1000
+    }
+    return seconds === 0 ? undefined : images / seconds
+  })
+}
+
+/** Processor time of all turns together, over the steps that ended in them or, what was begun, in the pause after. */
+function cpuSecondsPerStep(steps: StepEvent[], turns: Turn[]): number {
+  const done = turns.reduce((sum, { begin, end }) => sum + steps.filter(({ time }) => time >= begin && time <= end + DRAIN_MS).length, 0)
+  return turns.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / done
+}
+
+function quantile(values: number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)]
+}
+
+/** The mean of ratios, which is of their logarithms, and two of its standard errors. */
+function meanRatio(ratios: number[]): string {
+  const logs = ratios.map(Math.log)
+  const mean = logs.reduce((sum, one) => sum + one, 0) / logs.length
+  const variance = logs.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (logs.length - 1)
+  const error = 2 * Math.sqrt(variance / logs.length)
+  return `${Math.exp(mean).toFixed(4)} (${Math.exp(mean - error).toFixed(4)} to ${Math.exp(mean + error).toFixed(4)})`
 }
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-benchmark-'))
+const runs: Run[] = []
 try {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'data'), perClass: PER_CLASS, seed: 1, onProgress: () => undefined })
-  const measured = new Map<string, Measured[]>(arms.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
-    // Who begins changes from round to round, so that a machine that grows slower or faster favours nobody.
-    for (const arm of round % 2 === 0 ? arms : arms.toReversed()) measured.get(arm.name)?.push(await measure(folder, data, arm, round))
+  for (const arm of arms) {
+    const run = new Run(folder, data, arm)
+    runs.push(run)
+    await run.warmUp()
   }
-  process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, two local workers, ${rounds} rounds; ratios to the run of the same round that nobody looks at\n`)
-  const nobody = measured.get('nobody') ?? []
-  for (const [name, ofArm] of measured) {
-    const ratio = (value: (one: Measured) => number): string => describe(ofArm.map((one, round) => value(one) / value(nobody[round])), 4)
-    process.stdout.write(`${name.padEnd(8)} images/s ${describe(ofArm.map((one) => one.imagesPerSecond), 2)}  ratio ${ratio((one) => one.imagesPerSecond)}  cpu s an image ${describe(ofArm.map((one) => one.cpuSecondsPerImage), 4)}  ratio ${ratio((one) => one.cpuSecondsPerImage)}\n`)
+  // Who begins changes from cycle to cycle, so that a machine that grows slower or faster favours nobody.
+  for (let cycle = 0; cycle < cycles; cycle++) for (const run of cycle % 2 === 0 ? runs : runs.toReversed()) await run.turn()
+  process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, two local workers, ${cycles} turns of ${TURN_MS / 1000} s each\n`)
+  const measured = await Promise.all(runs.map(async (run) => {
+    const steps = await run.steps()
+    return { arm: run.arm, speeds: speeds(steps, run.turns), cpu: cpuSecondsPerStep(steps, run.turns) }
+  }))
+  const nobody = measured[0]
+  for (const { arm, speeds, cpu } of measured) {
+    const own = speeds.filter((speed) => speed !== undefined)
+    const ratios = speeds.flatMap((speed, cycle) => (speed === undefined || nobody.speeds[cycle] === undefined ? [] : speed / nobody.speeds[cycle]))
+    const stepSeconds = batch / quantile(own, 0.5)
+    process.stdout.write(`${arm.name.padEnd(8)} images/s median ${quantile(own, 0.5).toFixed(2)} (tenth ${quantile(own, 0.1).toFixed(2)} to ${quantile(own, 0.9).toFixed(2)})  ratio median ${quantile(ratios, 0.5).toFixed(4)}, mean with two standard errors ${meanRatio(ratios)}, ${ratios.length} pairs\n`)
+    process.stdout.write(`         processor time a step beside compute ${(cpu * 1000).toFixed(1)} ms, ${(100 * (cpu - nobody.cpu) / (stepSeconds * os.availableParallelism())).toFixed(2)} % of the machine's more than where nobody looks\n`)
   }
 } finally {
+  for (const run of runs) run.end()
+  await Promise.all(runs.map((run) => run.ended()))
   await rm(folder, { recursive: true, force: true })
 }
