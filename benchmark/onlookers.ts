@@ -9,26 +9,28 @@ import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 
 /**
- * What it costs to look: runs of two local workers that nobody looks at, with metrics (of the coordinator and both workers, each
- * scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, and with
+ * What it costs to look: a run of two local workers that nobody looks at, against one with metrics (of the coordinator and both workers,
+ * each scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, or with
  * all three:
- * node --import tsx benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [arms, e.g. all]
- * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So all runs are started, and
- * then take turns of some seconds each: the coordinators of the others are stopped (SIGSTOP), whose workers wait for it. What counts is
+ * node --import tsx benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
+ * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So both runs are started, and
+ * then take turns of some seconds each: the other's coordinator is stopped (SIGSTOP), and its workers wait for it. What counts is
  * the time from step to step within a turn; prints images a second, and the ratio to the turns of the same cycle of the run nobody looks at.
  * Then, which varies less: processor time a step of the coordinator and both workers without what computes gradients, and of the one who
  * looks; and what share it is of all processors' time that is more than where nobody looks.
  */
-const [cycles = 40, precision = 'f32', batch = 32, imageSize = 160, chosen = 'all'] = z
-  .tuple([z.coerce.number().int().min(2).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.string().optional()])
+const [cycles = 40, precision = 'f32', batch = 32, imageSize = 160, chosen = 'all' as const] = z
+  .tuple([z.coerce.number().int().min(2).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.enum(['all', 'metrics', 'page', 'trace']).optional()])
   .parse([...process.argv.slice(2), ...new Array<undefined>(5)].slice(0, 5))
-const TURN_MS = 8000
+const TURN_MS = 4000
 /** Until the workers of a stopped coordinator have computed what they were dealt. */
-const DRAIN_MS = 700
+const DRAIN_MS = 500
 /** Of each turn these do not count: the step that was stopped in its middle, and one whose lanes were dealt while the machine was another run's. */
 const UNSETTLED_STEPS = 2
 const PER_CLASS = 80
 const SCRAPE_MS = 5000
+/** Into a turn: one who scrapes at once meets connections that have timed out while all was stopped. */
+const FIRST_SCRAPE_MS = 1500
 /** None of what is stopped is to be taken for lost. */
 const SILENCE_LIMIT = '86400'
 /** Of Linux: what /proc counts processor time in. */
@@ -46,11 +48,8 @@ interface Arm {
 }
 const arms: Arm[] = [
   { name: 'nobody', eyes: [] },
-  { name: 'metrics', eyes: ['metrics'] },
-  { name: 'page', eyes: ['page'] },
-  { name: 'trace', eyes: ['trace'] },
-  { name: 'all', eyes: ['metrics', 'page', 'trace'] },
-].filter(({ name }) => name === 'nobody' || chosen.split(',').includes(name)) as Arm[]
+  { name: chosen, eyes: chosen === 'all' ? ['metrics', 'page', 'trace'] : [chosen] },
+]
 
 const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
 
@@ -85,7 +84,6 @@ class Run {
   readonly #out: string
   readonly #child: ChildProcess
   readonly #scraped = new Set<string>()
-  #lookedAt = 0
 
   constructor(folder: string, data: string, arm: Arm) {
     this.arm = arm
@@ -119,13 +117,11 @@ class Run {
     const cpuBefore = await this.#cpuSeconds()
     this.#child.kill('SIGCONT')
     const begin = Date.now()
-    for (let now = begin; now < begin + TURN_MS; now = Date.now()) {
-      if (now - this.#lookedAt >= SCRAPE_MS) {
-        this.#lookedAt = now
-        await this.#scrape()
-      }
-      await delay(100)
+    for (let scrape = begin + FIRST_SCRAPE_MS; scrape < begin + TURN_MS; scrape += SCRAPE_MS) {
+      await delay(scrape - Date.now())
+      await this.#scrape()
     }
+    await delay(begin + TURN_MS - Date.now())
     const end = Date.now()
     await this.#pause()
     this.turns.push({ begin, end, cpuSeconds: (await this.#cpuSeconds()) - cpuBefore })

@@ -15,9 +15,11 @@ import { herdService } from '../../../shared/wire/service.ts'
 import { connectTo, endOf, type Calls } from '../../support/grpc.ts'
 
 /** The coordinator's port with real sockets: who may stay, and what each call lets through. */
+/** Limits of a server that a test waits for; where a test is about something else, they are as long as in a run, since a busy machine is slow. */
 const NAMELESS_MS = 1000
 const HELLO_MS = 400
 const SILENCE_MS = 1200
+const PATIENT_MS = 60_000
 const SAMPLES = 10
 
 interface Listening {
@@ -29,7 +31,7 @@ interface Listening {
   tells(count: number): Promise<string[]>
 }
 
-async function listen(t: TestContext, { tls, maxWorkers = 4 }: { tls?: TlsFiles; maxWorkers?: number } = {}): Promise<Listening> {
+async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }: { tls?: TlsFiles; maxWorkers?: number; impatient?: boolean } = {}): Promise<Listening> {
   const told: string[] = []
   const watchers = new Set<() => void>()
   const tell = (what: string): undefined => {
@@ -51,7 +53,8 @@ async function listen(t: TestContext, { tls, maxWorkers = 4 }: { tls?: TlsFiles;
     },
     runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES, brief: () => undefined,
     source: { read: (samples) => Promise.resolve(samples.map((sample) => Buffer.from([sample]))) },
-    access: { token: undefined, tls, maxWorkers }, silenceLimitMs: SILENCE_MS, patience: { namelessMs: NAMELESS_MS, helloMs: HELLO_MS },
+    access: { token: undefined, tls, maxWorkers }, silenceLimitMs: impatient ? SILENCE_MS : PATIENT_MS,
+    patience: impatient ? { namelessMs: NAMELESS_MS, helloMs: HELLO_MS } : { namelessMs: PATIENT_MS, helloMs: PATIENT_MS },
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
   const tells = (count: number): Promise<string[]> =>
@@ -107,8 +110,8 @@ async function member(t: TestContext, listening: Listening): Promise<Joined> {
 test('a connection that says nothing, half a TLS handshake and an idle HTTP/2 session are dropped', async (t) => {
   const { files } = await makeCertificates(['127.0.0.1'], 1, new Date())
   const pem = (name: string): Buffer => Buffer.from(files.get(name) ?? '')
-  const secure = await listen(t, { tls: { identity: { cert: pem('coordinator.crt'), key: pem('coordinator.key') }, ca: pem('ca.crt') } })
-  const plain = await listen(t)
+  const secure = await listen(t, { tls: { identity: { cert: pem('coordinator.crt'), key: pem('coordinator.key') }, ca: pem('ca.crt') }, impatient: true })
+  const plain = await listen(t, { impatient: true })
 
   const raw = [plain, secure].map(({ port }) => net.connect(port, '127.0.0.1'))
   const handshake = net.connect(secure.port, '127.0.0.1')
@@ -121,12 +124,12 @@ test('a connection that says nothing, half a TLS handshake and an idle HTTP/2 se
 })
 
 test('a control stream without hello is ended with the reason', async (t) => {
-  const { address } = await listen(t)
+  const { address } = await listen(t, { impatient: true })
   assert.equal(await endOf(connect(t, address).control()), 'no hello came within 0.4 s')
 })
 
 test('a worker that is silent between hello and ready is cut off; its heartbeats keep it', async (t) => {
-  const listening = await listen(t)
+  const listening = await listen(t, { impatient: true })
   const { control, ended } = await join(t, listening)
   for (let beats = 0; beats < 4; beats++) {
     await sleep(SILENCE_MS / 3)
@@ -138,7 +141,7 @@ test('a worker that is silent between hello and ready is cut off; its heartbeats
 })
 
 test('the connections of a worker stay for as long as its session, and go after it', async (t) => {
-  const listening = await listen(t)
+  const listening = await listen(t, { impatient: true })
   const control = http2.connect(`http://127.0.0.1:${listening.port}`)
   const closed = once(control, 'close')
   const call = control.request({ ':method': 'POST', ':path': '/herd.v1.Herd/Control', 'content-type': 'application/grpc' })
