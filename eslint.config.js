@@ -12,7 +12,7 @@ const mayNotImport = (folder, others) => ({
 })
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'runs/', 'data/', 'shared/kernels/assembly/'] },
+  { ignores: ['node_modules/', 'runs/', 'data/', 'benchmark/peers/.venv/', 'shared/kernels/assembly/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommended],

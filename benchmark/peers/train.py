@@ -15,6 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from network import article
+
 
 class Images(Dataset):
     def __init__(self, root, rows, transform):
@@ -26,18 +28,6 @@ class Images(Dataset):
     def __getitem__(self, index):
         label, path = self.rows[index]
         return self.transform(Image.open(self.root / path).convert("RGB")), label
-
-
-def network(classes, size):
-    layers, channels = [], 3
-    for filters in (16, 32, 64, 128, 256):
-        for _ in range(2):
-            layers += [nn.Conv2d(channels, filters, 3), nn.ReLU()]
-            channels = filters
-        layers += [nn.MaxPool2d(2)]
-    features = nn.Sequential(*layers)
-    flat = features(torch.zeros(1, 3, size, size)).numel()
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.25), nn.Linear(flat, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, classes))
 
 
 def main():
@@ -64,7 +54,7 @@ def main():
     train = Images(Path(options.data), rows["train"], transforms.Compose([transforms.RandomHorizontalFlip(0.3), transforms.RandomRotation(40), *resize]))
     test = Images(Path(options.data), rows["test"], transforms.Compose(resize))
     classes = 1 + max(label for label, _ in rows["train"])
-    model = network(classes, options.size).to(memory_format=torch.channels_last)
+    model = article(classes, options.size).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
     criterion = nn.CrossEntropyLoss()
 

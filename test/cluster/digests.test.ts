@@ -43,7 +43,7 @@ const article = ['--image-size', '156', '--lr', '1e-3', '--engine', 'native']
 /** bfloat16 on fewer images: a processor that has to emulate it is ten times slower. */
 const runs: [name: string, perClass: number, options: string[], skip: string | false][] = [
   ['article, native, float32', 10, [...article, '--batch', '20', '--precision', 'f32'], withoutNative],
-  ['article, native, bf16', 3, [...article, '--batch', '8', '--lanes', '6', '--precision', 'bf16'], withoutNative],
+  ['article, native, bf16', 5, [...article, '--batch', '8', '--lanes', '6', '--precision', 'bf16'], withoutNative],
   ['tiny, wasm, float32', 10, ['--model', 'tiny', '--image-size', '32', '--batch', '20', '--engine', 'wasm'], false],
 ]
 

@@ -26,6 +26,8 @@ const elsewhere: [RegExp, string][] = [
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
+  [/^npm run bench:peers/, 'downloads 3 GB'],
+  [/^npm run bench -- /, 'takes half an hour: test/cli/bench.test.ts runs it in short'],
   [/^npm run chaos/, 'takes minutes: test/cluster/chaos.test.ts is a short run of the same'],
   [/^(prometheus|promtool|grafana|export) /, 'test/cluster/prometheus.test.ts starts it'],
 ]

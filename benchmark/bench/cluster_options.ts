@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import { networkSchema } from '../../shared/network/network.ts'
+
+/** What benchmark/bench/coordinator_main.ts is started with, as JSON. */
+export const clusterOptionsSchema = z.object({
+  network: networkSchema,
+  /** A folder of images; without it there are none, and workers are to be such that need none. */
+  data: z.string().optional(),
+  engine: z.enum(['native', 'wasm']),
+  precision: z.enum(['f32', 'bf16']),
+  batch: z.int(),
+  lanes: z.int(),
+  workers: z.int(),
+  /** Of one round. */
+  steps: z.int(),
+})
+export type ClusterOptions = z.infer<typeof clusterOptionsSchema>
+
+/** What it tells first. */
+export const listeningSchema = z.object({ address: z.string() })
+
+/** Then, when all workers are in, and after each round: of one step. */
+export const stepSchema = z.object({
+  seconds: z.number(),
+  /** Processor time of the coordinator. */
+  cpuSeconds: z.number(),
+})
+export type Step = z.infer<typeof stepSchema>

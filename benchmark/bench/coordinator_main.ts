@@ -1,0 +1,87 @@
+import { createInterface } from 'node:readline'
+import { gzipSync } from 'node:zlib'
+import { GrpcCluster } from '../../coordinator/grpc_cluster.ts'
+import { freshState, Model } from '../../coordinator/model.ts'
+import { openDataset } from '../../shared/data/dataset.ts'
+import { FolderSource } from '../../shared/data/image_source.ts'
+import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
+import { initialParameters } from '../../shared/network/initial.ts'
+import { layoutOf } from '../../shared/network/layout.ts'
+import { cacheFolder } from '../../shared/paths.ts'
+import { machineSeconds } from '../../shared/trace/span.ts'
+import { Schedule } from '../../shared/train/schedule.ts'
+import type { RunDescription } from '../../shared/wire/run_description.ts'
+import { clusterOptionsSchema, type Step } from './cluster_options.ts'
+
+/**
+ * A coordinator that takes steps when it is told to, so that a benchmark can let others have their turns in between: the cluster, the
+ * model and the schedule of a run, without its epochs, checkpoints and pictures. See RoundProcess for how it is spoken to.
+ */
+const options = clusterOptionsSchema.parse(JSON.parse(process.argv[2]))
+const SILENCE_LIMIT_MS = 60_000
+const LEARNING_RATE = 1e-4
+const SEED = 0
+const TEST_FRACTION = 0.2
+
+/** A data set that is only counted, for workers that need no images. */
+function countedOnly(images: number, classes: number): Manifest {
+  const digest = '0'.repeat(64)
+  const name = (index: number): string => String(index).padStart(8, '0')
+  return {
+    digest,
+    classes: Array.from({ length: classes }, (_, index) => name(index)),
+    samples: Array.from({ length: images + 1 }, (_, index) => ({ path: `${name(0)}/${name(index)}`, class: 0, sha256: digest, bytes: 1, split: index < images ? 'train' as const : 'test' as const })),
+  }
+}
+
+async function openData(): Promise<{ manifest: Manifest; files: string[]; train: readonly number[]; test: readonly number[] }> {
+  if (options.data === undefined) {
+    const manifest = countedOnly(64 * options.batch, options.network.classes)
+    return { manifest, files: [], train: manifest.samples.slice(0, -1).map((_, id) => id), test: [manifest.samples.length - 1] }
+  }
+  const dataset = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), onProgress: () => undefined })
+  return { manifest: manifestOf(dataset), files: [...dataset.files], train: dataset.train, test: dataset.test }
+}
+
+const { manifest, files, train, test } = await openData()
+const { network, engine, precision, batch, lanes, workers } = options
+const layout = layoutOf(network)
+const model = new Model(layout, LEARNING_RATE, { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') })
+const schedule = new Schedule({ seed: SEED, train, batch, lanes })
+const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, trace: false }
+const { cluster, port } = await GrpcCluster.listen({
+  address: '127.0.0.1:0', run, test, model, version: 0, workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  server: {
+    runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
+    access: { token: undefined, tls: undefined, maxWorkers: workers },
+  },
+  now: () => machineSeconds() * 1000,
+  observe: (event) => {
+    if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)
+  },
+})
+let at = { epoch: 1, stepInEpoch: 0, step: 0 }
+
+async function round(steps: number): Promise<Step> {
+  const cpu = process.cpuUsage()
+  const begin = machineSeconds()
+  for (let step = 0; step < steps; step++) {
+    await cluster.trainStep(at, schedule.batch(at.epoch, at.stepInEpoch).length, at.step + 1)
+    at = schedule.next(at)
+  }
+  const seconds = (machineSeconds() - begin) / steps
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds, cpuSeconds: (user + system) / 1e6 / steps }
+}
+
+function tell(what: unknown): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`)
+}
+
+tell({ address: `127.0.0.1:${port}` })
+await cluster.gathered()
+// Two epochs: the graph is optimised, all images are decoded and kept.
+tell(await round(options.data === undefined ? 2 * options.steps : 2 * schedule.stepsPerEpoch))
+const rounds = createInterface(process.stdin)[Symbol.asyncIterator]()
+while ((await rounds.next()).done !== true) tell(await round(options.steps))
+await cluster.close({ finished: true, reason: 'the benchmark is over' })

@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { addOptions, readOptions } from '../../shared/command/options.ts'
+import { createProgram, runProgram } from '../../shared/command/program.ts'
+import { writeAtomically } from '../../shared/atomic_file.ts'
+import { nativeAvailable } from '../../shared/engine/native.ts'
+import { computesBf16, machineOf, type Machine } from './machine.ts'
+import { benchOptions, type BenchOptions } from './options.ts'
+import { Peers } from './peers.ts'
+import { markdownOf, reportSchema, withReport } from './report.ts'
+import type { BenchSettings, Section } from './section.ts'
+import { clusterSection } from './sections/cluster.ts'
+import { exchangeSection } from './sections/exchange.ts'
+import { limitSection } from './sections/limit.ts'
+import { stepSection } from './sections/step.ts'
+
+/** `npm run bench`: Herd, and PyTorch where it is there, in turns. docs/benchmarks.md tells how to read it. */
+async function main(argv: string[]): Promise<number> {
+  const command = createProgram('bench').description('Measures Herd, and PyTorch where it is there, in turns.')
+  addOptions(command, benchOptions)
+  const options = readOptions(command.parse(argv, { from: 'user' }), benchOptions)
+  const machine = machineOf()
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-bench-'))
+  try {
+    const settings: BenchSettings = {
+      rounds: options.rounds, imageSize: options.imageSize, precisions: precisionsOf(options, machine), peers: options.withoutPeers ? undefined : Peers.find(options.python), folder,
+      log: (line) => void process.stderr.write(`${line}\n`),
+    }
+    const sections = await measure(options, settings)
+    const { peers } = settings
+    if (peers !== undefined && peers.version !== '') machine.versions['PyTorch'] = peers.version
+    const report = reportSchema.parse({ time: new Date().toISOString(), machine, rounds: options.rounds, sections })
+    const markdown = markdownOf(report)
+    process.stdout.write(`${markdown}\n`)
+    if (options.json !== undefined) await writeAtomically(options.json, [`${JSON.stringify(report, undefined, 1)}\n`])
+    if (options.page !== undefined) await writeAtomically(options.page, [withReport(await readFile(options.page, 'utf8'), markdown)])
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  return 0
+}
+
+async function measure({ only, batches, batch, workers, exchange, limit }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
+  const sections: Section[] = []
+  const native = nativeAvailable()
+  if (!native && only.some((name) => name === 'step' || name === 'cluster')) settings.log('The native engine is not installed: `npx herd setup` obtains it. Step and cluster are left out.')
+  if (native && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size))
+  if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, batch, workers))
+  if (only.includes('exchange')) sections.push(await exchangeSection(settings, exchange))
+  if (only.includes('limit')) sections.push(await limitSection(settings, limit))
+  return sections
+}
+
+function precisionsOf({ precision }: BenchOptions, machine: Machine): BenchSettings['precisions'] {
+  if (precision === 'f32' || precision === 'bf16') return [precision]
+  return precision === 'both' || computesBf16(machine) ? ['f32', 'bf16'] : ['f32']
+}
+
+await runProgram(main, process.argv.slice(2))

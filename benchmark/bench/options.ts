@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { choice, flag, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
+
+const SECTIONS = ['step', 'cluster', 'exchange', 'limit'] as const
+
+/** Several values, separated by commas. */
+function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
+  const schema = z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(item).min(1))
+  return { placeholder, description, expects, schema, fallback }
+}
+
+const count = z.union([z.number(), z.string().trim().min(1).transform(Number)]).pipe(z.int().min(1).max(1024))
+
+const counts = (description: string, fallback: number[]): OptionSpec<number[]> =>
+  list('<counts>', description, 'whole numbers from 1 to 1024, separated by commas', count, fallback)
+
+export const benchOptions = {
+  only: list('<sections>', 'Measure these only.', `some of ${SECTIONS.join(', ')}, separated by commas`, z.enum(SECTIONS), [...SECTIONS]),
+  rounds: whole('<count>', 'Turns of each contender.', { min: 1, max: 1000 }, 7),
+  imageSize: whole('<pixels>', 'Height and width of images.', { min: 1, max: 4096 }, 256),
+  batches: counts("Batches of one worker's step.", [8, 32]),
+  batch: whole('<images>', 'Batch of a cluster.', { min: 1, max: 1024 }, 32),
+  workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),
+  exchange: counts('Workers, and processes of gloo, of the exchange alone.', [2, 4]),
+  limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
+  precision: choice('auto: both where the processor has bfloat16.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
+  python: text('<file>', 'An interpreter with PyTorch (default: the one of `npm run bench:peers`).'),
+  withoutPeers: flag('Measure Herd alone, also where PyTorch is there.'),
+  json: text('<file>', 'Write all figures of all rounds there.'),
+  page: text('<file>', 'Put the tables into this Markdown page, between its two lines for them.'),
+} as const
+
+export type BenchOptions = OptionValues<typeof benchOptions>

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import path from 'node:path'
+import { z } from 'zod'
+import type { Contender } from './contender.ts'
+import { RoundProcess } from './round_process.ts'
+
+const FOLDER = path.join(import.meta.dirname, '../peers')
+
+/** Where `npm run bench:peers` installs PyTorch. */
+const OWN_PYTHON = path.join(FOLDER, '.venv/bin/python')
+
+/**
+ * PyTorch at its best on a CPU: one thread a core that stays on it, and an allocator that keeps the memory of a step for the next one
+ * instead of giving it back to the kernel, which costs a quarter of its speed.
+ */
+const ENVIRONMENT = { OMP_NUM_THREADS: '1', MALLOC_TRIM_THRESHOLD_: '10000000000', MALLOC_MMAP_THRESHOLD_: '10000000000', MALLOC_TOP_PAD_: '67108864' }
+
+const factsSchema = z.object({ torch: z.string() })
+const secondsSchema = z.object({ seconds: z.number().positive() })
+
+/** An interpreter with PyTorch, and scripts of benchmark/peers in it. */
+export class Peers {
+  readonly #python: string
+  version = ''
+
+  private constructor(python: string) {
+    this.#python = python
+  }
+
+  /** @param python an interpreter with torch; without one, the project's own is taken, if it is there */
+  static find(python: string | undefined): Peers | undefined {
+    if (python !== undefined) return new Peers(python)
+    return existsSync(OWN_PYTHON) ? new Peers(OWN_PYTHON) : undefined
+  }
+
+  /** @param valueOf of what a round told, the section's figure */
+  async start<Told>(name: string, script: string, args: readonly string[], schema: z.ZodType<Told>, valueOf: (told: Told) => number): Promise<Contender> {
+    const peer = new RoundProcess(this.#python, [path.join(FOLDER, script), ...args], ENVIRONMENT)
+    this.version = factsSchema.parse(await peer.next()).torch
+    return { name, round: async () => valueOf(schema.parse(await peer.round())), close: () => peer.close() }
+  }
+
+  /** Several processes that talk over gloo; what the first one measured counts. */
+  async startWorld(name: string, script: string, args: readonly string[], world: number, valueOf: (seconds: number) => number): Promise<Contender> {
+    const port = await freePort()
+    const peers = Array.from({ length: world }, (_, rank) => new RoundProcess(this.#python, [path.join(FOLDER, script), ...args], {
+      ...ENVIRONMENT, RANK: String(rank), WORLD_SIZE: String(world), MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(port), GLOO_SOCKET_IFNAME: 'lo',
+    }))
+    const facts = await Promise.all(peers.map((peer) => peer.next()))
+    this.version = factsSchema.parse(facts[0]).torch
+    return {
+      name,
+      round: async () => {
+        const told = await Promise.all(peers.map((peer) => peer.round()))
+        return valueOf(secondsSchema.parse(told[0]).seconds)
+      },
+      close: async () => void (await Promise.all(peers.map((peer) => peer.close()))),
+    }
+  }
+}
+
+export const peerSeconds = secondsSchema
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { machineSchema } from './machine.ts'
+import { sectionSchema, type Section } from './section.ts'
+import { spreadOf } from './statistics.ts'
+
+/** What `npm run bench` writes as JSON. */
+export const reportSchema = z.object({
+  /** When it ended. */
+  time: z.iso.datetime(),
+  machine: machineSchema,
+  rounds: z.int(),
+  sections: z.array(sectionSchema),
+})
+export type Report = z.infer<typeof reportSchema>
+
+const BEGIN = '<!-- npm run bench: begin -->'
+const END = '<!-- npm run bench: end -->'
+
+/** The report for people: a table a section, with the median and the spread of rounds. */
+export function markdownOf({ time, machine, rounds, sections }: Report): string {
+  const { processor, cores, memoryGib, extensions, versions } = machine
+  const where = `${processor}, ${cores} cores, ${memoryGib} GiB${extensions.length === 0 ? '' : `, ${extensions.join(', ')}`}`
+  const what = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')
+  return [
+    `Measured on ${time.slice(0, 10)}: ${where}; ${what}. ${rounds} rounds, in which the contenders take turns; medians, with the least and the most of the rounds; ratios are taken round by round.`,
+    ...sections.map((section) => sectionMarkdown(section)),
+  ].join('\n\n')
+}
+
+function sectionMarkdown({ title, about, unit, more, baseline, measures, derived, notes }: Section): string {
+  const base = measures.find(({ name }) => name === baseline)?.values ?? []
+  const rows = measures.map(({ name, values }) => {
+    const ratios = values.map((value, round) => value / base[round])
+    return `| ${name} | ${spread(values)} | ${name === baseline ? '1' : spread(ratios)} |`
+  })
+  const derivedRows = derived.map(({ name, unit: ofDerived, values }) => `| ${name} | ${spread(values)} ${ofDerived} | |`)
+  return [
+    `### ${title}`,
+    '',
+    `${about} ${more ? 'More' : 'Less'} is better.`,
+    '',
+    `| | ${unit} | ratio to ${baseline} |`,
+    '| --- | --- | --- |',
+    ...rows,
+    ...derivedRows,
+    ...notes.flatMap((note) => ['', note]),
+  ].join('\n')
+}
+
+function spread(values: readonly number[]): string {
+  const { median, least, most } = spreadOf(values)
+  return `${figure(median)} (${figure(least)} to ${figure(most)})`
+}
+
+/** With three digits that say something. */
+function figure(value: number): string {
+  return value >= 1000 ? value.toFixed(0) : value.toPrecision(3)
+}
+
+/**
+ * Puts a report into a page, in the place of the last one.
+ * @throws Error where the page has no place for it
+ */
+export function withReport(page: string, markdown: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (begin < 0 || end < begin) throw new Error(`the page has no lines "${BEGIN}" and "${END}" to put the report between.`)
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${markdown}\n\n${page.slice(end)}`
+}

@@ -1,0 +1,51 @@
+import { layoutOf } from '../../../shared/network/layout.ts'
+import { networkSchema, type Network } from '../../../shared/network/network.ts'
+import { alternate, type Contender } from '../contender.ts'
+import { HerdCluster } from '../herd_cluster.ts'
+import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
+
+const STEPS = 10
+const MIN_LANES = 8
+
+/** As many parameters as the article's network has for ten classes (2.23 million), on images that cost nothing. */
+const network: Network = networkSchema.parse({
+  name: 'vector', imageSize: 4, classes: 10, mean: [0, 0, 0], std: [1, 1, 1],
+  layers: [{ type: 'flatten' }, { type: 'dense', units: 1464 }, { type: 'dense', units: 1464 }, { type: 'dense', units: 10 }],
+})
+const { size } = layoutOf(network)
+
+/** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
+export function stillCluster(workers: number, workersPerProcess: number): Promise<HerdCluster> {
+  const lanes = Math.max(MIN_LANES, 2 ** Math.ceil(Math.log2(workers)))
+  return HerdCluster.start({ network, engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, steps: STEPS }, workersPerProcess)
+}
+
+/** The exchange alone, against gloo's all-reduce alone. */
+export async function exchangeSection({ rounds, peers, log }: BenchSettings, worlds: readonly number[]): Promise<Section> {
+  const starts = worlds.flatMap((workers) => {
+    const own = async (): Promise<Contender> => (await stillCluster(workers, 1)).contender(herdName(workers), ({ seconds }) => seconds * 1000)
+    if (peers === undefined) return [own]
+    return [own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STEPS)], workers, (seconds) => seconds * 1000)]
+  })
+  const values = await alternate(starts, rounds, (line) => log(`exchange: ${line}`))
+  return {
+    title: 'The exchange alone',
+    about: `${((size * 4) / 1e6).toFixed(1)} MB of float32 gradients from each worker on loopback. Herd: deal, upload, reduce, Adam, and the new weights to each worker, which computes nothing. gloo: all-reduce of the same vector, and nothing else.`,
+    unit: 'ms a step', more: false,
+    baseline: peers === undefined ? herdName(worlds[0]) : peerName(worlds[0]),
+    measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
+    derived: peers === undefined ? [] : worlds.map((workers) => ({
+      name: `${herdName(workers)}, over gloo`, unit: 'times',
+      values: (values.get(herdName(workers)) ?? []).map((value, round) => value / (values.get(peerName(workers)) ?? [])[round]),
+    })),
+    notes: peers === undefined ? [WITHOUT_PEERS] : [],
+  }
+}
+
+function herdName(workers: number): string {
+  return `Herd, ${workers} workers`
+}
+
+function peerName(workers: number): string {
+  return `gloo all-reduce, ${workers} processes`
+}

@@ -1,0 +1,52 @@
+import type { Compute } from '../../shared/train/compute.ts'
+import type { Partial, PreparedLane, Stretch } from '../../shared/train/lane_stack.ts'
+import { machineSeconds } from '../../shared/trace/span.ts'
+
+/** Longer than no time at all, which no engine takes. */
+const LANE_SECONDS = 1e-6
+
+/** Computes nothing, at once: every partial is the same vector. What is left of a step is the exchange. */
+export class StillCompute implements Compute {
+  readonly info = { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'none', version: 'none' } as const
+  readonly fingerprint = 'none'
+  readonly note = undefined
+  readonly pid = undefined
+  readonly #gradient: Float32Array
+  readonly #stack: Partial['lanes'][] = []
+
+  constructor(size: number) {
+    this.#gradient = new Float32Array(size).fill(1e-3)
+  }
+
+  setParameters(): void {
+    // Nothing is computed with them.
+  }
+
+  push({ lane, samples }: PreparedLane): Promise<Stretch> {
+    this.#stack.push([{ lane, lossSum: 0, correct: 0, samples: samples.length, seconds: LANE_SECONDS, notFinite: false }])
+    const now = machineSeconds()
+    return Promise.resolve({ begin: now, end: now + LANE_SECONDS })
+  }
+
+  add(): void {
+    const [left = [], right = []] = this.#stack.splice(-2)
+    this.#stack.push([...left, ...right])
+  }
+
+  take(): Promise<Partial> {
+    return Promise.resolve({ values: this.#gradient, lanes: this.#stack.pop() ?? [] })
+  }
+
+  clear(): Promise<void> {
+    this.#stack.length = 0
+    return Promise.resolve()
+  }
+
+  logits(): Promise<Float32Array> {
+    return Promise.reject(new Error('nothing is computed here'))
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto'
+import sharp from 'sharp'
+import { z } from 'zod'
+import { DecodedCache } from '../../shared/data/decoded_cache.ts'
+import { layoutOf } from '../../shared/network/layout.ts'
+import { machineSeconds } from '../../shared/trace/span.ts'
+import { StillCompute } from './still_compute.ts'
+import { Connection } from '../../worker/connection.ts'
+import { Membership } from '../../worker/membership.ts'
+
+/** Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. Ends with its input. */
+const { coordinator, count } = z.object({ coordinator: z.string(), count: z.int().min(1) }).parse(JSON.parse(process.argv[2]))
+const CACHE_BYTES = 64 * 1024 * 1024
+
+const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'white' } }).png().toBuffer()
+const nothing = (): void => undefined
+
+process.stdout.write('{}\n')
+process.stdin.on('end', () => process.exit(0)).resume()
+await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
+  name: `still-${process.pid}-${index}`, instance: randomUUID(), engine: 'auto', metricsAddress: '',
+  connect: (onMessage) => new Connection(coordinator, { token: undefined, tls: undefined }, onMessage),
+  startCompute: ({ network }) => Promise.resolve(new StillCompute(layoutOf(network).size)),
+  openSource: () => Promise.resolve({ source: { read: (samples) => Promise.resolve(samples.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES), digest: '' }),
+  residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),
+  every: (milliseconds, action) => {
+    const timer = setInterval(action, milliseconds)
+    return () => clearInterval(timer)
+  },
+  now: machineSeconds,
+  observer: { onJoined: nothing, onLeft: nothing, onTraffic: nothing, onMemory: nothing, onSpan: nothing, onLane: nothing, onQueue: nothing, onImage: nothing },
+}).run()))

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { reportSchema } from '../../benchmark/bench/report.ts'
+import { createWorkspace, withoutNative, type Workspace } from '../support/workspace.ts'
+
+/** `npm run bench` from outside: short, and whoever is fast. Without PyTorch, which is no part of the project's tests. */
+const root = path.join(import.meta.dirname, '../..')
+let workspace: Workspace
+
+before(async () => {
+  workspace = await createWorkspace()
+})
+after(() => workspace.remove())
+
+function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile('npm', ['run', '--silent', 'bench', '--', ...args], { cwd: root, env: { ...process.env, ...workspace.environment } }, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
+  })
+}
+
+test('the exchange and the limit of a coordinator are measured, told, and written as JSON and into a page', async () => {
+  const [json, page] = [workspace.path('bench.json'), workspace.path('page.md')]
+  await writeFile(page, '# Page\n\n<!-- npm run bench: begin -->\n<!-- npm run bench: end -->\n')
+  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--exchange', '2', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
+  assert.equal(ended.code, 0, ended.stderr)
+  const report = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+  assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [['Herd, 2 workers'], ['1 workers', '3 workers']])
+  for (const { values } of report.sections.flatMap(({ measures, derived }) => [...measures, ...derived])) {
+    assert.equal(values.length, 2)
+    assert.ok(values.every((value) => value > 0))
+  }
+  const written = await readFile(page, 'utf8')
+  assert.ok(written.includes(ended.stdout.trim()))
+  assert.match(written, /### The exchange alone[^]*\| Herd, 2 workers \| \S+ \(\S+ to \S+\) \| 1 \|/)
+})
+
+test("a worker's step and the whole job are measured", { skip: withoutNative }, async () => {
+  const json = workspace.path('native.json')
+  const ended = await bench('--only', 'step,cluster', '--rounds', '1', '--image-size', '156', '--batches', '2', '--batch', '8', '--workers', '2', '--precision', 'f32', '--without-peers', '--json', json)
+  assert.equal(ended.code, 0, ended.stderr)
+  const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+  assert.deepEqual(sections.map(({ title, measures }) => [title, measures.map(({ name, values }) => [name, values.length])]), [
+    ["One worker's step, batch 2", [['Herd f32', 1]]],
+    ['The whole job, f32', [['Herd, 2 workers', 1]]],
+  ])
+})
+
+test('what is wrong with the command line is said', async () => {
+  const ended = await bench('--only', 'step,everything')
+  assert.equal(ended.code, 2)
+  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, separated by commas.\n')
+})
+
+test('an interpreter without PyTorch is named, and nothing is left running', async () => {
+  const ended = await bench('--only', 'exchange', '--exchange', '2', '--python', '/nonexistent/python')
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /error: allreduce\.py ended before it had measured anything; it said:\nspawn \/nonexistent\/python ENOENT/)
+})
