@@ -1,5 +1,5 @@
 import { ProtocolError } from '../shared/errors.ts'
-import { floatsOf } from '../shared/wire/floats.ts'
+import { bytesOf } from '../shared/wire/floats.ts'
 import type { WeightsChunk } from '../shared/wire/messages.ts'
 
 interface Version {
@@ -27,12 +27,13 @@ export class WeightsInbox {
   receive(chunk: WeightsChunk): void {
     const arriving = this.#arriving ?? this.#begin(chunk.version)
     if (chunk.offset === 0 && chunk.version === arriving.version) arriving.received = 0
-    const floats = chunk.data.length % 4 === 0 ? floatsOf(chunk.data) : undefined
-    if (floats === undefined || chunk.version !== arriving.version || chunk.offset + floats.length > this.#size || arriving.received !== chunk.offset) {
+    const floats = chunk.data.length / Float32Array.BYTES_PER_ELEMENT
+    if (!Number.isInteger(floats) || chunk.version !== arriving.version || chunk.offset + floats > this.#size || arriving.received !== chunk.offset) {
       throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${arriving.received} floats of ${this.#size} of weights ${arriving.version}`)
     }
-    arriving.parameters.set(floats, chunk.offset)
-    arriving.received += floats.length
+    // As bytes, which need not be aligned: they are copied once.
+    bytesOf(arriving.parameters).set(chunk.data, chunk.offset * Float32Array.BYTES_PER_ELEMENT)
+    arriving.received += floats
     if (arriving.received < this.#size) return
     this.#complete = arriving
     this.#arriving = undefined

@@ -8,7 +8,8 @@ export function bytesOf(values: Float32Array): Buffer {
 /** Received bytes as floats: a view where the memory is aligned, else a copy. The length must be a multiple of 4. */
 export function floatsOf(data: Buffer): Float32Array {
   if (data.byteOffset % 4 === 0) return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4)
-  const copy = new Float32Array(data.byteLength / 4)
-  bytesOf(copy).set(data)
-  return copy
+  // Not one of Node's pool, and not filled with zeros first.
+  const copy = Buffer.allocUnsafeSlow(data.byteLength)
+  copy.set(data)
+  return new Float32Array(copy.buffer, 0, data.byteLength / 4)
 }

@@ -41,7 +41,24 @@ export function herdService(): ServiceClientConstructor {
 }
 
 function limited(method: MethodDefinition<object, object>, { request, response }: { request: number; response: number }): MethodDefinition<object, object> {
-  return { ...method, requestDeserialize: reading(method.requestDeserialize, request), responseDeserialize: reading(method.responseDeserialize, response) }
+  return {
+    ...method,
+    requestDeserialize: reading(method.requestDeserialize, request),
+    responseDeserialize: reading(method.responseDeserialize, response),
+    responseSerialize: once(method.responseSerialize),
+  }
+}
+
+/** The same message may go to many: it is put into bytes once. Messages must not change after they are sent. */
+function once(serialize: (message: object) => Buffer): (message: object) => Buffer {
+  const done = new WeakMap<object, Buffer>()
+  return (message) => {
+    const before = done.get(message)
+    if (before !== undefined) return before
+    const bytes = serialize(message)
+    done.set(message, bytes)
+    return bytes
+  }
 }
 
 function reading(deserialize: (bytes: Buffer) => object, limit: number): (bytes: Buffer) => object {
