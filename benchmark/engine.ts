@@ -12,6 +12,7 @@ import type { Engine, LaneInput } from '../shared/engine/engine.ts'
 import { createEagerEngine } from '../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../shared/engine/graph/engine.ts'
 import { loadNative } from '../shared/engine/native.ts'
+import { median } from './bench/statistics.ts'
 
 const BATCHES = [8, 32]
 const options = { threads: 1, gpu: undefined }
@@ -25,11 +26,6 @@ function randomLane(network: Network, count: number): LaneInput {
       Float32Array.from({ length: shape.reduce((a, b) => a * b, count) }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate))),
     ),
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2
 }
 
 const rounds = Number(process.argv[2] ?? 7)

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
+import { quantile } from './bench/statistics.ts'
 
 /**
  * What it costs to look: a run of two local workers that nobody looks at, against one with metrics (of the coordinator and both workers,
@@ -194,10 +195,6 @@ function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[]
 function cpuSecondsPerStep(steps: StepEvent[], turns: Turn[]): number {
   const done = turns.reduce((sum, { begin, end }) => sum + steps.filter(({ time }) => time >= begin && time <= end + DRAIN_MS).length, 0)
   return turns.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / done
-}
-
-function quantile(values: number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)]
 }
 
 /** The mean of ratios, which is of their logarithms, and two of its standard errors. */

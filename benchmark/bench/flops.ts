@@ -3,6 +3,7 @@ import { outputOf, type Network } from '../../shared/network/network.ts'
 /**
  * Floating-point operations of an image's gradient, in the layers that multiply matrices: each multiplication and addition of
  * the forward pass, and as many again for the gradients of the kernel and of the input, of which the first layer needs none.
+ * Of plain sequences of layers, as the article's network is: what stands inside a residual is not counted.
  */
 export function gradientFlops({ layers, imageSize }: Network): number {
   let flops = 0

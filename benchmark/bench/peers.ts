@@ -11,8 +11,8 @@ const FOLDER = path.join(import.meta.dirname, '../peers')
 const OWN_PYTHON = path.join(FOLDER, '.venv/bin/python')
 
 /**
- * PyTorch at its best on a CPU: one thread a core that stays on it, and an allocator that keeps the memory of a step for the next one
- * instead of giving it back to the kernel, which costs a quarter of its speed.
+ * PyTorch at its best on a CPU: one thread a process, and an allocator that keeps the memory of a step for the next one instead of
+ * giving it back to the kernel.
  */
 const ENVIRONMENT = { OMP_NUM_THREADS: '1', MALLOC_TRIM_THRESHOLD_: '10000000000', MALLOC_MMAP_THRESHOLD_: '10000000000', MALLOC_TOP_PAD_: '67108864' }
 
@@ -47,15 +47,21 @@ export class Peers {
     const peers = Array.from({ length: world }, (_, rank) => new RoundProcess(this.#python, [path.join(FOLDER, script), ...args], {
       ...ENVIRONMENT, RANK: String(rank), WORLD_SIZE: String(world), MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(port), GLOO_SOCKET_IFNAME: 'lo',
     }))
-    const facts = await Promise.all(peers.map((peer) => peer.next()))
-    this.version = factsSchema.parse(facts[0]).torch
+    const close = async (): Promise<void> => void (await Promise.all(peers.map((peer) => peer.close())))
+    try {
+      const [facts] = await Promise.all(peers.map((peer) => peer.next()))
+      this.version = factsSchema.parse(facts).torch
+    } catch (error) {
+      // The others wait for the one that has failed.
+      await close()
+      throw error
+    }
     return {
-      name,
+      name, close,
       round: async () => {
         const told = await Promise.all(peers.map((peer) => peer.round()))
         return valueOf(secondsSchema.parse(told[0]).seconds)
       },
-      close: async () => void (await Promise.all(peers.map((peer) => peer.close()))),
     }
   }
 }

@@ -40,7 +40,7 @@ function trainImages(stdout: string): number {
 }
 
 const article = ['--image-size', '156', '--lr', '1e-3', '--engine', 'native']
-/** bfloat16 on fewer images: a processor that has to emulate it is ten times slower. */
+/** Native on few images, bfloat16 for one epoch: a processor that has to emulate it is ten times slower. */
 const runs: [name: string, perClass: number, epochs: number, options: string[], skip: string | false][] = [
   ['article, native, float32', 5, 2, [...article, '--batch', '12', '--precision', 'f32'], withoutNative],
   ['article, native, bf16', 5, 1, [...article, '--batch', '8', '--lanes', '6', '--precision', 'bf16'], withoutNative],

@@ -15,6 +15,7 @@ import { herdService } from '../../../shared/wire/service.ts'
 import { connectTo, endOf, type Calls } from '../../support/grpc.ts'
 
 /** The coordinator's port with real sockets: who may stay, and what each call lets through. */
+
 /** Limits of a server that a test waits for; where a test is about something else, they are as long as in a run, since a busy machine is slow. */
 const NAMELESS_MS = 1000
 const HELLO_MS = 400
