@@ -15,6 +15,8 @@ export interface LocalWorkersOptions {
   tls: TlsOptions
   /** GPU of the first worker; the next ones take the next. */
   gpu: number | undefined
+  /** Limit of their file of decoded images. */
+  cacheBytes: number
   /** Whether they serve metrics, each on a free port of its own. */
   metrics: boolean
   verbose: boolean
@@ -36,7 +38,7 @@ export class LocalWorkers {
       const child = spawn(
         process.execPath,
         [
-          ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name,
+          ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name, '--cache-size', `${options.cacheBytes}B`,
           ...tlsArguments(options.tls),
           ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
           ...(options.metrics ? ['--metrics-port', '0'] : []),

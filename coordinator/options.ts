@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { cacheSize } from '../shared/data/cache_option.ts'
 import { UsageError } from '../shared/errors.ts'
 import { initialisations } from '../shared/network/initial.ts'
 import { modelNames } from '../shared/network/models.ts'
@@ -33,6 +34,7 @@ export const coordinatorOptions = {
   threads: whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, 1),
   gpu: optionalWhole('<index>', 'GPU to compute on with --single-node, or the first one for --local-workers.', { min: 0, max: 255 }),
   testFraction: real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), 0.2),
+  cacheSize: { ...cacheSize, description: 'Limit of the file of decoded images in the cache folder, of --single-node and --local-workers; 0: none.' },
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
   onNonfinite: choice('At a step whose gradient is NaN or infinite: stop saves the state before it and ends the run, skip leaves the step out.', ['stop', 'skip'], 'stop'),

@@ -2,9 +2,10 @@ import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { randomUUID } from 'node:crypto'
 import { openDataset, type Dataset } from '../shared/data/dataset.ts'
-import { DECODED_CACHE_BYTES, DecodedCache } from '../shared/data/decoded_cache.ts'
+import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
+import { openDecoded } from '../shared/data/open_decoded.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { messageOf, RunError } from '../shared/errors.ts'
@@ -116,13 +117,16 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   }, observe)
 
   let localWorkers: LocalWorkers | undefined
+  let decoded: DecodedCache | undefined
   try {
     if (options.singleNode) {
-      const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded: new DecodedCache(DECODED_CACHE_BYTES), ...tracing(onlookers.onSpan) })
+      const { samples } = dataset
+      decoded = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, imageSize: network.imageSize, log })
+      const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded, ...tracing(onlookers.onSpan) })
       const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({
-        compute, model, input, network, schedule, lanes: options.lanes, samples: dataset.samples, test: dataset.test,
+        compute, model, input, network, schedule, lanes: options.lanes, samples, test: dataset.test,
         now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onlookers.onSpan),
       })
     } else {
@@ -185,6 +189,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     throw error
   } finally {
     await localWorkers?.close()
+    await decoded?.close()
     await record.idle()
     await tensorBoard.close()
   }
@@ -229,7 +234,7 @@ function startLocalWorkers(count: number, options: CoordinatorOptions, access: A
     if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
   }
   const workers = new LocalWorkers({
-    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, metrics: options.metricsPort !== undefined, verbose: options.verbose, logFormat: options.logFormat,
+    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, cacheBytes: options.cacheSize, metrics: options.metricsPort !== undefined, verbose: options.verbose, logFormat: options.logFormat,
     onExit: ({ name, how, left }) => {
       log.warn(`worker ${name} ${how}.`)
       running = left

@@ -6,9 +6,11 @@ import pRetry from 'p-retry'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
 import { digestFolder } from '../shared/data/dataset.ts'
-import { DECODED_CACHE_BYTES, DecodedCache } from '../shared/data/decoded_cache.ts'
+import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
+import { openDecoded } from '../shared/data/open_decoded.ts'
+import type { PixelCacheObserver } from '../shared/data/pixel_cache/pixel_cache.ts'
 import { scanFolder } from '../shared/data/scan.ts'
 import { DataError, RunError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
@@ -30,8 +32,11 @@ export interface DaemonOptions {
   name: string
   engine: 'auto' | 'native' | 'wasm'
   gpu: number | undefined
-  /** For fetched images and results of data checks. */
+  /** For decoded and fetched images and results of data checks. */
   cacheFolder: string
+  /** Limit of the file of decoded images; 0: there is none. */
+  pixelCacheBytes: number
+  /** Limit of fetched images. */
   imageCacheBytes: number
   /** As `MembershipParts.metricsAddress`. */
   metricsAddress: string
@@ -41,6 +46,8 @@ export interface DaemonOptions {
 export interface DaemonObserver extends MembershipObserver {
   /** An image was in the cache on disk, or had to be fetched. */
   onImageCache(hit: boolean): void
+  /** Of the file of decoded images. */
+  pixelCache: PixelCacheObserver
 }
 
 const BEFORE_READY_PAUSE_MS = 500
@@ -82,6 +89,7 @@ export class WorkerDaemon {
       }
     } finally {
       await this.#computes.close()
+      await this.#decoded?.cache.close()
     }
   }
 
@@ -157,7 +165,7 @@ export class WorkerDaemon {
 
   async #openSource(link: Link, manifest: Manifest, run: RunDescription): Promise<OpenedSource> {
     const { data, cacheFolder, imageCacheBytes } = this.#options
-    const decoded = this.#decodedImages(manifest, run)
+    const decoded = await this.#decodedImages(manifest, run)
     if (data === undefined) {
       const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, () => new Date())
       return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
@@ -184,10 +192,14 @@ export class WorkerDaemon {
   }
 
   /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
-  #decodedImages(manifest: Manifest, run: RunDescription): DecodedCache {
-    const of = `${manifest.digest} ${run.network.imageSize}`
-    if (this.#decoded?.of !== of) this.#decoded = { of, cache: new DecodedCache(DECODED_CACHE_BYTES) }
-    return this.#decoded.cache
+  async #decodedImages({ digest, samples }: Manifest, { network: { imageSize } }: RunDescription): Promise<DecodedCache> {
+    const of = `${digest} ${imageSize}`
+    if (this.#decoded?.of === of) return this.#decoded.cache
+    await this.#decoded?.cache.close()
+    const { cacheFolder, pixelCacheBytes } = this.#options
+    const cache = await openDecoded({ cacheFolder, fileBytes: pixelCacheBytes, samples, imageSize, log: this.#log, observer: this.#observer.pixelCache })
+    this.#decoded = { of, cache }
+    return cache
   }
 }
 

@@ -15,8 +15,8 @@ export interface MembershipObserver extends SessionObserver {
   onJoined(run: { name: string; model: string }, engine: EngineInfo): void
   onLeft(): void
   onTraffic(totals: { sent: number; received: number }): void
-  /** Memory of the worker with its compute process, and of decoded images in it. */
-  onMemory(bytes: { resident: number; decoded: number }): void
+  /** Memory of the worker with its compute process, of decoded images in it, and size of the machine's file of decoded images. */
+  onMemory(bytes: { resident: number; decoded: number; file: number }): void
 }
 
 /** The images of a run, as a worker has them. */
@@ -204,7 +204,7 @@ export class Membership<C extends Compute> {
     const { observer, residentBytes } = this.#parts
     observer.onTraffic({ sent: this.#link.bytesSent, received: this.#link.bytesReceived })
     const resident = await residentBytes(this.#compute)
-    observer.onMemory({ resident, decoded: this.#decoded?.bytes ?? 0 })
+    observer.onMemory({ resident, decoded: this.#decoded?.bytes ?? 0, file: this.#decoded?.fileBytes ?? 0 })
     this.#link.send({ message: 'heartbeat', heartbeat: { residentBytes: resident } })
   }
 }

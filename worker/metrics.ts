@@ -31,7 +31,13 @@ export class WorkerMetrics {
     const owed = gauge('herd_worker_owed_lanes', 'Lanes that are dealt to the worker and not computed.')
     const prepared = gauge('herd_worker_prepared_lanes', 'Lanes whose images are ready ahead, or on their way.')
     const decodedHits = counter('herd_worker_decoded_cache_hits_total', 'Images that were in memory, decoded.')
-    const decodedMisses = counter('herd_worker_decoded_cache_misses_total', 'Images that had to be decoded.')
+    const decodedMisses = counter('herd_worker_decoded_cache_misses_total', 'Images that were not in memory, decoded.')
+    const pixelHits = counter('herd_worker_pixel_cache_hits_total', 'Images that were in the cache file, decoded.')
+    const pixelMisses = counter('herd_worker_pixel_cache_misses_total', 'Images that had to be decoded.')
+    const pixelRead = counter('herd_worker_pixel_cache_read_bytes_total', 'Pixels read from the cache file.')
+    const pixelWritten = counter('herd_worker_pixel_cache_written_bytes_total', 'Pixels written to the cache file.')
+    const pixelDamage = counter('herd_worker_pixel_cache_damaged_total', 'Images in the cache file that were damaged or gone when they were read, and were decoded again.')
+    const pixelBytes = gauge('herd_worker_pixel_cache_bytes', "Size of the machine's cache file of decoded images.")
     const imageHits = counter('herd_worker_image_cache_hits_total', "Image files of the coordinator's that were in the cache on disk.")
     const imageMisses = counter('herd_worker_image_cache_misses_total', 'Image files that were fetched from the coordinator.')
     const decodedBytes = gauge('herd_worker_decoded_cache_bytes', 'Memory of decoded images.')
@@ -70,12 +76,18 @@ export class WorkerMetrics {
         owed.set(lanesOwed)
         prepared.set(lanesPrepared)
       },
-      onImage: ({ cached, decodeSeconds, transformSeconds }) => {
-        ;(cached ? decodedHits : decodedMisses).inc()
+      onImage: ({ from, decodeSeconds, transformSeconds }) => {
+        ;(from === 'memory' ? decodedHits : decodedMisses).inc()
+        if (from !== 'memory') (from === 'file' ? pixelHits : pixelMisses).inc()
         decode.inc(decodeSeconds)
         augment.inc(transformSeconds)
       },
       onImageCache: (hit) => (hit ? imageHits : imageMisses).inc(),
+      pixelCache: {
+        onRead: (bytes) => pixelRead.inc(bytes),
+        onWrite: (bytes) => pixelWritten.inc(bytes),
+        onDamage: () => pixelDamage.inc(),
+      },
       onTraffic: (totals) => {
         sent.inc(totals.sent - last.sent)
         received.inc(totals.received - last.received)
@@ -84,6 +96,7 @@ export class WorkerMetrics {
       onMemory: (bytes) => {
         resident.set(bytes.resident)
         decodedBytes.set(bytes.decoded)
+        pixelBytes.set(bytes.file)
       },
     }
   }

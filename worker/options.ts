@@ -1,4 +1,5 @@
-import { address, choice, flag, logFormat, optionalWhole, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { address, choice, flag, logFormat, optionalWhole, size, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { cacheSize } from '../shared/data/cache_option.ts'
 import { accessOptions } from '../shared/wire/access.ts'
 
 /** The worker's options. How a run computes (network, precision, threads, engine) is the coordinator's to say. */
@@ -9,8 +10,9 @@ export const workerOptions = {
   name: text('<name>', 'How the worker is called (default: host name and process id).'),
   engine: choice('Refuse a run that computes on another engine.', ['auto', 'native', 'wasm'], 'auto'),
   gpu: optionalWhole('<index>', 'GPU to compute on (default: one CPU core).', { min: 0, max: 255 }),
-  cache: text('<folder>', "Where fetched images and results of data checks are kept (default: the user's cache folder)."),
-  cacheSize: whole('<megabytes>', 'Limit of the image cache on disk.', { min: 1 }, 2048),
+  cache: text('<folder>', "Where decoded and fetched images and results of data checks are kept (default: the user's cache folder)."),
+  cacheSize,
+  imageCacheSize: size('Limit of the image files that were fetched from the coordinator, in the cache folder.', '2GB'),
   patience: whole('<seconds>', 'How long to keep trying to reach the coordinator.', { min: 0 }, 60),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },

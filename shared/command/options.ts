@@ -16,6 +16,8 @@ export interface OptionSpec<T> {
   expects: string
   schema: z.ZodType<T>
   fallback: T
+  /** The fallback as people write it, where that is not its own text. */
+  shown?: string
 }
 export type OptionSpecs = Record<string, OptionSpec<unknown>>
 export type OptionValues<S> = { [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never }
@@ -41,6 +43,21 @@ export function optionalWhole(placeholder: string, description: string, limits: 
 
 export function real(placeholder: string, description: string, expects: string, schema: z.ZodType<number, number>, fallback: number): OptionSpec<number> {
   return { placeholder, description, expects, schema: numeric.pipe(schema), fallback }
+}
+
+const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
+
+/** Bytes: as a number with its unit, or 0. In a configuration file a bare number is bytes. @param fallback as people write it */
+export function size(description: string, fallback: string): OptionSpec<number> {
+  const written = z.string().transform((value, context) => {
+    const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*((?:[KMGT]i?)?B)\s*$/.exec(value) ?? []
+    if (number !== undefined) return Math.round(Number(number) * UNITS[unit])
+    if (value.trim() === '0') return 0
+    context.addIssue({ code: 'custom' })
+    return z.NEVER
+  })
+  const schema = z.union([z.number(), written]).pipe(z.int().min(0))
+  return { placeholder: '<size>', description, expects: 'a size with its unit, e.g. 500MB, 20GB or 1TiB, or 0', schema, fallback: schema.parse(fallback), shown: fallback }
 }
 
 export function text(placeholder: string, description: string): OptionSpec<string | undefined> {
@@ -76,7 +93,7 @@ export function addOptions(command: Command, specs: OptionSpecs): void {
   for (const [key, spec] of Object.entries(specs)) {
     const flags = spec.placeholder === undefined ? `--${kebab(key)}` : `--${kebab(key)} ${spec.placeholder}`
     const option = new Option(flags, spec.description).env(variable(key))
-    if (spec.fallback !== undefined && spec.fallback !== false) option.default(spec.fallback)
+    if (spec.fallback !== undefined && spec.fallback !== false) option.default(spec.fallback, spec.shown)
     command.addOption(option)
   }
   command.addOption(new Option('--config <file>', 'JSON file with any of these options; the command line and the environment win over it.').env('HERD_CONFIG'))
@@ -130,8 +147,8 @@ function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> 
 /** The options as a table in Markdown, for the documentation. */
 export function optionTable(specs: OptionSpecs): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|')
-  const rows = Object.entries(specs).map(([key, { placeholder, description, fallback }]) => {
-    const shown = fallback === undefined || fallback === false ? '' : String(fallback)
+  const rows = Object.entries(specs).map(([key, { placeholder, description, fallback, shown: asWritten }]) => {
+    const shown = fallback === undefined || fallback === false ? '' : (asWritten ?? String(fallback))
     return `| \`--${kebab(key)}${placeholder === undefined ? '' : ` ${cell(placeholder)}`}\` | ${shown} | ${cell(description)} |\n`
   })
   return ['| option | default | meaning |\n', '| --- | --- | --- |\n', ...rows].join('')

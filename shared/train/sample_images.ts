@@ -16,32 +16,34 @@ export interface SampleImages {
   observer?: ImageObserver
 }
 
-export type ImageObserver = (facts: { cached: boolean; decodeSeconds: number; transformSeconds: number }) => void
+export type ImageObserver = (facts: { from: 'memory' | 'file' | 'decoder'; decodeSeconds: number; transformSeconds: number }) => void
 
 /** Writes [imageSize, imageSize, 3] to `out` from `offset`. */
 export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: number, sample: number) => void
 
 /**
- * Images of some samples, in the order asked for. Decoding runs on libuv's threads.
+ * Images of some samples, in the order asked for: from memory, from the cache file, or decoded, which runs on libuv's threads.
  * @returns uint8 [ids, imageSize, imageSize, 3]
  */
 export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
   const { source, samples, imageSize, decoded, observer } = images
   const imageBytes = imageSize * imageSize * 3
   const out = new Uint8Array(ids.length * imageBytes)
-  /** @param decodeSeconds undefined: it was decoded before */
-  const place = (image: DecodedImage, index: number, decodeSeconds: number | undefined): void => {
+  const place = (image: DecodedImage, index: number, from: 'memory' | 'file' | 'decoder', decodeSeconds = 0): void => {
     const begin = machineSeconds()
     transform(image, out, index * imageBytes, ids[index])
-    observer?.({ cached: decodeSeconds === undefined, decodeSeconds: decodeSeconds ?? 0, transformSeconds: machineSeconds() - begin })
+    observer?.({ from, decodeSeconds, transformSeconds: machineSeconds() - begin })
   }
 
-  const missing: number[] = []
-  ids.forEach((id, index) => {
-    const image = decoded?.get(id)
-    if (image === undefined) missing.push(index)
-    else place(image, index, undefined)
-  })
+  const isMissing = await Promise.all(
+    ids.map(async (id, index) => {
+      const image = decoded?.get(id)
+      if (image === undefined) return !(await decoded?.read(id, (read) => place(read, index, 'file')))
+      place(image, index, 'memory')
+      return false
+    }),
+  )
+  const missing = [...ids.keys()].filter((index) => isMissing[index])
   const files = await source.read(missing.map((index) => ids[index]))
   await Promise.all(
     files.map(async (file, position) => {
@@ -49,7 +51,7 @@ export async function decodeSamples(images: SampleImages, ids: readonly number[]
       const begin = machineSeconds()
       const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
       decoded?.offer(ids[index], image)
-      place(image, index, machineSeconds() - begin)
+      place(image, index, 'decoder', machineSeconds() - begin)
     }),
   )
   return out

@@ -4,5 +4,5 @@ const ignore = (): undefined => undefined
 
 /** For a worker whose work nobody measures. */
 export const unobserved: DaemonObserver = {
-  onLane: ignore, onSpan: ignore, onQueue: ignore, onImage: ignore, onImageCache: ignore, onJoined: ignore, onLeft: ignore, onTraffic: ignore, onMemory: ignore,
+  onLane: ignore, onSpan: ignore, onQueue: ignore, onImage: ignore, onImageCache: ignore, pixelCache: { onRead: ignore, onWrite: ignore, onDamage: ignore }, onJoined: ignore, onLeft: ignore, onTraffic: ignore, onMemory: ignore,
 }

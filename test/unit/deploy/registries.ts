@@ -47,12 +47,14 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   observer.onLane(4)
   for (const name of ['compute', 'weights wait', 'input wait', 'upload'] as const) observer.onSpan({ name, begin: 1, end: 1.25 })
   observer.onQueue(3, 2)
-  observer.onImage({ cached: false, decodeSeconds: 0.01, transformSeconds: 0.001 })
-  observer.onImage({ cached: true, decodeSeconds: 0, transformSeconds: 0.001 })
+  for (const from of ['memory', 'file', 'decoder'] as const) observer.onImage({ from, decodeSeconds: from === 'decoder' ? 0.01 : 0, transformSeconds: 0.001 })
+  observer.pixelCache.onRead(1000)
+  observer.pixelCache.onWrite(1000)
+  observer.pixelCache.onDamage()
   observer.onImageCache(true)
   observer.onImageCache(false)
   observer.onTraffic({ sent: 100, received: 200 })
-  observer.onMemory({ resident: 5e8, decoded: 1e6 })
+  observer.onMemory({ resident: 5e8, decoded: 1e6, file: 2e6 })
   return { coordinator: coordinator.registry, worker: worker.registry }
 }
 

@@ -24,7 +24,7 @@ test('a worker that is told to stop while it waits to try again does not join on
   const waits = new Promise<void>((resolve) => (sayItWaits = resolve))
   const log = pino({}, { write: (line: string) => (line.includes('waiting for the coordinator') ? sayItWaits() : undefined) })
   const daemon = new WorkerDaemon(
-    { coordinator: `127.0.0.1:${port}`, access: { token: undefined, tls: undefined }, data: undefined, name: 'waiting', engine: 'auto', gpu: undefined, cacheFolder: tmpdir(), imageCacheBytes: 0, metricsAddress: '', patienceMs: 60_000 },
+    { coordinator: `127.0.0.1:${port}`, access: { token: undefined, tls: undefined }, data: undefined, name: 'waiting', engine: 'auto', gpu: undefined, cacheFolder: tmpdir(), pixelCacheBytes: 0, imageCacheBytes: 0, metricsAddress: '', patienceMs: 60_000 },
     log,
     unobserved,
   )
