@@ -140,10 +140,7 @@ export class PixelCache {
   async #append(sha256: string, image: DecodedImage): Promise<void> {
     if (this.#ended) return
     const { folder, limitBytes, observer, now } = this.#options
-    if (!(await this.#hasRoom(image.data.length + SLOT_BYTES))) {
-      this.#ended = true
-      return
-    }
+    await this.#takeRoom(image.data.length + SLOT_BYTES)
     const segmentBytes = Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_SEGMENT_BYTES)
     if (this.#writer !== undefined && this.#writer.own.bytes + image.data.length > segmentBytes) await this.#endSegment()
     if (this.#writer === undefined) {
@@ -157,25 +154,30 @@ export class PixelCache {
     observer?.onWrite(image.data.length)
   }
 
-  async #hasRoom(bytes: number): Promise<boolean> {
+  /** @throws Error where there is none */
+  async #takeRoom(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
       const { folder, limitBytes } = this.#options
       await mkdir(folder, { recursive: true })
       const step = Math.max(bytes, Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_ROOM_STEP_BYTES))
-      const { room, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
+      const { full, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
       this.#bytes = total
-      if (!room) return false
+      if (full === 'limit') throw new Error(`its limit is reached with ${this.#kept} of the ${this.#places.size} images of this data set`)
+      if (full === 'disk') throw new Error('the disk is nearly full')
       this.#granted = step
     }
     this.#granted -= bytes
     this.#bytes += bytes
-    return true
   }
 
   async #giveUp(error: unknown): Promise<void> {
     this.#ended = true
-    this.#options.warn(`decoded images cannot be kept in ${this.#options.folder}: ${messageOf(error)}. Training goes on, and decodes them again; --cache-size 0 does without.`)
+    this.#options.warn(`no more decoded images are kept in ${this.#options.folder}: ${messageOf(error)}. Training goes on, and decodes the others in every epoch. --cache-size is its limit; 0 does without.`)
     await this.#endSegment().catch(() => undefined)
+  }
+
+  get #kept(): number {
+    return [...this.#places.values()].filter((place) => place !== undefined).length
   }
 
   async #endSegment(): Promise<void> {

@@ -11,7 +11,7 @@ const FREE_SHARE = 0.05
 
 /** The name of a new segment: names ascend with the time of creation, so that of two entries for an image the later one counts. */
 export function segmentName(variant: string, now: number, random: Uint8Array): string {
-  return `${variant}-${now.toString(36).padStart(9, '0')}-${Buffer.from(random).toString('hex', 0, 4)}`
+  return `${variant}-${Math.floor(now).toString(36).padStart(9, '0')}-${Buffer.from(random).toString('hex', 0, 4)}`
 }
 
 /** Names of the segments of a variant, in the order of their creation; none where the folder cannot be read. Whatever else is in the folder is not ours. */
@@ -23,9 +23,9 @@ export async function segmentsOf(folder: string, variant: string): Promise<strin
 /**
  * Removes the segments that were not used for longest, until there is room for so many bytes more.
  * @param mayGo whether a segment may be removed @param usedAt milliseconds since 1970
- * @returns whether there is room now, and the bytes of all segments
+ * @returns what there is still no room in, if anything, and the bytes of all segments
  */
-export async function makeRoom(folder: string, limitBytes: number, bytes: number, mayGo: (name: string, usedAt: number) => boolean): Promise<{ room: boolean; total: number }> {
+export async function makeRoom(folder: string, limitBytes: number, bytes: number, mayGo: (name: string, usedAt: number) => boolean): Promise<{ full: 'limit' | 'disk' | undefined; total: number }> {
   const segments = await usage(folder)
   let total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   let free = await freeBytes(folder)
@@ -39,7 +39,7 @@ export async function makeRoom(folder: string, limitBytes: number, bytes: number
     free += ofSegment
     left--
   }
-  return { room: total + bytes <= limitBytes && bytes <= free, total }
+  return { full: total + bytes > limitBytes ? 'limit' : bytes > free ? 'disk' : undefined, total }
 }
 
 async function usage(folder: string): Promise<{ name: string; bytes: number; usedAt: number }[]> {
@@ -57,5 +57,5 @@ async function usage(folder: string): Promise<{ name: string; bytes: number; use
 /** What may still be written; as much as one likes where the system does not tell. */
 async function freeBytes(folder: string): Promise<number> {
   const disk = await statfs(folder).catch(() => undefined)
-  return disk === undefined ? Number.POSITIVE_INFINITY : (disk.bavail - disk.blocks * FREE_SHARE) * disk.bsize
+  return disk === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (disk.bavail - disk.blocks * FREE_SHARE) * disk.bsize)
 }

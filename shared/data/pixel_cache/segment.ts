@@ -19,6 +19,7 @@ export class Segment {
   /** Bytes of the index that are known. */
   #known = 0
   #foreign = false
+  #closed = false
   #pixels: Promise<FileHandle> | undefined
   #touchedAt = Number.NEGATIVE_INFINITY
 
@@ -67,6 +68,7 @@ export class Segment {
    * @returns whether they are what the entry says
    */
   async read(entry: Entry, buffer: Buffer): Promise<boolean> {
+    if (this.#closed) return false
     const bytes = pixelBytes(entry)
     const pixels = await (this.#pixels ??= open(this.#base + PIXELS, 'r'))
     for (let done = 0; done < bytes; ) {
@@ -87,8 +89,9 @@ export class Segment {
     await utimes(this.#base + PIXELS, now / 1000, now / 1000).catch(() => undefined)
   }
 
-  /** Reads that have begun come to their end. */
+  /** Reads that have begun come to their end; later ones find nothing. */
   async close(): Promise<void> {
+    this.#closed = true
     const pixels = await this.#pixels?.catch(() => undefined)
     await pixels?.close()
   }
