@@ -43,7 +43,8 @@ export class DecodedCache {
   async read(sample: number, use: (image: DecodedImage) => void): Promise<boolean> {
     if (this.#file === undefined) return false
     return this.#file.pixels.read(this.#file.samples[sample].sha256, (image) => {
-      if (this.#fits(sample, image)) this.#keep(sample, { ...image, data: image.data.slice() })
+      // A copy: slice() of a Buffer would be a view.
+      if (this.#fits(sample, image)) this.#keep(sample, { ...image, data: new Uint8Array(image.data) })
       use(image)
     })
   }
