@@ -12,6 +12,7 @@ import { markdownOf, reportSchema, withReport } from './report.ts'
 import type { BenchSettings, Section } from './section.ts'
 import { clusterSection } from './sections/cluster.ts'
 import { exchangeSection } from './sections/exchange.ts'
+import { inputSection } from './sections/input.ts'
 import { limitSection } from './sections/limit.ts'
 import { stepSection } from './sections/step.ts'
 
@@ -41,7 +42,7 @@ async function main(argv: string[]): Promise<number> {
   return 0
 }
 
-async function measure({ only, batches, batch, workers, exchange, limit }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
+async function measure({ only, batches, batch, workers, exchange, limit, data, images }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
   const sections: Section[] = []
   const native = nativeAvailable()
   if (!native && only.some((name) => name === 'step' || name === 'cluster')) settings.log('The native engine is not installed: `npx herd setup` obtains it. Step and cluster are left out.')
@@ -49,6 +50,7 @@ async function measure({ only, batches, batch, workers, exchange, limit }: Bench
   if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, batch, workers))
   if (only.includes('exchange')) sections.push(await exchangeSection(settings, exchange))
   if (only.includes('limit')) sections.push(await limitSection(settings, limit))
+  if (only.includes('input')) sections.push(await inputSection(settings, data, images))
   return sections
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { choice, flag, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
 
-const SECTIONS = ['step', 'cluster', 'exchange', 'limit'] as const
+const SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
 
 /** Several values, separated by commas. */
 function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
@@ -23,6 +23,8 @@ export const benchOptions = {
   workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),
   exchange: counts('Workers, and processes of gloo, of the exchange alone.', [2, 4]),
   limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
+  data: text('<folder>', 'Images of the input alone (default: drawn ones).'),
+  images: whole('<count>', 'As many images of the input alone.', { min: 1, max: 100_000 }, 256),
   precision: choice('auto: both where the processor has bfloat16.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
   python: text('<file>', 'An interpreter with PyTorch (default: the one of `npm run bench:peers`).'),
   withoutPeers: flag('Measure Herd alone, also where PyTorch is there.'),

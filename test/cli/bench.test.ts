@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { reportSchema } from '../../benchmark/bench/report.ts'
-import { createWorkspace, withoutNative, type Workspace } from '../support/workspace.ts'
+import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /** `npm run bench` from outside: short, and whoever is fast. Without PyTorch, which is no part of the project's tests. */
 const root = path.join(import.meta.dirname, '../..')
@@ -48,10 +48,23 @@ test("a worker's step and the whole job are measured", { skip: withoutNative }, 
   ])
 })
 
+test('the input is measured on drawn images and on those of a folder', async () => {
+  const json = workspace.path('input.json')
+  const folder = await drawAnimals(workspace.path('drawn'), 2)
+  for (const from of [[], ['--data', folder]]) {
+    const ended = await bench('--only', 'input', '--rounds', '2', '--images', '12', '--image-size', '64', '--json', json, ...from)
+    assert.equal(ended.code, 0, ended.stderr)
+    const [{ measures, about }] = reportSchema.parse(JSON.parse(await readFile(json, 'utf8'))).sections
+    assert.match(about, /^12 images/)
+    assert.deepEqual(measures.map(({ name, values }) => [name, values.length]), [['decoded', 2], ['from memory', 2], ['from the cache file', 2], ['from memory, plain TypeScript', 2]])
+    assert.ok(measures.every(({ values }) => values.every((value) => value > 0)))
+  }
+})
+
 test('what is wrong with the command line is said', async () => {
   const ended = await bench('--only', 'step,everything')
   assert.equal(ended.code, 2)
-  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, separated by commas.\n')
+  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, separated by commas.\n')
 })
 
 test('an interpreter without PyTorch is named, and nothing is left running', async () => {

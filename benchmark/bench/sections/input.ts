@@ -1,0 +1,78 @@
+import path from 'node:path'
+import { DecodedCache } from '../../../shared/data/decoded_cache.ts'
+import { PixelCache } from '../../../shared/data/pixel_cache/pixel_cache.ts'
+import { plainWindow } from '../../../shared/data/plain_window.ts'
+import { augment, decodeTarget, drawAugmentation, transform } from '../../../shared/data/transforms.ts'
+import { KeyedRandom, Purpose } from '../../../shared/random/philox.ts'
+import { decodeSamples, type SampleTransform } from '../../../shared/train/sample_images.ts'
+import { alternate, type Contender } from '../contender.ts'
+import { drawnPhotographs, photographsOf } from '../photographs.ts'
+import type { BenchSettings, Section } from '../section.ts'
+
+/** Images of a lane: batch 64 in 8 lanes. */
+const LANE = 8
+const UNLIMITED = 1e12
+
+export const [DECODED, MEMORY, FILE, PLAIN] = ['decoded', 'from memory', 'from the cache file', 'from memory, plain TypeScript']
+
+/** What the worker's own code makes of images, without an engine, in images a second of processor time, all threads of the process together. */
+export async function inputSection({ rounds, imageSize, folder, log }: BenchSettings, data: string | undefined, most: number): Promise<Section> {
+  const photographs = data === undefined ? await drawnPhotographs(most) : await photographsOf(data, most)
+  const { samples } = photographs
+  const lanes = Array.from({ length: Math.ceil(samples.length / LANE) }, (_, lane) => samples.map((_sample, id) => id).slice(lane * LANE, (lane + 1) * LANE))
+  const open = async (): Promise<DecodedCache> => new DecodedCache(0, {
+    samples,
+    pixels: await PixelCache.open({ folder: path.join(folder, 'pixels'), limitBytes: UNLIMITED, files: samples.map(({ sha256 }) => sha256), shortSide: decodeTarget(imageSize), now: Date.now, warn: log }),
+  })
+
+  const starts = [
+    contender(DECODED, () => Promise.resolve(undefined)),
+    contender(MEMORY, () => Promise.resolve(new DecodedCache(UNLIMITED))),
+    contender(FILE, async () => {
+      const filling = await open()
+      await pass(filling, 0, augmented)
+      await filling.close()
+      return open()
+    }),
+    contender(PLAIN, () => Promise.resolve(new DecodedCache(UNLIMITED)), plainlyAugmented),
+  ]
+  const values = await alternate(starts, rounds, (line) => log(`input: ${line}`))
+  const fileBytes = samples.reduce((sum, { bytes }) => sum + bytes, 0) / samples.length
+  return {
+    title: 'The input',
+    about: `${samples.length} images, files of ${Math.round(fileBytes / 1000)} kB on average, to training images of ${imageSize} px, as a worker does it: read or decoded, checked, flipped, rotated, resized, cropped, in lanes of ${LANE}. Processor time of all threads.`,
+    unit: 'images/s a core', more: true,
+    baseline: DECODED,
+    measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
+    derived: [],
+    notes: [],
+  }
+
+  async function pass(decoded: DecodedCache | undefined, epoch: number, how: (epoch: number) => SampleTransform): Promise<void> {
+    for (const ids of lanes) await decodeSamples({ ...photographs, imageSize, ...(decoded === undefined ? {} : { decoded }) }, ids, how(epoch))
+  }
+
+  function contender(name: string, prepare: () => Promise<DecodedCache | undefined>, how = augmented): () => Promise<Contender> {
+    return async () => {
+      const decoded = await prepare()
+      let epoch = 0
+      const round = async (): Promise<number> => {
+        const before = process.cpuUsage()
+        await pass(decoded, ++epoch, how)
+        const { user, system } = process.cpuUsage(before)
+        return samples.length / ((user + system) / 1e6)
+      }
+      // V8 compiles more than once, and memory is filled.
+      for (let warm = 0; warm < 3; warm++) await round()
+      return { name, round, close: async () => decoded?.close() }
+    }
+  }
+
+  function augmented(epoch: number): SampleTransform {
+    return (image, out, offset, sample) => augment(image, imageSize, new KeyedRandom(0, Purpose.augment, epoch, sample), out, offset)
+  }
+
+  function plainlyAugmented(epoch: number): SampleTransform {
+    return (image, out, offset, sample) => transform(image, imageSize, drawAugmentation(new KeyedRandom(0, Purpose.augment, epoch, sample)), out, offset, plainWindow)
+  }
+}
