@@ -80,9 +80,15 @@ function input(board: Board): void {
     { expr: ratePerWorker(`herd_worker_${cache}_cache_misses_total`), legend: '{{worker}} not found' },
   ]
   board.curves({ title: 'Decoding and transforming', description: 'Seconds a second; several images are decoded at a time, so that it can be more than one.', unit: 'none', min: 0, width: 6, queries: [{ expr: ratePerWorker('herd_worker_decode_seconds_total'), legend: '{{worker}} decoding' }, { expr: ratePerWorker('herd_worker_augment_seconds_total'), legend: '{{worker}} transforming' }] })
-  board.curves({ title: 'Decoded images in memory', description: 'Images a second that were there, or had to be decoded. From the second epoch on they are there, as far as memory allows.', unit: 'none', min: 0, width: 6, queries: hitsAndMisses('decoded') })
+  board.curves({ title: 'Decoded images in memory', description: 'Images a second that were there, or not. From the second epoch on they are there, as far as memory allows; the others are looked for in the cache file.', unit: 'none', min: 0, width: 6, queries: hitsAndMisses('decoded') })
+  board.curves({ title: 'Decoded images in the cache file', description: 'Images a second that were not in memory: they were in the file, or had to be decoded. From the second epoch on nothing is, as far as --cache-size allows.', unit: 'none', min: 0, width: 6, queries: hitsAndMisses('pixel') })
   board.curves({ title: 'Image files on disk', description: "Of workers without --data: files a second that their cache had, or that were fetched from the coordinator.", unit: 'none', min: 0, width: 6, queries: hitsAndMisses('image') })
-  board.curves({ title: 'Memory of decoded images', description: 'At most 192 MiB of each worker.', unit: 'bytes', min: 0, width: 6, queries: [{ expr: `herd_worker_decoded_cache_bytes{${CHOSEN}}`, legend: LEGEND }] })
+  board.curves({
+    title: 'Traffic of the cache file', description: 'Pixels that were read from it, and written to it.', unit: 'binBps', min: 0, width: 8,
+    queries: [{ expr: ratePerWorker('herd_worker_pixel_cache_read_bytes_total'), legend: '{{worker}} read' }, { expr: ratePerWorker('herd_worker_pixel_cache_written_bytes_total'), legend: '{{worker}} written' }],
+  })
+  board.curves({ title: 'Damaged in the cache file', description: 'Images a second that were damaged or gone when they were read, and were decoded. Should be none.', unit: 'none', min: 0, width: 8, queries: [{ expr: ratePerWorker('herd_worker_pixel_cache_damaged_total'), legend: LEGEND }] })
+  board.curves({ title: 'Memory and file of decoded images', description: 'At most 192 MiB of memory of each worker; the file is the one of its machine, at most --cache-size.', unit: 'bytes', min: 0, width: 8, queries: [{ expr: `herd_worker_decoded_cache_bytes{${CHOSEN}}`, legend: '{{worker}} memory' }, { expr: `herd_worker_pixel_cache_bytes{${CHOSEN}}`, legend: '{{worker}} file' }] })
 }
 
 function machines(board: Board): void {

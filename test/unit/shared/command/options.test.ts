@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { Command } from 'commander'
-import { addOptions, address, choice, flag, givenOptions, optionalWhole, parseAddress, readOptions, text, whole, type OptionValues } from '../../../../shared/command/options.ts'
+import { addOptions, address, choice, flag, givenOptions, optionalWhole, parseAddress, optionTable, readOptions, size, text, whole, type OptionValues } from '../../../../shared/command/options.ts'
 import { UsageError } from '../../../../shared/errors.ts'
 
 const specs = {
@@ -75,4 +75,22 @@ test('addresses may be names, IPv4 or IPv6', () => {
   assert.deepEqual(parseAddress('host.example:7070'), { host: 'host.example', port: 7070 })
   assert.deepEqual(parseAddress('[::1]:7070'), { host: '::1', port: 7070 })
   for (const wrong of ['host', ':70', 'host:', 'a b:70', '::1:70', 'host:70:80']) assert.equal(parseAddress(wrong), undefined, wrong)
+})
+
+test('sizes have units, and are shown as they are written', async () => {
+  const sized = { cacheSize: size('Cache.', '10GB') }
+  const read = (...argv: string[]): number => {
+    const command = new Command().exitOverride()
+    addOptions(command, sized)
+    return readOptions(command.parse(argv, { from: 'user' }), sized).cacheSize
+  }
+  assert.equal(read(), 10e9)
+  for (const [written, bytes] of [['0', 0], ['0B', 0], ['1500B', 1500], ['2.5GB', 2.5e9], ['1 MiB', 2 ** 20], ['3TiB', 3 * 2 ** 40], ['7KB', 7000]] as const) assert.equal(read('--cache-size', written), bytes, written)
+  for (const wrong of ['20', '-1GB', 'GB', '1gb', '1.GB', '', '1e3GB', '9999999999TB']) {
+    assert.throws(() => read('--cache-size', wrong), (error: Error) => error instanceof UsageError && error.message === `--cache-size ${wrong}: expected a size with its unit, e.g. 500MB, 20GB or 1TiB, or 0.`, wrong)
+  }
+  const file = path.join(folder, 'size.json')
+  await writeFile(file, '{"cache-size": "1GB"}')
+  assert.equal(read('--config', file), 1e9)
+  assert.match(optionTable(sized), /\| `--cache-size <size>` \| 10GB \| Cache\. \|/)
 })
