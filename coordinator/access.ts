@@ -1,9 +1,18 @@
 import { parseAddress } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
 import { isLoopback } from '../shared/security/loopback.ts'
-import { readTls, type TlsFiles } from '../shared/security/tls.ts'
+import { readTls, type TlsFiles, type TlsOptions } from '../shared/security/tls.ts'
 import { takeToken, type Token } from '../shared/security/token.ts'
-import type { CoordinatorOptions } from './options.ts'
+
+/** How a port is to be guarded. */
+export interface AccessOptions extends TlsOptions {
+  listen: string
+  tokenFile: string | undefined
+  insecure: boolean
+  /** Nothing is listened on. */
+  singleNode: boolean
+  maxWorkers: number
+}
 
 /** Who may take part in a run. */
 export interface Access {
@@ -17,7 +26,7 @@ export interface Access {
  * @param environment its HERD_TOKEN is taken out.
  * @throws UsageError where a file does not fit, or where anybody could join from another machine and --insecure does not say so.
  */
-export async function readAccess(options: CoordinatorOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access; warning: string | undefined }> {
+export async function readAccess(options: AccessOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access; warning: string | undefined }> {
   const token = await takeToken(environment, options.tokenFile)
   const tls = await readTls(options, now)
   const access = { token, tls, maxWorkers: options.maxWorkers }

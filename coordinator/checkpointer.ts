@@ -1,13 +1,14 @@
-import type { Checkpoint } from '../shared/checkpoint/checkpoint.ts'
 import { messageOf, RunError } from '../shared/errors.ts'
 import type { CheckpointFolder } from '../shared/run_folder/checkpoint_folder.ts'
+import type { CheckpointFacts } from './checkpointing.ts'
 import type { Observer } from './events.ts'
+import type { Weights } from './reduction.ts'
 import type { Progress } from './training.ts'
 
 export interface CheckpointerParts {
   folder: Pick<CheckpointFolder, 'save' | 'latest' | 'ofEpoch' | 'ofStep'>
-  /** The run's state as a checkpoint, whose vectors are the model's own. */
-  checkpointOf: (progress: Progress) => Checkpoint
+  weights: Pick<Weights, 'snapshot'>
+  factsOf: (progress: Progress) => CheckpointFacts
   /** Time between two checkpoints, in seconds; 0: none in mid-epoch. */
   everySeconds: number
   /** Seconds on a clock that only goes forward. */
@@ -43,17 +44,15 @@ export class Checkpointer {
    */
   offer(progress: Progress): void {
     if (this.#saving !== undefined || this.#parts.now() < this.#dueAt) return
-    const checkpoint = this.#parts.checkpointOf(progress)
-    const { parameters, adamM, adamV } = checkpoint
-    this.#saving = this.#write({ ...checkpoint, parameters: parameters.slice(), adamM: adamM.slice(), adamV: adamV.slice() }, false).finally(() => {
+    this.#saving = this.#write(progress, false).finally(() => {
       this.#saving = undefined
     })
   }
 
-  /** Saves now, and waits for it: the model must not be stepped meanwhile. A failure is reported, and tried again later. */
+  /** Saves now, and waits for it. A failure is reported, and tried again later. */
   async save(progress: Progress, { keep }: { keep: boolean }): Promise<void> {
     await this.idle()
-    await this.#write(this.#parts.checkpointOf(progress), keep)
+    await this.#write(progress, keep)
   }
 
   /**
@@ -73,13 +72,16 @@ export class Checkpointer {
     await this.#saving
   }
 
-  async #write(checkpoint: Checkpoint, keep: boolean): Promise<void> {
-    const { folder, now, observe } = this.#parts
-    const { epoch, stepInEpoch, step } = checkpoint.position
+  /** The state is asked for at once, so that it is the one of this moment. */
+  async #write(progress: Progress, keep: boolean): Promise<void> {
+    const { folder, weights, factsOf, now, observe } = this.#parts
+    const facts = factsOf(progress)
+    const { epoch, stepInEpoch, step } = facts.position
     const begin = now()
     let bytes: number
     try {
-      bytes = await folder.save(checkpoint, { keep })
+      const { parameters, m, v } = await weights.snapshot()
+      bytes = await folder.save({ ...facts, parameters, adamM: m, adamV: v }, { keep })
     } catch (error) {
       // Whatever it was: a training of days is worth more than to end for it.
       const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)

@@ -1,17 +1,18 @@
 import type { Checkpoint } from '../shared/checkpoint/checkpoint.ts'
 import type { Network } from '../shared/network/network.ts'
-import type { Model } from './model.ts'
 import type { Progress } from './training.ts'
 
+/** A checkpoint without its vectors. */
+export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'adamM' | 'adamV'>
+
 /**
- * Puts a run's state into a checkpoint. In the file, an epoch that has just ended is still the current one, with all
+ * What a checkpoint says besides weights and moments. In the file, an epoch that has just ended is still the current one, with all
  * its steps done and its sums empty again; in a run, the next one has begun. With all its steps done and sums that are
  * not empty, an epoch has yet to be evaluated.
  */
-export function checkpointOf(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, model: Pick<Model, 'state'>, progress: Progress): Checkpoint {
+export function checkpointFacts(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
   const { at, sums } = progress
   const betweenEpochs = at.stepInEpoch === 0 && at.epoch > 1
-  const { parameters, m, v } = model.state
   return {
     network: parts.network,
     classes: parts.classes,
@@ -30,9 +31,6 @@ export function checkpointOf(parts: { network: Network; classes: string[]; confi
       images: progress.images,
       seconds: progress.seconds,
     },
-    parameters,
-    adamM: m,
-    adamV: v,
   }
 }
 

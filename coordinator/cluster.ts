@@ -31,7 +31,7 @@ export interface StepResult {
   notFinite: string | undefined
   /** Norm (L2) of the mean gradient over the batch; of no meaning where it is not finite. */
   gradientNorm: number
-  /** What the coordinator itself spent. */
+  /** What the coordinator itself spent; of several reducers, what the one did that worked longest. */
   phases: PhaseSeconds
   /** Who computed each lane. */
   computedBy: string[]

@@ -4,6 +4,7 @@ import { checked, checkedJson, engineInfoSchema, PROTOCOL_VERSION, workerMessage
 import { failCall } from './call_status.ts'
 import { hostOf } from './connections.ts'
 import type { MemberHandler } from './member.ts'
+import type { ReducerHub } from './reducers/hub.ts'
 import type { Sessions } from './sessions.ts'
 import type { ControlStream, WorkerSession } from './worker_session.ts'
 
@@ -14,6 +15,8 @@ export interface ControlParts {
   runId: string
   /** JSON of the run's description. */
   run: string
+  /** Where workers send gradients and get weights from, if not here. */
+  reducers?: ReducerHub
   /** How long a call may be silent before hello, and between hello and ready. From then on, the handler watches. */
   helloMs: number
   silenceMs: number
@@ -87,7 +90,12 @@ export class ControlCall {
     if (protocolVersion !== PROTOCOL_VERSION) {
       return this.#refuse(`this coordinator speaks protocol version ${PROTOCOL_VERSION}, the worker ${protocolVersion}: install the same version of Herd on both.`)
     }
-    const { sessions, maxWorkers, runId, run, silenceMs } = this.#parts
+    const { sessions, maxWorkers, silenceMs, reducers } = this.#parts
+    if (reducers !== undefined && reducers.places === undefined) {
+      const early = 'its reducers are not in yet'
+      this.#finish(early)
+      return failCall(this.#call, status.FAILED_PRECONDITION, early)
+    }
     const session = sessions.open({ name, instance }, this.#call, (reason) => this.#cut(reason))
     if (session === undefined) {
       // No refusal, since others may leave: the worker tries again.
@@ -98,12 +106,18 @@ export class ControlCall {
     this.#session = session
     clearTimeout(this.#deadline)
     this.#deadline = setTimeout(() => this.#cut(`nothing was heard of it for ${silenceMs / 1000} s`), silenceMs)
-    session.send({ message: 'welcome', welcome: { session: session.id, runId, run } })
+    if (reducers === undefined) this.#welcome(session)
+    else void reducers.admit(session.id).then(() => this.#welcome(session))
+  }
+
+  #welcome(session: WorkerSession): void {
+    const { runId, run, reducers } = this.#parts
+    if (!this.#over) session.send({ message: 'welcome', welcome: { session: session.id, runId, run, reducers: reducers?.places ?? [] } })
   }
 
   #admit(session: WorkerSession, { engine, fingerprint, datasetDigest, metricsAddress }: MessageOf<'ready'>['ready']): void {
     if (session.facts !== undefined) throw new ProtocolError('ready came twice')
-    if (!session.canReceiveWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
+    if (this.#parts.reducers === undefined && !session.canReceiveWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
     session.facts = { engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest, metricsAddress: metricsAddress.startsWith(':') ? `${hostOf(this.#call.getPeer())}${metricsAddress}` : metricsAddress }
     clearTimeout(this.#deadline)
     const refusal = this.#parts.handler.onReady(session)
@@ -130,8 +144,9 @@ export class ControlCall {
     this.#over = true
     clearTimeout(this.#deadline)
     if (this.#session === undefined) return true
-    if (!this.#parts.sessions.remove(this.#session)) return false
-    this.#parts.handler.onLost(this.#session, reason)
-    return true
+    const wasOpen = this.#parts.sessions.remove(this.#session)
+    if (wasOpen) this.#parts.handler.onLost(this.#session, reason)
+    this.#parts.reducers?.dismiss(this.#session.id)
+    return wasOpen
   }
 }

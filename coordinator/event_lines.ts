@@ -18,6 +18,12 @@ export function lineOf(event: RunEvent): EventLine | undefined {
       return line('result', `Training on ${event.images} images of ${event.classes.length} classes, testing on ${event.testImages}; ${event.parameters.toLocaleString('en')} parameters.`)
     case 'listening':
       return line('info', `waiting for workers at ${event.address}`)
+    case 'waitingForReducers':
+      return line('info', `waiting for ${event.reducers} reducers at ${event.address}`)
+    case 'reducerJoined':
+      return line('info', `reducer ${event.reducer} joined at ${event.address}; it owns parameters ${event.begin} to ${event.end - 1}.`)
+    case 'reducerLost':
+      return line('warn', `reducer ${event.reducer} is lost: ${event.reason}.`)
     case 'resumed':
       return line('result', `Going on from ${event.file}: epoch ${event.epoch}, step ${event.step}.`)
     case 'imageSkipped':

@@ -8,6 +8,9 @@ export type RunEvent =
   | { type: 'resumed'; file: string; epoch: number; step: number; restarts: number }
   | { type: 'imageSkipped'; path: string; reason: string }
   | { type: 'listening'; address: string }
+  | { type: 'waitingForReducers'; address: string; reducers: number }
+  | { type: 'reducerJoined'; reducer: number; address: string; begin: number; end: number }
+  | { type: 'reducerLost'; reducer: number; reason: string }
   | { type: 'workerJoined'; worker: string; workers: number; engine: string; device: string; fingerprint: string }
   | { type: 'workerLost'; worker: string; workers: number; reason: string }
   | { type: 'workerLeft'; worker: string; workers: number }

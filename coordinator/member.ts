@@ -13,6 +13,8 @@ export interface WorkerFacts {
 
 /** One worker's membership as the cluster sees it, whatever carries its messages. */
 export interface Member {
+  /** Secret of this membership. */
+  readonly id: string
   /** Unique among those that are in at one time. */
   readonly name: string
   readonly facts: WorkerFacts | undefined

@@ -29,7 +29,7 @@ export interface WatchedRun {
   network: Network
   engine: EngineKind
   /** A copy of the newest weights, and how many steps and epochs they have behind them. */
-  weights: () => { parameters: Float32Array; step: number; epoch: number }
+  weights: () => Promise<{ parameters: Float32Array; step: number; epoch: number }>
 }
 
 /** Patches a second are enough for an eye. */
@@ -140,10 +140,10 @@ export class Onlookers {
   }
 
   #source(): LiveSource {
-    const predictor = new Predictor(() => {
+    const predictor = new Predictor(async () => {
       if (this.#run === undefined) throw new RunError('The run is being prepared.')
       const { network, engine, facts, weights } = this.#run
-      return Promise.resolve({ network, engine, classes: facts.classes, ...weights() })
+      return { network, engine, classes: facts.classes, ...(await weights()) }
     })
     this.#closing.push(() => predictor.close())
     return {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/data/cache_option.ts'
 import { UsageError } from '../shared/errors.ts'
+import { MAX_REDUCERS } from '../shared/wire/messages.ts'
 import { initialisations } from '../shared/network/initial.ts'
 import { modelNames } from '../shared/network/models.ts'
 
@@ -12,6 +13,8 @@ export const coordinatorOptions = {
   workers: optionalWhole('<count>', 'Wait for this many workers that are started elsewhere (default: 1).', { min: 1, max: 4096 }),
   localWorkers: optionalWhole('<count>', 'Start this many workers on this machine.', { min: 1, max: 256 }),
   singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
+  reducers: whole('<count>', 'Sum gradients and apply Adam in this many processes, each for a range of the parameters; 1: in this one. The result is the same.', { min: 1, max: MAX_REDUCERS }, 1),
+  reducersElsewhere: flag('Wait for the --reducers to be started elsewhere, as `reducer --coordinator HOST:PORT`, rather than start them on this machine.'),
   minWorkers: optionalWhole('<count>', 'Begin as soon as this many workers are in (default: all of --workers or --local-workers).', { min: 1, max: 4096 }),
   waitForWorkers: optionalWhole('<seconds>', 'With too few workers to begin, or none left, save and fail after this long (default: wait for ever).', { min: 1, max: 31_536_000 }),
   listen: address('Where workers reach the coordinator; port 0 takes a free one.', '127.0.0.1:7070'),
@@ -70,6 +73,11 @@ export function checkOptions(options: CoordinatorOptions): void {
   }
   if (options.localWorkers !== undefined && options.tlsCert !== undefined && options.tlsCa === undefined) {
     throw new UsageError('--local-workers with --tls-cert needs --tls-ca, the authority by which local workers know the coordinator.')
+  }
+  if (options.reducers > 1 && options.singleNode) throw new UsageError(`--reducers ${options.reducers} and --single-node exclude each other: a single node computes and reduces in one process.`)
+  if (options.reducersElsewhere && options.reducers === 1) throw new UsageError('--reducers-elsewhere needs --reducers, how many: expected at least 2.')
+  if (options.reducers > 1 && options.tlsCert !== undefined && options.tlsCa === undefined) {
+    throw new UsageError(`--reducers ${options.reducers} with --tls-cert needs --tls-ca, the authority by which reducers know the coordinator.`)
   }
   if (options.tlsCa !== undefined && options.tlsCert === undefined) throw new UsageError(`--tls-ca ${options.tlsCa} needs --tls-cert and --tls-key: without them there is no TLS.`)
   const all = options.localWorkers ?? options.workers ?? 1

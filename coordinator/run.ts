@@ -7,7 +7,6 @@ import { FolderSource } from '../shared/data/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
 import { openDecoded } from '../shared/data/open_decoded.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
-import type { EngineKind } from '../shared/engine/engine.ts'
 import { messageOf, RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
@@ -15,7 +14,6 @@ import type { Log } from '../shared/log.ts'
 import { initialParameters } from '../shared/network/initial.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { buildNetwork } from '../shared/network/models.ts'
-import type { Network } from '../shared/network/network.ts'
 import { cacheFolder, shownPath } from '../shared/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { machineSeconds, type Span, type SpanObserver } from '../shared/trace/span.ts'
@@ -31,9 +29,13 @@ import { progressOf } from './checkpointing.ts'
 import type { Console } from './console.ts'
 import type { Observer, RunEvent } from './events.ts'
 import { GrpcCluster } from './grpc_cluster.ts'
-import { LocalWorkers } from './local_workers.ts'
+import { LocalProcesses } from './local_processes.ts'
 import { freshState, Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
+import { ReducerHub, ReducerLostError } from './reducers/hub.ts'
+import { startLocalReducers } from './reducers/local_reducers.ts'
+import { cutRanges } from './reducers/ranges.ts'
+import { reduceHere, weightsOf, type Reduce } from './reduction.ts'
 import { checkpointToResume, requireSameRun, resumedOptions } from './resume.ts'
 import type { Onlookers } from './onlookers.ts'
 import { RunRecord } from './run_record.ts'
@@ -81,9 +83,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
   const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
-  const model = new Model(layout, options.lr, resume === undefined
+  const ranges = cutRanges(layout.size, options.reducers)
+  const start = resume === undefined
     ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed, options.init) }
-    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV })
+    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
 
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
 
@@ -92,9 +95,24 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const config = { ...options, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
+  const name = path.basename(folder.path)
+  const run: RunDescription = {
+    name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
+    datasetDigest: dataset.digest,
+    trace: onlookers.onSpan !== undefined,
+  }
+  const home = ranges.length === 1
+    ? { model: new Model(layout, options.lr, start) }
+    : {
+        hub: new ReducerHub({
+          ranges, run: JSON.stringify(run), learningRate: options.lr, start, version: progress.at.step, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000,
+          now: () => machineSeconds() * 1000, observe, ...spansBy(onlookers.onSpan, 'onReducerSpan'),
+        }),
+      }
+  const weights = home.hub ?? weightsOf(home.model)
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, model, now: machineSeconds, observe,
+    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights, now: machineSeconds, observe,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -102,7 +120,6 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   })
   const tensorBoard = new TensorBoardRecord({ folder: folder.path, observe })
   observers.push(record.observe, tensorBoard.observe)
-  const name = path.basename(folder.path)
   let reached = progress
   onlookers.describe({
     facts: {
@@ -113,25 +130,31 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     evaluation: (await folder.readEvaluation()) ?? null,
     workersWanted: options.localWorkers ?? options.workers ?? 1,
     at: progress.at, network, engine,
-    weights: () => ({ parameters: model.parameters.slice(), step: reached.at.step, epoch: reached.at.epoch }),
+    weights: async () => {
+      const { step, epoch } = reached.at
+      return { parameters: await weights.parameters(), step, epoch }
+    },
   }, observe)
 
-  let localWorkers: LocalWorkers | undefined
+  const processes: LocalProcesses[] = []
   let decoded: DecodedCache | undefined
   try {
-    if (options.singleNode) {
+    if (options.singleNode && home.model !== undefined) {
       const { samples } = dataset
       decoded = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, imageSize: network.imageSize, log })
       const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded, ...tracing(onlookers.onSpan) })
       const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({
-        compute, model, input, network, schedule, lanes: options.lanes, samples, test: dataset.test,
+        compute, model: home.model, input, network, schedule, lanes: options.lanes, samples, test: dataset.test,
         now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onlookers.onSpan),
       })
     } else {
-      const grpc = await listen(name, options, surroundings, engine, network, dataset, source, model, progress.at.step, observe)
+      const reduce = home.hub === undefined ? reduceHere(home.model, progress.at.step) : home.hub.reduce
+      const grpc = await listen(run, options, surroundings, dataset, source, reduce, home.hub, observe)
       cluster = grpc.cluster
+      if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, grpc, processes, observe)
+      observe({ type: 'listening', address: grpc.address })
       stop.onRequest = () => {
         if (grpc.cluster.status.waiting) grpc.cluster.fail(new StoppedWhileWaiting('stopped'))
       }
@@ -141,7 +164,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       })
       if (options.localWorkers !== undefined) {
         const local = startLocalWorkers(options.localWorkers, options, surroundings.access, data, grpc, log)
-        localWorkers = local.workers
+        processes.push(local.workers)
         observers.push(local.observe)
       }
     }
@@ -180,15 +203,21 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     observe({ type: 'finished', digest, epochs: options.epochs, seconds: end.progress.seconds })
     onlookers.finish(summary)
     await cluster.close({ finished: true, reason: 'the run has finished' })
-    await localWorkers?.close()
+    await closeAll(processes)
     printEnd(console, folder, sheet, digest, last.test.accuracy)
     return { stopped: false }
   } catch (error) {
+    // Before anything was trained.
+    if (error instanceof StoppedWhileWaiting) {
+      await cluster?.close({ finished: false, reason: 'it was stopped' })
+      return { stopped: true }
+    }
     observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
+    if (error instanceof ReducerLostError) throw new RunError(`${error.message}\nGo on from the last checkpoint with: npx coordinator --resume latest --out ${folder.path} --data ${data}`)
     throw error
   } finally {
-    await localWorkers?.close()
+    await closeAll(processes)
     await decoded?.close()
     await record.idle()
     await tensorBoard.close()
@@ -202,39 +231,59 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolde
 }
 
 async function listen(
-  name: string, options: CoordinatorOptions, { access, onlookers }: RunSurroundings, engine: EngineKind, network: Network, dataset: Dataset, source: FolderSource, model: Model, version: number, observe: Observer,
-): Promise<{ cluster: GrpcCluster; localAddress: string }> {
+  run: RunDescription, options: CoordinatorOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, hub: ReducerHub | undefined, observe: Observer,
+): Promise<{ cluster: GrpcCluster; address: string; localAddress: string }> {
   const onSpan = onlookers.onSpan
-  const run: RunDescription = {
-    name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
-    datasetDigest: dataset.digest,
-    trace: onSpan !== undefined,
-  }
   const { cluster, port } = await GrpcCluster.listen({
-    address: options.listen, run, test: dataset.test, model, version,
+    address: options.listen, run, test: dataset.test, reduce,
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     strictNumerics: options.strictNumerics,
     silenceLimitMs: options.silenceLimit * 1000,
-    server: { runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, brief: onlookers.brief, access },
+    server: {
+      runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, brief: onlookers.brief, access,
+      ...(hub === undefined ? {} : { reducers: hub }),
+    },
     now: () => machineSeconds() * 1000,
     observe,
-    ...(onSpan === undefined ? {} : { onSpan, onWorkerSpan: (worker: string, span: Span) => onSpan(span, worker) }),
+    ...(onSpan === undefined ? {} : { onSpan }),
+    ...spansBy(onSpan, 'onWorkerSpan'),
   })
   const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
   const addressOf = (name: string): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
-  observe({ type: 'listening', address: addressOf(host) })
-  return { cluster, localAddress: addressOf(reachableHost(host)) }
+  return { cluster, address: addressOf(host), localAddress: addressOf(reachableHost(host)) }
+}
+
+/** Waits until all reducers are in: those that are started here, or elsewhere. */
+async function gatherReducers(hub: ReducerHub, options: CoordinatorOptions, { access, stop, log }: RunSurroundings, at: { address: string; localAddress: string }, processes: LocalProcesses[], observe: Observer): Promise<void> {
+  stop.onRequest = () => hub.fail(new StoppedWhileWaiting('stopped'))
+  if (options.reducersElsewhere) observe({ type: 'waitingForReducers', address: at.address, reducers: options.reducers })
+  else processes.push(startLocalReducers(hub, options, access, at.localAddress, log))
+  const { waitForWorkers } = options
+  const patience = waitForWorkers === undefined ? undefined : setTimeout(() => hub.fail(new RunError(`--wait-for-workers ${waitForWorkers}: not all of ${options.reducers} reducers are in after that time.`)), waitForWorkers * 1000)
+  await hub.ready()
+  clearTimeout(patience)
+}
+
+async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {
+  await Promise.all(processes.map((each) => each.close()))
 }
 
 /** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
-function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: GrpcCluster; localAddress: string }, log: Log): { workers: LocalWorkers; observe: Observer } {
+function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: GrpcCluster; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
   let running = count
   const failWhenAlone = (): void => {
     if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
   }
-  const workers = new LocalWorkers({
-    count, data, token: access.token, tls: options, coordinator: grpc.localAddress, gpu: options.gpu, cacheBytes: options.cacheSize, metrics: options.metricsPort !== undefined, verbose: options.verbose, logFormat: options.logFormat,
+  const { gpu } = options
+  const workers = new LocalProcesses({
+    program: 'worker', count, coordinator: grpc.localAddress, token: access.token, tls: options, verbose: options.verbose, logFormat: options.logFormat,
+    argumentsOf: (name, index) => [
+      '--data', data, '--name', name, '--cache-size', `${options.cacheSize}B`,
+      // The first worker gets the GPU that is named, the others those after it.
+      ...(gpu === undefined ? [] : ['--gpu', String(gpu + index)]),
+      ...(options.metricsPort === undefined ? [] : ['--metrics-port', '0']),
+    ],
     onExit: ({ name, how, left }) => {
       log.warn(`worker ${name} ${how}.`)
       running = left
@@ -248,6 +297,11 @@ function startLocalWorkers(count: number, options: CoordinatorOptions, access: A
 /** How often the run has been resumed. */
 async function restartsOf(folder: RunFolder): Promise<number> {
   return (await folder.readEvents()).filter((event) => event.event === 'resumed').length
+}
+
+/** Spans of other processes, by their name. */
+function spansBy<K extends string>(onSpan: ((span: Span, process?: string) => void) | undefined, key: K): { [key in K]?: (process: string, span: Span) => void } {
+  return onSpan === undefined ? {} : ({ [key]: (process: string, span: Span) => onSpan(span, process) } as { [key in K]: (process: string, span: Span) => void })
 }
 
 function tracing(onSpan: SpanObserver | undefined): { onSpan?: SpanObserver } {

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { writeAtomically } from '../shared/atomic_file.ts'
-import { parameterDigest, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { parameterDigest } from '../shared/checkpoint/checkpoint.ts'
 import type { Dataset } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, WriteError } from '../shared/errors.ts'
@@ -10,11 +10,11 @@ import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { Summary } from '../shared/run_folder/schemas.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { checkpointOf } from './checkpointing.ts'
+import { checkpointFacts } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
-import type { Model } from './model.ts'
 import type { CoordinatorOptions } from './options.ts'
+import type { Weights } from './reduction.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 import type { EpochResult, Progress } from './training.ts'
 
@@ -27,7 +27,7 @@ export interface RecordParts {
   dataset: Dataset
   source: ImageSource
   stepsPerEpoch: number
-  model: Model
+  weights: Weights
   status: () => ClusterStatus
   /** Seconds on a clock that only goes forward. */
   now: () => number
@@ -48,8 +48,9 @@ export class RunRecord {
 
   constructor(parts: RecordParts) {
     this.#parts = parts
-    const { folder, options, now, observe } = parts
-    this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, checkpointOf: (progress) => this.#checkpointOf(progress), everySeconds: options.checkpointMinutes * 60, now, observe })
+    const { folder, options, network, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const about = { network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }
+    this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
   }
 
   /** events.jsonl. */
@@ -121,11 +122,11 @@ export class RunRecord {
    * @throws RunError when the disk refuses a checkpoint or a line of history or events to the last.
    */
   async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string; summary: Summary }> {
-    const { folder, options, dataset, model } = this.#parts
+    const { folder, options, dataset, weights } = this.#parts
     await this.#checkpointer.saveLast(progress, { keep: true })
     await this.#writeConfig()
     const status = this.#parts.status()
-    const digest = parameterDigest(model.parameters)
+    const digest = parameterDigest(await weights.parameters())
     const summary: Summary = {
       digest,
       epochs: progress.at.epoch - 1,
@@ -162,11 +163,6 @@ export class RunRecord {
   /** Settles when no file is being written any more. */
   async idle(): Promise<void> {
     await this.#checkpointer.idle()
-  }
-
-  #checkpointOf(progress: Progress): Checkpoint {
-    const { network, dataset, config, stepsPerEpoch, model } = this.#parts
-    return checkpointOf({ network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }, model, progress)
   }
 
   async #writeConfig(): Promise<void> {

@@ -1,20 +1,16 @@
-import { Server, status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { z } from 'zod'
-import { parseAddress } from '../shared/command/options.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError } from '../shared/errors.ts'
 import type { RunBrief } from '../shared/live/view.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type WeightsChunk } from '../shared/wire/messages.ts'
-import { herdService, serverOptions } from '../shared/wire/service.ts'
+import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk, type WeightsChunk } from '../shared/wire/messages.ts'
 import type { Access } from './access.ts'
 import { callError, failCall } from './call_status.ts'
-import { Connections } from './connections.ts'
 import { ControlCall } from './control_call.ts'
-import { serverCredentials, tokenGate } from './gate.ts'
-import { withLimitedHttp2 } from './http2_server.ts'
-import { listenOn, type ListeningPort } from './listen.ts'
+import { GuardedServer } from './guarded_server.ts'
 import type { MemberHandler } from './member.ts'
+import type { ReducerHub } from './reducers/hub.ts'
 import { Sessions } from './sessions.ts'
 import { Watchers } from './watchers.ts'
 import type { WorkerSession } from './worker_session.ts'
@@ -26,6 +22,8 @@ export interface ServerParts {
   run: string
   /** Gzipped JSON of the data set's manifest. */
   manifest: Buffer
+  /** Where gradients are reduced and weights are, if not here. */
+  reducers?: ReducerHub
   source: ImageSource
   sampleCount: number
   /** How the run is, for whoever watches; undefined as long as there is nothing to see. */
@@ -37,31 +35,27 @@ export interface ServerParts {
   patience?: { namelessMs: number; helloMs: number }
 }
 
+const NO_REDUCERS = 'this run has no reducers of its own'
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
 /** A stream ends before its connection, so that the reason is heard. */
 const PATIENCE = { namelessMs: 10_000, helloMs: 8000 }
-/** Besides the three of each worker, which may all come at once. */
-const NAMELESS_CONNECTIONS = 64
-/** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
-const SHUTDOWN_MS = 3000
+/** Control, bulk from here, bulk to here. */
+const CONNECTIONS_OF_WORKER = 3
 
 /** The coordinator's side of proto/herd.proto: checks what comes in, keeps sessions, and hands events on. */
 export class CoordinatorServer {
   readonly #parts: ServerParts
-  readonly #connections: Connections
+  readonly #server: GuardedServer
   readonly #sessions: Sessions
   readonly #watchers: Watchers
-  readonly #server: Server
-  #port: ListeningPort | undefined
 
   private constructor(parts: ServerParts) {
     this.#parts = parts
-    const { token, maxWorkers } = parts.access
-    this.#connections = new Connections({ nameless: NAMELESS_CONNECTIONS + 3 * maxWorkers, namelessMs: (parts.patience ?? PATIENCE).namelessMs })
-    this.#sessions = new Sessions(maxWorkers, this.#connections)
-    this.#watchers = new Watchers(parts.brief, this.#connections)
-    this.#server = new Server({ ...serverOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
-    this.#server.addService(herdService().service, this.#implementation())
+    const { namelessMs } = parts.patience ?? PATIENCE
+    this.#server = new GuardedServer(parts.access, { connectionsOfWorker: CONNECTIONS_OF_WORKER, namelessMs }, this.#implementation())
+    const { connections } = this.#server
+    this.#sessions = new Sessions(parts.access.maxWorkers, connections)
+    this.#watchers = new Watchers(parts.brief, connections)
   }
 
   /**
@@ -70,32 +64,16 @@ export class CoordinatorServer {
    */
   static async listen(address: string, parts: ServerParts): Promise<{ server: CoordinatorServer; port: number }> {
     const server = new CoordinatorServer(parts)
-    const { host, port } = parseAddress(address) ?? { host: address, port: 0 }
-    return { server, port: await server.#listen(host, port) }
-  }
-
-  async #listen(host: string, port: number): Promise<number> {
-    const connections = this.#connections
-    const credentials = serverCredentials(this.#parts.access.tls)
-    const injector = withLimitedHttp2((session) => connections.attach(session), () => this.#server.createConnectionInjector(credentials))
-    this.#port = await listenOn(host, port, (socket) => {
-      connections.add(socket)
-      injector.injectConnection(socket)
-    })
-    return this.#port.port
+    return { server, port: await server.#server.listen(address) }
   }
 
   /** Ends every session with a last word, and stops listening. */
   async close(message: CoordinatorMessage): Promise<void> {
-    this.#port?.close()
-    this.#connections.closeNameless()
+    this.#server.stopListening()
     for (const session of this.#sessions.close()) session.end(message)
     this.#watchers.close()
-    const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
-    const patience = setTimeout(() => this.#connections.closeAll(), SHUTDOWN_MS)
-    await graceful
-    clearTimeout(patience)
-    this.#connections.closeAll()
+    if (message.message === 'stop') this.#parts.reducers?.close(message.stop)
+    await this.#server.close()
   }
 
   #implementation(): UntypedServiceImplementation {
@@ -106,12 +84,15 @@ export class CoordinatorServer {
       fetchManifest: this.#fetchManifest,
       fetchImages: this.#fetchImages,
       watch: this.#watch,
+      reduce: this.#reduce,
+      fetchState: this.#fetchState,
+      sendState: this.#sendState,
     }
   }
 
   readonly #control: handleBidiStreamingCall<unknown, CoordinatorMessage> = (call) => {
-    const { handler, runId, run, access, silenceLimitMs, patience } = this.#parts
-    new ControlCall(call, { handler, sessions: this.#sessions, maxWorkers: access.maxWorkers, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs })
+    const { handler, runId, run, access, silenceLimitMs, patience, reducers } = this.#parts
+    new ControlCall(call, { handler, sessions: this.#sessions, maxWorkers: access.maxWorkers, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs, ...(reducers === undefined ? {} : { reducers }) })
   }
 
   readonly #receiveWeights: handleServerStreamingCall<unknown, WeightsChunk> = (call) => {
@@ -184,6 +165,30 @@ export class CoordinatorServer {
     } catch (error) {
       failCall(call, status.INVALID_ARGUMENT, messageOf(error))
     }
+  }
+
+  readonly #reduce: handleBidiStreamingCall<unknown, ReductionMessage> = (call) => {
+    const { reducers } = this.#parts
+    if (reducers !== undefined) return reducers.accept(call, this.#server.connections)
+    call.on('error', () => undefined)
+    failCall(call, status.FAILED_PRECONDITION, NO_REDUCERS)
+  }
+
+  readonly #fetchState: handleServerStreamingCall<unknown, StateChunk> = (call) => {
+    call.on('error', () => undefined)
+    const answer = async (): Promise<void> => {
+      const { session } = checked(sessionRequestSchema, call.request, 'a request of a reducer')
+      if (this.#parts.reducers === undefined) throw new ProtocolError(NO_REDUCERS)
+      await this.#parts.reducers.sendStart(session, call)
+    }
+    answer().catch((error: unknown) => failCall(call, status.FAILED_PRECONDITION, messageOf(error)))
+  }
+
+  readonly #sendState: handleClientStreamingCall<unknown, object> = (call, callback) => {
+    const { reducers } = this.#parts
+    const done = (error: string | undefined): void => callback(error === undefined ? null : callError(status.FAILED_PRECONDITION, error), error === undefined ? {} : null)
+    if (reducers === undefined) done(NO_REDUCERS)
+    else reducers.receiveState(call, this.#server.connections, done)
   }
 
   /** The request of a bulk call, and the session that it names; a call of no session is ended. */

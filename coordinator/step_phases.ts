@@ -1,6 +1,6 @@
 import type { SpanObserver } from '../shared/trace/span.ts'
 
-/** What the coordinator itself does in a step; the rest of the step it waits for lanes. */
+/** What the coordinator, or its reducers, do in a step; the rest of the step they wait for lanes. */
 export type StepPhase = 'reduce' | 'adam' | 'broadcast'
 
 /** Seconds of a step that the coordinator spent itself. */
@@ -15,6 +15,12 @@ export interface StepSplit extends PhaseSeconds {
 /** @param seconds of the whole step */
 export function splitOf(seconds: number, phases: PhaseSeconds): StepSplit {
   return { lanes: Math.max(0, seconds - phases.reduce - phases.adam - phases.broadcast), ...phases }
+}
+
+/** Of several who worked side by side, the phases of the one that worked longest: the step waited for it. */
+export function slowestOf(phases: readonly PhaseSeconds[]): PhaseSeconds {
+  const total = ({ reduce, adam, broadcast }: PhaseSeconds): number => reduce + adam + broadcast
+  return phases.reduce((slowest, each) => (total(each) > total(slowest) ? each : slowest))
 }
 
 /** Measures the phases of one step, from its beginning. A phase that runs inside another one is taken off it. */

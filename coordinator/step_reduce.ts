@@ -17,16 +17,23 @@ export class StepReduce {
   readonly #chunkFloats: number
   readonly #onSum: (range: Range, sum: Float32Array) => void
   #notFinite: number | undefined
+  #incomplete: number
 
   constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS) {
     this.#chunkFloats = chunkFloats
     this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree) }))
+    this.#incomplete = this.#chunks.length
     this.#onSum = onSum
   }
 
   /** First element of the vector whose sum is NaN or infinite: the same, once all is in, in whatever order it came. */
   get notFinite(): number | undefined {
     return this.#notFinite
+  }
+
+  /** Whether the sum of every chunk is known. */
+  get complete(): boolean {
+    return this.#incomplete === 0
   }
 
   /**
@@ -41,6 +48,7 @@ export class StepReduce {
     }
     const sum = chunk.sum.add(node, values)
     if (sum === undefined) return
+    this.#incomplete--
     const place = firstNotFinite(sum)
     if (place !== undefined) this.#notFinite = Math.min(chunk.range.begin + place, this.#notFinite ?? Number.POSITIVE_INFINITY)
     if (this.#notFinite === undefined) this.#onSum(chunk.range, sum)

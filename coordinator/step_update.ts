@@ -1,10 +1,10 @@
-import { parameterAt } from '../shared/network/layout.ts'
+import { parameterAt, type Layout } from '../shared/network/layout.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
-import { GradientNorm } from '../shared/train/gradient_norm.ts'
+import { gradientNorm, GradientSquares } from '../shared/train/gradient_norm.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
 import type { StepResult } from './cluster.ts'
 import type { Model } from './model.ts'
-import { StepPhases } from './step_phases.ts'
+import { StepPhases, slowestOf, type PhaseSeconds } from './step_phases.ts'
 import { StepReduce, type Range } from './step_reduce.ts'
 
 export interface StepUpdateParts {
@@ -24,18 +24,30 @@ export interface StepUpdateParts {
   chunkFloats?: number
 }
 
+/** What became of the sums of a step over a range of the vector. */
+export interface RangeSums {
+  /** Sum of squares of each chunk, in order; where the gradient is not finite, of some chunks. */
+  squares: number[]
+  /** First element of the range whose sum is NaN or infinite. */
+  notFinite: number | undefined
+  phases: PhaseSeconds
+}
+
+/** What a step came to, whoever computed its lanes. */
+export type StepOutcome = Pick<StepResult, 'notFinite' | 'gradientNorm' | 'phases'>
+
 /** One step's way from partials to new weights: reduce, Adam and broadcast, chunk by chunk. */
 export class StepUpdate {
   readonly #parts: StepUpdateParts
   readonly #phases: StepPhases
-  readonly #norm: GradientNorm
+  readonly #squares: GradientSquares
   readonly #reduce: StepReduce
 
   constructor(parts: StepUpdateParts) {
     const { model, tree, step, now, onSpan, chunkFloats } = parts
     this.#parts = parts
     this.#phases = new StepPhases(step, now, onSpan)
-    this.#norm = new GradientNorm(model.layout)
+    this.#squares = new GradientSquares(model.layout)
     this.#reduce = new StepReduce(model.layout.size, tree, (range, sum) => this.#stepRange(range, sum), chunkFloats)
   }
 
@@ -49,18 +61,43 @@ export class StepUpdate {
     this.#phases.measure('reduce', () => this.#reduce.addAll(node, values))
   }
 
-  /** All partials are in: the model takes the step, unless the gradient is not finite. */
-  finish(): Omit<StepResult, 'lanes' | 'computedBy'> {
+  /** Whether all partials are in. */
+  get complete(): boolean {
+    return this.#reduce.complete
+  }
+
+  /** All partials are in. The model has the next weights, but not as its own: where all is finite, it is to be committed. */
+  get sums(): RangeSums {
+    return { squares: this.#squares.inOrder, notFinite: this.#reduce.notFinite, phases: this.#phases.seconds }
+  }
+
+  /** All partials of the whole vector are in: the model takes the step, unless the gradient is not finite. */
+  finish(): StepOutcome {
     const { model, samples } = this.#parts
-    const { notFinite } = this.#reduce
-    if (notFinite === undefined) model.commit()
-    return { notFinite: parameterAt(model.layout, notFinite)?.name, gradientNorm: this.#norm.over(samples), phases: this.#phases.seconds }
+    const outcome = outcomeOf(model.layout, samples, [{ begin: 0, sums: this.sums }])
+    if (outcome.notFinite === undefined) model.commit()
+    return outcome
   }
 
   #stepRange(range: Range, sum: Float32Array): void {
     const { model, samples, update, broadcast } = this.#parts
-    this.#norm.add(range, sum)
+    this.#squares.add(range, sum)
     const weights = this.#phases.measure('adam', () => model.stepRange(range, sum, samples, update))
     if (broadcast !== undefined) this.#phases.measure('broadcast', () => broadcast(range, weights))
+  }
+}
+
+/**
+ * Puts together what became of a step, of its ranges.
+ * @param layout of the whole vector
+ * @param samples images in the batch
+ * @param ranges side by side, in the vector's order; `begin` is the first element of each
+ */
+export function outcomeOf(layout: Layout, samples: number, ranges: readonly { begin: number; sums: RangeSums }[]): StepOutcome {
+  const first = ranges.find(({ sums }) => sums.notFinite !== undefined)
+  return {
+    notFinite: first === undefined ? undefined : parameterAt(layout, first.begin + (first.sums.notFinite ?? 0))?.name,
+    gradientNorm: gradientNorm(ranges.flatMap(({ sums }) => sums.squares), samples),
+    phases: slowestOf(ranges.map(({ sums }) => sums.phases)),
   }
 }

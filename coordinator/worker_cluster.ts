@@ -1,30 +1,29 @@
 import { ProtocolError } from '../shared/errors.ts'
-import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
+import { layoutOf, type Layout } from '../shared/network/layout.ts'
 import { blockCount, blockSamples } from '../shared/train/evaluation.ts'
 import type { MemberView } from '../shared/live/view.ts'
 import type { Span, SpanObserver } from '../shared/trace/span.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import type { StepPosition } from '../shared/train/schedule.ts'
-import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
-import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ClockProbe } from './clock_probe.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
 import type { RoundKind } from './dealing/speed.ts'
 import type { RunEvent } from './events.ts'
-import type { Model } from './model.ts'
 import type { Member, MemberHandler } from './member.ts'
-import type { Range } from './step_reduce.ts'
-import { StepUpdate } from './step_update.ts'
+import type { WholePartial } from './range_reducer.ts'
+import type { Reduce, Reduction } from './reduction.ts'
+import { kindOf, roundOf, stepOf } from './rounds.ts'
+import { outcomeOf } from './step_update.ts'
 import { InterruptedError } from './training.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
   test: readonly number[]
-  model: Model
-  /** Steps of the run so far: the version of the model's weights. */
-  version: number
+  /** Where gradients become weights. */
+  reduce: Reduce
   workersWanted: number
   silenceLimitMs: number
   /** How long to wait for workers, when there are too few to begin or none to go on with. */
@@ -42,20 +41,9 @@ export interface WorkerClusterParts {
   chunkFloats?: number
 }
 
-/** A partial that is on its way. */
-interface Upload {
-  round: number
-  node: number
-  attempt: number
-  received: number
-}
-
 /** What the cluster keeps of a member. */
 interface Membership {
   member: Member
-  upload: Upload | undefined
-  /** It joined while a step was being reduced, and gets the new weights whole when that step is committed. */
-  joinedLate: boolean
   joinedAt: number
   clock: ClockProbe
   /** Counted of it. */
@@ -68,16 +56,12 @@ interface OpenRound {
   id: number
   kind: RoundKind
   at: StepPosition
-  update: StepUpdate | undefined
   laneReports: LaneReport[]
   /** By lane. */
   computedBy: string[]
   blocks: BlockResult[]
   complete(): void
 }
-
-/** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
-const BACKLOG_VERSIONS = 4
 
 /**
  * A cluster of workers, however they are reached: the dealer decides, this class carries its decisions out, and the
@@ -87,24 +71,31 @@ const BACKLOG_VERSIONS = 4
 export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   readonly #parts: WorkerClusterParts
   readonly #tree: LaneTree
+  readonly #layout: Layout
   readonly #dealer: Dealer
-  readonly #chunkFloats: number
+  readonly #reduction: Reduction
   readonly #members = new Map<string, Membership>()
   readonly #fingerprints: Record<string, string> = {}
   readonly #gathered: Promise<void>
   #resolveGathered: () => void = () => undefined
   #rejectWaiting: (error: Error) => void = () => undefined
   #failed: Error | undefined
-  #version: number
   #round: OpenRound | undefined
   #lastRound = -1
   #bytesOfTheGone = { received: 0, sent: 0 }
 
   constructor(parts: WorkerClusterParts) {
     this.#parts = parts
-    this.#version = parts.version
-    this.#chunkFloats = parts.chunkFloats ?? CHUNK_FLOATS
     this.#tree = new LaneTree(parts.run.lanes)
+    this.#layout = layoutOf(parts.run.network)
+    const { onSpan, chunkFloats } = parts
+    this.#reduction = parts.reduce({
+      tree: this.#tree, now: () => parts.now() / 1000,
+      ...(onSpan === undefined ? {} : { onSpan }),
+      ...(chunkFloats === undefined ? {} : { chunkFloats }),
+      onPartial: (member, partial) => this.#onPartial(member, partial),
+      onFailed: (error) => this.fail(error),
+    })
     this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs, waitLimitMs: parts.waitLimitMs })
     this.#gathered = new Promise((resolve) => {
       this.#resolveGathered = resolve
@@ -113,17 +104,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   get status(): ClusterStatus {
     const members = [...this.#members.values()].map(({ member }) => member)
+    const views = [...this.#members.values()].map((membership) => this.#viewOf(membership))
     return {
       workers: members.length,
       workersWanted: this.#parts.workersWanted,
       metricsTargets: members.flatMap(({ facts }) => (facts === undefined || facts.metricsAddress === '' ? [] : [facts.metricsAddress])),
-      members: [...this.#members.values()].map((membership) => this.#viewOf(membership)),
+      members: views,
       waiting: this.#dealer.waiting,
       engine: members[0]?.facts?.engine,
       fingerprints: this.#fingerprints,
       totals: this.#dealer.totals,
-      bytesReceived: members.reduce((sum, member) => sum + member.bytesReceived, this.#bytesOfTheGone.received),
-      bytesSent: members.reduce((sum, member) => sum + member.bytesSent, this.#bytesOfTheGone.sent),
+      bytesReceived: views.reduce((sum, view) => sum + view.receivedBytes, this.#bytesOfTheGone.received),
+      bytesSent: views.reduce((sum, view) => sum + view.sentBytes, this.#bytesOfTheGone.sent),
     }
   }
 
@@ -132,33 +124,16 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
-    const { model } = this.#parts
-    const version = at.step + 1
-    const steps = new StepUpdate({
-      model, tree: this.#tree, step: at.step, samples, update, chunkFloats: this.#chunkFloats,
-      now: () => this.#parts.now() / 1000,
-      broadcast: (range, weights) => {
-        const chunk = weightsChunk(version, range, weights)
-        for (const { member, joinedLate } of this.#members.values()) if (!joinedLate) member.sendWeights(chunk)
-      },
-      ...(this.#parts.onSpan === undefined ? {} : { onSpan: this.#parts.onSpan }),
-    })
-    const { laneReports, computedBy } = await this.#play('TRAIN', at, this.#parts.run.lanes, samples, steps)
-    const result = steps.finish()
-    const leftOut = result.notFinite !== undefined
-    this.#version = version
-    for (const membership of this.#members.values()) {
-      // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
-      if (membership.joinedLate || leftOut) this.#sendAllWeights(membership.member)
-      membership.joinedLate = false
-    }
-    this.#cutOffTheBacklogged(model.layout.size)
-    return { ...result, lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
+    this.#reduction.begin({ round: roundOf('TRAIN', at), samples, update })
+    const { laneReports, computedBy } = await this.#play('TRAIN', at, this.#parts.run.lanes, samples)
+    const outcome = outcomeOf(this.#layout, samples, await this.#unlessFailed(this.#reduction.sums()))
+    this.#reduction.settle(outcome.notFinite !== undefined)
+    return { ...outcome, lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {
     const { test } = this.#parts
-    const round = await this.#play('EVALUATE', at, blockCount(test), test.length, undefined)
+    const round = await this.#play('EVALUATE', at, blockCount(test), test.length)
     return round.blocks
   }
 
@@ -175,17 +150,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   tick(): void {
     this.#step({ type: 'tick', now: this.#parts.now() })
     for (const membership of this.#members.values()) this.#probeClock(membership)
+    this.#reduction.tick()
   }
 
   onReady(member: Member): string | undefined {
     const refusal = this.#refusal(member)
     if (refusal !== undefined) return refusal
     const fingerprint = member.facts?.fingerprint ?? ''
-    const membership: Membership = { member, upload: undefined, joinedLate: this.#round?.kind === 'TRAIN', joinedAt: this.#parts.now(), clock: new ClockProbe(), lanes: 0, images: 0 }
+    const membership: Membership = { member, joinedAt: this.#parts.now(), clock: new ClockProbe(), lanes: 0, images: 0 }
     this.#members.set(member.name, membership)
     this.#probeClock(membership)
     this.#fingerprints[member.name] = fingerprint
-    this.#sendAllWeights(member)
+    this.#reduction.join(member)
     this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint })
     const others = new Set(Object.values(this.#fingerprints))
     if (others.size > 1) this.#parts.observe({ type: 'fingerprintsDiffer', fingerprints: this.#fingerprints })
@@ -213,32 +189,18 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   onGradient(member: Member, chunk: GradientChunk): void {
-    const membership = this.#members.get(member.name)
-    if (membership?.member !== member) throw new ProtocolError('a gradient chunk of no member')
     this.#requireKind('TRAIN', chunk.round, 'a gradient chunk')
-    const node = this.#tree.nodes.at(chunk.node)
-    if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
-    // A partial that lacks its end would leave its lanes owed for ever: while its round goes on, no other may begin before it is whole.
-    if (chunk.offset === 0 && membership.upload?.round !== this.#round?.id) membership.upload = undefined
-    const upload = (membership.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
-    if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || upload.received !== chunk.offset) {
-      throw new ProtocolError('gradient chunks came out of order')
-    }
-    const round = this.#round
-    const values = floatsOf(chunk.data)
-    // Chunks of a round that is over are late; the dealer counts them as dropped once the partial is whole.
-    if (round?.id === chunk.round) round.update?.add(chunk.node, chunk.offset, values)
-    upload.received += values.length
-    if (chunk.lanes.length === 0) return
-    membership.upload = undefined
-    const reported = chunk.lanes.map((report) => report.lane)
-    if (reported.join() !== Array.from({ length: node.end - node.begin }, (_, i) => node.begin + i).join()) {
-      throw new ProtocolError(`the partial of lanes ${node.begin} to ${node.end - 1} reports lanes ${reported.join()}`)
-    }
-    if (upload.received !== this.#parts.model.layout.size) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
-    this.#tellUpload(membership, chunk)
-    this.#deliver(member, chunk.round, node.begin, node.end, (open, units) => {
-      const counted = chunk.lanes.filter((report) => units.includes(report.lane))
+    this.#reduction.receive(member, chunk)
+  }
+
+  /** Chunks of a round that is over are late; the dealer counts them as dropped. */
+  #onPartial(member: Member, partial: WholePartial): void {
+    const membership = this.#members.get(member.name)
+    const node = this.#tree.nodes.at(partial.node)
+    if (membership?.member !== member || node === undefined) return
+    this.#tellUpload(membership, partial)
+    this.#deliver(member, partial.round, node.begin, node.end, (open, units) => {
+      const counted = partial.lanes.filter((report) => units.includes(report.lane))
       open.laneReports.push(...counted)
       for (const { lane, samples } of counted) {
         open.computedBy[lane] = member.name
@@ -278,7 +240,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   /** An upload has ended when it is here: its beginning is by the worker's clock. */
-  #tellUpload({ member, clock: { ahead } }: Membership, { round, lanes: [first], began }: GradientChunk): void {
+  #tellUpload({ member, clock: { ahead } }: Membership, { round, lanes: [first], began }: WholePartial): void {
     const end = this.#parts.now() / 1000
     if (ahead !== undefined) this.#parts.onWorkerSpan?.(member.name, { name: 'upload', begin: Math.min(began - ahead, end), end, step: stepOf(round), unit: first.lane })
   }
@@ -298,6 +260,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
     const { owes, draining, laneMs } = this.#dealer.viewOf(member.name)
+    const traffic = this.#reduction.trafficOf(member)
     return {
       name: member.name,
       engine: member.facts?.engine.version ?? '',
@@ -309,26 +272,28 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       images,
       laneSeconds: laneMs === undefined ? null : laneMs / 1000,
       residentBytes: member.residentBytes,
-      receivedBytes: member.bytesReceived,
-      sentBytes: member.bytesSent,
+      receivedBytes: member.bytesReceived + traffic.received,
+      sentBytes: member.bytesSent + traffic.sent,
       secondsIn: (this.#parts.now() - joinedAt) / 1000,
     }
   }
 
   #forget(member: Member): boolean {
     if (this.#members.get(member.name)?.member !== member) return false
+    const traffic = this.#reduction.trafficOf(member)
     this.#members.delete(member.name)
-    this.#bytesOfTheGone.received += member.bytesReceived
-    this.#bytesOfTheGone.sent += member.bytesSent
+    this.#bytesOfTheGone.received += member.bytesReceived + traffic.received
+    this.#bytesOfTheGone.sent += member.bytesSent + traffic.sent
+    this.#reduction.leave(member)
     return true
   }
 
   /** Opens a round, and waits until every unit of it is counted. */
-  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number, update: StepUpdate | undefined): Promise<OpenRound> {
+  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number): Promise<OpenRound> {
     const id = roundOf(kind, at)
     this.#lastRound = id
     const done = new Promise<OpenRound>((resolve) => {
-      const round: OpenRound = { id, kind, at, update, laneReports: [], computedBy: [], blocks: [], complete: () => resolve(round) }
+      const round: OpenRound = { id, kind, at, laneReports: [], computedBy: [], blocks: [], complete: () => resolve(round) }
       this.#round = round
     })
     this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
@@ -421,19 +386,6 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     member.send({ message: 'stop', stop: { finished: false, reason: 'it has left' } })
   }
 
-  #sendAllWeights(member: Member): void {
-    const { parameters } = this.#parts.model
-    for (const range of chunkRanges(parameters.length, this.#chunkFloats)) {
-      member.sendWeights(weightsChunk(this.#version, range, parameters.subarray(range.begin, range.end)))
-    }
-  }
-
-  #cutOffTheBacklogged(vectorFloats: number): void {
-    for (const { member } of [...this.#members.values()]) {
-      if (member.backlogBytes > BACKLOG_VERSIONS * Math.max(vectorFloats * 4, 1024 * 1024)) member.evict('it does not take its weights')
-    }
-  }
-
   #refusal(member: Member): string | undefined {
     const { run } = this.#parts
     const { facts } = member
@@ -451,25 +403,4 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     }
     return undefined
   }
-}
-
-/**
- * Names a round by what is computed in it, so that the same number means the same bits in every process of a run: a
- * result of before a coordinator's restart can do no harm. Grows from round to round.
- */
-function roundOf(kind: RoundKind, { step }: StepPosition): number {
-  return kind === 'EVALUATE' ? 2 * step : 2 * step + 1
-}
-
-function stepOf(round: number): number {
-  return Math.floor(round / 2)
-}
-
-function kindOf(round: number): RoundKind {
-  return round % 2 === 0 ? 'EVALUATE' : 'TRAIN'
-}
-
-/** A copy, since the model's memory is written again before a slow worker may have taken the chunk. */
-function weightsChunk(version: number, range: Range, values: Float32Array): WeightsChunk {
-  return { version, offset: range.begin, data: Buffer.from(bytesOf(values)) }
 }

@@ -1,48 +1,41 @@
-import { status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
-import { HerdError, messageOf, ProtocolError } from '../shared/errors.ts'
+import { status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
+import { HerdError, ProtocolError } from '../shared/errors.ts'
 import {
-  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText, weightsChunkSchema,
-  type CoordinatorMessage, type GradientChunk, type WeightsChunk, type WorkerMessage,
+  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText,
+  type CoordinatorMessage, type GradientChunk, type ReducerPlace, type WeightsChunk, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import type { Access } from '../shared/wire/access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
-import { drained } from '../shared/wire/drained.ts'
+import { Bulk } from './bulk.ts'
 import type { Link } from './link.ts'
 
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 /** A coordinator greets at once; what does not is none, or hangs. */
 const WELCOME_MS = 10_000
 
-interface Streams {
+interface ControlCalls {
   control(): ClientDuplexStream<WorkerMessage, unknown>
-  receiveWeights(request: { session: string }): ClientReadableStream<unknown>
-  sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
-  fetchManifest(request: { session: string }): ClientReadableStream<unknown>
-  fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
 }
 
 /**
  * The worker's three connections to a coordinator: one for the small messages, which never wait behind megabytes, and one for
- * megabytes in each direction. Both directions must not share one: while Node writes on an HTTP/2 session it does not read
- * from it, so two ends that both have more to write than the sockets hold would wait for each other for ever. What comes in is checked here; the first failure, of whichever stream,
- * ends the connection and is what `lost` says: a connection that breaks may be tried again, a coordinator that breaks
- * the protocol would do it again.
+ * megabytes in each direction; two more to each reducer, where the coordinator does not reduce by itself. What comes in is checked
+ * here; the first failure, of whichever stream, ends the connection and is what `lost` says: a connection that breaks may be tried
+ * again, a coordinator that breaks the protocol would do it again.
  */
 export class Connection implements Link {
   readonly lost: Promise<string>
-  bytesSent = 0
   bytesReceived = 0
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
-  /** Weights, images. */
-  readonly #down: Streams & { close(): void }
-  /** Gradients. */
-  readonly #up: Streams & { close(): void }
-  readonly #closeAll: () => void
+  readonly #closeControl: () => void
+  readonly #address: string
+  /** To the coordinator. */
+  readonly #bulk: Bulk
+  /** Who reduces which range of the vector, in its order. */
+  #reducers: { end: number; bulk: Bulk }[] = []
   readonly #greeting: NodeJS.Timeout
   readonly #access: Access
   #session = ''
-  #gradients: ClientWritableStream<GradientChunk> | undefined
-  #weights: ClientReadableStream<unknown> | undefined
   readonly #fetches = new Set<ClientReadableStream<unknown>>()
   #over = false
   #lose: (reason: string) => void = () => undefined
@@ -50,6 +43,7 @@ export class Connection implements Link {
 
   constructor(address: string, access: Access, onMessage: (message: CoordinatorMessage) => void) {
     this.#access = access
+    this.#address = address
     this.lost = new Promise((resolve, reject) => {
       const once = (settle: () => void): void => {
         if (this.#over) return
@@ -61,13 +55,9 @@ export class Connection implements Link {
       this.#accuse = (error) => once(() => reject(error))
     })
     this.lost.catch(() => undefined)
-    const open = (kind: 'control' | 'down' | 'up'): Streams & { close(): void } => openChannel<Streams>(address, access, kind, `herd-worker-${kind}`)
-    const control = open('control')
-    this.#down = open('down')
-    this.#up = open('up')
-    this.#closeAll = () => {
-      for (const channel of [control, this.#down, this.#up]) channel.close()
-    }
+    const control = openChannel<ControlCalls>(address, access, 'control', 'herd-worker-control')
+    this.#closeControl = () => control.close()
+    this.#bulk = new Bulk(address, access)
     this.#control = control.control()
     this.#greeting = setTimeout(() => this.#lose(`what listens there does not answer as a coordinator does within ${WELCOME_MS / 1000} s`), WELCOME_MS)
     this.#control.on('data', (raw: unknown) => {
@@ -94,37 +84,44 @@ export class Connection implements Link {
     if (!this.#over) this.#control.write(message)
   }
 
-  openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
+  get bytesSent(): number {
+    return this.#reducers.reduce((sum, { bulk }) => sum + bulk.bytesSent, 0)
+  }
+
+  openBulk(session: string, reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void {
     this.#session = session
-    const weights = this.#down.receiveWeights({ session })
-    this.#weights = weights
-    weights.on('data', (raw: unknown) => {
-      if (this.#over) return
-      this.#judge(() => {
-        const chunk = checked(weightsChunkSchema, raw, 'a chunk of weights')
-        this.bytesReceived += chunk.data.length
-        onWeights(chunk)
+    this.#reducers = reducers.length === 0
+      ? [{ end: Number.POSITIVE_INFINITY, bulk: this.#bulk }]
+      : reducers.map(({ address, end }) => ({ end, bulk: new Bulk(this.#reachedAt(address), this.#access) }))
+    this.#reducers.forEach(({ bulk }, index) => {
+      const onLost = (reason: string): void => this.#lose(bulk === this.#bulk ? reason : `reducer ${index + 1}: ${reason}`)
+      bulk.open(session, {
+        onLost,
+        onWeights: (chunk) => {
+          this.bytesReceived += chunk.data.length
+          onWeights(chunk)
+        },
+        onBreach: (error) => this.#accuse(error),
       })
+      if (bulk !== this.#bulk) bulk.introduce(onLost)
     })
-    weights.on('error', (error: ServiceError) => this.#lose(reasonOf(error, this.#access)))
-    this.#gradients = this.#up.sendGradients((error) => {
-      if (error !== null) this.#lose(reasonOf(error, this.#access))
-    })
-    this.#gradients.on('error', (error: Error) => this.#lose(messageOf(error)))
+  }
+
+  /** A reducer whose address has no host is where the coordinator is. */
+  #reachedAt(address: string): string {
+    return address.startsWith(':') ? this.#address.slice(0, this.#address.lastIndexOf(':')) + address : address
   }
 
   async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
-    const stream = this.#gradients
-    if (this.#over || stream === undefined) return
-    this.bytesSent += chunk.data.length
-    if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
+    if (this.#over) return
+    await this.#reducers.find(({ end }) => chunk.offset < end)?.bulk.sendGradient(chunk)
   }
 
   /** Comes on the connection of the gradients, before there are any: it tells the coordinator whose connection that is. */
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
-    for await (const raw of this.#received(this.#up.fetchManifest({ session: this.#session }))) {
+    for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session }))) {
       const { data } = checked(bytesSchema, raw, 'a part of the manifest')
       size += data.length
       if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 64 MiB.')
@@ -134,7 +131,7 @@ export class Connection implements Link {
   }
 
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {
-    for await (const raw of this.#received(this.#down.fetchImages({ session: this.#session, samples }))) {
+    for await (const raw of this.#received(this.#bulk.down.fetchImages({ session: this.#session, samples }))) {
       const file = checked(imageFileSchema, raw, 'an image of the coordinator')
       this.bytesReceived += file.data.length
       yield file
@@ -169,9 +166,9 @@ export class Connection implements Link {
     })
     // A channel stays open, and with it the process, for as long as one of its calls does.
     for (const fetch of this.#fetches) fetch.cancel()
-    this.#weights?.cancel()
-    this.#gradients?.cancel()
+    this.#bulk.close()
+    for (const { bulk } of this.#reducers) bulk.close()
     this.#control.cancel()
-    this.#closeAll()
+    this.#closeControl()
   }
 }

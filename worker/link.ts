@@ -1,4 +1,4 @@
-import type { CoordinatorMessage, GradientChunk, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
+import type { CoordinatorMessage, GradientChunk, ReducerPlace, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
 
 /** A worker's way to a coordinator, whatever carries it. One link is one membership: what is lost stays lost. */
 export interface Link {
@@ -7,9 +7,12 @@ export interface Link {
   readonly bytesSent: number
   readonly bytesReceived: number
   send(message: WorkerMessage): void
-  /** Opens the bulk streams of a session. */
-  openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void
-  /** Sends one chunk of a partial; settles when more may be sent. */
+  /**
+   * Opens the bulk streams of a session.
+   * @param reducers who sends weights and takes gradients; none where the coordinator does
+   */
+  openBulk(session: string, reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void
+  /** Sends one chunk of a partial to whoever reduces it; settles when more may be sent to the same one. */
   sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void>
   /** The gzipped manifest of the data set. */
   fetchManifest(): Promise<Buffer>

@@ -4,8 +4,9 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
+import { CHUNK_FLOATS } from '../shared/train/chunk_sum.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal } from '../shared/wire/messages.ts'
+import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest, WorkSession, type SessionObserver } from './session.ts'
@@ -165,19 +166,23 @@ export class Membership<C extends Compute> {
   }
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */
-  async #prepare(welcome: { session: string; run: string }): Promise<void> {
+  async #prepare(welcome: { session: string; run: string; reducers: ReducerPlace[] }): Promise<void> {
     const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
     const link = this.#link
     const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
     if (engine !== 'auto' && engine !== run.engine) {
       throw new EngineError(`--engine ${engine}: the run computes on ${run.engine}; leave --engine out to take part.`)
     }
-    const weights = new WeightsInbox(layoutOf(run.network).size)
-    link.openBulk(welcome.session, (chunk) => weights.receive(chunk))
+    const { size } = layoutOf(run.network)
+    const { reducers } = welcome
+    requireWhole(reducers, size, chunkFloats)
+    const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
+    const weights = new WeightsInbox(size, ranges)
+    link.openBulk(welcome.session, reducers, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
     this.#decoded = decoded
-    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
+    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest, metricsAddress },
@@ -207,4 +212,14 @@ export class Membership<C extends Compute> {
     observer.onMemory({ resident, decoded: this.#decoded?.bytes ?? 0, file: this.#decoded?.fileBytes ?? 0 })
     this.#link.send({ message: 'heartbeat', heartbeat: { residentBytes: resident } })
   }
+}
+
+/** @throws ProtocolError when reducers do not share the vector out among them where chunks are cut. */
+function requireWhole(reducers: readonly ReducerPlace[], size: number, chunkFloats = CHUNK_FLOATS): void {
+  let end = 0
+  for (const range of reducers) {
+    if (range.begin !== end || range.begin % chunkFloats !== 0) throw new ProtocolError(`the coordinator has a reducer for parameters ${range.begin} to ${range.end - 1}, after one to ${end - 1}, where chunks have ${chunkFloats}.`)
+    end = range.end
+  }
+  if (reducers.length > 0 && end !== size) throw new ProtocolError(`the coordinator has reducers for ${end} of ${size} parameters.`)
 }

@@ -10,7 +10,7 @@ import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
 import type { ImageObserver } from '../shared/train/sample_images.ts'
-import { SpanOutbox } from './span_outbox.ts'
+import { SpanOutbox } from '../shared/trace/span_outbox.ts'
 import type { Partial, PreparedLane, Stretch } from '../shared/train/lane_stack.ts'
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
@@ -48,6 +48,8 @@ export interface SessionParts {
   onFailure: (error: unknown) => void
   /** Floats of one chunk on the wire, where it is not the default. */
   chunkFloats?: number
+  /** Ranges of the vector that are reduced apart, side by side; they begin and end where chunks do. The whole, if absent. */
+  ranges?: readonly { begin: number; end: number }[]
 }
 
 /** A deal that is being worked off, or waits for its turn. */
@@ -94,7 +96,8 @@ export class WorkSession {
   readonly #schedule: Schedule
   readonly #tree: LaneTree
   readonly #input: InputPipeline
-  readonly #chunks: { begin: number; end: number }[]
+  /** Chunks of each range that is reduced apart. */
+  readonly #chunks: { begin: number; end: number }[][]
   /** Work in its order: a deal, or the word that what a round had begun has ended. */
   readonly #queue: (Job | { abandonedRound: number })[] = []
   #current: Job | undefined
@@ -125,7 +128,9 @@ export class WorkSession {
     this.#tree = new LaneTree(run.lanes)
     this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
-    this.#chunks = chunkRanges(layoutOf(run.network).size, parts.chunkFloats)
+    const { size } = layoutOf(run.network)
+    const chunks = chunkRanges(size, parts.chunkFloats)
+    this.#chunks = (parts.ranges ?? [{ begin: 0, end: size }]).map((range) => chunks.filter(({ begin, end }) => begin >= range.begin && end <= range.end))
   }
 
   /** Takes a deal; it is worked off when those before it are. */
@@ -277,18 +282,22 @@ export class WorkSession {
     const place = { step: job.deal.step, unit: partial.lanes[0]?.lane }
     const collected = Math.max(asked, this.#computedAt)
     if (collected < began) this.#tell({ name: 'collect', begin: collected, end: began, ...place })
-    for (const { begin, end } of this.#chunks) {
-      if (job.abandoned) return
-      await this.#parts.link.sendGradient({
-        round,
-        attempt,
-        node,
-        offset: begin,
-        data: bytesOf(partial.values.subarray(begin, end)),
-        lanes: end === partial.values.length ? partial.lanes : [],
-        began,
-      })
-    }
+    // To each reducer one chunk after the other, to all of them at the same time.
+    await Promise.all(this.#chunks.map(async (chunks) => {
+      for (const [index, { begin, end }] of chunks.entries()) {
+        if (job.abandoned) return
+        await this.#parts.link.sendGradient({
+          round,
+          attempt,
+          node,
+          offset: begin,
+          data: bytesOf(partial.values.subarray(begin, end)),
+          lanes: index === chunks.length - 1 ? partial.lanes : [],
+          began,
+        })
+      }
+    }))
+    if (job.abandoned) return
     // A trace has it from the coordinator, which knows when it has come.
     this.#parts.observer.onSpan({ name: 'upload', begin: began, end: this.#parts.now(), ...place })
   }

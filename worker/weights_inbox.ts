@@ -2,42 +2,63 @@ import { ProtocolError } from '../shared/errors.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
 import type { WeightsChunk } from '../shared/wire/messages.ts'
 
-interface Version {
+interface Range {
+  begin: number
+  end: number
+}
+
+/** How far a range has come. */
+interface Place extends Range {
   version: number
-  parameters: Float32Array
+  leftOut: boolean
   received: number
 }
 
+interface Version {
+  version: number
+  parameters: Float32Array
+  /** By range: whether it is complete, and whether as that of a step that was left out. */
+  complete: ({ leftOut: boolean } | undefined)[]
+}
+
 /**
- * Puts weights together from their chunks. Chunks of the next version may come while the present one is still computed
- * with. Two versions are kept at most, whether or not somebody asks for them. A version that is not complete may begin
- * again: its step was left out, and the weights come as they were.
+ * Puts weights together from their chunks, which come in order in each range of the vector, from one reducer, and in any order between
+ * ranges. Chunks of the next version may come while the present one is still computed with, and in one range while another has not
+ * got all of the version before. Three versions are kept at most, whether or not somebody asks for them. A range may begin a
+ * version again that is not complete: its step was left out, and the weights come as they were.
  */
 export class WeightsInbox {
   readonly #size: number
-  #complete: Version | undefined
-  #arriving: Version | undefined
+  readonly #places: Place[]
+  #complete: Pick<Version, 'version' | 'parameters'> | undefined
+  /** In order. */
+  #arriving: Version[] = []
   #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
-  constructor(size: number) {
+  /** @param ranges of the vector, side by side */
+  constructor(size: number, ranges: readonly Range[] = [{ begin: 0, end: size }]) {
     this.#size = size
+    this.#places = ranges.map(({ begin, end }) => ({ begin, end, version: -1, leftOut: false, received: end - begin }))
   }
 
-  /** @throws ProtocolError when the chunk does not follow the one before it. */
+  /** @throws ProtocolError when the chunk does not follow the one before it in its range. */
   receive(chunk: WeightsChunk): void {
-    const arriving = this.#arriving ?? this.#begin(chunk.version)
-    if (chunk.offset === 0 && chunk.version === arriving.version) arriving.received = 0
+    const index = this.#places.findIndex(({ end }) => chunk.offset < end)
+    const place = this.#places.at(index) as Place
+    const { begin, end } = place
+    if (chunk.offset === begin && beginsIn(place, chunk)) this.#begin(place, index, chunk)
     const floats = chunk.data.length / Float32Array.BYTES_PER_ELEMENT
-    if (!Number.isInteger(floats) || chunk.version !== arriving.version || chunk.offset + floats > this.#size || arriving.received !== chunk.offset) {
-      throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${arriving.received} floats of ${this.#size} of weights ${arriving.version}`)
+    const follows = chunk.version === place.version && chunk.leftOut === place.leftOut && chunk.offset === begin + place.received
+    if (index < 0 || !follows || floats === 0 || !Number.isInteger(floats) || chunk.offset + floats > end) {
+      throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${place.received} floats of ${end - begin} of weights ${place.version}`)
     }
+    place.received += floats
+    const arriving = this.#arriving.find(({ version }) => version === chunk.version)
+    // Of a version that is needed no more, the end is not kept.
+    if (arriving === undefined) return
     // As bytes, which need not be aligned: they are copied once.
     bytesOf(arriving.parameters).set(chunk.data, chunk.offset * Float32Array.BYTES_PER_ELEMENT)
-    arriving.received += floats
-    if (arriving.received < this.#size) return
-    this.#complete = arriving
-    this.#arriving = undefined
-    this.#serve()
+    if (begin + place.received === end) this.#finishRange(arriving, index, chunk.leftOut)
   }
 
   /**
@@ -51,10 +72,24 @@ export class WeightsInbox {
     })
   }
 
-  #begin(version: number): Version {
+  #begin(place: Place, index: number, { version, leftOut }: WeightsChunk): void {
     if (this.#complete !== undefined && version <= this.#complete.version) throw new ProtocolError(`a chunk of weights ${version} came after weights ${this.#complete.version}`)
-    this.#arriving = { version, parameters: new Float32Array(this.#size), received: 0 }
-    return this.#arriving
+    Object.assign(place, { version, leftOut, received: 0 })
+    const arriving = this.#arriving.find((each) => each.version === version)
+    if (arriving !== undefined) arriving.complete[index] = undefined
+    else if (this.#arriving.every((each) => each.version < version)) {
+      // A version is sent when all of the one before it is summed: what was before that one is needed no more.
+      this.#arriving = this.#arriving.filter((each) => each.version === version - 1)
+      this.#arriving.push({ version, parameters: new Float32Array(this.#size), complete: this.#places.map(() => undefined) })
+    }
+  }
+
+  #finishRange(arriving: Version, index: number, leftOut: boolean): void {
+    arriving.complete[index] = { leftOut }
+    if (!arriving.complete.every((range) => range?.leftOut === leftOut)) return
+    this.#complete = arriving
+    this.#arriving = this.#arriving.filter(({ version }) => version > arriving.version)
+    this.#serve()
   }
 
   #serve(): void {
@@ -64,4 +99,10 @@ export class WeightsInbox {
     this.#wanted = undefined
     wanted.resolve(complete.version === wanted.version ? complete.parameters : undefined)
   }
+}
+
+/** A version begins when the one before it is complete in the range; the same one only because its step was left out after all. */
+function beginsIn(place: Place, { version, leftOut }: WeightsChunk): boolean {
+  if (version === place.version) return leftOut && !place.leftOut
+  return version > place.version && place.received === place.end - place.begin
 }

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
 import { GrpcCluster } from '../../coordinator/grpc_cluster.ts'
 import { freshState, Model } from '../../coordinator/model.ts'
+import { reduceHere } from '../../coordinator/reduction.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { FolderSource } from '../../shared/data/image_source.ts'
 import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
@@ -50,7 +51,7 @@ const model = new Model(layout, LEARNING_RATE, { ...freshState(layout.size), par
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
 const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, trace: false }
 const { cluster, port } = await GrpcCluster.listen({
-  address: '127.0.0.1:0', run, test, model, version: 0, workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  address: '127.0.0.1:0', run, test, reduce: reduceHere(model, 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
     access: { token: undefined, tls: undefined, maxWorkers: workers },

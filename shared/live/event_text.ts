@@ -28,6 +28,9 @@ const kinds: Readonly<Record<string, Describe>> = {
   started: kind('info', { images: number, testImages: number, classes: z.array(text) }, ({ images, testImages, classes }) =>
     `Training begins on ${images} images of ${classes.length} classes; ${testImages} are for testing.`),
   listening: kind('info', { address: text }, ({ address }) => `Waiting for workers at ${address}.`),
+  waitingForReducers: kind('info', { address: text, reducers: number }, ({ address, reducers }) => `Waiting for ${counted(reducers, 'reducer')} at ${address}.`),
+  reducerJoined: kind('info', { reducer: number, begin: number, end: number }, ({ reducer, begin, end }) => `Reducer ${reducer} joined; it owns parameters ${begin} to ${end - 1}.`),
+  reducerLost: kind('warning', { reducer: number, reason: text }, ({ reducer, reason }) => `Reducer ${reducer} is lost: ${reason}.`),
   resumed: kind('info', { epoch: number, step: number }, ({ epoch, step }) => `The run goes on from a checkpoint: epoch ${epoch}, step ${step}.`),
   imageSkipped: kind('warning', { path: text, reason: text }, ({ path, reason }) => `${path} is left out: ${reason}`),
   workerJoined: kind('info', { worker: text, workers: number }, ({ worker, workers }) => `Worker ${worker} joined; ${workers} in.`),

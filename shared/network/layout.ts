@@ -96,6 +96,19 @@ export function parameterAt(layout: Layout, index: number | undefined): Paramete
   return index === undefined ? undefined : layout.parameters.find(({ offset, size }) => index >= offset && index < offset + size)
 }
 
+/**
+ * The layout of a range of the flat vector, as if it were a vector of its own: element 0 is `begin`. Of a parameter that is cut, it
+ * has the elements that lie in the range, under the parameter's name; its shape is that of the whole.
+ */
+export function layoutOfRange(layout: Layout, { begin, end }: { begin: number; end: number }): Layout {
+  const parameters = layout.parameters.flatMap((parameter) => {
+    const from = Math.max(begin, parameter.offset)
+    const to = Math.min(end, parameter.offset + parameter.size)
+    return from < to ? [{ ...parameter, offset: from - begin, size: to - from }] : []
+  })
+  return { parameters, size: end - begin }
+}
+
 /** The part of a flat vector that belongs to one parameter: a view, not a copy. */
 export function viewOf(vector: Float32Array, parameter: Parameter): Float32Array {
   return vector.subarray(parameter.offset, parameter.offset + parameter.size)

@@ -1,10 +1,10 @@
 import { isStatistic, type Layout } from '../network/layout.ts'
 
 /**
- * The norm (L2) of a step's gradient, chunk by chunk as the chunks are summed. The squares of chunks are added in the
- * vector's order in float64, so that the norm depends neither on the cluster nor on the order in which chunks were complete.
+ * The squares of a step's gradient, chunk by chunk as the chunks are summed, for its norm. Whoever owns a range of the vector has
+ * those of its chunks.
  */
-export class GradientNorm {
+export class GradientSquares {
   readonly #layout: Layout
   readonly #squares = new Map<number, number>()
 
@@ -23,11 +23,18 @@ export class GradientNorm {
     this.#squares.set(range.begin, squares)
   }
 
-  /** Norm of the mean gradient over the batch. */
-  over(samples: number): number {
-    const inOrder = [...this.#squares].sort(([a], [b]) => a - b)
-    return Math.sqrt(inOrder.reduce((sum, [, squares]) => sum + squares, 0)) / samples
+  /** The sum of squares of each chunk that was added, in the vector's order. */
+  get inOrder(): number[] {
+    return [...this.#squares].sort(([a], [b]) => a - b).map(([, squares]) => squares)
   }
+}
+
+/**
+ * Norm (L2) of the mean gradient over a batch. The chunks' squares are added in float64 in the vector's order, so that it depends
+ * neither on the cluster, nor on who summed which chunks, nor on the order in which they were complete.
+ */
+export function gradientNorm(squaresInOrder: readonly number[], samples: number): number {
+  return Math.sqrt(squaresInOrder.reduce((sum, squares) => sum + squares, 0)) / samples
 }
 
 /** In float64. Four sums, since each waits for its last addition. */

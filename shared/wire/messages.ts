@@ -3,7 +3,7 @@ import { messageOf, ProtocolError } from '../errors.ts'
 import { spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** What would write other lines than its own in a log or a terminal, or is no Unicode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
@@ -23,6 +23,8 @@ const bytes = z.instanceof(Buffer)
 const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])
 /** In one message. */
 export const MAX_SPANS = 1000
+/** Of a run. */
+export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const engineInfoSchema = z.object({
@@ -34,8 +36,12 @@ export const engineInfoSchema = z.object({
   version: text,
 })
 
+/** Where a peer is reached: HOST:PORT, or :PORT at the host that it comes from. */
+const addressOfPeer = z.string().max(270).regex(/^\S*:\d{1,5}$/)
+const runJson = z.string().max(512 * 1024)
+
 const hello = z.object({ protocolVersion: uint, name: plain(256).min(1), instance: plain(256).min(1) })
-const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), z.string().max(270).regex(/^\S*:\d{1,5}$/)]) })
+const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), addressOfPeer]) })
 const heartbeat = z.object({ residentBytes: z.number().min(0) })
 const computed = z.object({ round: uint, lane: uint, seconds })
 const abandoned = z.object({ round: uint })
@@ -55,7 +61,10 @@ const leaving = z.object({ reason: text })
 const spans = z.object({ spans: z.array(spanSchema).max(MAX_SPANS) })
 const clockProbe = z.object({ sent: seconds })
 const clockReading = z.object({ sent: seconds, clock: seconds })
-const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: z.string().max(512 * 1024) })
+export const reducerPlaceSchema = z.object({ address: addressOfPeer, begin: uint, end: uint }).refine(({ begin, end }) => begin < end, 'a range must not be empty')
+/** Who reduces a range of the vector. */
+export type ReducerPlace = z.infer<typeof reducerPlaceSchema>
+const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: runJson, reducers: z.array(reducerPlaceSchema).max(MAX_REDUCERS) })
 const refused = z.object({ reason: text })
 const deal = z.object({
   kind: z.enum(['TRAIN', 'EVALUATE']),
@@ -99,7 +108,7 @@ export type LaneComputed = z.infer<typeof computed>
 export type EvaluationResult = z.infer<typeof evaluation>
 
 export const sessionRequestSchema = z.object({ session: z.string().max(256) })
-export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes })
+export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes, leftOut: z.boolean() })
 export type WeightsChunk = z.infer<typeof weightsChunkSchema>
 export const laneReportSchema = z.object({ lane: uint, lossSum, correct: uint, samples: uint, seconds, notFinite: z.boolean() })
 export type LaneReport = z.infer<typeof laneReportSchema>
@@ -114,6 +123,58 @@ export const gradientChunkSchema = z.object({
   began: seconds,
 })
 export type GradientChunk = z.infer<typeof gradientChunkSchema>
+
+const session = plain(256).min(1)
+const whole = z.object({ session, round: uint, attempt: uint, node: uint, lanes: z.array(laneReportSchema).min(1).max(65536), began: seconds })
+const summed = z.object({
+  round: uint,
+  squares: z.array(z.number().min(0)).max(65536),
+  notFinite: uint.optional(),
+  reduce: seconds,
+  adam: seconds,
+  broadcast: seconds,
+  traffic: z.array(z.object({ session, received: z.number().min(0), sent: z.number().min(0) })).max(65536),
+})
+export const reducerMessageSchema = z.discriminatedUnion('message', [
+  z.object({ message: z.literal('hello'), hello: z.object({ protocolVersion: uint, address: addressOfPeer }) }),
+  z.object({ message: z.literal('ready'), ready: z.object({}) }),
+  z.object({ message: z.literal('admitted'), admitted: z.object({ session }) }),
+  z.object({ message: z.literal('whole'), whole }),
+  z.object({ message: z.literal('summed'), summed }),
+  z.object({ message: z.literal('broken'), broken: z.object({ session, reason: text }) }),
+  z.object({ message: z.literal('heartbeat'), heartbeat: z.object({}) }),
+  z.object({ message: z.literal('spans'), spans }),
+  z.object({ message: z.literal('clockReading'), clockReading }),
+])
+export type ReducerMessage = z.infer<typeof reducerMessageSchema>
+export type Summed = z.infer<typeof summed>
+export type Whole = z.infer<typeof whole>
+
+const assigned = z
+  .object({ session, run: runJson, begin: uint, end: uint, learningRate: z.number().positive(), version: uint })
+  .refine(({ begin, end }) => begin < end, 'a range must not be empty')
+const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295) })
+const settle = z.object({ round: uint, leaveOut: z.boolean() })
+const gather = z.object({ id: uint, moments: z.boolean() })
+export const reductionMessageSchema = z.discriminatedUnion('message', [
+  z.object({ message: z.literal('assigned'), assigned }),
+  z.object({ message: z.literal('refused'), refused }),
+  z.object({ message: z.literal('admit'), admit: z.object({ session }) }),
+  z.object({ message: z.literal('join'), join: z.object({ session }) }),
+  z.object({ message: z.literal('dismissed'), dismissed: z.object({ session }) }),
+  z.object({ message: z.literal('begin'), begin }),
+  z.object({ message: z.literal('settle'), settle }),
+  z.object({ message: z.literal('gather'), gather }),
+  z.object({ message: z.literal('stop'), stop }),
+  z.object({ message: z.literal('clockProbe'), clockProbe }),
+])
+export type ReductionMessage = z.infer<typeof reductionMessageSchema>
+export type Assigned = z.infer<typeof assigned>
+export type Gather = z.infer<typeof gather>
+
+export const stateChunkSchema = z.object({ session: z.string().max(256), id: uint, vector: z.enum(['PARAMETERS', 'M', 'V']), offset: uint, data: bytes })
+export type StateChunk = z.infer<typeof stateChunkSchema>
+
 export const bytesSchema = z.object({ data: bytes })
 export const imagesRequestSchema = z.object({ session: z.string().max(256), samples: z.array(uint).max(65536) })
 export const imageFileSchema = z.object({ sample: uint, data: bytes })

@@ -24,6 +24,9 @@ const limits: Record<string, { request: number; response: number }> = {
   SendGradients: { request: MAX_CHUNK_MESSAGE_BYTES, response: KIB },
   FetchManifest: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
   FetchImages: { request: MIB, response: MAX_IMAGE_MESSAGE_BYTES },
+  Reduce: { request: MAX_CONTROL_MESSAGE_BYTES, response: MAX_CONTROL_MESSAGE_BYTES },
+  FetchState: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
+  SendState: { request: MAX_CHUNK_MESSAGE_BYTES, response: KIB },
   Watch: { request: KIB, response: MAX_BRIEF_MESSAGE_BYTES },
 }
 
@@ -88,7 +91,7 @@ const noticePartitions: ChannelOptions = { 'grpc.keepalive_time_ms': 3000, 'grpc
 
 const bulk: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES }
 
-/** Of the worker's three connections: the small messages that must never wait, and megabytes from and to the coordinator. And of whoever watches. */
+/** Of the three connections of a worker, or a reducer: the small messages that must never wait, and megabytes from and to the coordinator. And of whoever watches. */
 export const clientOptions: Record<'control' | 'down' | 'up' | 'watch', ChannelOptions> = {
   control: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_CONTROL_MESSAGE_BYTES },
   down: bulk,

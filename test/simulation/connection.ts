@@ -1,5 +1,5 @@
 import { HerdError, messageOf, ProtocolError } from '../../shared/errors.ts'
-import type { CoordinatorMessage, GradientChunk, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
+import type { CoordinatorMessage, GradientChunk, ReducerPlace, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
 import type { Link } from '../../worker/link.ts'
 import type { Network } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
@@ -86,7 +86,7 @@ export class Connection implements Link {
     if (!this.#over) this.#sendUp(message)
   }
 
-  openBulk(session: string, onWeights: (chunk: WeightsChunk) => void): void {
+  openBulk(session: string, _reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void {
     this.#session = session
     this.#onWeights = onWeights
     this.#accepted?.calls.send(() => this.#accepted?.end.openWeights(session))

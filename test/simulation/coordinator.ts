@@ -1,12 +1,12 @@
 import { Checkpointer } from '../../coordinator/checkpointer.ts'
-import { checkpointOf, progressOf } from '../../coordinator/checkpointing.ts'
+import { checkpointFacts, progressOf, type CheckpointFacts } from '../../coordinator/checkpointing.ts'
 import type { Cluster, StepResult } from '../../coordinator/cluster.ts'
 import type { RunEvent } from '../../coordinator/events.ts'
 import { Model } from '../../coordinator/model.ts'
+import { reduceHere, weightsOf } from '../../coordinator/reduction.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { beginning, StoppedWhileWaiting, train, type Progress, type TrainingEnd } from '../../coordinator/training.ts'
 import { WorkerCluster } from '../../coordinator/worker_cluster.ts'
-import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { RunError } from '../../shared/errors.ts'
 import { laneRange } from '../../shared/train/lane_tree.ts'
 import { scoreTest } from '../../shared/train/score.ts'
@@ -63,12 +63,12 @@ export class SimulatedCoordinator {
     this.#from = checkpoint === undefined ? beginning : progressOf(checkpoint, problem.schedule.stepsPerEpoch)
     this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.learningRate, { parameters: checkpoint.parameters, m: checkpoint.adamM, v: checkpoint.adamV })
     this.#cluster = new WorkerCluster({
-      run: problem.run, test: problem.test, model: this.#model, version: this.#from.at.step, workersWanted, silenceLimitMs,
+      run: problem.run, test: problem.test, reduce: reduceHere(this.#model, this.#from.at.step), workersWanted, silenceLimitMs,
       waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event),
     })
     this.#checkpointer = new Checkpointer({
-      folder: parts.disk.folderOf(this.process), checkpointOf: (progress) => this.#checkpointOf(progress), everySeconds: parts.checkpointSeconds,
+      folder: parts.disk.folderOf(this.process), weights: weightsOf(this.#model), factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
       now: () => clock.now / 1000, observe: (event) => this.#observe(event),
     })
     this.#server = new SimulatedServer({ network, handler: this.#cluster, run: problem.run, manifest: problem.manifest, incarnation: parts.incarnation })
@@ -166,9 +166,9 @@ export class SimulatedCoordinator {
     }
   }
 
-  #checkpointOf(progress: Progress): Checkpoint {
+  #factsOf(progress: Progress): CheckpointFacts {
     const { run, classes, schedule } = this.#parts.problem
-    return checkpointOf({ network: run.network, classes, config: {}, datasetDigest: run.datasetDigest, stepsPerEpoch: schedule.stepsPerEpoch }, this.#model, progress)
+    return checkpointFacts({ network: run.network, classes, config: {}, datasetDigest: run.datasetDigest, stepsPerEpoch: schedule.stepsPerEpoch }, progress)
   }
 
   #observe(event: RunEvent): void {

@@ -138,7 +138,7 @@ export class SimulatedServer {
     for (let number = 2; taken.has(name); number++) name = `${wanted} (${number})`
     const session = new Session(`${this.#parts.incarnation}/${++this.#ids}`, { name, instance }, connection, cut)
     this.#sessions.set(session.id, session)
-    session.send({ message: 'welcome', welcome: { session: session.id, runId: 'simulated', run: JSON.stringify(this.#parts.run) } })
+    session.send({ message: 'welcome', welcome: { session: session.id, runId: 'simulated', run: JSON.stringify(this.#parts.run), reducers: [] } })
     return session
   }
 

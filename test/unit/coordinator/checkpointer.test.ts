@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { Checkpointer } from '../../../coordinator/checkpointer.ts'
-import { checkpointOf, progressOf } from '../../../coordinator/checkpointing.ts'
+import { checkpointFacts, progressOf } from '../../../coordinator/checkpointing.ts'
 import type { RunEvent } from '../../../coordinator/events.ts'
 import { beginning, type Progress } from '../../../coordinator/training.ts'
 import { loadCheckpoint } from '../../../shared/checkpoint/checkpoint.ts'
@@ -23,10 +23,11 @@ async function setUp(context: TestContext, everySeconds: number) {
   const state = exampleCheckpoint()
   const checkpointer = new Checkpointer({
     folder, everySeconds, now: () => clock.seconds, observe: (event) => events.push(event),
-    checkpointOf: ({ at }) => {
+    factsOf: ({ at }) => {
       state.parameters[0] = at.step
       return { ...state, position: { ...state.position, ...at } }
     },
+    weights: { snapshot: () => Promise.resolve({ parameters: state.parameters.slice(), m: state.adamM.slice(), v: state.adamV.slice() }) },
   })
   const saved = (): number[] => events.flatMap((event) => (event.type === 'checkpoint' ? [event.step] : []))
   const pauses = (): number[] => events.flatMap((event) => (event.type === 'checkpointFailed' ? [event.retrySeconds] : []))
@@ -101,7 +102,6 @@ test('where a run stands comes back: in an epoch, at its end before the evaluati
     { at: { epoch: 3, stepInEpoch: 10, step: 30 }, sums: { ...empty, skippedSteps: 10 }, images: 200, skippedSteps: 10, seconds: 9 },
     { at: { epoch: 4, stepInEpoch: 0, step: 30 }, sums: empty, images: 300, skippedSteps: 2, seconds: 9 },
   ]) {
-    const checkpoint = checkpointOf(parts, { state: { parameters, m: adamM, v: adamV } }, progress)
-    assert.deepEqual(progressOf(checkpoint, 10), progress)
+    assert.deepEqual(progressOf({ ...checkpointFacts(parts, progress), parameters, adamM, adamV }, 10), progress)
   }
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Member } from '../../../coordinator/member.ts'
 import { freshState, Model } from '../../../coordinator/model.ts'
+import { reduceHere } from '../../../coordinator/reduction.ts'
 import { WorkerCluster } from '../../../coordinator/worker_cluster.ts'
 import { ProtocolError } from '../../../shared/errors.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
@@ -32,7 +33,7 @@ function stillMember(name: string): StillMember {
   const dealt: Deal[] = []
   const weights: WeightsChunk[] = []
   return {
-    name, dealt, weights, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    id: name, name, dealt, weights, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
     facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
@@ -47,8 +48,8 @@ function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
     run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
-    model: new Model(layout, 0.1, freshState(layout.size)),
-    version: 0, workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
+    reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
+    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
   return cluster

@@ -37,7 +37,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   })
   t.after(() => link.close())
   link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
-  link.openBulk(await session, () => {
+  link.openBulk(await session, [], () => {
     if (++came === CHUNKS) allWeights()
   })
   assert.equal((await link.fetchManifest()).length, 3 * MIB)
@@ -46,7 +46,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
 
   const { sendWeights } = await member.then((each) => ({ sendWeights: each.sendWeights.bind(each) }))
   const data = Buffer.alloc(MIB)
-  for (let version = 0; version < CHUNKS; version++) sendWeights({ version, offset: 0, data })
+  for (let version = 0; version < CHUNKS; version++) sendWeights({ version, offset: 0, data, leftOut: false })
   const sent: Promise<void>[] = []
   for (let round = 0; round < CHUNKS; round++) sent.push(link.sendGradient({ round, attempt: 0, node: 0, offset: 0, data, lanes: [], began: 0 }))
   await Promise.all([weights, gradients, ...sent])

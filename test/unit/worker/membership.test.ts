@@ -41,7 +41,7 @@ test('a deal that was overtaken breaks the protocol, rather than wait for weight
 
 test('a second welcome breaks the protocol, rather than start a second engine', () => {
   const { hear } = listeningMembership()
-  const welcome: CoordinatorMessage = { message: 'welcome', welcome: { session: 's', runId: 'r', run: '{}' } }
+  const welcome: CoordinatorMessage = { message: 'welcome', welcome: { session: 's', runId: 'r', run: '{}', reducers: [] } }
   hear(welcome)
   assert.throws(() => hear(welcome), { name: ProtocolError.name, message: /welcome came twice/ })
 })

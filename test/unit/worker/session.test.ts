@@ -66,7 +66,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
   const weights = new WeightsInbox(layout.size)
   const parameters = initialParameters(layout, 1)
   const sendWeights = (version: number): void => {
-    for (const { begin, end } of chunkRanges(layout.size, CHUNK)) weights.receive({ version, offset: begin, data: Buffer.from(bytesOf(parameters.subarray(begin, end))) })
+    for (const { begin, end } of chunkRanges(layout.size, CHUNK)) weights.receive({ version, leftOut: false, offset: begin, data: Buffer.from(bytesOf(parameters.subarray(begin, end))) })
   }
   sendWeights(firstStep)
   const opened: Omit<Opened, 'session'> & { session: WorkSession | undefined } = {

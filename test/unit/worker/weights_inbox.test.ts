@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ProtocolError } from '../../../shared/errors.ts'
 import { bytesOf } from '../../../shared/wire/floats.ts'
+import type { WeightsChunk } from '../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 
-const chunk = (version: number, offset: number, ...values: number[]): { version: number; offset: number; data: Buffer } => ({ version, offset, data: Buffer.from(bytesOf(Float32Array.from(values))) })
+const chunk = (version: number, offset: number, ...values: number[]): WeightsChunk => ({ version, offset, leftOut: false, data: Buffer.from(bytesOf(Float32Array.from(values))) })
+/** Of a step that was left out. */
+const again = (version: number, offset: number, ...values: number[]): WeightsChunk => ({ ...chunk(version, offset, ...values), leftOut: true })
 
 test('weights are handed out once they are complete, whether they come before or after they are asked for', async () => {
   const inbox = new WeightsInbox(4)
@@ -31,7 +34,7 @@ test('chunks that do not fit are refused', () => {
   inbox.receive(chunk(1, 0, 1, 2))
   assert.throws(() => inbox.receive(chunk(1, 1, 1, 2)), /does not follow 2 floats of 4/)
   assert.throws(() => inbox.receive(chunk(1, 3, 1)), ProtocolError)
-  assert.throws(() => inbox.receive({ version: 1, offset: 0, data: Buffer.alloc(3) }), ProtocolError)
+  assert.throws(() => inbox.receive({ ...chunk(1, 0), data: Buffer.alloc(3) }), ProtocolError)
 })
 
 test('a version begins when the one before it is complete, and never again', () => {
@@ -39,8 +42,8 @@ test('a version begins when the one before it is complete, and never again', () 
   inbox.receive(chunk(3, 0, 1))
   assert.throws(() => inbox.receive(chunk(4, 0, 1)), /weights 4 .* does not follow 1 floats of 2 of weights 3/)
   inbox.receive(chunk(3, 1, 1))
-  assert.throws(() => inbox.receive(chunk(3, 0, 1)), /weights 3 came after weights 3/)
-  assert.throws(() => inbox.receive(chunk(2, 0, 1)), /weights 2 came after weights 3/)
+  assert.throws(() => inbox.receive(chunk(3, 0, 1)), /weights 3 .* does not follow 2 floats of 2 of weights 3/)
+  assert.throws(() => inbox.receive(chunk(2, 0, 1)), /weights 2 .* does not follow 2 floats of 2 of weights 3/)
 })
 
 test('weights that nobody asked for are forgotten when later ones are complete', async () => {
@@ -52,12 +55,56 @@ test('weights that nobody asked for are forgotten when later ones are complete',
   assert.deepEqual([...(await inbox.take(2)) ?? []], [7])
 })
 
-test('a version that is not complete may begin again, a complete one may not', async () => {
+test('a version that is not complete may begin again when its step is left out, a complete one may not', async () => {
   const inbox = new WeightsInbox(4)
   inbox.receive(chunk(1, 0, 7, 8))
   const weights = inbox.take(1)
-  inbox.receive(chunk(1, 0, 1))
-  inbox.receive(chunk(1, 1, 2, 3, 4))
+  assert.throws(() => inbox.receive(chunk(1, 0, 1)), /does not follow 2 floats of 4/)
+  inbox.receive(again(1, 0, 1))
+  inbox.receive(again(1, 1, 2, 3, 4))
   assert.deepEqual([...(await weights) ?? []], [1, 2, 3, 4])
-  assert.throws(() => inbox.receive(chunk(1, 0, 1)), /weights 1 came after weights 1/)
+  assert.throws(() => inbox.receive(again(1, 0, 1)), /does not follow 4 floats of 4/)
+  inbox.receive(chunk(2, 0, 1, 1, 1, 1))
+  assert.throws(() => inbox.receive(again(2, 0, 1)), /weights 2 came after weights 2/)
+})
+
+const halves = [{ begin: 0, end: 2 }, { begin: 2, end: 4 }]
+
+test('ranges come from several reducers, each in its order; a version is complete when all are', async () => {
+  const inbox = new WeightsInbox(4, halves)
+  const first = inbox.take(1)
+  inbox.receive(chunk(1, 2, 3))
+  inbox.receive(chunk(1, 0, 1, 2))
+  // The first range goes on, while the second has not got all of the version before.
+  inbox.receive(chunk(2, 0, 5))
+  inbox.receive(chunk(1, 3, 4))
+  assert.deepEqual([...(await first) ?? []], [1, 2, 3, 4])
+  inbox.receive(chunk(2, 2, 7, 8))
+  const second = inbox.take(2)
+  inbox.receive(chunk(2, 1, 6))
+  assert.deepEqual([...(await second) ?? []], [5, 6, 7, 8])
+  assert.throws(() => inbox.receive(chunk(3, 1, 6, 7)), /does not follow/)
+  assert.throws(() => inbox.receive(chunk(3, 4, 6)), /does not follow/)
+  assert.throws(() => inbox.receive(chunk(3, 0, 6, 7, 8)), /does not follow/)
+})
+
+test('of a step that is left out, the ranges that were stepped before begin again, in whatever order they come', async () => {
+  for (const secondFirst of [false, true]) {
+    const inbox = new WeightsInbox(4, halves)
+    const weights = inbox.take(1)
+    inbox.receive(chunk(1, 0, 9, 9))
+    if (secondFirst) inbox.receive(again(1, 2, 3, 4))
+    inbox.receive(again(1, 0, 1, 2))
+    if (!secondFirst) inbox.receive(again(1, 2, 3, 4))
+    assert.deepEqual([...(await weights) ?? []], [1, 2, 3, 4])
+  }
+})
+
+test('a range that lags behind costs the memory of three versions at most, and its late chunks are taken', async () => {
+  const inbox = new WeightsInbox(4, halves)
+  for (const version of [1, 2, 3, 4]) inbox.receive(chunk(version, 0, version, version))
+  for (const version of [1, 2, 3]) inbox.receive(chunk(version, 2, version, version))
+  assert.deepEqual([...(await inbox.take(3)) ?? []], [3, 3, 3, 3])
+  inbox.receive(chunk(4, 2, 4, 4))
+  assert.deepEqual([...(await inbox.take(4)) ?? []], [4, 4, 4, 4])
 })

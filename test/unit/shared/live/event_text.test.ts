@@ -11,6 +11,9 @@ type Described = Exclude<RunEvent['type'], Shown>
 const examples: { [T in Described]: [fields: Omit<Extract<RunEvent, { type: T }>, 'type'>, level: 'info' | 'warning', text: string] } = {
   started: [{ runId: '/runs/first', images: 100, testImages: 20, classes: ['cane', 'gatto'], parameters: 7 }, 'info', 'Training begins on 100 images of 2 classes; 20 are for testing.'],
   listening: [{ address: '127.0.0.1:7070' }, 'info', 'Waiting for workers at 127.0.0.1:7070.'],
+  waitingForReducers: [{ address: '127.0.0.1:7070', reducers: 2 }, 'info', 'Waiting for 2 reducers at 127.0.0.1:7070.'],
+  reducerJoined: [{ reducer: 1, address: '127.0.0.1:7071', begin: 0, end: 10 }, 'info', 'Reducer 1 joined; it owns parameters 0 to 9.'],
+  reducerLost: [{ reducer: 1, reason: 'the connection broke' }, 'warning', 'Reducer 1 is lost: the connection broke.'],
   resumed: [{ file: 'latest.ckpt', epoch: 3, step: 40, restarts: 1 }, 'info', 'The run goes on from a checkpoint: epoch 3, step 40.'],
   imageSkipped: [{ path: 'cane/1.jpg', reason: 'it is empty.' }, 'warning', 'cane/1.jpg is left out: it is empty.'],
   workerJoined: [{ worker: 'a', workers: 2, engine: 'tf', device: 'cpu', fingerprint: '1' }, 'info', 'Worker a joined; 2 in.'],

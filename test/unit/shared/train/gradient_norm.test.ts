@@ -4,7 +4,7 @@ import { isStatistic, layoutOf, type Layout } from '../../../../shared/network/l
 import { networkSchema } from '../../../../shared/network/network.ts'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
 import { chunkRanges } from '../../../../shared/train/chunk_sum.ts'
-import { GradientNorm } from '../../../../shared/train/gradient_norm.ts'
+import { gradientNorm, GradientSquares } from '../../../../shared/train/gradient_norm.ts'
 
 const layout: Layout = layoutOf(networkSchema.parse({
   name: 'normed', imageSize: 8, classes: 3, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2],
@@ -15,9 +15,9 @@ const gradient = Float32Array.from({ length: layout.size }, () => random.normal(
 const chunks = chunkRanges(layout.size, 37)
 
 function normOf(order: Iterable<number>): number {
-  const norm = new GradientNorm(layout)
-  for (const place of order) norm.add(chunks[place], gradient.slice(chunks[place].begin, chunks[place].end))
-  return norm.over(4)
+  const squares = new GradientSquares(layout)
+  for (const place of order) squares.add(chunks[place], gradient.slice(chunks[place].begin, chunks[place].end))
+  return gradientNorm(squares.inOrder, 4)
 }
 
 test('the norm is that of the mean gradient, running statistics left out', () => {

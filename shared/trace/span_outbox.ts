@@ -1,5 +1,5 @@
-import type { Span } from '../shared/trace/span.ts'
-import { MAX_SPANS } from '../shared/wire/messages.ts'
+import type { Span } from './span.ts'
+import { MAX_SPANS } from '../wire/messages.ts'
 
 /** Spans on their way to the coordinator: together, rather than a message each. */
 export class SpanOutbox {

@@ -1,51 +1,43 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import type { LogFormat } from '../shared/log.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import type { TlsOptions } from '../shared/security/tls.ts'
 import type { Token } from '../shared/security/token.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 
-export interface LocalWorkersOptions {
+export interface LocalProcessesOptions {
+  program: 'worker' | 'reducer'
   count: number
+  /** What each of them is started with, besides what all have. @param index from 0 */
+  argumentsOf: (name: string, index: number) => string[]
   coordinator: string
-  data: string
   /** Handed on by the environment: everybody on a machine can read command lines. */
   token: Token | undefined
-  /** The coordinator's own certificate is also its local workers'. */
+  /** The coordinator's own certificate is also theirs. */
   tls: TlsOptions
-  /** GPU of the first worker; the next ones take the next. */
-  gpu: number | undefined
-  /** Limit of their file of decoded images. */
-  cacheBytes: number
-  /** Whether they serve metrics, each on a free port of its own. */
-  metrics: boolean
   verbose: boolean
   logFormat: LogFormat
-  /** A worker has ended before the run; `left` is how many still run. */
+  /** One has ended before the run; `left` is how many still run. */
   onExit: (facts: { name: string; how: string; left: number }) => void
 }
 
-const WORKER = path.join(import.meta.dirname, '../bin/worker.mjs')
-
-/** Worker processes on this machine, as a user would start them. */
-export class LocalWorkers {
+/** Processes of one program on this machine, as a user would start them. */
+export class LocalProcesses {
   readonly #children = new Set<ChildProcess>()
   #closing = false
 
-  constructor(options: LocalWorkersOptions) {
-    for (let number = 1; number <= options.count; number++) {
-      const name = `local-${number}`
+  constructor(options: LocalProcessesOptions) {
+    const { program, count, coordinator, tls, token, logFormat, verbose } = options
+    for (let index = 0; index < count; index++) {
+      const name = `local-${index + 1}`
       const child = spawn(
         process.execPath,
         [
-          ...NODE_OPTIONS, WORKER, '--coordinator', options.coordinator, '--data', options.data, '--name', name, '--cache-size', `${options.cacheBytes}B`,
-          ...tlsArguments(options.tls),
-          ...(options.gpu === undefined ? [] : ['--gpu', String(options.gpu + number - 1)]),
-          ...(options.metrics ? ['--metrics-port', '0'] : []),
-          '--log-format', options.logFormat,
-          options.verbose ? '--verbose' : '--quiet',
+          ...NODE_OPTIONS, path.join(import.meta.dirname, `../bin/${program}.mjs`), '--coordinator', coordinator, ...options.argumentsOf(name, index), ...tlsArguments(tls),
+          '--log-format', logFormat,
+          verbose ? '--verbose' : '--quiet',
         ],
-        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...options.token?.environment }, detached: true },
+        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.environment }, detached: true },
       )
       this.#children.add(child)
       const ended = (how: string): void => {
@@ -86,7 +78,7 @@ function tlsArguments({ tlsCert, tlsKey, tlsCa }: TlsOptions): string[] {
   return Object.entries({ '--tls-ca': tlsCa, '--tls-cert': tlsCert, '--tls-key': tlsKey }).flatMap(([option, file]) => (file === undefined ? [] : [option, file]))
 }
 
-/** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not the worker's; the cache folder is shared. */
+/** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not theirs; the cache folder is shared. */
 function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
 }

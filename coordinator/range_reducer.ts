@@ -1,0 +1,184 @@
+import { ProtocolError } from '../shared/errors.ts'
+import type { SpanObserver } from '../shared/trace/span.ts'
+import type { OptimizerState } from '../shared/train/adam.ts'
+import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
+import type { LaneTree } from '../shared/train/lane_tree.ts'
+import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
+import type { GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import type { Model } from './model.ts'
+import { stepOf } from './rounds.ts'
+import { StepUpdate, type RangeSums } from './step_update.ts'
+import type { Range } from './step_reduce.ts'
+
+/** A worker, as whoever reduces sees it. */
+export interface Receiver {
+  /** Bytes of weights that wait for the worker to take them. */
+  readonly backlogBytes: number
+  /** Queues one chunk; the data must not change afterwards. */
+  sendWeights(chunk: WeightsChunk): void
+  /** Cuts the worker off. */
+  evict(reason: string): void
+}
+
+/** A partial of which all chunks are in. */
+export interface WholePartial {
+  round: number
+  attempt: number
+  node: number
+  /** What each lane under the node reported. */
+  lanes: LaneReport[]
+  /** When its upload began, in seconds on the worker's clock. */
+  began: number
+}
+
+/** A step that begins. */
+export interface StepToReduce {
+  round: number
+  samples: number
+  /** Number of this update of the optimizer, from 1. */
+  update: number
+}
+
+export interface RangeReducerParts<R extends Receiver> {
+  /** The part of the vector that it owns; it begins and ends where chunks do. */
+  range: Range
+  /** Of the range alone. */
+  model: Model
+  /** Steps of the run that came before the model's weights. */
+  version: number
+  tree: LaneTree
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  onPartial: (receiver: R, partial: WholePartial) => void
+  onSpan?: SpanObserver
+  chunkFloats?: number
+}
+
+/** A partial that is on its way. */
+interface Upload extends Omit<WholePartial, 'lanes' | 'began'> {
+  received: number
+}
+
+interface Place {
+  upload: Upload | undefined
+  /** It joined while a step was being reduced, and gets the new weights whole when that step is settled. */
+  joinedLate: boolean
+}
+
+/** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
+const BACKLOG_VERSIONS = 4
+const MIB = 1024 * 1024
+
+/**
+ * Owns a contiguous range of the vector: takes its gradients from every worker, sums them along the lane tree, steps its
+ * weights, and sends them to every worker. The whole vector is a range, too: with one reducer, it is in the coordinator.
+ */
+export class RangeReducer<R extends Receiver> {
+  readonly #parts: RangeReducerParts<R>
+  readonly #chunkFloats: number
+  readonly #places = new Map<R, Place>()
+  #version: number
+  /** Whether the step before these weights was left out. */
+  #leftOut = false
+  #open: { round: number; update: StepUpdate } | undefined
+
+  constructor(parts: RangeReducerParts<R>) {
+    this.#parts = parts
+    this.#version = parts.version
+    this.#chunkFloats = parts.chunkFloats ?? CHUNK_FLOATS
+  }
+
+  /** The weights and moments of the range after a whole number of steps: views, which are good until the step after the next begins. */
+  get state(): Readonly<OptimizerState> {
+    return this.#parts.model.state
+  }
+
+  /** The worker gets the weights as they are, and those of every step from now on. */
+  join(receiver: R): void {
+    this.#places.set(receiver, { upload: undefined, joinedLate: this.#open !== undefined })
+    this.#sendAllWeights(receiver)
+  }
+
+  leave(receiver: R): void {
+    this.#places.delete(receiver)
+  }
+
+  begin({ round, samples, update }: StepToReduce): void {
+    const { model, tree, now, onSpan } = this.#parts
+    const version = stepOf(round) + 1
+    this.#open = {
+      round,
+      update: new StepUpdate({
+        model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now,
+        broadcast: (range, weights) => {
+          const chunk = this.#weightsChunk({ version, leftOut: false }, range, weights)
+          for (const [receiver, { joinedLate }] of this.#places) if (!joinedLate) receiver.sendWeights(chunk)
+        },
+        ...(onSpan === undefined ? {} : { onSpan }),
+      }),
+    }
+  }
+
+  /**
+   * Takes a chunk of a partial. Those of a round that is over are late, and count for nothing.
+   * @throws ProtocolError when it does not follow the chunk before it, or is not of this range.
+   */
+  receive(receiver: R, chunk: GradientChunk): void {
+    const { range, tree, onPartial } = this.#parts
+    const place = this.#places.get(receiver)
+    if (place === undefined) throw new ProtocolError('a gradient chunk of no member')
+    const node = tree.nodes.at(chunk.node)
+    if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
+    // A partial that lacks its end would leave its lanes owed for ever: while its round goes on, no other may begin before it is whole.
+    if (chunk.offset === range.begin && place.upload?.round !== this.#open?.round) place.upload = undefined
+    const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
+    if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
+      throw new ProtocolError('gradient chunks came out of order')
+    }
+    const values = floatsOf(chunk.data)
+    if (this.#open?.round === chunk.round) this.#open.update.add(chunk.node, upload.received, values)
+    upload.received += values.length
+    if (chunk.lanes.length === 0) return
+    place.upload = undefined
+    const reported = chunk.lanes.map((report) => report.lane)
+    if (reported.join() !== Array.from({ length: node.end - node.begin }, (_, i) => node.begin + i).join()) {
+      throw new ProtocolError(`the partial of lanes ${node.begin} to ${node.end - 1} reports lanes ${reported.join()}`)
+    }
+    if (upload.received !== range.end - range.begin) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
+    onPartial(receiver, { round: chunk.round, attempt: chunk.attempt, node: chunk.node, lanes: chunk.lanes, began: chunk.began })
+  }
+
+  /** What the step that is open came to; undefined as long as partials are missing. */
+  get sums(): RangeSums | undefined {
+    return this.#open?.update.complete === true ? this.#open.update.sums : undefined
+  }
+
+  /** Ends the step that is open: the model takes it, or the step is left out and the weights go out unchanged as the next version. */
+  settle(leaveOut: boolean): void {
+    const { model, range } = this.#parts
+    if (this.#open === undefined) throw new Error('no step is open')
+    if (!leaveOut) model.commit()
+    this.#version = stepOf(this.#open.round) + 1
+    this.#leftOut = leaveOut
+    this.#open = undefined
+    for (const [receiver, place] of this.#places) {
+      // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
+      if (place.joinedLate || leaveOut) this.#sendAllWeights(receiver)
+      place.joinedLate = false
+    }
+    const limit = BACKLOG_VERSIONS * Math.max((range.end - range.begin) * 4, MIB)
+    for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
+  }
+
+  #sendAllWeights(receiver: R): void {
+    const { parameters } = this.#parts.model
+    for (const range of chunkRanges(parameters.length, this.#chunkFloats)) {
+      receiver.sendWeights(this.#weightsChunk({ version: this.#version, leftOut: this.#leftOut }, range, parameters.subarray(range.begin, range.end)))
+    }
+  }
+
+  /** @param values are copied, since the model's memory is written again before a slow worker may have taken the chunk. */
+  #weightsChunk(of: { version: number; leftOut: boolean }, { begin }: Range, values: Float32Array): WeightsChunk {
+    return { ...of, offset: this.#parts.range.begin + begin, data: Buffer.from(bytesOf(values)) }
+  }
+}

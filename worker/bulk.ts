@@ -1,0 +1,94 @@
+import type { ClientReadableStream, ClientWritableStream, ServiceError } from '@grpc/grpc-js'
+import { messageOf } from '../shared/errors.ts'
+import type { Access } from '../shared/wire/access.ts'
+import { openChannel, reasonOf } from '../shared/wire/channel.ts'
+import { drained } from '../shared/wire/drained.ts'
+import { checked, weightsChunkSchema, type GradientChunk, type WeightsChunk } from '../shared/wire/messages.ts'
+
+/** The calls that a worker makes on its connections for megabytes. */
+export interface BulkCalls {
+  receiveWeights(request: { session: string }): ClientReadableStream<unknown>
+  sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
+  fetchManifest(request: { session: string }): ClientReadableStream<unknown>
+  fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
+}
+
+export interface BulkObserver {
+  /** What comes in; may throw a ProtocolError. */
+  onWeights: (chunk: WeightsChunk) => void
+  /** Why it cannot go on. */
+  onLost: (reason: string) => void
+  /** The other side does not keep to the protocol. */
+  onBreach: (error: unknown) => void
+}
+
+/**
+ * Two connections to whoever reduces: one for megabytes in each direction. Both directions must not share one: while Node writes on
+ * an HTTP/2 session it does not read from it, so two ends that both have more to write than the sockets hold would wait for each
+ * other for ever.
+ */
+export class Bulk {
+  /** Weights, images. */
+  readonly down: BulkCalls & { close(): void }
+  /** Gradients. */
+  readonly up: BulkCalls & { close(): void }
+  bytesSent = 0
+  readonly #access: Access
+  #session = ''
+  #weights: ClientReadableStream<unknown> | undefined
+  #gradients: ClientWritableStream<GradientChunk> | undefined
+  #introduced: Promise<void> = Promise.resolve()
+  #over = false
+
+  constructor(address: string, access: Access) {
+    this.#access = access
+    this.down = openChannel<BulkCalls>(address, access, 'down', 'herd-worker-down')
+    this.up = openChannel<BulkCalls>(address, access, 'up', 'herd-worker-up')
+  }
+
+  /** Opens the streams of a session: weights come, and gradients can be sent. */
+  open(session: string, { onWeights, onLost, onBreach }: BulkObserver): void {
+    this.#session = session
+    this.#weights = this.down.receiveWeights({ session })
+    this.#weights.on('data', (raw: unknown) => {
+      if (this.#over) return
+      try {
+        onWeights(checked(weightsChunkSchema, raw, 'a chunk of weights'))
+      } catch (error) {
+        onBreach(error)
+      }
+    })
+    this.#weights.on('error', (error: ServiceError) => onLost(reasonOf(error, this.#access)))
+    this.#gradients = this.up.sendGradients((error) => {
+      if (error !== null) onLost(reasonOf(error, this.#access))
+    })
+    this.#gradients.on('error', (error: Error) => onLost(messageOf(error)))
+  }
+
+  /** Says on the connection of the gradients whose it is, so that it gets a window for megabytes; gradients wait for that. A coordinator is told so by a worker that fetches the manifest. */
+  introduce(onLost: (reason: string) => void): void {
+    const call = this.up.fetchManifest({ session: this.#session })
+    this.#introduced = new Promise((resolve) => {
+      call.on('error', (error: ServiceError) => onLost(reasonOf(error, this.#access)))
+      call.on('end', resolve)
+      call.resume()
+    })
+  }
+
+  /** Settles when more may be sent. */
+  async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
+    await this.#introduced
+    const stream = this.#gradients
+    if (this.#over || stream === undefined) return
+    this.bytesSent += chunk.data.length
+    if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
+  }
+
+  close(): void {
+    this.#over = true
+    this.#weights?.cancel()
+    this.#gradients?.cancel()
+    this.down.close()
+    this.up.close()
+  }
+}
