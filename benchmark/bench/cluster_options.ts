@@ -11,6 +11,8 @@ export const clusterOptionsSchema = z.object({
   batch: z.int(),
   lanes: z.int(),
   workers: z.int(),
+  /** 1: the coordinator reduces itself. */
+  reducers: z.int().min(1),
   /** Of one round. */
   steps: z.int(),
 })

@@ -1,7 +1,11 @@
 import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
 import { GrpcCluster } from '../../coordinator/grpc_cluster.ts'
+import type { RunEvent } from '../../coordinator/events.ts'
 import { freshState, Model } from '../../coordinator/model.ts'
+import { ReducerHub } from '../../coordinator/reducers/hub.ts'
+import { startLocalReducers } from '../../coordinator/reducers/local_reducers.ts'
+import { cutRanges } from '../../coordinator/reducers/ranges.ts'
 import { reduceHere } from '../../coordinator/reduction.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { FolderSource } from '../../shared/data/image_source.ts'
@@ -45,22 +49,33 @@ async function openData(): Promise<{ manifest: Manifest; files: string[]; train:
 }
 
 const { manifest, files, train, test } = await openData()
-const { network, engine, precision, batch, lanes, workers } = options
+const { network, engine, precision, batch, lanes, workers, reducers } = options
 const layout = layoutOf(network)
-const model = new Model(layout, LEARNING_RATE, { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') })
+const start = { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
 const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, trace: false }
+const now = (): number => machineSeconds() * 1000
+const observe = (event: RunEvent): void => {
+  if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)
+}
+const hub = reducers === 1
+  ? undefined
+  : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
+const access = { token: undefined, tls: undefined, maxWorkers: workers }
 const { cluster, port } = await GrpcCluster.listen({
-  address: '127.0.0.1:0', run, test, reduce: reduceHere(model, 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  address: '127.0.0.1:0', run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
-    access: { token: undefined, tls: undefined, maxWorkers: workers },
+    access,
+    ...(hub === undefined ? {} : { reducers: hub }),
   },
-  now: () => machineSeconds() * 1000,
-  observe: (event) => {
-    if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)
-  },
+  now, observe,
 })
+const processes = hub === undefined ? undefined : startLocalReducers(
+  hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
+  access, `127.0.0.1:${port}`, { warn: (text: string) => void process.stderr.write(`${text}\n`) },
+)
+await hub?.ready()
 let at = { epoch: 1, stepInEpoch: 0, step: 0 }
 
 async function round(steps: number): Promise<Step> {
@@ -86,3 +101,4 @@ tell(await round(options.data === undefined ? 2 * options.steps : 2 * schedule.s
 const rounds = createInterface(process.stdin)[Symbol.asyncIterator]()
 while ((await rounds.next()).done !== true) tell(await round(options.steps))
 await cluster.close({ finished: true, reason: 'the benchmark is over' })
+await processes?.close()

@@ -42,13 +42,13 @@ async function main(argv: string[]): Promise<number> {
   return 0
 }
 
-async function measure({ only, batches, batch, workers, exchange, limit, data, images }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
+async function measure({ only, batches, batch, workers, exchange, reducers, limit, data, images }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
   const sections: Section[] = []
   const native = nativeAvailable()
   if (!native && only.some((name) => name === 'step' || name === 'cluster')) settings.log('The native engine is not installed: `npx herd setup` obtains it. Step and cluster are left out.')
   if (native && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size))
   if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, batch, workers))
-  if (only.includes('exchange')) sections.push(await exchangeSection(settings, exchange))
+  if (only.includes('exchange')) sections.push(await exchangeSection(settings, exchange, reducers))
   if (only.includes('limit')) sections.push(await limitSection(settings, limit))
   if (only.includes('input')) sections.push(await inputSection(settings, data, images))
   return sections

@@ -22,6 +22,7 @@ export const benchOptions = {
   batch: whole('<images>', 'Batch of a cluster.', { min: 1, max: 1024 }, 32),
   workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),
   exchange: counts('Workers, and processes of gloo, of the exchange alone.', [2, 4]),
+  reducers: counts('Reducers of the exchange alone: 1 is the coordinator itself.', [1]),
   limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
   data: text('<folder>', 'Images of the input alone (default: drawn ones).'),
   images: whole('<count>', 'As many images of the input alone.', { min: 1, max: 100_000 }, 256),

@@ -5,8 +5,10 @@ import { LocalProcesses } from '../local_processes.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import { ReducerLostError, type ReducerHub } from './hub.ts'
 
+export type LocalReducersOptions = Pick<CoordinatorOptions, 'reducers' | 'listen' | 'maxWorkers' | 'insecure' | 'verbose' | 'logFormat' | 'tlsCa' | 'tlsCert' | 'tlsKey'>
+
 /** Reducers on this machine, on free ports of the host that the coordinator listens on. When one ends before the run, the run fails. */
-export function startLocalReducers(hub: ReducerHub, options: CoordinatorOptions, { token }: Access, coordinator: string, log: Log): LocalProcesses {
+export function startLocalReducers(hub: ReducerHub, options: LocalReducersOptions, { token }: Pick<Access, 'token'>, coordinator: string, log: Pick<Log, 'warn'>): LocalProcesses {
   const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
   const listen = `${host.includes(':') ? `[${host}]` : host}:0`
   return new LocalProcesses({

@@ -23,6 +23,7 @@ const elsewhere: [RegExp, string][] = [
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port (9464( --metrics-targets \S+)?|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
+  [/--reducers-elsewhere$|^npx reducer /, 'test/cluster/reducers.test.ts starts the same'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],

@@ -11,7 +11,7 @@ export interface Ended {
   stderr: string
 }
 
-/** One of the three programs, started as a user would start it. */
+/** One of the programs, started as a user would start it. */
 export class Program {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
@@ -23,7 +23,7 @@ export class Program {
    * @param launcher a command that becomes the program, such as `ip netns exec NAME`
    * @param how.folder where it is started, if not here
    */
-  constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string } = {}) {
+  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string } = {}) {
     const [command, ...rest] = [...launcher, process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
       stdio: [how.stdin ?? 'ignore', 'pipe', 'pipe'],

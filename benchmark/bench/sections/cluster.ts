@@ -16,7 +16,7 @@ export async function clusterSection({ rounds, imageSize, peers, log, folder }: 
   const network = articleNetwork({ imageSize, classes: CLASSES })
   const starts = worlds.flatMap((workers) => {
     const own = async (): Promise<Contender> => {
-      const cluster = await HerdCluster.start({ network, data, engine: 'native', precision, batch, lanes: LANES, workers, steps: STEPS })
+      const cluster = await HerdCluster.start({ network, data, engine: 'native', precision, batch, lanes: LANES, workers, reducers: 1, steps: STEPS })
       return cluster.contender(herdName(workers), ({ seconds }) => batch / seconds)
     }
     if (peers === undefined) return [own]

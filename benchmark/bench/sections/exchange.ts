@@ -15,35 +15,43 @@ const network: Network = networkSchema.parse({
 const { size } = layoutOf(network)
 
 /** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
-export function stillCluster(workers: number, workersPerProcess: number): Promise<HerdCluster> {
+export function stillCluster(workers: number, workersPerProcess: number, reducers = 1): Promise<HerdCluster> {
   const lanes = Math.max(MIN_LANES, 2 ** Math.ceil(Math.log2(workers)))
-  return HerdCluster.start({ network, engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, steps: STEPS }, workersPerProcess)
+  return HerdCluster.start({ network, engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, steps: STEPS }, workersPerProcess)
 }
 
 /** The exchange alone, against gloo's all-reduce alone. */
-export async function exchangeSection({ rounds, peers, log }: BenchSettings, worlds: readonly number[]): Promise<Section> {
+export async function exchangeSection({ rounds, peers, log }: BenchSettings, worlds: readonly number[], reducers: readonly number[]): Promise<Section> {
   const starts = worlds.flatMap((workers) => {
-    const own = async (): Promise<Contender> => (await stillCluster(workers, 1)).contender(herdName(workers), ({ seconds }) => seconds * 1000)
-    if (peers === undefined) return [own]
-    return [own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STEPS)], workers, (seconds) => seconds * 1000)]
+    const own = reducers.map((count) => async (): Promise<Contender> => (await stillCluster(workers, 1, count)).contender(herdName(workers, count), ({ seconds }) => seconds * 1000))
+    if (peers === undefined) return own
+    return [...own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STEPS)], workers, (seconds) => seconds * 1000)]
   })
   const values = await alternate(starts, rounds, (line) => log(`exchange: ${line}`))
   return {
     title: 'The exchange alone',
     about: `${((size * 4) / 1e6).toFixed(1)} MB of float32 gradients from each worker on loopback. Herd: deal, upload, reduce, Adam, and the new weights to each worker, which computes nothing. gloo: all-reduce of the same vector, and nothing else.`,
     unit: 'ms a step', more: false,
-    baseline: peers === undefined ? herdName(worlds[0]) : peerName(worlds[0]),
+    baseline: peers === undefined ? herdName(worlds[0], reducers[0]) : peerName(worlds[0]),
     measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
-    derived: peers === undefined ? [] : worlds.map((workers) => ({
-      name: `${herdName(workers)}, over gloo`, unit: 'times',
-      values: (values.get(herdName(workers)) ?? []).map((value, round) => value / (values.get(peerName(workers)) ?? [])[round]),
-    })),
+    derived: worlds.flatMap((workers) => [
+      ...(peers === undefined ? [] : reducers.map((count) => ratio(values, `${herdName(workers, count)}, over gloo`, herdName(workers, count), peerName(workers)))),
+      ...reducers.slice(1).map((count) => ratio(values, `rate of ${herdName(workers, count)}, over ${reducersName(reducers[0])}`, herdName(workers, reducers[0]), herdName(workers, count))),
+    ]),
     notes: peers === undefined ? [WITHOUT_PEERS] : [],
   }
 }
 
-function herdName(workers: number): string {
-  return `Herd, ${workers} workers`
+function ratio(values: ReadonlyMap<string, number[]>, name: string, over: string, under: string): { name: string; unit: string; values: number[] } {
+  return { name, unit: 'times', values: (values.get(over) ?? []).map((value, round) => value / (values.get(under) ?? [])[round]) }
+}
+
+function reducersName(reducers: number): string {
+  return `${reducers} reducer${reducers === 1 ? '' : 's'}`
+}
+
+function herdName(workers: number, reducers: number): string {
+  return reducers === 1 ? `Herd, ${workers} workers` : `Herd, ${workers} workers, ${reducersName(reducers)}`
 }
 
 function peerName(workers: number): string {
