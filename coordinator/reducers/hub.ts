@@ -73,7 +73,6 @@ export class ReducerHub implements Reduction {
   readonly #joined: Promise<void>
   #resolveJoined: () => void = () => undefined
   #rejectJoined: (error: Error) => void = () => undefined
-  #start: Readonly<OptimizerState> | undefined
   #surroundings: ReductionSurroundings | undefined
   #open: OpenStep | undefined
   #failure: Error | undefined
@@ -84,7 +83,6 @@ export class ReducerHub implements Reduction {
 
   constructor(parts: ReducerHubParts) {
     this.#parts = parts
-    this.#start = parts.start
     this.#reducers = parts.ranges.map(() => undefined)
     this.#tickedAt = parts.now()
     this.#joined = new Promise((resolve, reject) => {
@@ -210,10 +208,9 @@ export class ReducerHub implements Reduction {
   /** @throws ProtocolError for a call of no reducer. */
   async sendStart(id: string, call: ServerWritableStream<unknown, StateChunk>): Promise<void> {
     const reducer = this.#reducerOf(id)
-    const start = this.#start
-    if (start === undefined) throw new ProtocolError('the reducer has its state')
+    if (this.#loaded.has(reducer)) throw new ProtocolError('the reducer has its state')
     reducer.claim(call.getPeer())
-    for (const chunk of stateChunks(start, reducer.range, 0, true)) {
+    for (const chunk of stateChunks(this.#parts.start, reducer.range, 0, true)) {
       if (call.destroyed) return
       if (!call.write({ session: '', id: 0, ...chunk })) await drained(call)
     }
@@ -311,7 +308,6 @@ export class ReducerHub implements Reduction {
     this.#parts.observe({ type: 'reducerJoined', reducer: reducer.number, address: reducer.reachedAt, ...reducer.range })
     if (this.#loaded.size < this.#parts.ranges.length) return
     this.#ready = true
-    this.#start = undefined
     this.#resolveJoined()
   }
 
