@@ -72,7 +72,7 @@ export function weightsOf(model: Model): Weights {
 
 /** The whole vector is reduced in this process. @param version steps of the run that came before the model's weights */
 export function reduceHere(model: Model, version: number): Reduce {
-  return ({ onFailed: _, ...surroundings }) => {
+  return (surroundings) => {
     const reducer = new RangeReducer<Member>({ range: { begin: 0, end: model.layout.size }, model, version, ...surroundings })
     return {
       ...weightsOf(model),

@@ -17,6 +17,7 @@ import { buildNetwork } from '../shared/network/models.ts'
 import { cacheFolder, shownPath } from '../shared/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { machineSeconds, type Span, type SpanObserver } from '../shared/trace/span.ts'
+import type { OptimizerState } from '../shared/train/adam.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
 import { LocalCompute } from '../shared/train/local_compute.ts'
 import { Schedule } from '../shared/train/schedule.ts'
@@ -84,7 +85,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const ranges = cutRanges(layout.size, options.reducers)
-  const start = resume === undefined
+  const start = (): OptimizerState => resume === undefined
     ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed, options.init) }
     : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
 
@@ -102,10 +103,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     trace: onlookers.onSpan !== undefined,
   }
   const home = ranges.length === 1
-    ? { model: new Model(layout, options.lr, start) }
+    ? { model: new Model(layout, options.lr, start()) }
     : {
         hub: new ReducerHub({
-          ranges, run: JSON.stringify(run), learningRate: options.lr, start, version: progress.at.step, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000,
+          ranges, run: JSON.stringify(run), learningRate: options.lr, start: start(), version: progress.at.step, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000,
           now: () => machineSeconds() * 1000, observe, ...spansBy(onlookers.onSpan, 'onReducerSpan'),
         }),
       }
