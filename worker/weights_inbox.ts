@@ -14,6 +14,9 @@ interface Place extends Range {
   received: number
 }
 
+/** Version of a range of which nothing has come. */
+const NONE = -1
+
 interface Version {
   version: number
   parameters: Float32Array
@@ -38,7 +41,7 @@ export class WeightsInbox {
   /** @param ranges of the vector, side by side */
   constructor(size: number, ranges: readonly Range[] = [{ begin: 0, end: size }]) {
     this.#size = size
-    this.#places = ranges.map(({ begin, end }) => ({ begin, end, version: -1, leftOut: false, received: end - begin }))
+    this.#places = ranges.map(({ begin, end }) => ({ begin, end, version: NONE, leftOut: false, received: end - begin }))
   }
 
   /** @throws ProtocolError when the chunk does not follow the one before it in its range. */
@@ -50,7 +53,8 @@ export class WeightsInbox {
     const floats = chunk.data.length / Float32Array.BYTES_PER_ELEMENT
     const follows = chunk.version === place.version && chunk.leftOut === place.leftOut && chunk.offset === begin + place.received
     if (index < 0 || !follows || floats === 0 || !Number.isInteger(floats) || chunk.offset + floats > end) {
-      throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${place.received} floats of ${end - begin} of weights ${place.version}`)
+      const { version, received } = place.version === NONE ? { version: chunk.version, received: 0 } : place
+      throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${received} floats of ${end - begin} of weights ${version}`)
     }
     place.received += floats
     const arriving = this.#arriving.find(({ version }) => version === chunk.version)

@@ -126,6 +126,7 @@ const scripts: [what: string, script: Script, message: RegExp][] = [
   ['a manifest without end', sendsManifest(...Array.from({ length: 65 }, () => Buffer.alloc(1024 * 1024))), violation('the manifest of the coordinator is larger than 64 MiB')],
   ['a manifest of files outside its folder', sendsManifest(zipped({ samples: [sample('../../etc/passwd', 'train'), sample('a/2.png', 'test')] })), violation('the manifest of the coordinator is not as the protocol has it: samples.0.path')],
   ['a manifest of another data set', sendsManifest(zipped({ digest: '1'.repeat(64) })), violation('the manifest of the coordinator is of another data set')],
+  ['reducers that leave a hole', says({ welcome: { session: 's', runId: 'r', run: JSON.stringify(description), reducers: [{ address: ':1', begin: 4, end: 8 }] } }), violation('the coordinator has a reducer for parameters 4 to 7')],
   ['weights that are no floats', sendsWeights({ version: 0, offset: 0, data: Buffer.alloc(3) }), violation('a chunk of weights.* of 3 bytes')],
   ['weights beyond the vector', sendsWeights({ version: 0, offset: 0, data: Buffer.alloc(1024 * 1024) }), violation('a chunk of weights.* of 1048576 bytes')],
   ['weights with a hole', sendsWeights({ version: 0, offset: 4, data: Buffer.alloc(4) }), violation('a chunk of weights.* at 4 does not follow 0 floats')],
