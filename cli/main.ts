@@ -6,6 +6,7 @@ import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
+import { planCommand } from './commands/plan.ts'
 import { predictCommand } from './commands/predict.ts'
 import { showCommand } from './commands/show.ts'
 import { topCommand } from './commands/top.ts'
@@ -22,6 +23,7 @@ Examples:
   herd top --coordinator 192.0.2.10:7070           watch a run on the terminal
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
   herd show runs/first                             look at a run in the browser
+  herd plan --workers 64 --network 25Gbit          how fast would a cluster be?
 
 \`herd COMMAND --help\` shows the options of a command, with defaults and examples. Each can also stand in the
 environment (HERD_...) or in the file given by --config; the command line wins over the environment, that over the file.
@@ -34,7 +36,7 @@ export async function main(argv: string[]): Promise<number> {
     .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
-  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), topCommand(), showCommand()]) add(program, command)
+  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), topCommand(), showCommand(), planCommand()]) add(program, command)
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { networkSchema } from '../../shared/network/network.ts'
+import { processorTimeSchema } from './processor_time.ts'
 
 /** What benchmark/bench/coordinator_main.ts is started with, as JSON. */
 export const clusterOptionsSchema = z.object({
   network: networkSchema,
+  /** Address to listen on; the port is a free one. */
+  host: z.string().default('127.0.0.1'),
   /** A folder of images; without it there are none, and workers are to be such that need none. */
   data: z.string().optional(),
   engine: z.enum(['native', 'wasm']),
@@ -16,15 +19,13 @@ export const clusterOptionsSchema = z.object({
   /** Of one round. */
   steps: z.int(),
 })
-export type ClusterOptions = z.infer<typeof clusterOptionsSchema>
+export type ClusterOptions = z.input<typeof clusterOptionsSchema>
 
 /** What it tells first. */
 export const listeningSchema = z.object({ address: z.string() })
 
-/** Then, when all workers are in, and after each round: of one step. */
-export const stepSchema = z.object({
+/** Then, when all workers are in, and after each round: of one step; the processor time is the coordinator's. */
+export const stepSchema = processorTimeSchema.extend({
   seconds: z.number(),
-  /** Processor time of the coordinator. */
-  cpuSeconds: z.number(),
 })
 export type Step = z.infer<typeof stepSchema>

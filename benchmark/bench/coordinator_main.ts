@@ -17,6 +17,7 @@ import { machineSeconds } from '../../shared/trace/span.ts'
 import { Schedule } from '../../shared/train/schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { clusterOptionsSchema, type Step } from './cluster_options.ts'
+import { between, processorTime } from './processor_time.ts'
 
 /**
  * A coordinator that takes steps when it is told to, so that a benchmark can let others have their turns in between: the cluster, the
@@ -63,7 +64,7 @@ const hub = reducers === 1
   : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
 const access = { token: undefined, tls: undefined, maxWorkers: workers }
 const { cluster, port } = await GrpcCluster.listen({
-  address: '127.0.0.1:0', run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
     access,
@@ -79,22 +80,21 @@ await hub?.ready()
 let at = { epoch: 1, stepInEpoch: 0, step: 0 }
 
 async function round(steps: number): Promise<Step> {
-  const cpu = process.cpuUsage()
+  const before = processorTime()
   const begin = machineSeconds()
   for (let step = 0; step < steps; step++) {
     await cluster.trainStep(at, schedule.batch(at.epoch, at.stepInEpoch).length, at.step + 1)
     at = schedule.next(at)
   }
   const seconds = (machineSeconds() - begin) / steps
-  const { user, system } = process.cpuUsage(cpu)
-  return { seconds, cpuSeconds: (user + system) / 1e6 / steps }
+  return { seconds, ...between(before, processorTime(), steps) }
 }
 
 function tell(what: unknown): void {
   process.stdout.write(`${JSON.stringify(what)}\n`)
 }
 
-tell({ address: `127.0.0.1:${port}` })
+tell({ address: `${options.host}:${port}` })
 await cluster.gathered()
 // Two epochs: the graph is optimised, all images are decoded and kept.
 tell(await round(options.data === undefined ? 2 * options.steps : 2 * schedule.stepsPerEpoch))

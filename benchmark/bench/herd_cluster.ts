@@ -2,11 +2,31 @@ import path from 'node:path'
 import type { Contender } from './contender.ts'
 import { listeningSchema, stepSchema, type ClusterOptions, type Step } from './cluster_options.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS, typescriptArguments } from '../../shared/node_process.ts'
+import { between, processorTimeSchema, sum, type ProcessorTime } from './processor_time.ts'
 import { RoundProcess } from './round_process.ts'
 
 const WORKER = path.join(import.meta.dirname, '../../bin/worker.mjs')
 const COORDINATOR = path.join(import.meta.dirname, 'coordinator_main.ts')
 const STILL_WORKERS = path.join(import.meta.dirname, 'still_workers_main.ts')
+
+/** Where a cluster's processes run, and how they reach each other. */
+export interface Places {
+  /** Commands that become the program, such as `ip netns exec NAME`. */
+  coordinator: readonly string[]
+  /** By process of workers. */
+  worker: (index: number) => readonly string[]
+  /** @param address the coordinator's @returns the one that workers are given, which may lead there by a detour */
+  via?: (address: string) => Promise<string>
+}
+
+const here: Places = { coordinator: [], worker: () => [] }
+
+/** How a cluster is started. */
+export interface Start {
+  /** How many workers share a process that computes nothing; without it, they are the real program, with the data. */
+  still?: number
+  places?: Places
+}
 
 /** A coordinator that takes steps when it is told to, with its workers. */
 export class HerdCluster {
@@ -18,15 +38,15 @@ export class HerdCluster {
     this.#workers = workers
   }
 
-  /**
-   * Settles when all have joined and are warm.
-   * @param still how many workers share a process that computes nothing; without it, they are the real program, with the data
-   */
-  static async start(options: ClusterOptions, still?: number): Promise<HerdCluster> {
-    const coordinator = new RoundProcess(process.execPath, [...typescriptArguments(COORDINATOR), JSON.stringify(options)], NODE_ENVIRONMENT)
-    const { address } = listeningSchema.parse(await coordinator.next())
-    const cluster = new HerdCluster(coordinator, still === undefined ? realWorkers(options, address) : stillWorkers(options.workers, still, address))
+  /** Settles when all have joined and are warm. */
+  static async start(options: ClusterOptions, { still, places = here }: Start = {}): Promise<HerdCluster> {
+    const coordinator = start(places.coordinator, [...typescriptArguments(COORDINATOR), JSON.stringify(options)])
+    const cluster = new HerdCluster(coordinator, [])
     try {
+      const { address } = listeningSchema.parse(await coordinator.next())
+      const way = (await places.via?.(address)) ?? address
+      cluster.#workers.push(...workerArguments(options, still, way).map((args, index) => start(places.worker(index), args)))
+      if (still !== undefined) await Promise.all(cluster.#workers.map((worker) => worker.next()))
       stepSchema.parse(await coordinator.next())
       return cluster
     } catch (error) {
@@ -39,6 +59,13 @@ export class HerdCluster {
     return stepSchema.parse(await this.#coordinator.round())
   }
 
+  /** A round of still workers, with the processor time of all of them together in one step. @param steps of a round */
+  async roundWithWorkers(steps: number): Promise<Step & { workers: ProcessorTime }> {
+    const before = await this.#workersTime()
+    const step = await this.round()
+    return { ...step, workers: between(before, await this.#workersTime(), steps) }
+  }
+
   async close(): Promise<void> {
     await this.#coordinator.close()
     await Promise.all(this.#workers.map((worker) => worker.close()))
@@ -48,13 +75,19 @@ export class HerdCluster {
   contender(name: string, valueOf: (step: Step) => number): Contender {
     return { name, round: async () => valueOf(await this.round()), close: () => this.close() }
   }
+
+  async #workersTime(): Promise<ProcessorTime> {
+    return sum(await Promise.all(this.#workers.map(async (worker) => processorTimeSchema.parse(await worker.round()))))
+  }
 }
 
-function realWorkers({ workers, data = '' }: ClusterOptions, address: string): RoundProcess[] {
-  return Array.from({ length: workers }, (_, index) => new RoundProcess(process.execPath, [...NODE_OPTIONS, WORKER, '--coordinator', address, '--data', data, '--name', `bench-${index}`, '--quiet'], NODE_ENVIRONMENT))
+function start(launcher: readonly string[], args: readonly string[]): RoundProcess {
+  const [command, ...rest] = [...launcher, process.execPath, ...args]
+  return new RoundProcess(command, rest, NODE_ENVIRONMENT)
 }
 
-function stillWorkers(workers: number, perProcess: number, coordinator: string): RoundProcess[] {
-  return Array.from({ length: Math.ceil(workers / perProcess) }, (_, index) =>
-    new RoundProcess(process.execPath, [...typescriptArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(perProcess, workers - index * perProcess) })], NODE_ENVIRONMENT))
+/** One list of arguments a process. */
+function workerArguments({ workers, data = '' }: ClusterOptions, still: number | undefined, coordinator: string): string[][] {
+  if (still === undefined) return Array.from({ length: workers }, (_, index) => [...NODE_OPTIONS, WORKER, '--coordinator', coordinator, '--data', data, '--name', `bench-${index}`, '--quiet'])
+  return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...typescriptArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still) })])
 }

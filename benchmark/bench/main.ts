@@ -4,16 +4,22 @@ import path from 'node:path'
 import { addOptions, readOptions } from '../../shared/command/options.ts'
 import { createProgram, runProgram } from '../../shared/command/program.ts'
 import { writeAtomically } from '../../shared/atomic_file.ts'
+import { RunError } from '../../shared/errors.ts'
+import { readMeasured, SHIPPED_MEASURED, type Costs } from '../../shared/plan/costs.ts'
+import { withoutHosts } from '../hosts/hosts.ts'
 import { nativeAvailable } from '../../shared/engine/native.ts'
-import { computesBf16, machineOf, type Machine } from './machine.ts'
+import { computesBf16, machineOf, type Machine } from '../../shared/machine.ts'
 import { benchOptions, type BenchOptions } from './options.ts'
 import { Peers } from './peers.ts'
 import { markdownOf, reportSchema, withReport } from './report.ts'
 import type { BenchSettings, Section } from './section.ts'
 import { clusterSection } from './sections/cluster.ts'
+import { measureCosts } from './sections/costs.ts'
 import { exchangeSection } from './sections/exchange.ts'
 import { inputSection } from './sections/input.ts'
 import { limitSection } from './sections/limit.ts'
+import { networkSection } from './sections/network.ts'
+import { scalingSections } from './sections/scaling.ts'
 import { stepSection } from './sections/step.ts'
 
 /** `npm run bench`: Herd, and PyTorch where it is there, in turns. docs/benchmarks.md tells how to read it. */
@@ -28,7 +34,7 @@ async function main(argv: string[]): Promise<number> {
       rounds: options.rounds, imageSize: options.imageSize, precisions: precisionsOf(options, machine), peers: options.withoutPeers ? undefined : Peers.find(options.python), folder,
       log: (line) => void process.stderr.write(`${line}\n`),
     }
-    const sections = await measure(options, settings)
+    const sections = await measure(options, settings, machine)
     const { peers } = settings
     if (peers !== undefined && peers.version !== '') machine.versions['PyTorch'] = peers.version
     const report = reportSchema.parse({ time: new Date().toISOString(), machine, rounds: options.rounds, sections })
@@ -42,15 +48,31 @@ async function main(argv: string[]): Promise<number> {
   return 0
 }
 
-async function measure({ only, batches, batch, workers, exchange, reducers, limit, data, images }: BenchOptions, settings: BenchSettings): Promise<Section[]> {
+/** Sections that compute gradients. */
+const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'costs', 'scaling']
+
+async function measure({ only, batches, batch, workers, exchange, reducers, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
   const sections: Section[] = []
   const native = nativeAvailable()
-  if (!native && only.some((name) => name === 'step' || name === 'cluster')) settings.log('The native engine is not installed: `npx herd setup` obtains it. Step and cluster are left out.')
+  const computing = only.filter((name) => NATIVE_SECTIONS.includes(name))
+  if (!native && computing.length > 0) settings.log(`The native engine is not installed: \`npx herd setup\` obtains it. Left out: ${computing.join(', ')}.`)
   if (native && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size))
   if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, batch, workers))
   if (only.includes('exchange')) sections.push(await exchangeSection(settings, exchange, reducers))
   if (only.includes('limit')) sections.push(await limitSection(settings, limit))
   if (only.includes('input')) sections.push(await inputSection(settings, data, images))
+  if (native && only.includes('costs')) {
+    const { section, measured } = await measureCosts(settings, machine)
+    sections.push(section)
+    if (plan !== undefined) await writeAtomically(plan, [`${JSON.stringify(measured, undefined, 1)}\n`])
+  }
+  const predicted = async (): Promise<Costs> => (await readMeasured(plan ?? SHIPPED_MEASURED)).costs
+  if (native && only.includes('scaling')) sections.push(...await scalingSections(settings, { costs: await predicted(), cores: machine.cores, batch, pictures }))
+  if (only.includes('network')) {
+    const missing = await withoutHosts()
+    if (missing !== false) throw new RunError(`--only network: ${missing}.`)
+    sections.push(await networkSection(settings, await predicted(), machine.cores))
+  }
   return sections
 }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { choice, flag, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
 
-const SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
+const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
+const SECTIONS = [...USUAL_SECTIONS, 'costs', 'scaling', 'network'] as const
 
 /** Several values, separated by commas. */
 function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
@@ -15,7 +16,7 @@ const counts = (description: string, fallback: number[]): OptionSpec<number[]> =
   list('<counts>', description, 'whole numbers from 1 to 1024, separated by commas', count, fallback)
 
 export const benchOptions = {
-  only: list('<sections>', 'Measure these only.', `some of ${SECTIONS.join(', ')}, separated by commas`, z.enum(SECTIONS), [...SECTIONS]),
+  only: list('<sections>', 'Measure these only.', `some of ${SECTIONS.join(', ')}, separated by commas`, z.enum(SECTIONS), [...USUAL_SECTIONS]),
   rounds: whole('<count>', 'Turns of each contender.', { min: 1, max: 1000 }, 7),
   imageSize: whole('<pixels>', 'Height and width of images.', { min: 1, max: 4096 }, 256),
   batches: counts("Batches of one worker's step.", [8, 32]),
@@ -29,6 +30,8 @@ export const benchOptions = {
   precision: choice('auto: both where the processor has bfloat16.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
   python: text('<file>', 'An interpreter with PyTorch (default: the one of `npm run bench:peers`).'),
   withoutPeers: flag('Measure Herd alone, also where PyTorch is there.'),
+  plan: text('<file>', 'Costs of a step, for `herd plan --measured`: `costs` writes them there, `scaling` and `network` are predicted from them (default: those that come with Herd).'),
+  pictures: text('<folder>', 'Draw what `scaling` measures there.'),
   json: text('<file>', 'Write all figures of all rounds there.'),
   page: text('<file>', 'Put the tables into this Markdown page, between its two lines for them.'),
 } as const

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { machineSchema } from './machine.ts'
+import { figure } from '../../shared/figure.ts'
+import { machineSchema } from '../../shared/machine.ts'
 import { sectionSchema, type Section } from './section.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -50,11 +51,6 @@ function sectionMarkdown({ title, about, unit, more, baseline, measures, derived
 function spread(values: readonly number[]): string {
   const { median, least, most } = spreadOf(values)
   return `${figure(median)} (${figure(least)} to ${figure(most)})`
-}
-
-/** With three digits that say something. */
-function figure(value: number): string {
-  return value >= 1000 ? value.toFixed(0) : value.toPrecision(3)
 }
 
 /**

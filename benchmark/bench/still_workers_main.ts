@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto'
+import { createInterface } from 'node:readline'
 import sharp from 'sharp'
 import { z } from 'zod'
 import { DecodedCache } from '../../shared/data/decoded_cache.ts'
 import { layoutOf } from '../../shared/network/layout.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
+import { processorTime } from './processor_time.ts'
 import { StillCompute } from './still_compute.ts'
 import { Connection } from '../../worker/connection.ts'
 import { Membership } from '../../worker/membership.ts'
 
-/** Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. Ends with its input. */
+/**
+ * Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. For each line that comes
+ * it tells the processor time that it has used; ends with its input.
+ */
 const { coordinator, count } = z.object({ coordinator: z.string(), count: z.int().min(1) }).parse(JSON.parse(process.argv[2]))
 const CACHE_BYTES = 64 * 1024 * 1024
 
@@ -16,7 +21,7 @@ const image = await sharp({ create: { width: 8, height: 8, channels: 3, backgrou
 const nothing = (): void => undefined
 
 process.stdout.write('{}\n')
-process.stdin.on('end', () => process.exit(0)).resume()
+createInterface(process.stdin).on('line', () => process.stdout.write(`${JSON.stringify(processorTime())}\n`)).on('close', () => process.exit(0))
 await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   name: `still-${process.pid}-${index}`, instance: randomUUID(), engine: 'auto', metricsAddress: '',
   connect: (onMessage) => new Connection(coordinator, { token: undefined, tls: undefined }, onMessage),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { makeHosts, withoutHosts } from '../../benchmark/hosts/hosts.ts'
 import { FaultyLink } from '../chaos/link.ts'
 import { addressOf, Program } from '../support/processes.ts'
-import { makeTwoHosts, withoutTwoHosts } from '../support/two_hosts.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** Nothing tells a program that the network is cut in two: only that nothing more is heard. */
@@ -18,11 +18,11 @@ function start(program: Program): Program {
   return program
 }
 
-function coordinator(out: string, options: string[], launcher?: string[]): Program {
+function coordinator(out: string, options: string[], launcher?: readonly string[]): Program {
   return start(new Program('coordinator', ['--data', data, '--out', out, ...training, ...options], workspace.environment, launcher))
 }
 
-function worker(name: string, address: string, launcher?: string[]): Program {
+function worker(name: string, address: string, launcher?: readonly string[]): Program {
   return start(new Program('worker', ['--coordinator', address, '--data', data, '--name', name], workspace.environment, launcher))
 }
 
@@ -68,26 +68,25 @@ test('a worker behind a partition is given up, the others go on, and when the ne
   assert.ok(summary.lanesTakenOver + summary.lanesRecomputed > 0)
 })
 
-test('two hosts whose cable is pulled and plugged in again: the run waits, the workers join again by themselves, and the digest is the same', { skip: await withoutTwoHosts() }, async () => {
-  const hosts = await makeTwoHosts()
+test('two hosts whose cable is pulled and plugged in again: the run waits, the workers join again by themselves, and the digest is the same', { skip: await withoutHosts() }, async () => {
+  const { hosts: [here, there], remove } = await makeHosts(2)
   try {
-    const [here, there] = hosts.launchers
     const out = workspace.path('two-hosts')
-    const address = `${hosts.address}:7070`
-    const main = coordinator(out, ['--listen', address, '--workers', '2', '--silence-limit', '2', '--insecure'], here)
-    for (const name of ['one', 'two']) worker(name, address, there)
+    const address = `${here.address}:7070`
+    const main = coordinator(out, ['--listen', address, '--workers', '2', '--silence-limit', '2', '--insecure'], here.launcher)
+    for (const name of ['one', 'two']) worker(name, address, there.launcher)
     await main.said(/epoch 1\/5/)
-    await hosts.cable(false)
+    await here.cable(false)
     await main.said(/worker one is lost: nothing was heard of it/)
     await main.said(/worker two is lost: nothing was heard of it/)
     await main.said(/no worker is left; waiting for one to join/)
-    await hosts.cable(true)
+    await here.cable(true)
     const ended = await main.ended
     assert.equal(ended.code, 0, ended.stderr)
     assert.match(main.stderr, /is lost[^]*worker (one|two) joined/)
     assert.equal((await summaryOf(out)).digest, undisturbed)
   } finally {
     await stopAll()
-    await hosts.remove()
+    await remove()
   }
 })

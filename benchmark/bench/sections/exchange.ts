@@ -1,31 +1,15 @@
-import { layoutOf } from '../../../shared/network/layout.ts'
-import { networkSchema, type Network } from '../../../shared/network/network.ts'
 import { alternate, type Contender } from '../contender.ts'
-import { HerdCluster } from '../herd_cluster.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
+import { floatsOf, startStillCluster, STILL_STEPS } from '../still_cluster.ts'
 
-const STEPS = 10
-const MIN_LANES = 8
-
-/** As many parameters as the article's network has for ten classes (2.23 million), on images that cost nothing. */
-const network: Network = networkSchema.parse({
-  name: 'vector', imageSize: 4, classes: 10, mean: [0, 0, 0], std: [1, 1, 1],
-  layers: [{ type: 'flatten' }, { type: 'dense', units: 1464 }, { type: 'dense', units: 1464 }, { type: 'dense', units: 10 }],
-})
-const { size } = layoutOf(network)
-
-/** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
-export function stillCluster(workers: number, workersPerProcess: number, reducers = 1): Promise<HerdCluster> {
-  const lanes = Math.max(MIN_LANES, 2 ** Math.ceil(Math.log2(workers)))
-  return HerdCluster.start({ network, engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, steps: STEPS }, workersPerProcess)
-}
+const size = floatsOf()
 
 /** The exchange alone, against gloo's all-reduce alone. */
 export async function exchangeSection({ rounds, peers, log }: BenchSettings, worlds: readonly number[], reducers: readonly number[]): Promise<Section> {
   const starts = worlds.flatMap((workers) => {
-    const own = reducers.map((count) => async (): Promise<Contender> => (await stillCluster(workers, 1, count)).contender(herdName(workers, count), ({ seconds }) => seconds * 1000))
+    const own = reducers.map((count) => async (): Promise<Contender> => (await startStillCluster({ workers, workersPerProcess: 1, reducers: count })).contender(herdName(workers, count), ({ seconds }) => seconds * 1000))
     if (peers === undefined) return own
-    return [...own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STEPS)], workers, (seconds) => seconds * 1000)]
+    return [...own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STILL_STEPS)], workers, (seconds) => seconds * 1000)]
   })
   const values = await alternate(starts, rounds, (line) => log(`exchange: ${line}`))
   return {

@@ -1,6 +1,6 @@
 import { alternate, type Contender } from '../contender.ts'
 import type { BenchSettings, Section } from '../section.ts'
-import { stillCluster } from './exchange.ts'
+import { startStillCluster } from '../still_cluster.ts'
 
 /** Simulated workers in one process. */
 const PER_PROCESS = 8
@@ -11,7 +11,7 @@ export async function limitSection({ rounds, log }: BenchSettings, worlds: reado
   const starts = worlds.map((workers) => async (): Promise<Contender> => {
     const ofWorld: number[] = []
     seconds.set(workers, ofWorld)
-    return (await stillCluster(workers, PER_PROCESS)).contender(nameOf(workers), (step) => {
+    return (await startStillCluster({ workers, workersPerProcess: PER_PROCESS })).contender(nameOf(workers), (step) => {
       ofWorld.push(step.seconds * 1000)
       return (step.cpuSeconds * 1000) / workers
     })

@@ -5,7 +5,7 @@ import { initialParameters } from '../../../shared/network/initial.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
 import { KeyedRandom, Purpose } from '../../../shared/random/philox.ts'
 import { alternate, type Contender } from '../contender.ts'
-import { gradientFlops } from '../flops.ts'
+import { gradientFlops } from '../../../shared/network/flops.ts'
 import { peerSeconds } from '../peers.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 

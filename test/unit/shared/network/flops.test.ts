@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { gradientFlops } from '../../../benchmark/bench/flops.ts'
-import { articleNetwork } from '../../../shared/network/article.ts'
-import { networkSchema } from '../../../shared/network/network.ts'
+import { gradientFlops } from '../../../../shared/network/flops.ts'
+import { articleNetwork } from '../../../../shared/network/article.ts'
+import { networkSchema } from '../../../../shared/network/network.ts'
 
 test('a convolution and a dense layer, counted by hand: the first layer needs no gradient of its input', () => {
   const network = networkSchema.parse({

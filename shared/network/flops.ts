@@ -1,4 +1,4 @@
-import { outputOf, type Network } from '../../shared/network/network.ts'
+import { outputOf, type Network } from './network.ts'
 
 /**
  * Floating-point operations of an image's gradient, in the layers that multiply matrices: each multiplication and addition of

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { z } from 'zod'
-import { versionsOf } from '../../shared/versions.ts'
+import { versionsOf } from './versions.ts'
 
 export const machineSchema = z.object({
   processor: z.string(),
