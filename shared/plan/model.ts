@@ -74,7 +74,7 @@ export function predict(costs: Costs, cluster: Cluster): Prediction {
   const compute = Math.max(...computes)
   const input = Math.max(0, ...dealt.map(({ images }) => sumOf(images) * cluster.pixels * costs.inputPixel - compute))
   const stages = stagesOf(costs, cluster, dealt, 'last')
-  const exchange = Math.max(overlapped(stages, chunksOf(cluster), costs.unhidden) + backlog(costs, cluster, dealt), spreadOverCores(costs, cluster, dealt, computes) - compute - input)
+  const exchange = Math.max(overlapped(stages, cluster, costs.unhidden) + backlog(costs, cluster, dealt), spreadOverCores(costs, cluster, dealt, computes) - compute - input)
   const latency = 2 * cluster.network.latency
   const step = compute + input + exchange + latency
   const parts = { compute, input, exchange, latency }
@@ -150,26 +150,29 @@ function streamRate({ worker, latency }: Network): number {
 }
 
 const THREADS: readonly Stage[] = ["the worker's thread", "the coordinator's thread"]
+const COORDINATOR_LINKS: readonly Stage[] = ["the coordinator's link, in", "the coordinator's link, out"]
 
 /**
  * Stages side by side, chunk by chunk: the longest one, and of each other what it does before the first chunk has come to the longest
  * or after the last one has left it. Of links that is one chunk's time; of threads, which take turns with others and hold chunks up until all
  * workers' are there, a share that is measured. Cores are no station on a chunk's way: they only bound the others.
  */
-function overlapped(stages: Record<Stage, number>, chunks: number, unhidden: number): number {
+function overlapped(stages: Record<Stage, number>, cluster: Cluster, unhidden: number): number {
   const longest = largest(stages)
+  const chunks = Math.max(1, Math.round(cluster.floats / CHUNK_FLOATS))
+  const shareOf = (stage: Stage): number => {
+    if (THREADS.includes(stage)) return unhidden
+    // A reducer's link carries the fewer chunks.
+    return COORDINATOR_LINKS.includes(stage) ? Math.min(1, cluster.reducers / chunks) : 1 / chunks
+  }
   const others = STAGES.filter((stage) => stage !== longest && stage !== 'the cores')
-  return stages[longest] + sumOf(others.map((stage) => stages[stage] * (THREADS.includes(stage) ? unhidden : 1 / chunks)))
-}
-
-function chunksOf({ floats, reducers }: Pick<Cluster, 'floats' | 'reducers'>): number {
-  return Math.max(1, Math.round(floats / reducers / CHUNK_FLOATS))
+  return stages[longest] + sumOf(others.map((stage) => stages[stage] * shareOf(stage)))
 }
 
 /** The exchange of workers that compute nothing, all of whose partials are there at once. */
 export function stillExchange(costs: Costs, cluster: Cluster): number {
   const dealt = dealLanes(cluster.batch, cluster.lanes, cluster.workers)
-  return overlapped(stagesOf(costs, cluster, dealt, 'all'), chunksOf(cluster), costs.unhidden) + 2 * cluster.network.latency
+  return overlapped(stagesOf(costs, cluster, dealt, 'all'), cluster, costs.unhidden) + 2 * cluster.network.latency
 }
 
 /** Seconds by which a worker's last partial has to wait for those before it, which begin to leave as soon as each is complete. */

@@ -1,12 +1,12 @@
-const BANDWIDTH = /^(\d+(?:\.\d+)?) ?([kMGT]?)(bit|B)(?:\/s|ps)?$/
+const BANDWIDTH = /^(\d+(?:\.\d+)?) ?([kMGT]?)(bit|bit\/s|bps|B|B\/s)$/
 const DURATION = /^(\d+(?:\.\d+)?) ?(us|ms|s)$/
 const PREFIXES: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 }
 const SECONDS: Record<string, number> = { us: 1e-6, ms: 1e-3, s: 1 }
 
-/** "25Gbit" or "1.25GB", with or without "/s", in bytes a second. Prefixes are powers of 1000. @returns undefined where it is no bandwidth above 0 */
+/** "25Gbit" or "1.25GB", with or without "/s", or "25Gbps", in bytes a second. Prefixes are powers of 1000. @returns undefined where it is no bandwidth above 0 */
 export function parseBandwidth(text: string): number | undefined {
   const match = BANDWIDTH.exec(text.trim())
-  const bytes = match === null ? 0 : (Number(match[1]) * PREFIXES[match[2]]) / (match[3] === 'bit' ? 8 : 1)
+  const bytes = match === null ? 0 : (Number(match[1]) * PREFIXES[match[2]]) / (match[3].startsWith('b') ? 8 : 1)
   return bytes > 0 ? bytes : undefined
 }
 

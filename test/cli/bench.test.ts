@@ -64,7 +64,7 @@ test('the input is measured on drawn images and on those of a folder', async () 
 test('what is wrong with the command line is said', async () => {
   const ended = await bench('--only', 'step,everything')
   assert.equal(ended.code, 2)
-  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, separated by commas.\n')
+  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, costs, scaling, network, separated by commas.\n')
 })
 
 test('an interpreter without PyTorch is named, and nothing is left running', async () => {

@@ -111,6 +111,16 @@ test('the commands of docs/cluster.md make a cluster of four workers, go on with
   for (const command of all) executed.add(command)
 })
 
+test('the commands of docs/plan.md plan a cluster', async () => {
+  const commands = (await commandsOf('docs/plan.md')).filter((command) => command.startsWith('npx herd plan'))
+  assert.ok(commands.length >= 2)
+  for (const command of commands) {
+    assert.match(await succeeds(command), /steps\/s/)
+    executed.add(command)
+  }
+  assert.ok((await readdir(workspace.folder)).includes('plan.svg'))
+})
+
 test('the command of docs/trace.md writes a trace', async () => {
   const [command, ...more] = await commandsOf('docs/trace.md')
   assert.deepEqual(more, [])

@@ -3,6 +3,7 @@ import { typescriptArguments } from '../../../shared/node_process.ts'
 import type { Costs } from '../../../shared/plan/costs.ts'
 import { onLoopback } from '../../../shared/plan/fit.ts'
 import { stillExchange } from '../../../shared/plan/model.ts'
+import { figure } from '../../../shared/figure.ts'
 import { makeHosts, type Host } from '../../hosts/hosts.ts'
 import { listeningSchema } from '../cluster_options.ts'
 import type { Contender } from '../contender.ts'
@@ -44,7 +45,7 @@ export async function networkSection({ rounds, log }: BenchSettings, costs: Cost
       const ratios = seconds.map((measured) => predicted / measured)
       log(`network: ${name}: measured ${seconds.map((one) => (one * 1000).toFixed(0)).join(', ')} ms, predicted ${(predicted * 1000).toFixed(0)} ms`)
       measures.push({ name, values: seconds.map((one) => one * 1000) })
-      derived.push({ name: `${name}: predicted ${(predicted * 1000).toPrecision(3)} ms, over measured`, unit: 'times', values: ratios })
+      derived.push({ name: `${name}: predicted ${figure(predicted * 1000)} ms, over measured`, unit: 'times', values: ratios })
     }
   }
   return {

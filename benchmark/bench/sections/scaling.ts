@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { drawDataset } from '../../../shared/data/draw/dataset.ts'
+import { figure } from '../../../shared/figure.ts'
 import { articleNetwork } from '../../../shared/network/article.ts'
 import { gradientFlops } from '../../../shared/network/flops.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
@@ -74,7 +75,7 @@ function sectionOf(title: string, about: string, unit: string, measured: ByWorld
     title, about, unit, more: unit === 'images/s',
     baseline: nameOf(worlds[0][0]),
     measures: worlds.map(([workers, values]) => ({ name: nameOf(workers), values })),
-    derived: worlds.map(([workers, values]) => ({ name: `${nameOf(workers)}: predicted ${predicted(workers).toPrecision(3)} ${unit}, over measured`, unit: 'times', values: values.map((value) => predicted(workers) / value) })),
+    derived: worlds.map(([workers, values]) => ({ name: `${nameOf(workers)}: predicted ${figure(predicted(workers))} ${unit}, over measured`, unit: 'times', values: values.map((value) => predicted(workers) / value) })),
     notes: [],
   }
 }
