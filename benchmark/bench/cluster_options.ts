@@ -15,7 +15,7 @@ export const clusterOptionsSchema = z.object({
   lanes: z.int(),
   workers: z.int(),
   /** 1: the coordinator reduces itself. */
-  reducers: z.int().min(1),
+  reducers: z.int().min(1).default(1),
   /** Of one round. */
   steps: z.int(),
 })
