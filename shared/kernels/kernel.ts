@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. */
-export const KERNELS = ['adam', 'sum', 'transforms'] as const
+export const KERNELS = ['adam', 'compress', 'sum', 'transforms'] as const
 export type KernelName = (typeof KERNELS)[number]
 
 /** WebAssembly memory is measured in pages, and has at most 4 GiB of them. */

@@ -11,7 +11,7 @@ const WEYL_1 = 0xbb67ae85
 const ROUNDS = 10
 
 /** What a stream of numbers is for: part of the key, so that two uses of one seed are independent. Wire and disk formats depend on these values. */
-export const Purpose = { shuffle: 1, augment: 2, dropout: 3, init: 4, draw: 5, fingerprint: 6, simulation: 7 } as const
+export const Purpose = { shuffle: 1, augment: 2, dropout: 3, init: 4, draw: 5, fingerprint: 6, simulation: 7, rounding: 8 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 
 /** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
