@@ -45,11 +45,11 @@ const ALONE_SECONDS = 6
 /** Images a second of so many compute processes together, that do nothing but compute lanes. */
 async function alone(count: number): Promise<number> {
   const network = articleNetwork({ imageSize, classes: 10 })
-  const computes = await Promise.all(Array.from({ length: count }, () => ComputeProcess.start(network, 0, { engine: 'native', precision, threads: 1, gpu: undefined })))
+  const computes = await Promise.all(Array.from({ length: count }, () => ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: 'native', precision, threads: 1, gpu: undefined })))
   const images = new Uint8Array(LANE * imageSize * imageSize * 3)
   const numbers = Array.from({ length: LANE }, (_, index) => index)
   const lane = async (compute: ComputeProcess): Promise<void> => {
-    await compute.push({ lane: 0, step: 0, samples: numbers, labels: numbers, images })
+    await compute.push({ lane: 0, step: 0, samples: numbers, labels: numbers, images }, 0)
     await compute.take()
   }
   for (const compute of computes) compute.setParameters(initialParameters(layoutOf(network), 0, 'pytorch'))

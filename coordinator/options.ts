@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/data/cache_option.ts'
+import { compressions } from '../shared/compress/format.ts'
 import { UsageError } from '../shared/errors.ts'
 import { MAX_REDUCERS } from '../shared/wire/messages.ts'
 import { initialisations } from '../shared/network/initial.ts'
@@ -33,6 +34,8 @@ export const coordinatorOptions = {
   lr: real('<rate>', "Adam's learning rate.", 'a number above 0', z.number().positive().finite(), 1e-4),
   seed: whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, 0),
   precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can.', ['f32', 'bf16'], 'f32'),
+  compress: choice('Send gradients in fewer bytes: bf16 and fp16 half, int8 a quarter. Part of the result, like --seed.', compressions, 'none'),
+  compressWeights: choice('The same for weights, rounded to the nearest; the coordinator keeps float32.', compressions, 'none'),
   engine: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
   threads: whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, 1),
   gpu: optionalWhole('<index>', 'GPU to compute on with --single-node, or the first one for --local-workers.', { min: 0, max: 255 }),

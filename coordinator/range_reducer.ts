@@ -1,10 +1,11 @@
+import { codecFor, roundedWeights, sumRounding, type Codec, type RoundSum } from '../shared/compress/codec.ts'
 import { ProtocolError } from '../shared/errors.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import type { OptimizerState } from '../shared/train/adam.ts'
 import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
-import { bytesOf, floatsOf } from '../shared/wire/floats.ts'
 import type { GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Model } from './model.ts'
 import { stepOf } from './rounds.ts'
 import { StepUpdate, type RangeSums } from './step_update.ts'
@@ -39,6 +40,9 @@ export interface StepToReduce {
   update: number
 }
 
+/** How a run's vectors are rounded and travel. */
+export type Compressed = Pick<RunDescription, 'seed' | 'compress' | 'compressWeights'>
+
 export interface RangeReducerParts<R extends Receiver> {
   /** The part of the vector that it owns; it begins and ends where chunks do. */
   range: Range
@@ -47,6 +51,7 @@ export interface RangeReducerParts<R extends Receiver> {
   /** Steps of the run that came before the model's weights. */
   version: number
   tree: LaneTree
+  run: Compressed
   /** Seconds on a clock that only goes forward. */
   now: () => number
   onPartial: (receiver: R, partial: WholePartial) => void
@@ -76,6 +81,9 @@ const MIB = 1024 * 1024
 export class RangeReducer<R extends Receiver> {
   readonly #parts: RangeReducerParts<R>
   readonly #chunkFloats: number
+  readonly #gradients: Codec
+  readonly #weights: Codec
+  readonly #round: RoundSum
   readonly #places = new Map<R, Place>()
   #version: number
   /** Whether the step before these weights was left out. */
@@ -86,6 +94,10 @@ export class RangeReducer<R extends Receiver> {
     this.#parts = parts
     this.#version = parts.version
     this.#chunkFloats = parts.chunkFloats ?? CHUNK_FLOATS
+    const { seed, compress, compressWeights } = parts.run
+    this.#gradients = codecFor(compress)
+    this.#weights = codecFor(compressWeights)
+    this.#round = sumRounding(compress, seed)
   }
 
   /** The weights and moments of the range after a whole number of steps: views, which are good until the step after the next begins. */
@@ -104,12 +116,12 @@ export class RangeReducer<R extends Receiver> {
   }
 
   begin({ round, samples, update }: StepToReduce): void {
-    const { model, tree, now, onSpan } = this.#parts
+    const { model, range: { begin: origin }, tree, now, onSpan } = this.#parts
     const version = stepOf(round) + 1
     this.#open = {
       round,
       update: new StepUpdate({
-        model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now,
+        model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
         broadcast: (range, weights) => {
           const chunk = this.#weightsChunk({ version, leftOut: false }, range, weights)
           for (const [receiver, { joinedLate }] of this.#places) if (!joinedLate) receiver.sendWeights(chunk)
@@ -128,14 +140,14 @@ export class RangeReducer<R extends Receiver> {
     const place = this.#places.get(receiver)
     if (place === undefined) throw new ProtocolError('a gradient chunk of no member')
     const node = tree.nodes.at(chunk.node)
-    if (node === undefined || chunk.data.length % 4 !== 0) throw new ProtocolError(`gradient chunk of node ${chunk.node} with ${chunk.data.length} bytes is not of this run`)
+    if (node === undefined) throw new ProtocolError(`a gradient chunk of node ${chunk.node}, which is not of this run`)
     // A partial that lacks its end would leave its lanes owed for ever: while its round goes on, no other may begin before it is whole.
     if (chunk.offset === range.begin && place.upload?.round !== this.#open?.round) place.upload = undefined
     const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
     }
-    const values = floatsOf(chunk.data)
+    const values = this.#gradients.decode(chunk.data)
     if (this.#open?.round === chunk.round) this.#open.update.add(chunk.node, upload.received, values)
     upload.received += values.length
     if (chunk.lanes.length === 0) return
@@ -177,8 +189,8 @@ export class RangeReducer<R extends Receiver> {
     }
   }
 
-  /** @param values are copied, since the model's memory is written again before a slow worker may have taken the chunk. */
+  /** @param values are copied, since the model's memory is written again before a slow worker may have taken the chunk */
   #weightsChunk(of: { version: number; leftOut: boolean }, { begin }: Range, values: Float32Array): WeightsChunk {
-    return { ...of, offset: this.#parts.range.begin + begin, data: Buffer.from(bytesOf(values)) }
+    return { ...of, offset: this.#parts.range.begin + begin, data: this.#weights.encode(roundedWeights(this.#weights, values)) }
   }
 }

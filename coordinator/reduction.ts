@@ -4,7 +4,7 @@ import type { LaneTree } from '../shared/train/lane_tree.ts'
 import type { GradientChunk } from '../shared/wire/messages.ts'
 import type { Member } from './member.ts'
 import type { Model } from './model.ts'
-import { RangeReducer, type StepToReduce, type WholePartial } from './range_reducer.ts'
+import { RangeReducer, type Compressed, type StepToReduce, type WholePartial } from './range_reducer.ts'
 import type { RangeSums } from './step_update.ts'
 
 /** Tensor bytes that travelled. */
@@ -45,6 +45,7 @@ export interface Weights {
 /** What a reduction needs of the cluster that it works for. */
 export interface ReductionSurroundings {
   tree: LaneTree
+  run: Compressed
   /** Seconds on a clock that only goes forward. */
   now: () => number
   onSpan?: SpanObserver

@@ -6,7 +6,7 @@ import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { CoordinatorOptions } from './options.ts'
 
 /** Options that decide a run's result: a resumed run keeps those it began with. */
-const decisive = ['model', 'init', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'testFraction'] as const
+const decisive = ['model', 'init', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'compress', 'compressWeights', 'testFraction'] as const
 
 /** The checkpoint that --resume names, its file, and the damaged ones that would have been newer. */
 export interface Resumption {

@@ -99,6 +99,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const name = path.basename(folder.path)
   const run: RunDescription = {
     name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
+    compress: options.compress, compressWeights: options.compressWeights,
     datasetDigest: dataset.digest,
     trace: onlookers.onSpan !== undefined,
   }
@@ -144,10 +145,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       const { samples } = dataset
       decoded = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, imageSize: network.imageSize, log })
       const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded, ...tracing(onlookers.onSpan) })
-      const compute = await LocalCompute.start(network, options.seed, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
+      const compute = await LocalCompute.start(network, options, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({
-        compute, model: home.model, input, network, schedule, lanes: options.lanes, samples, test: dataset.test,
+        compute, model: home.model, input, network, schedule, lanes: options.lanes, run, samples, test: dataset.test,
         now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onlookers.onSpan),
       })
     } else {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { codecFor, roundedWeights, sumRounding, type Codec, type RoundSum } from '../shared/compress/codec.ts'
 import type { Compute } from '../shared/train/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
 import type { InputPipeline } from '../shared/train/input_pipeline.ts'
@@ -14,6 +15,7 @@ import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.
 import type { DealerTotals } from './dealer.ts'
 import type { Observer } from './events.ts'
 import type { Model } from './model.ts'
+import type { Compressed } from './range_reducer.ts'
 import { StepUpdate } from './step_update.ts'
 
 /** What stands where a cluster has names of workers. */
@@ -26,6 +28,7 @@ export interface SingleNodeParts {
   network: Network
   schedule: Schedule
   lanes: number
+  run: Compressed
   samples: readonly Sample[]
   test: readonly number[]
   /** Seconds on a clock that only goes forward. */
@@ -40,6 +43,8 @@ export interface SingleNodeParts {
 export class SingleNodeCluster implements Cluster {
   readonly #parts: SingleNodeParts
   readonly #tree: LaneTree
+  readonly #weights: Codec
+  readonly #round: RoundSum
   readonly #totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 }
   readonly #begin: number
   #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
@@ -50,6 +55,8 @@ export class SingleNodeCluster implements Cluster {
   constructor(parts: SingleNodeParts) {
     this.#parts = parts
     this.#tree = new LaneTree(parts.lanes)
+    this.#weights = codecFor(parts.run.compressWeights)
+    this.#round = sumRounding(parts.run.compress, parts.run.seed)
     this.#begin = parts.now()
   }
 
@@ -77,8 +84,8 @@ export class SingleNodeCluster implements Cluster {
     const { compute, input, model, schedule, lanes, now, onSpan } = this.#parts
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
-    compute.setParameters(model.parameters)
-    const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, samples, update, now, ...(onSpan === undefined ? {} : { onSpan }) })
+    compute.setParameters(roundedWeights(this.#weights, model.parameters))
+    const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, samples, update, now, round: this.#round, ...(onSpan === undefined ? {} : { onSpan }) })
     const reports: LaneReport[] = []
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
@@ -86,13 +93,13 @@ export class SingleNodeCluster implements Cluster {
         this.#doing = { kind: 'TRAIN', owes: everyLane.slice(next.lane) }
         const prepared = await input.lane(at, next.lane)
         if (next.lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
-        const { begin, end } = await compute.push(prepared)
+        const { begin, end } = await compute.push(prepared, next.node)
         onSpan?.({ name: 'compute', begin, end, step: at.step, unit: next.lane })
         this.#laneSeconds = end - begin
         // Whoever looks on is served between two lanes: computing blocks the event loop.
         await setImmediate()
       } else if (next.type === 'add') {
-        compute.add()
+        compute.add(next.node)
       } else {
         const partial = await compute.take()
         steps.addAll(next.node, partial.values)
@@ -107,7 +114,7 @@ export class SingleNodeCluster implements Cluster {
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
     const { compute, input, model, network, samples, test, now, observe, onSpan } = this.#parts
-    compute.setParameters(model.parameters)
+    compute.setParameters(roundedWeights(this.#weights, model.parameters))
     const results: BlockResult[] = []
     const total = blockCount(test)
     for (let block = 0; block < total; block++) {

@@ -19,9 +19,10 @@ export class StepReduce {
   #notFinite: number | undefined
   #incomplete: number
 
-  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS) {
+  /** @param round rounds the sum over a node from an element on, in place */
+  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS, round?: (sum: Float32Array, begin: number, node: number) => void) {
     this.#chunkFloats = chunkFloats
-    this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree) }))
+    this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree, round === undefined ? undefined : (sum, node) => round(sum, range.begin, node)) }))
     this.#incomplete = this.#chunks.length
     this.#onSum = onSum
   }

@@ -1,3 +1,4 @@
+import type { RoundSum } from '../shared/compress/codec.ts'
 import { parameterAt, type Layout } from '../shared/network/layout.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import { gradientNorm, GradientSquares } from '../shared/train/gradient_norm.ts'
@@ -22,6 +23,10 @@ export interface StepUpdateParts {
   now: () => number
   onSpan?: SpanObserver
   chunkFloats?: number
+  /** Rounds the sums over nodes of the tree. */
+  round: RoundSum
+  /** First element of the model's range in the whole vector. */
+  origin?: number
 }
 
 /** What became of the sums of a step over a range of the vector. */
@@ -44,11 +49,11 @@ export class StepUpdate {
   readonly #reduce: StepReduce
 
   constructor(parts: StepUpdateParts) {
-    const { model, tree, step, now, onSpan, chunkFloats } = parts
+    const { model, tree, step, now, onSpan, chunkFloats, round, origin = 0 } = parts
     this.#parts = parts
     this.#phases = new StepPhases(step, now, onSpan)
     this.#squares = new GradientSquares(model.layout)
-    this.#reduce = new StepReduce(model.layout.size, tree, (range, sum) => this.#stepRange(range, sum), chunkFloats)
+    this.#reduce = new StepReduce(model.layout.size, tree, (range, sum) => this.#stepRange(range, sum), chunkFloats, (sum, begin, node) => round(sum, origin + begin, step, node))
   }
 
   /** Takes one chunk of a partial, as `StepReduce.add`. */

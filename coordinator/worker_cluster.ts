@@ -90,7 +90,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#layout = layoutOf(parts.run.network)
     const { onSpan, chunkFloats } = parts
     this.#reduction = parts.reduce({
-      tree: this.#tree, now: () => parts.now() / 1000,
+      tree: this.#tree, run: parts.run, now: () => parts.now() / 1000,
       ...(onSpan === undefined ? {} : { onSpan }),
       ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: (member, partial) => this.#onPartial(member, partial),

@@ -3,7 +3,7 @@ import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeLease } from './compute_lease.ts'
 
 /** What decides a compute process. */
-export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'engine' | 'precision' | 'threads'>
+export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'compress' | 'engine' | 'precision' | 'threads'>
 
 interface Kept {
   process: ComputeProcess
@@ -34,8 +34,8 @@ export class ComputeKeeper {
    * A process for a session, which gives it back by closing the lease.
    * @throws EngineError when the engine cannot be loaded there.
    */
-  async lease({ network, seed, engine, precision, threads }: RunDescription): Promise<ComputeLease> {
-    const request = { network, seed, engine, precision, threads }
+  async lease({ network, seed, compress, engine, precision, threads }: RunDescription): Promise<ComputeLease> {
+    const request = { network, seed, compress, engine, precision, threads }
     const key = JSON.stringify(request)
     const kept = this.#kept
     this.#kept = undefined

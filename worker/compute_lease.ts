@@ -39,14 +39,14 @@ export class ComputeLease implements Compute {
     this.#held().setParameters(parameters)
   }
 
-  async push(lane: PreparedLane): Promise<Stretch> {
-    const stretch = await this.#held().push(lane)
+  async push(lane: PreparedLane, node: number): Promise<Stretch> {
+    const stretch = await this.#held().push(lane, node)
     this.#held()
     return stretch
   }
 
-  add(): void {
-    this.#held().add()
+  add(node: number): void {
+    this.#held().add(node)
   }
 
   async take(): Promise<Partial> {

@@ -157,8 +157,8 @@ export class WorkerDaemon {
     return membership.run()
   }
 
-  async #startCompute({ network, seed, ...engine }: ComputeRequest): Promise<ComputeProcess> {
-    const compute = await ComputeProcess.start(network, seed, { ...engine, gpu: this.#options.gpu }, { onLine: (line) => this.#log.warn(line) })
+  async #startCompute({ network, seed, compress, ...engine }: ComputeRequest): Promise<ComputeProcess> {
+    const compute = await ComputeProcess.start(network, { seed, compress }, { ...engine, gpu: this.#options.gpu }, { onLine: (line) => this.#log.warn(line) })
     if (compute.note !== undefined) this.#log.warn(compute.note)
     return compute
   }

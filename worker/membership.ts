@@ -3,6 +3,7 @@ import type { ImageSource } from '../shared/data/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/errors.ts'
+import { codecFor } from '../shared/compress/codec.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { CHUNK_FLOATS } from '../shared/train/chunk_sum.ts'
 import type { Compute } from '../shared/train/compute.ts'
@@ -177,7 +178,7 @@ export class Membership<C extends Compute> {
     const { reducers } = welcome
     requireWhole(reducers, size, chunkFloats)
     const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
-    const weights = new WeightsInbox(size, ranges)
+    const weights = new WeightsInbox(size, ranges, codecFor(run.compressWeights))
     link.openBulk(welcome.session, reducers, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)

@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib'
+import { codecFor, type Codec } from '../shared/compress/codec.ts'
 import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
@@ -15,7 +16,6 @@ import type { Partial, PreparedLane, Stretch } from '../shared/train/lane_stack.
 import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
 import { Schedule } from '../shared/train/schedule.ts'
-import { bytesOf } from '../shared/wire/floats.ts'
 import type { Span } from '../shared/trace/span.ts'
 import { checkedJson, type Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
@@ -95,6 +95,7 @@ export class WorkSession {
   readonly #test: readonly number[]
   readonly #schedule: Schedule
   readonly #tree: LaneTree
+  readonly #codec: Codec
   readonly #input: InputPipeline
   /** Chunks of each range that is reduced apart. */
   readonly #chunks: { begin: number; end: number }[][]
@@ -126,6 +127,7 @@ export class WorkSession {
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
+    this.#codec = codecFor(run.compress)
     this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
     const { size } = layoutOf(run.network)
@@ -220,11 +222,11 @@ export class WorkSession {
         const prepared = await this.#prepared(deal, next.lane)
         this.#inEngine++
         const pushed = this.#parts.now()
-        const ended = compute.push(prepared).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
+        const ended = compute.push(prepared, next.node).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
         ended.catch(() => undefined)
         inEngine.push(ended)
       } else if (next.type === 'add') {
-        compute.add()
+        compute.add(next.node)
       } else {
         // One upload after the other, while the engine goes on with the next node.
         const asked = this.#parts.now()
@@ -291,7 +293,7 @@ export class WorkSession {
           attempt,
           node,
           offset: begin,
-          data: bytesOf(partial.values.subarray(begin, end)),
+          data: this.#codec.encode(partial.values.subarray(begin, end)),
           lanes: index === chunks.length - 1 ? partial.lanes : [],
           began,
         })

@@ -1,5 +1,5 @@
+import { codecFor, type Codec } from '../shared/compress/codec.ts'
 import { ProtocolError } from '../shared/errors.ts'
-import { bytesOf } from '../shared/wire/floats.ts'
 import type { WeightsChunk } from '../shared/wire/messages.ts'
 
 interface Range {
@@ -33,13 +33,15 @@ interface Version {
 export class WeightsInbox {
   readonly #size: number
   readonly #places: Place[]
+  readonly #codec: Codec
   #complete: Pick<Version, 'version' | 'parameters'> | undefined
   /** In order. */
   #arriving: Version[] = []
   #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
-  /** @param ranges of the vector, side by side */
-  constructor(size: number, ranges: readonly Range[] = [{ begin: 0, end: size }]) {
+  /** @param ranges of the vector, side by side @param codec how weights travel */
+  constructor(size: number, ranges: readonly Range[] = [{ begin: 0, end: size }], codec: Codec = codecFor('none')) {
+    this.#codec = codec
     this.#size = size
     this.#places = ranges.map(({ begin, end }) => ({ begin, end, version: NONE, leftOut: false, received: end - begin }))
   }
@@ -50,9 +52,9 @@ export class WeightsInbox {
     const place = this.#places.at(index) as Place
     const { begin, end } = place
     if (chunk.offset === begin && beginsIn(place, chunk)) this.#begin(place, index, chunk)
-    const floats = chunk.data.length / Float32Array.BYTES_PER_ELEMENT
+    const floats = this.#codec.floatsIn(chunk.data.length)
     const follows = chunk.version === place.version && chunk.leftOut === place.leftOut && chunk.offset === begin + place.received
-    if (index < 0 || !follows || floats === 0 || !Number.isInteger(floats) || chunk.offset + floats > end) {
+    if (index < 0 || !follows || floats === 0 || chunk.offset + floats > end) {
       const { version, received } = place.version === NONE ? { version: chunk.version, received: 0 } : place
       throw new ProtocolError(`a chunk of weights ${chunk.version} of ${chunk.data.length} bytes at ${chunk.offset} does not follow ${received} floats of ${end - begin} of weights ${version}`)
     }
@@ -60,8 +62,7 @@ export class WeightsInbox {
     const arriving = this.#arriving.find(({ version }) => version === chunk.version)
     // Of a version that is needed no more, the end is not kept.
     if (arriving === undefined) return
-    // As bytes, which need not be aligned: they are copied once.
-    bytesOf(arriving.parameters).set(chunk.data, chunk.offset * Float32Array.BYTES_PER_ELEMENT)
+    this.#codec.decodeInto(chunk.data, arriving.parameters.subarray(chunk.offset, chunk.offset + floats))
     if (begin + place.received === end) this.#finishRange(arriving, index, chunk.leftOut)
   }
 

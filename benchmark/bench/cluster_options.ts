@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { compressions } from '../../shared/compress/format.ts'
 import { networkSchema } from '../../shared/network/network.ts'
 import { processorTimeSchema } from './processor_time.ts'
 
@@ -16,6 +17,8 @@ export const clusterOptionsSchema = z.object({
   workers: z.int(),
   /** 1: the coordinator reduces itself. */
   reducers: z.int().min(1).default(1),
+  /** How gradients and weights travel. */
+  compress: z.enum(compressions).default('none'),
   /** Of one round. */
   steps: z.int(),
 })

@@ -50,11 +50,11 @@ async function openData(): Promise<{ manifest: Manifest; files: string[]; train:
 }
 
 const { manifest, files, train, test } = await openData()
-const { network, engine, precision, batch, lanes, workers, reducers } = options
+const { network, engine, precision, batch, lanes, workers, reducers, compress } = options
 const layout = layoutOf(network)
 const start = { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
-const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, trace: false }
+const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
 const now = (): number => machineSeconds() * 1000
 const observe = (event: RunEvent): void => {
   if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)

@@ -1,3 +1,4 @@
+import type { Compression } from '../../shared/compress/format.ts'
 import { layoutOf } from '../../shared/network/layout.ts'
 import { networkSchema, type Network } from '../../shared/network/network.ts'
 import { HerdCluster, type Places } from './herd_cluster.ts'
@@ -40,13 +41,15 @@ export interface StillCluster {
   steps?: number
   places?: Places
   reducers?: number
+  /** Of gradients and weights. */
+  compress?: Compression
 }
 
 /** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
-export function startStillCluster({ workers, workersPerProcess, units = ARTICLE_UNITS, host, steps = STILL_STEPS, places, reducers = 1 }: StillCluster): Promise<HerdCluster> {
+export function startStillCluster({ workers, workersPerProcess, units = ARTICLE_UNITS, host, steps = STILL_STEPS, places, reducers = 1, compress = 'none' }: StillCluster): Promise<HerdCluster> {
   const lanes = lanesOf(workers)
   return HerdCluster.start(
-    { network: vectorNetwork(units), engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, steps, ...(host === undefined ? {} : { host }) },
+    { network: vectorNetwork(units), engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, compress, steps, ...(host === undefined ? {} : { host }) },
     { still: workersPerProcess, ...(places === undefined ? {} : { places }) },
   )
 }

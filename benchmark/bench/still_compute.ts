@@ -1,3 +1,5 @@
+import { sumRounding } from '../../shared/compress/codec.ts'
+import type { Compression } from '../../shared/compress/format.ts'
 import type { Compute } from '../../shared/train/compute.ts'
 import type { Partial, PreparedLane, Stretch } from '../../shared/train/lane_stack.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
@@ -14,8 +16,9 @@ export class StillCompute implements Compute {
   readonly #gradient: Float32Array
   readonly #stack: Partial['lanes'][] = []
 
-  constructor(size: number) {
+  constructor(size: number, compress: Compression) {
     this.#gradient = new Float32Array(size).fill(1e-3)
+    sumRounding(compress, 0)(this.#gradient, 0, 0, 0)
   }
 
   setParameters(): void {

@@ -25,7 +25,7 @@ createInterface(process.stdin).on('line', () => process.stdout.write(`${JSON.str
 await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   name: `still-${process.pid}-${index}`, instance: randomUUID(), engine: 'auto', metricsAddress: '',
   connect: (onMessage) => new Connection(coordinator, { token: undefined, tls: undefined }, onMessage),
-  startCompute: ({ network }) => Promise.resolve(new StillCompute(layoutOf(network).size)),
+  startCompute: ({ network, compress }) => Promise.resolve(new StillCompute(layoutOf(network).size, compress)),
   openSource: () => Promise.resolve({ source: { read: (samples) => Promise.resolve(samples.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES), digest: '' }),
   residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),
   every: (milliseconds, action) => {

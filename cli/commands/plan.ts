@@ -11,14 +11,13 @@ import { buildNetwork, modelNames } from '../../shared/network/models.ts'
 import type { Network as Model } from '../../shared/network/network.ts'
 import { renderPng } from '../../shared/pictures/write_picture.ts'
 import { scalingPlot } from '../../shared/pictures/scaling.ts'
-import { adviceFor, curveOf, enoughWorkers, SHRINK, type Advice } from '../../shared/plan/advice.ts'
+import { adviceFor, curveOf, enoughWorkers, type Advice, shrinkOf } from '../../shared/plan/advice.ts'
+import { compressions } from '../../shared/compress/format.ts'
 import { readMeasured, SHIPPED_MEASURED, type Costs, type Measured } from '../../shared/plan/costs.ts'
 import { predict, type Cluster, type Prediction } from '../../shared/plan/model.ts'
 import { parseBandwidth, parseDuration } from '../../shared/plan/units.ts'
 import { commandOf } from '../command.ts'
 import { counted, percent, print, printJson, tableOf } from '../output.ts'
-
-const compressions = Object.keys(SHRINK) as (keyof typeof SHRINK)[]
 
 const BANDWIDTH = { placeholder: '<bandwidth>', expects: 'a bandwidth in bits or bytes a second, above 0, e.g. 25Gbit, 100Mbit or 1.25GB' }
 const bandwidthSchema = z.string().refine((value) => parseBandwidth(value) !== undefined)
@@ -41,7 +40,8 @@ const options = {
   model: choice('Network to train.', modelNames, 'article'),
   imageSize: whole('<pixels>', 'Height and width that images are brought to.', { min: 1, max: 4096 }, 256),
   classes: whole('<count>', 'Classes of the data set.', { min: 2 }, 10),
-  compress: choice('How gradients and weights travel.', compressions, 'none'),
+  compress: choice('How gradients travel.', compressions, 'none'),
+  compressWeights: choice('How weights travel.', compressions, 'none'),
   reducers: whole('<count>', 'Processes on machines of their own among which the vector is divided.', { min: 1, max: 64 }, 1),
   imagesPerSecond,
   sharedCores: optionalWhole('<count>', 'Everything runs on one machine with so many cores.', { min: 1, max: 4096 }),
@@ -64,7 +64,7 @@ export const planCommand = (): Command =>
     name: 'plan',
     description: 'predict the speed of a cluster: steps/s, what limits it, how many workers are worth having',
     options,
-    examples: ['herd plan --workers 64 --network 25Gbit', 'herd plan --workers 8 --network 1Gbit --latency 0.3ms --lanes 16 --plot plan.svg', 'herd plan --workers 8 --network 25Gbit --images-per-second 2000 --batch 1024 --compress bf16 --json'],
+    examples: ['herd plan --workers 64 --network 25Gbit', 'herd plan --workers 8 --network 1Gbit --latency 0.3ms --lanes 16 --plot plan.svg', 'herd plan --workers 8 --network 25Gbit --images-per-second 2000 --batch 1024 --compress bf16 --compress-weights bf16 --json'],
     async run(given) {
       const { batch, lanes } = given
       if (lanes > batch) throw new UsageError(`--lanes ${lanes}: expected at most as many as images in a batch, ${batch}: a lane without images is no work.`)
@@ -81,12 +81,12 @@ export const planCommand = (): Command =>
     },
   })
 
-function clusterOf({ workers, batch, lanes, reducers, compress, imageSize, ...given }: OptionValues<typeof options>, model: Model): Cluster {
+function clusterOf({ workers, batch, lanes, reducers, compress, compressWeights, imageSize, ...given }: OptionValues<typeof options>, model: Model): Cluster {
   const worker = parseBandwidth(given.network) ?? 0
   return {
     workers, batch, lanes, reducers, floats: layoutOf(model).size, flopsPerImage: gradientFlops(model), pixels: imageSize ** 2,
     network: { worker, coordinator: parseBandwidth(given.coordinatorNetwork ?? '') ?? worker, latency: parseDuration(given.latency) ?? 0 },
-    shrink: { up: SHRINK[compress], down: SHRINK[compress] },
+    shrink: { up: shrinkOf(compress), down: shrinkOf(compressWeights) },
     ...(given.imagesPerSecond === undefined ? {} : { imagesPerSecond: given.imagesPerSecond }), ...(given.sharedCores === undefined ? {} : { sharedCores: given.sharedCores }),
   }
 }

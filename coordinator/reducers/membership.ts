@@ -136,7 +136,7 @@ export class ReducerMembership {
     const start = await this.#fetchState(session, { begin, end })
     this.#outbox = run.trace ? new SpanOutbox((spans) => this.#send({ message: 'spans', spans: { spans } })) : undefined
     this.#session = new ReducerSession({
-      assigned, layout, lanes: run.lanes, start, connections: this.#server.connections, now: machineSeconds,
+      assigned, layout, run, start, connections: this.#server.connections, now: machineSeconds,
       send: (message) => this.#send(message),
       sendState: (gather, state) => this.#sendState(session, gather, { begin, end }, state),
       ...(this.#outbox === undefined ? {} : { onSpan: (span) => this.#outbox?.add(span) }),

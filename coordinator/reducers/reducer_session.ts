@@ -6,9 +6,10 @@ import type { SpanObserver } from '../../shared/trace/span.ts'
 import type { OptimizerState } from '../../shared/train/adam.ts'
 import { LaneTree } from '../../shared/train/lane_tree.ts'
 import type { Assigned, Gather, GradientChunk, ReducerMessage, ReductionMessage, WeightsChunk } from '../../shared/wire/messages.ts'
+import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { Connections } from '../connections.ts'
 import { Model } from '../model.ts'
-import { RangeReducer } from '../range_reducer.ts'
+import { RangeReducer, type Compressed } from '../range_reducer.ts'
 import { kindOf, stepOf } from '../rounds.ts'
 import { WorkerStreams } from './worker_streams.ts'
 
@@ -16,7 +17,7 @@ export interface ReducerSessionParts {
   assigned: Pick<Assigned, 'begin' | 'end' | 'learningRate' | 'version'>
   /** Of the whole vector. */
   layout: Layout
-  lanes: number
+  run: Compressed & Pick<RunDescription, 'lanes'>
   /** Weights and moments of the range. */
   start: OptimizerState
   send: (message: ReducerMessage) => void
@@ -38,13 +39,13 @@ export class ReducerSession {
   #summed = true
 
   constructor(parts: ReducerSessionParts) {
-    const { assigned, layout, lanes, start, now, onSpan } = parts
+    const { assigned, layout, run, start, now, onSpan } = parts
     const { begin, end, learningRate, version } = assigned
     const range = { begin, end }
     this.#parts = parts
     this.#round = 2 * version
     this.#reducer = new RangeReducer<WorkerStreams>({
-      range, model: new Model(layoutOfRange(layout, range), learningRate, start), version, tree: new LaneTree(lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
+      range, model: new Model(layoutOfRange(layout, range), learningRate, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
       onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
     })
   }

@@ -16,11 +16,15 @@ export interface Codec {
   round(values: Float32Array, first: number, key: NoiseKey | undefined): void
   /** @param values as `round` leaves them @returns little-endian; without compression a view of them */
   encode(values: Float32Array): Buffer
+  /** How many floats so many bytes are. @throws ProtocolError when no vector is as long. */
+  floatsIn(bytes: number): number
   /**
    * @param data without compression it may be kept, and overwritten
-   * @throws ProtocolError when its length is that of no vector.
+   * @throws ProtocolError as `floatsIn`.
    */
   decode(data: Buffer): Float32Array
+  /** @param out as long as `floatsIn` says */
+  decodeInto(data: Buffer, out: Float32Array): void
 }
 
 const kernel = compressKernel() ?? { round: plainRound, encode: plainEncode, decode: plainDecode }
@@ -29,10 +33,16 @@ const asItIs: Codec = {
   compression: 'none',
   round: () => undefined,
   encode: bytesOf,
+  floatsIn: (bytes) => {
+    if (bytes % 4 !== 0) throw new ProtocolError(`${bytes} bytes are no vector of float32`)
+    return bytes / 4
+  },
   decode: (data) => {
-    if (data.length % 4 !== 0) throw new ProtocolError(`${data.length} bytes are no vector of float32`)
+    asItIs.floatsIn(data.length)
     return floatsOf(data)
   },
+  // As bytes, which need not be aligned: they are copied once.
+  decodeInto: (data, out) => bytesOf(out).set(data),
 }
 
 export function codecFor(compression: Compression): Codec {
@@ -45,12 +55,38 @@ export function codecFor(compression: Compression): Codec {
       kernel.encode(compression, values, out)
       return out
     },
+    floatsIn: (bytes) => encodedFloats(compression, bytes),
     decode: (data) => {
+      // Not filled with zeros first.
       const floats = new Float32Array(Buffer.allocUnsafeSlow(4 * encodedFloats(compression, data.length)).buffer)
       kernel.decode(compression, data, floats)
       return floats
     },
+    decodeInto: (data, out) => kernel.decode(compression, data, out),
   }
+}
+
+/**
+ * Rounds the gradient sum over a node of the lane tree, or a part of it.
+ * @param first place of the first value in the vector, a multiple of 64
+ * @param step of the run that came before
+ */
+export type RoundSum = (values: Float32Array, first: number, step: number, node: number) => void
+
+/**
+ * What keeps a compressed run's result free of its cluster: the sum over every node of the lane tree is rounded, wherever it is
+ * added, and with the same noise. So whatever a worker sends, it sends without loss, and all have the same sums.
+ */
+export function sumRounding(compression: Compression, seed: number): RoundSum {
+  const codec = codecFor(compression)
+  return (values, first, step, node) => codec.round(values, first, { seed, step, node })
+}
+
+/** Weights, rounded to the nearest: workers compute with these, while who steps them keeps what float32 has. @returns a copy */
+export function roundedWeights(codec: Codec, weights: Float32Array): Float32Array {
+  const rounded = weights.slice()
+  codec.round(rounded, 0, undefined)
+  return rounded
 }
 
 /** How many floats so many bytes are. */

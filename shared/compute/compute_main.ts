@@ -24,10 +24,10 @@ async function serve(): Promise<void> {
     if (frame === undefined) return engine?.dispose()
     const request = requestSchema.parse(frame.header)
     if (request.type === 'init') {
-      const { network, seed, gpu, ...rest } = request
+      const { network, seed, compress, gpu, ...rest } = request
       const created = await createFingerprinted(network, { ...rest, gpu: gpu ?? undefined })
       engine = created.engine
-      stack = new LaneStack(engine, network, seed, machineSeconds)
+      stack = new LaneStack(engine, network, { seed, compress }, machineSeconds)
       reply({ type: 'ready', info: engine.info, fingerprint: created.fingerprint, note: created.note ?? null })
       continue
     }
@@ -37,10 +37,10 @@ async function serve(): Promise<void> {
         engine.setParameters(floatsOf(frame.body))
         break
       case 'push':
-        reply({ type: 'pushed', ...stack.push({ ...request, images: frame.body }) })
+        reply({ type: 'pushed', ...stack.push({ ...request, images: frame.body }, request.node) })
         break
       case 'add':
-        stack.add()
+        stack.add(request.node)
         break
       case 'take': {
         const { values, lanes } = stack.take()

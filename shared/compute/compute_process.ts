@@ -10,7 +10,7 @@ import { EngineError } from '../errors.ts'
 import type { Network } from '../network/network.ts'
 import { typescriptArguments } from '../node_process.ts'
 import type { Compute } from '../train/compute.ts'
-import type { Partial, PreparedLane, Stretch } from '../train/lane_stack.ts'
+import type { LaneSettings, Partial, PreparedLane, Stretch } from '../train/lane_stack.ts'
 import { bytesOf, floatsOf } from '../wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
@@ -75,9 +75,9 @@ export class ComputeProcess implements Compute {
    * Starts the process and compiles the network in it.
    * @throws EngineError when the engine cannot be loaded there.
    */
-  static async start(network: Network, seed: number, request: EngineRequest, settings: ProcessSettings = {}): Promise<ComputeProcess> {
+  static async start(network: Network, { seed, compress }: LaneSettings, request: EngineRequest, settings: ProcessSettings = {}): Promise<ComputeProcess> {
     const started = new ComputeProcess(request, settings)
-    const { reply } = await started.#ask({ type: 'init', network, seed, ...request, gpu: request.gpu ?? null })
+    const { reply } = await started.#ask({ type: 'init', network, seed, compress, ...request, gpu: request.gpu ?? null })
     if (reply.type !== 'ready') throw new EngineError(`the compute process answered ${reply.type} to init.`)
     started.#info = reply.info
     started.#fingerprint = reply.fingerprint
@@ -112,14 +112,14 @@ export class ComputeProcess implements Compute {
     this.#send({ type: 'parameters' }, bytesOf(parameters))
   }
 
-  async push({ images, ...lane }: PreparedLane): Promise<Stretch> {
-    const { reply } = await this.#ask({ type: 'push', ...lane }, images)
+  async push({ images, ...lane }: PreparedLane, node: number): Promise<Stretch> {
+    const { reply } = await this.#ask({ type: 'push', node, ...lane }, images)
     if (reply.type !== 'pushed') throw new EngineError(`the compute process answered ${reply.type} to push.`)
     return { begin: reply.begin, end: reply.end }
   }
 
-  add(): void {
-    this.#send({ type: 'add' })
+  add(node: number): void {
+    this.#send({ type: 'add', node })
   }
 
   async take(): Promise<Partial> {

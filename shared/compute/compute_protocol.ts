@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { compressions } from '../compress/format.ts'
 import { networkSchema } from '../network/network.ts'
 import { engineInfoSchema, laneReportSchema } from '../wire/messages.ts'
 
@@ -8,6 +9,7 @@ export const requestSchema = z.discriminatedUnion('type', [
     type: z.literal('init'),
     network: networkSchema,
     seed: z.number(),
+    compress: z.enum(compressions),
     engine: z.enum(['native', 'wasm']),
     precision: z.enum(['f32', 'bf16']),
     threads: z.number(),
@@ -16,8 +18,8 @@ export const requestSchema = z.discriminatedUnion('type', [
   /** Body: float32 parameters. */
   z.object({ type: z.literal('parameters') }),
   /** Body: uint8 images. */
-  z.object({ type: z.literal('push'), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
-  z.object({ type: z.literal('add') }),
+  z.object({ type: z.literal('push'), node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
+  z.object({ type: z.literal('add'), node: z.number() }),
   z.object({ type: z.literal('take') }),
   z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */

@@ -93,7 +93,7 @@ export class Predictor {
     if (this.#started?.key === key && (await this.#started.compute).usable) return this.#started.compute
     await this.#end()
     if (this.#closed) throw new RunError('The run ends.')
-    const compute = ComputeProcess.start(network, 0, { engine: kind, precision: 'f32', threads: 1, gpu: undefined }, { priority: constants.priority.PRIORITY_LOW })
+    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, gpu: undefined }, { priority: constants.priority.PRIORITY_LOW })
     this.#started = { key, compute }
     compute.catch(() => (this.#started = undefined))
     return compute

@@ -1,8 +1,11 @@
+import { BLOCK_FLOATS, encodedBytes, type Compression } from '../compress/format.ts'
 import type { Costs } from './costs.ts'
 import { predict, type Cluster, type Prediction } from './model.ts'
 
-/** Bytes on the wire for one of float32, by the name of a compression. */
-export const SHRINK = { none: 1, bf16: 1 / 2, fp16: 1 / 2, int8: 1 / 4 } as const
+/** Bytes on the wire for one of float32. */
+export function shrinkOf(compression: Compression): number {
+  return encodedBytes(compression, BLOCK_FLOATS) / encodedBytes('none', BLOCK_FLOATS)
+}
 
 /** A change to a cluster that makes it faster. */
 export interface Advice {
@@ -49,8 +52,10 @@ function alternatives({ batch, lanes, workers, shrink, reducers, sharedCores }: 
   if (fewer > 0 && fewer !== lanes) all.push({ what: `--lanes ${fewer}, as many for each worker`, change: { lanes: fewer } })
   if (workers < lanes) all.push({ what: `--lanes ${workers}, one for each worker`, change: { lanes: workers } })
   all.push({ what: `--batch ${2 * batch}, twice the images in each lane`, change: { batch: 2 * batch } })
-  if (shrink.up === 1) all.push({ what: '--compress bf16, half the bytes', change: { shrink: { up: SHRINK.bf16, down: SHRINK.bf16 } } })
-  if (shrink.up > SHRINK.int8) all.push({ what: '--compress int8, a quarter of the bytes', change: { shrink: { up: SHRINK.int8, down: SHRINK.int8 } } })
+  for (const format of ['bf16', 'int8'] as const) {
+    const share = shrinkOf(format)
+    if (shrink.up > share || shrink.down > share) all.push({ what: `--compress ${format} --compress-weights ${format}, fewer bytes`, change: { shrink: { up: Math.min(share, shrink.up), down: Math.min(share, shrink.down) } } })
+  }
   if (sharedCores === undefined) for (let count = 2 * reducers; count <= MANY_REDUCERS * reducers; count *= 2) all.push({ what: `--reducers ${count}, each with a link of its own`, change: { reducers: count } })
   return all
 }

@@ -7,10 +7,13 @@ import type { LaneTree } from './lane_tree.ts'
  */
 export class ChunkSum {
   readonly #tree: LaneTree
+  readonly #round: (sum: Float32Array, node: number) => void
   readonly #sums = new Map<number, Float32Array>()
 
-  constructor(tree: LaneTree) {
+  /** @param round rounds the sum over a node in place, where sums are compressed */
+  constructor(tree: LaneTree, round: (sum: Float32Array, node: number) => void = () => undefined) {
     this.#tree = tree
+    this.#round = round
   }
 
   /**
@@ -37,6 +40,7 @@ export class ChunkSum {
         return undefined
       }
       sum = addInto(id === left ? sum : other, id === left ? other : sum)
+      this.#round(sum, parent)
       id = parent
     }
   }

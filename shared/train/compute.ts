@@ -9,9 +9,9 @@ export interface Compute {
   readonly note: string | undefined
   /** Parameters of the lanes and images that follow. */
   setParameters(parameters: Float32Array): void
-  /** Settles when the lane has been computed. @returns when that was, in seconds of the machine's clock (`machineSeconds`) */
-  push(lane: PreparedLane): Promise<Stretch>
-  add(): void
+  /** Settles when the lane, a node of the lane tree, has been computed. @returns when that was, in seconds of the machine's clock (`machineSeconds`) */
+  push(lane: PreparedLane, node: number): Promise<Stretch>
+  add(node: number): void
   take(): Promise<Partial>
   /** Forgets what was pushed and not taken. @returns settles when that is done, and all that came before */
   clear(): Promise<void>

@@ -1,3 +1,5 @@
+import { sumRounding, type RoundSum } from '../compress/codec.ts'
+import type { Compression } from '../compress/format.ts'
 import type { Engine } from '../engine/engine.ts'
 import { layoutOf } from '../network/layout.ts'
 import type { Network } from '../network/network.ts'
@@ -15,6 +17,13 @@ export interface PreparedLane {
   labels: number[]
   /** uint8 [samples, imageSize, imageSize, 3], after augmentation. */
   images: Uint8Array
+}
+
+/** What decides a run's gradients besides network and engine. */
+export interface LaneSettings {
+  seed: number
+  /** How gradient sums travel. */
+  compress: Compression
 }
 
 /** From when to when, in seconds. */
@@ -37,25 +46,28 @@ export class LaneStack {
   readonly #engine: Engine
   readonly #network: Network
   readonly #seed: number
+  readonly #round: RoundSum
   readonly #size: number
   readonly #now: () => number
   readonly #stack: (Partial & { step: number })[] = []
   readonly #free: Float32Array[] = []
 
   /** @param now seconds, to measure a lane's time. */
-  constructor(engine: Engine, network: Network, seed: number, now: () => number) {
+  constructor(engine: Engine, network: Network, { seed, compress }: LaneSettings, now: () => number) {
     this.#engine = engine
     this.#network = network
     this.#seed = seed
+    this.#round = sumRounding(compress, seed)
     this.#size = layoutOf(network).size
     this.#now = now
   }
 
   /**
+   * @param node of the lane tree that the lane is
    * @returns when it was computed.
    * @throws Error when the stack holds lanes of another step: their sum would be of no use to anyone.
    */
-  push(lane: PreparedLane): Stretch {
+  push(lane: PreparedLane, node: number): Stretch {
     const below = this.#stack.at(-1)
     if (below !== undefined && below.step !== lane.step) throw new Error(`a lane of step ${lane.step} comes upon one of step ${below.step}`)
     const values = this.#free.pop() ?? new Float32Array(this.#size)
@@ -69,15 +81,18 @@ export class LaneStack {
           { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
+    this.#round(values, 0, lane.step, node)
     const end = this.#now()
     this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: end - begin, notFinite: firstNotFinite(values) !== undefined }] })
     return { begin, end }
   }
 
-  add(): void {
+  /** @param node of the lane tree that the sum is over */
+  add(node: number): void {
     const right = this.#pop()
     const left = this.#pop()
     addInto(left.values, right.values)
+    this.#round(left.values, 0, left.step, node)
     this.#free.push(right.values)
     this.#stack.push({ step: left.step, values: left.values, lanes: [...left.lanes, ...right.lanes] })
   }

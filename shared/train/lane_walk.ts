@@ -2,10 +2,10 @@ import type { LaneTree } from './lane_tree.ts'
 
 /** What to do next with a stack of gradients. */
 export type WalkStep =
-  /** Compute a lane, and put its gradient on top. */
-  | { type: 'push'; lane: number }
-  /** Add the two on top. */
-  | { type: 'add' }
+  /** Compute a lane, which is a leaf of the tree, and put its gradient on top. */
+  | { type: 'push'; lane: number; node: number }
+  /** Add the two on top: what comes of them is the sum over a node. */
+  | { type: 'add'; node: number }
   /** Take the sum over a node of the tree from the top: it is complete, and nothing that is to come can be added to it. */
   | { type: 'take'; node: number }
 
@@ -46,7 +46,7 @@ export class LaneWalk {
       const [left, right] = this.#tree.nodes[parent ?? top].children ?? []
       if (parent !== undefined && top === right && this.#stack.at(-2) === left) {
         this.#stack.splice(-2, 2, parent)
-        return { type: 'add' }
+        return { type: 'add', node: parent }
       }
       if (top !== left || right === undefined || !this.#comesNext(right)) {
         this.#stack.pop()
@@ -55,8 +55,9 @@ export class LaneWalk {
     }
     const lane = this.#ahead.shift()
     if (lane === undefined) return undefined
-    this.#stack.push(this.#leaves.get(lane) ?? 0)
-    return { type: 'push', lane }
+    const node = this.#leaves.get(lane) ?? 0
+    this.#stack.push(node)
+    return { type: 'push', lane, node }
   }
 
   /** True when all lanes of a node are ahead; they then come next, since it stands right of the top. */

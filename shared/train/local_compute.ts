@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Network } from '../network/network.ts'
 import { machineSeconds } from '../trace/span.ts'
 import type { Compute } from './compute.ts'
-import { LaneStack, type Partial, type PreparedLane, type Stretch } from './lane_stack.ts'
+import { LaneStack, type LaneSettings, type Partial, type PreparedLane, type Stretch } from './lane_stack.ts'
 
 /** `Compute` in this very process: for a single node, and to evaluate or predict. It blocks the event loop while it computes. */
 export class LocalCompute implements Compute {
@@ -20,9 +20,9 @@ export class LocalCompute implements Compute {
     this.#stack = stack
   }
 
-  static async start(network: Network, seed: number, request: EngineRequest): Promise<LocalCompute> {
+  static async start(network: Network, settings: LaneSettings, request: EngineRequest): Promise<LocalCompute> {
     const created = await createFingerprinted(network, request)
-    return new LocalCompute(created, new LaneStack(created.engine, network, seed, machineSeconds))
+    return new LocalCompute(created, new LaneStack(created.engine, network, settings, machineSeconds))
   }
 
   get info(): EngineInfo {
@@ -33,12 +33,12 @@ export class LocalCompute implements Compute {
     this.#engine.setParameters(parameters)
   }
 
-  push(lane: PreparedLane): Promise<Stretch> {
-    return Promise.resolve(this.#stack.push(lane))
+  push(lane: PreparedLane, node: number): Promise<Stretch> {
+    return Promise.resolve(this.#stack.push(lane, node))
   }
 
-  add(): void {
-    this.#stack.add()
+  add(node: number): void {
+    this.#stack.add(node)
   }
 
   take(): Promise<Partial> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { compressions } from '../compress/format.ts'
 import { messageOf } from '../errors.ts'
 import { layoutOf } from '../network/layout.ts'
 import { networkSchema, type Network } from '../network/network.ts'
@@ -31,6 +32,9 @@ export const runDescriptionSchema = z.object({
   batch: z.int().min(1).max(65536),
   lanes: z.int().min(1).max(4096),
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** How gradients and weights travel: it decides the result, too. */
+  compress: z.enum(compressions),
+  compressWeights: z.enum(compressions),
   /** Whether workers tell what their time went to. */
   trace: z.boolean(),
 })

@@ -24,10 +24,10 @@ function bench(...args: string[]): Promise<{ code: number | null; stdout: string
 test('the exchange and the limit of a coordinator are measured, told, and written as JSON and into a page', async () => {
   const [json, page] = [workspace.path('bench.json'), workspace.path('page.md')]
   await writeFile(page, '# Page\n\n<!-- npm run bench: begin -->\n<!-- npm run bench: end -->\n')
-  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--exchange', '2', '--reducers', '1,2', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
+  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--exchange', '2', '--reducers', '1,2', '--compress', 'none,int8', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
   assert.equal(ended.code, 0, ended.stderr)
   const report = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
-  assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [['Herd, 2 workers', 'Herd, 2 workers, 2 reducers'], ['1 workers', '3 workers']])
+  assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [['Herd, 2 workers', 'Herd, 2 workers, 2 reducers', 'Herd, 2 workers, int8', 'Herd, 2 workers, 2 reducers, int8'], ['1 workers', '3 workers']])
   for (const { values } of report.sections.flatMap(({ measures, derived }) => [...measures, ...derived])) {
     assert.equal(values.length, 2)
     assert.ok(values.every((value) => value > 0))

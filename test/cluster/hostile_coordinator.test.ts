@@ -38,7 +38,7 @@ interface Script {
 const image = Buffer.from('no image at all')
 const sha256 = createHash('sha256').update(image).digest('hex')
 const description: RunDescription = {
-  name: 'run', network: buildNetwork('tiny', { imageSize: 8, classes: 2 }), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), trace: false,
+  name: 'run', network: buildNetwork('tiny', { imageSize: 8, classes: 2 }), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false,
 }
 const sample = (path: string, split: string): object => ({ path, class: 0, sha256, bytes: image.length, split })
 const manifest = { classes: ['a', 'b'], samples: [sample('a/1.png', 'train'), sample('a/2.png', 'train'), sample('a/3.png', 'test')], digest: description.datasetDigest }

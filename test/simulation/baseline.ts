@@ -24,7 +24,7 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const { run, samples, test, schedule, decoded, classes } = problem
   const model = initialModel(problem)
   const input = new InputPipeline({ source: { read: () => Promise.resolve([]) }, samples, schedule, imageSize: run.network.imageSize, seed: run.seed, decoded })
-  const cluster = new SingleNodeCluster({ compute: directCompute(problem), model, input, network: run.network, schedule, lanes: run.lanes, samples, test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
+  const cluster = new SingleNodeCluster({ compute: directCompute(problem), model, input, network: run.network, schedule, lanes: run.lanes, run, samples, test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
@@ -47,12 +47,12 @@ export function withoutTime({ epoch, train: score, test, images, skippedSteps }:
 
 function directCompute({ run, overflowFrom }: Problem): Compute {
   const engine = new SoftmaxEngine(run.network, overflowFrom)
-  const stack = new LaneStack(engine, run.network, run.seed, () => 0)
+  const stack = new LaneStack(engine, run.network, run, () => 0)
   return {
     info: engine.info, fingerprint: 'simulated', note: undefined,
     setParameters: (parameters) => engine.setParameters(parameters),
-    push: (lane) => Promise.resolve(stack.push(lane)),
-    add: () => stack.add(),
+    push: (lane, node) => Promise.resolve(stack.push(lane, node)),
+    add: (node) => stack.add(node),
     take: () => Promise.resolve(stack.take()),
     clear: () => Promise.resolve(stack.clear()),
     logits: (images, count) => Promise.resolve(engine.logits(images, count)),

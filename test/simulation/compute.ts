@@ -51,7 +51,7 @@ export class SimulatedCompute implements Compute {
     this.#parts = parts
     this.#process = new SimulatedProcess(`${worker.name} compute`, worker.clock)
     this.#engine = new SoftmaxEngine(run.network, overflowFrom)
-    this.#stack = new LaneStack(this.#engine, run.network, run.seed, () => this.#seconds.shift() ?? 0)
+    this.#stack = new LaneStack(this.#engine, run.network, run, () => this.#seconds.shift() ?? 0)
     this.info = this.#engine.info
   }
 
@@ -59,18 +59,18 @@ export class SimulatedCompute implements Compute {
     this.#enqueue({ ms: 1, run: () => this.#engine.setParameters(parameters) })
   }
 
-  push(lane: PreparedLane): Promise<Stretch> {
+  push(lane: PreparedLane, node: number): Promise<Stretch> {
     const ms = this.#imagesMs(lane.samples.length)
     return this.#ask(ms, () => {
       const end = this.#process.clock.now / 1000
       this.#seconds.push(end - ms / 1000, end)
       this.#parts.count('lanes computed')
-      return this.#stack.push(lane)
+      return this.#stack.push(lane, node)
     })
   }
 
-  add(): void {
-    this.#enqueue({ ms: 0.1, run: () => this.#stack.add() })
+  add(node: number): void {
+    this.#enqueue({ ms: 0.1, run: () => this.#stack.add(node) })
   }
 
   take(): Promise<Partial> {

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import type { Compression } from '../../shared/compress/format.ts'
 import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
 import { DecodedCache } from '../../shared/data/decoded_cache.ts'
 import type { DecodedImage } from '../../shared/data/decode.ts'
@@ -39,6 +40,8 @@ interface Shape {
   test: number
   chunkFloats: number
   overflowFrom?: number
+  compress?: Compression
+  compressWeights?: Compression
 }
 
 const IMAGE_SIZE = 4
@@ -46,10 +49,10 @@ const SOURCE_SIZE = 6
 const CLASSES = ['cat', 'dog', 'hen']
 const DATASET_DIGEST = 'd'.repeat(64)
 
-/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, steps that are left out. */
+/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, compressed and not, steps that are left out. */
 const shapes: readonly Shape[] = [
-  { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64 },
-  { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000 },
+  { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64, compress: 'int8', compressWeights: 'bf16' },
+  { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000, compress: 'bf16', compressWeights: 'int8' },
   { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40 },
   { batch: 16, lanes: 16, epochs: 3, train: 35, test: 33, chunkFloats: 100, overflowFrom: 220 },
   { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50, overflowFrom: 200 },
@@ -70,7 +73,7 @@ function buildProblem(shape: Shape, index: number): Problem {
   const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
   samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
   const { train, test } = idsBySplit(samples)
-  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, trace: false }
+  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', trace: false }
   const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
   return {
     name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,

@@ -101,7 +101,7 @@ interface Engine {
 
 async function startEngine(imageSize: number): Promise<Engine> {
   const network = articleNetwork({ imageSize, classes: CLASSES })
-  const compute = await ComputeProcess.start(network, 0, { engine: 'native', precision: 'f32', threads: 1, gpu: undefined })
+  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: 'native', precision: 'f32', threads: 1, gpu: undefined })
   const parameters = initialParameters(layoutOf(network), 0, 'pytorch')
   const pixels = imageSize * imageSize * 3
   const random = new KeyedRandom(0, Purpose.draw)
@@ -111,8 +111,8 @@ async function startEngine(imageSize: number): Promise<Engine> {
     const begin = performance.now()
     compute.setParameters(parameters)
     for (let lane = 0; lane < lanes; lane++) {
-      await compute.push({ lane, step: 0, samples, labels: samples.map((index) => index % CLASSES), images: all.slice(0, images * pixels) })
-      if (lane > 0) compute.add()
+      await compute.push({ lane, step: 0, samples, labels: samples.map((index) => index % CLASSES), images: all.slice(0, images * pixels) }, 0)
+      if (lane > 0) compute.add(0)
     }
     await compute.take()
     return (performance.now() - begin) / 1000

@@ -14,7 +14,7 @@ const CLASSES = 10
 /** A worker's compute process: takes weights and a lane's images, gives the gradient back. */
 async function herd(precision: 'f32' | 'bf16', batch: number, imageSize: number): Promise<Contender> {
   const network = articleNetwork({ imageSize, classes: CLASSES })
-  const compute = await ComputeProcess.start(network, 0, { engine: 'native', precision, threads: 1, gpu: undefined })
+  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: 'native', precision, threads: 1, gpu: undefined })
   const parameters = initialParameters(layoutOf(network), 0, 'pytorch')
   const random = new KeyedRandom(0, Purpose.draw)
   const images = Uint8Array.from({ length: batch * imageSize * imageSize * 3 }, () => random.below(256))
@@ -23,7 +23,7 @@ async function herd(precision: 'f32' | 'bf16', batch: number, imageSize: number)
   const round = async (): Promise<number> => {
     const begin = performance.now()
     compute.setParameters(parameters)
-    await compute.push({ lane: 0, step: 0, samples, labels, images })
+    await compute.push({ lane: 0, step: 0, samples, labels, images }, 0)
     await compute.take()
     return (batch * 1000) / (performance.now() - begin)
   }

@@ -72,7 +72,7 @@ async function trained(ranges: readonly Range[]) {
     model: new Model(layoutOfRange(layout, range), 0.01, { parameters: start.parameters.subarray(range.begin, range.end), m: start.m.subarray(range.begin, range.end), v: start.v.subarray(range.begin, range.end) }),
     onPartial: (node: number): void => void whole[index].push(node),
   }))
-  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node) }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node) }))
   for (const reducer of reducers) reducer.join(worker)
   const outcomes = []
   const weights: (number[] | undefined)[] = []
@@ -110,7 +110,7 @@ test('chunks that are not of the range, or do not follow each other, are refused
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
   const model = new Model(layoutOfRange(layout, second), 0.01, freshState(second.end - second.begin))
   const opened = (): { reducer: RangeReducer<Worker>; worker: Worker } => {
-    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
     const worker = workerWith()
     reducer.join(worker)
     reducer.begin({ round: 1, samples: SAMPLES, update: 1 })

@@ -35,7 +35,7 @@ async function open(context: TestContext, token?: Token): Promise<Opened> {
   const { server, port } = await ReducerServer.listen('127.0.0.1:0', { token, tls: undefined, maxWorkers: 4 })
   const told: ReducerMessage[] = []
   const session = new ReducerSession({
-    assigned: { ...range, learningRate: 0.1, version: 0 }, layout, lanes: 1, start: freshState(range.end - range.begin), connections: server.connections, now: () => 0,
+    assigned: { ...range, learningRate: 0.1, version: 0 }, layout, run: { lanes: 1, seed: 0, compress: 'none', compressWeights: 'none' }, start: freshState(range.end - range.begin), connections: server.connections, now: () => 0,
     send: (message) => void told.push(message), sendState: () => undefined,
   })
   server.session = session
@@ -129,7 +129,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
     ['a', [...partial('a', 1)][0], /a gradient chunk of no member/],
     ['b', { ...[...partial('b', 1)][0], round: 2 }, /round 2, which is of another kind/],
     ['c', { ...[...partial('c', 1)][0], offset: 0 }, /came out of order/],
-    ['d', { ...[...partial('d', 1)][0], data: Buffer.alloc(6) }, /with 6 bytes is not of this run/],
+    ['d', { ...[...partial('d', 1)][0], data: Buffer.alloc(6) }, /6 bytes are no vector of float32/],
   ]
   for (const [id, chunk, reason] of breaches) {
     if (id !== 'a') {

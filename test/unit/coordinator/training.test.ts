@@ -30,7 +30,7 @@ function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
     status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
     trainStep: ({ step }, samples, update): Promise<StepResult> => {
-      const steps = new StepUpdate({ model, tree: new LaneTree(1), step, samples, update, now: () => 0 })
+      const steps = new StepUpdate({ model, tree: new LaneTree(1), step, samples, update, now: () => 0, round: () => undefined })
       steps.addAll(0, gradients[step].slice())
       const result = steps.finish()
       return Promise.resolve({ ...result, lanes: [{ lane: 0, lossSum: 1, correct: 1, samples, seconds: 0, notFinite: result.notFinite !== undefined }], computedBy: ['one'] })

@@ -46,7 +46,7 @@ function stillMember(name: string): StillMember {
 /** A cluster with its members in. */
 function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
-    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), trace: false },
+    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
     workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,

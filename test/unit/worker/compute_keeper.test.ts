@@ -10,14 +10,14 @@ import type { RunDescription } from '../../../shared/wire/run_description.ts'
 import { ComputeKeeper } from '../../../worker/compute_keeper.ts'
 
 const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
-const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), trace: false }
+const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false }
 const parameters = initialParameters(layoutOf(network), 1, 'pytorch')
 const lane = (number: number): PreparedLane => ({ lane: number, step: 0, samples: [number], labels: [0], images: new Uint8Array(8 * 8 * 3).fill(40 * (number + 1)) })
 
 function keeper(patienceMs?: number): { computes: ComputeKeeper; started: ComputeProcess[] } {
   const started: ComputeProcess[] = []
-  const computes = new ComputeKeeper(async ({ network: described, seed, ...engine }) => {
-    const compute = await ComputeProcess.start(described, seed, { ...engine, gpu: undefined })
+  const computes = new ComputeKeeper(async ({ network: described, seed, compress, ...engine }) => {
+    const compute = await ComputeProcess.start(described, { seed, compress }, { ...engine, gpu: undefined })
     started.push(compute)
     return compute
   }, patienceMs)
@@ -28,21 +28,21 @@ test('a session gets the process of the one before, and nothing of what that one
   const { computes, started } = keeper()
   const first = await computes.lease(run)
   first.setParameters(parameters)
-  await first.push(lane(0))
+  await first.push(lane(0), 1)
   const wanted = await first.take()
   // A session that is cut off between two lanes of a partial, and does not know it yet.
-  const late = [first.push(lane(1)), first.take(), first.push(lane(1))].map((pending) => assert.rejects(pending, EngineError))
+  const late = [first.push(lane(1), 2), first.take(), first.push(lane(1), 2)].map((pending) => assert.rejects(pending, EngineError))
   await first.close()
   await Promise.all(late)
-  await assert.rejects(first.push(lane(1)), EngineError)
-  assert.throws(() => first.add(), EngineError)
+  await assert.rejects(first.push(lane(1), 2), EngineError)
+  assert.throws(() => first.add(0), EngineError)
 
   // Nothing of a run but what the process computes makes another one necessary.
   const second = await computes.lease({ ...run, batch: 8 })
   assert.equal(second.pid, started[0].pid)
   assert.equal(started.length, 1)
   second.setParameters(parameters)
-  await second.push(lane(0))
+  await second.push(lane(0), 1)
   assert.deepEqual((await second.take()).values, wanted.values)
   await assert.rejects(second.take(), /the lane stack is empty/)
   await second.close()

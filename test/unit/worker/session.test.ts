@@ -32,7 +32,7 @@ before(async () => {
   workspace = await createWorkspace()
   const folder = await drawAnimals(workspace.path('drawn'), 6)
   dataset = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache') })
-  compute = await LocalCompute.start(network, 1, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  compute = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
 })
 after(async () => {
   await compute.close()
@@ -62,7 +62,7 @@ interface Opened {
  * @param firstStep what it has weights for
  */
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
-  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, trace: false }
+  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
   const weights = new WeightsInbox(layout.size)
   const parameters = initialParameters(layout, 1)
   const sendWeights = (version: number): void => {
@@ -207,12 +207,12 @@ test('units that the run does not have are a failure', () => {
 })
 
 test('lanes of different steps never meet on the stack', async () => {
-  const local = await LocalCompute.start(network, 1, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  const local = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
   local.setParameters(initialParameters(layout, 1))
   const lane = { lane: 0, samples: [], labels: [], images: new Uint8Array() }
-  await local.push({ ...lane, step: 0 })
-  await assert.rejects(async () => local.push({ ...lane, step: 1 }), /a lane of step 1 comes upon one of step 0/)
+  await local.push({ ...lane, step: 0 }, 1)
+  await assert.rejects(async () => local.push({ ...lane, step: 1 }, 1), /a lane of step 1 comes upon one of step 0/)
   await local.clear()
-  await local.push({ ...lane, step: 1 })
+  await local.push({ ...lane, step: 1 }, 1)
   await local.close()
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { adviceFor, curveOf, enoughWorkers, SHRINK } from '../../../../shared/plan/advice.ts'
+import { adviceFor, curveOf, enoughWorkers, shrinkOf } from '../../../../shared/plan/advice.ts'
 import { predict, type Cluster } from '../../../../shared/plan/model.ts'
 import { parseBandwidth, parseDuration } from '../../../../shared/plan/units.ts'
 import { cluster, costs } from './costs_of_round_figures.ts'
@@ -26,12 +26,12 @@ test('advice is what the model predicts of the changed cluster, the best first, 
   }
   assert.deepEqual(advice.map(({ gain }) => gain), advice.map(({ gain }) => gain).toSorted((a, b) => b - a))
   const int8 = advice.find(({ what }) => what.startsWith('--compress int8'))
-  assert.equal(int8?.imagesPerSecond, predict(costs, { ...slow, shrink: { up: SHRINK.int8, down: SHRINK.int8 } }).imagesPerSecond)
+  assert.equal(int8?.imagesPerSecond, predict(costs, { ...slow, shrink: { up: shrinkOf('int8'), down: shrinkOf('int8') } }).imagesPerSecond)
 })
 
 test('advice proposes nothing that cannot be: no more lanes than images, no compression that is there already, no reducers on shared cores', () => {
   const whats = (one: Cluster): string => adviceFor(costs, one).map(({ what }) => what).join('\n')
-  assert.doesNotMatch(whats({ ...slow, shrink: { up: SHRINK.int8, down: SHRINK.int8 } }), /--compress/)
+  assert.doesNotMatch(whats({ ...slow, shrink: { up: shrinkOf('int8'), down: shrinkOf('int8') } }), /--compress/)
   assert.doesNotMatch(whats({ ...slow, sharedCores: 2 }), /--reducers/)
   assert.match(whats({ ...cluster, workers: 5 }), /--lanes 10, as many for each worker/)
   assert.doesNotMatch(whats({ ...cluster, workers: 5, batch: 8 }), /--lanes 10/)

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
+import { metricOf } from '../support/metrics.ts'
+import { addressOf, Program, run } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** Gradients and weights in fewer bytes: rounded, but alike on every cluster, whatever fails. */
+let workspace: Workspace
+let data: string
+/** A vector of several chunks, lanes that are no power of two. */
+const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 5)
+})
+after(() => workspace.remove())
+
+function argumentsOf(out: string, options: readonly string[]): string[] {
+  return ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options]
+}
+
+async function digestOf(name: string, ...options: string[]): Promise<string> {
+  const out = workspace.path(name)
+  const ended = await run('coordinator', argumentsOf(out, options), workspace.environment)
+  assert.equal(ended.code, 0, ended.stderr)
+  return (await summaryOf(out)).digest
+}
+
+/** With a worker that is killed in mid-step, and one that takes its place. @returns the digest, and bytes by step and worker */
+async function disturbed(name: string, ...options: string[]): Promise<{ digest: string }> {
+  const out = workspace.path(name)
+  const main = new Program('coordinator', argumentsOf(out, ['--workers', '2', '--step-events', ...options]), workspace.environment)
+  const address = await addressOf(main)
+  const worker = (own: string): Program => new Program('worker', ['--coordinator', address, '--data', data, '--name', own], workspace.environment)
+  const [doomed, survivor] = [worker('doomed'), worker('survivor')]
+  await main.said(/worker \w+ joined[^]*worker \w+ joined/)
+  while (!(await readFile(path.join(out, 'events.jsonl'), 'utf8')).includes('"step"')) await new Promise((resolve) => setTimeout(resolve, 20))
+  await doomed.stop('SIGKILL')
+  await main.said(/worker doomed is lost/)
+  const late = worker('late')
+  for (const program of [main, survivor, late]) {
+    const { code, stderr } = await program.ended
+    assert.equal(code, 0, stderr)
+  }
+  const { digest, workersLost } = await summaryOf(out)
+  assert.equal(workersLost, 1)
+  return { digest }
+}
+
+const formats: [compress: string, weights: string][] = [['bf16', 'bf16'], ['fp16', 'none'], ['int8', 'int8']]
+const digests = new Map<string, string>()
+
+for (const [compress, weights] of formats) {
+  test(`gradients in ${compress}, weights in ${weights}: one digest for one process, for 1, 2, 3 and 4 workers, two reducers, and a worker that is killed`, async () => {
+    const options = ['--compress', compress, '--compress-weights', weights]
+    const alone = await digestOf(`${compress}-alone`, '--single-node', ...options)
+    digests.set(compress, alone)
+    for (const count of ['1', '2', '3', '4']) assert.equal(await digestOf(`${compress}-${count}`, '--local-workers', count, ...options), alone, `${count} workers`)
+    assert.equal(await digestOf(`${compress}-reducers`, '--local-workers', '2', '--reducers', '2', ...options), alone, 'two reducers')
+    assert.equal((await disturbed(`${compress}-disturbed`, ...options)).digest, alone, 'disturbed')
+  })
+}
+
+test('each format, and none, gives weights of its own; a run is resumed in the format that it began with', async () => {
+  const uncompressed = await digestOf('none', '--single-node')
+  assert.equal(new Set([uncompressed, ...digests.values()]).size, 1 + formats.length)
+  const out = workspace.path('resumed')
+  const begun = await run('coordinator', argumentsOf(out, ['--single-node', '--compress', 'bf16', '--compress-weights', 'bf16', '--epochs', '1']), workspace.environment)
+  assert.equal(begun.code, 0, begun.stderr)
+  const resume = ['--data', data, '--out', out, '--resume', 'latest', '--listen', '127.0.0.1:0', '--epochs', '2']
+  const other = await run('coordinator', [...resume, '--single-node', '--compress', 'int8'], workspace.environment)
+  assert.equal(other.code, 2)
+  assert.match(other.stderr, /--compress int8: the run of \S+ began with bf16; leave the option out to resume it\./)
+  const resumed = await run('coordinator', [...resume, '--local-workers', '2'], workspace.environment)
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.equal((await summaryOf(out)).digest, digests.get('bf16'))
+})
+
+for (const [compress, weights, share] of [['bf16', 'fp16', 1 / 2], ['int8', 'int8', 65 / 256]] as const) {
+  test(`${compress} and ${weights} send ${share} of the bytes`, async () => {
+    const out = workspace.path(`bytes-${compress}`)
+    const options = ['--local-workers', '1', '--compress', compress, '--compress-weights', weights, '--metrics-port', '0', '--epochs', '30']
+    const main = new Program('coordinator', argumentsOf(out, options), workspace.environment)
+    const [, metrics] = await main.said(/metrics at (\S+)/)
+    await main.said(/epoch 2\/30/)
+    const [received, sent, steps] = await Promise.all(['herd_received_bytes_total', 'herd_sent_bytes_total', 'herd_steps_total'].map(async (name) => (await metricOf(metrics, name)) ?? 0))
+    main.child.kill('SIGTERM')
+    await main.ended
+    const vectorBytes = (await loadCheckpoint(path.join(out, 'checkpoints', 'latest.ckpt'))).parameters.length * 4
+    // One worker delivers one partial a step; a step more or less can be under way between the three readings.
+    assert.ok(Math.abs(received / (share * vectorBytes) - steps) <= 1.02, `received ${received} in ${steps} steps`)
+    assert.ok(Math.abs(sent / (share * vectorBytes) - (steps + 1)) <= 1.02, `sent ${sent} in ${steps} steps`)
+  })
+}
