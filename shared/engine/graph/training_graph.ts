@@ -22,11 +22,17 @@ export function wordsPerImage(network: Network): number {
   return Math.ceil((network.imageSize * network.imageSize * 3) / 4)
 }
 
-/** (value / 255 - mean) / std for each channel, as one product and one sum. */
+/**
+ * (value / 255 - mean) / std for each channel, as one product and one sum: with constants as long as a row of pixels, since constants
+ * of three channels would be repeated a few values at a time.
+ */
 function normalise(graph: NodeBuilder, network: Network, pixels: Value): Value {
-  const scale = network.std.map((std) => 1 / (255 * std))
-  const shift = network.std.map((std, channel) => -network.mean[channel] / std)
-  return graph.operation('AddV2', [graph.operation('Mul', [pixels, graph.floats(scale, [3])]), graph.floats(shift, [3])])
+  const length = network.imageSize * 3
+  const row = (values: readonly number[]): Value => graph.floats(Float32Array.from({ length }, (_, index) => values[index % 3]), [length])
+  const scale = row(network.std.map((std) => 1 / (255 * std)))
+  const shift = row(network.std.map((std, channel) => -network.mean[channel] / std))
+  const rows = graph.reshape(pixels, [-1, length])
+  return graph.reshape(graph.operation('AddV2', [graph.operation('Mul', [rows, scale]), shift]), [-1, ...inputShape(network)])
 }
 
 /** int32 [batch, words] -> float32 [batch, imageSize, imageSize, 3] of 0..255. */
