@@ -50,6 +50,18 @@ export function poolAttributes(layer: { size: number; stride: number; padding: '
   return { ksize: { ints: [1, layer.size, layer.size, 1] }, ...windowAttributes(layer) }
 }
 
+/**
+ * The largest of some values is positive, or not, before ReLU as after it, so that ReLU and maximum pooling commute, and so do
+ * their gradients: behind the pooling, ReLU and its gradient have a fraction of the values.
+ */
+function poolFirst(layers: readonly Layer[]): Layer[] {
+  const order = [...layers]
+  for (let index = 1; index < order.length; index++) {
+    if (order[index - 1].type === 'relu' && order[index].type === 'maxPool') [order[index - 1], order[index]] = [order[index], order[index - 1]]
+  }
+  return order
+}
+
 /** Emits the layers one after the other, and records what the backward pass needs. */
 class Forward {
   readonly steps: Step[] = []
@@ -67,7 +79,7 @@ class Forward {
 
   layers(layers: readonly Layer[], x: Value, inputShape: Shape): Value {
     let shape = inputShape
-    for (const layer of layers) {
+    for (const layer of poolFirst(layers)) {
       const input = x
       x = this.#graph.within(layer.type, () => this.#layer(layer, input, shape))
       shape = outputShape(layer, shape)
