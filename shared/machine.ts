@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { z } from 'zod'
+import { processorExtensions } from './engine/processor.ts'
 import { versionsOf } from './versions.ts'
 
 export const machineSchema = z.object({
@@ -17,22 +17,13 @@ const EXTENSIONS = ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16']
 
 /** This machine, and what runs on it. */
 export function machineOf(): Machine {
-  const flags = new Set(flagsOf())
+  const flags = processorExtensions()
   return {
     processor: os.cpus()[0].model,
     cores: os.availableParallelism(),
     memoryGib: Math.round(os.totalmem() / 1024 ** 3),
     extensions: EXTENSIONS.filter((extension) => flags.has(extension)),
     versions: versionsOf(),
-  }
-}
-
-/** Where the system tells them (Linux). */
-function flagsOf(): string[] {
-  try {
-    return /^flags\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1].split(' ') ?? []
-  } catch {
-    return []
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Parameter } from '../../network/layout.ts'
+import { outputShape, type Shape } from '../../network/network.ts'
+import { favoursProducts, productKernelGradient, type GradientForms } from './kernel_gradient.ts'
 import { poolAttributes, windowAttributes, type Step } from './forward.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
@@ -11,9 +13,11 @@ export class Backward {
   /** Gradient of each parameter that the optimizer steps. */
   readonly gradients = new Map<Parameter, Value>()
   readonly #graph: NodeBuilder
+  readonly #forms: GradientForms
 
-  constructor(graph: NodeBuilder) {
+  constructor(graph: NodeBuilder, forms: GradientForms) {
     this.#graph = graph
+    this.#forms = forms
   }
 
   /**
@@ -77,10 +81,20 @@ export class Backward {
     const graph = this.#graph
     const operation = step.type === 'conv2d' ? 'Conv2DBackprop' : 'DepthwiseConv2dNativeBackprop'
     const attributes = { T: { type: dy.type }, ...windowAttributes(step.layer) }
-    this.#bias(step.biasParameter, dy)
-    const kernelShape = graph.integers(step.kernelParameter.shape)
-    this.#store(step.kernelParameter, graph.node(`${operation}Filter`, [step.input, kernelShape, dy], attributes, [dy.type])[0])
+    const output = outputShape(step.layer, step.inputShape)
+    // TensorFlow makes one operation of both gradients of the same dy, whose sum for the bias is a plain loop: a dy of another shape prevents it.
+    this.#bias(step.biasParameter, this.#forms === 'products' ? graph.reshape(dy, [-1, output[2]]) : dy)
+    const kernelGradient = this.#products(step, dy, output)
+      ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]
+    this.#store(step.kernelParameter, kernelGradient)
     return needed ? graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0] : undefined
+  }
+
+  /** The kernel's gradient as matrix products, where these are faster. */
+  #products(step: Extract<Step, { type: 'conv2d' | 'depthwiseConv2d' }>, dy: Value, output: Shape): Value | undefined {
+    if (this.#forms !== 'products' || step.layer.type !== 'conv2d' || step.layer.stride !== 1) return undefined
+    const convolution = { ...step.layer, inputShape: step.inputShape, outputShape: output }
+    return favoursProducts(convolution) ? productKernelGradient(this.#graph, step.input, dy, convolution) : undefined
   }
 
   #batchNorm(step: Extract<Step, { type: 'batchNorm' }>, dy: Value): Value {

@@ -6,24 +6,31 @@ import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../../errors.ts'
 import { dropoutLayers, type Network } from '../../network/network.ts'
 import { isStatistic, layoutOf, viewOf, type Layout } from '../../network/layout.ts'
-import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '../engine.ts'
+import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult, Precision } from '../engine.ts'
+import { processorExtensions } from '../processor.ts'
 import { checkImages, checkLane, checkVector } from '../input_check.ts'
 import { loadNative, type NativeOptions } from '../native.ts'
+import type { GradientForms } from './kernel_gradient.ts'
 import { CORRECT, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel } from './training_graph.ts'
 
 type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
+
+export interface GraphOptions extends EngineOptions, NativeOptions {
+  /** Without it, what is faster on this processor: part of the result's bits, as the library's kernels for the processor are. */
+  forms?: GradientForms
+}
 
 /**
  * Compiles the network to a TensorFlow graph, forward and backward, and loads it into native TensorFlow.
  * @param network as `checkNetwork` accepts it.
  * @throws EngineError where native TensorFlow is not set up, cannot be loaded, or refuses the graph.
  */
-export async function createGraphEngine(network: Network, options: EngineOptions & NativeOptions): Promise<Engine> {
+export async function createGraphEngine(network: Network, options: GraphOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
   const layout = layoutOf(network)
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
-    await writeTrainingModel(folder, network, layout, options.precision)
+    await writeTrainingModel(folder, network, layout, options.precision, options.forms ?? formsOf(options.precision, device))
     // Both signatures share one session: tfjs-node knows the folder again.
     const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
     const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
@@ -34,6 +41,12 @@ export async function createGraphEngine(network: Network, options: EngineOptions
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** oneDNN's kernels for the gradients of a convolution's kernel and bias are slow in float32 on AVX2, and fast on AVX512. */
+function formsOf(precision: Precision, device: string): GradientForms {
+  const extensions = processorExtensions()
+  return precision === 'f32' && device === 'cpu' && extensions.has('avx2') && !extensions.has('avx512f') ? 'products' : 'library'
 }
 
 class GraphEngine implements Engine {

@@ -13,7 +13,7 @@ type Of<T extends SimpleLayer['type']> = Extract<SimpleLayer, { type: T }>
 
 /** What a layer's backward pass needs from its forward pass. */
 export type Step =
-  | { type: 'conv2d' | 'depthwiseConv2d'; layer: Of<'conv2d' | 'depthwiseConv2d'>; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
+  | { type: 'conv2d' | 'depthwiseConv2d'; layer: Of<'conv2d' | 'depthwiseConv2d'>; input: Value; inputShape: Shape; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
   | { type: 'dense'; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
   | { type: 'relu'; output: Value }
   | { type: 'maxPool'; layer: Of<'maxPool'>; input: Value; output: Value }
@@ -101,7 +101,7 @@ class Forward {
         const { parameter, value } = this.#take('kernel')
         const kernel = graph.cast(value, x.type)
         const bias = layer.bias ? this.#take('bias') : undefined
-        this.steps.push({ type: layer.type, layer, input: x, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
+        this.steps.push({ type: layer.type, layer, input: x, inputShape: shape, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
         return this.#addBias(graph.operation(layer.type === 'conv2d' ? 'Conv2D' : 'DepthwiseConv2dNative', [x, kernel], windowAttributes(layer)), bias)
       }
       case 'dense': {

@@ -104,6 +104,13 @@ export class NodeBuilder {
     return this.operation('Reshape', [x, this.integers(shape)], { Tshape: { type: 'int32' } })
   }
 
+  /** Values of one type, one after the other along an axis; a single one is itself. */
+  concat(values: readonly Value[], axis: number): Value {
+    if (values.length === 1) return values[0]
+    const { type } = values[0]
+    return this.node('ConcatV2', [...values, this.integers([axis], [])], { T: { type }, N: { int: values.length }, Tidx: { type: 'int32' } }, [type])[0]
+  }
+
   /** The size of every dimension of `x`, as int32. */
   shapeOf(x: Value): Value {
     return this.node('Shape', [x], { T: { type: x.type }, out_type: { type: 'int32' } }, ['int32'])[0]

@@ -2,6 +2,7 @@ import { dropoutLayers, inputShape, type Network } from '../../network/network.t
 import { isStatistic, viewOf, type Layout } from '../../network/layout.ts'
 import type { Precision } from '../engine.ts'
 import { Backward } from './backward.ts'
+import type { GradientForms } from './kernel_gradient.ts'
 import { emitForward, type ParameterValue } from './forward.ts'
 import { NodeBuilder, type Value } from './node_builder.ts'
 import { writeSavedModel, type Endpoint, type Signature } from './saved_model.ts'
@@ -86,7 +87,7 @@ function floatType(precision: Precision): 'float32' | 'bfloat16' {
  * - infer: every parameter and images -> logits.
  * Images are int32 [batch, wordsPerImage]; the batch is any number.
  */
-export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision): Promise<void> {
+export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision, forms: GradientForms): Promise<void> {
   const graph = new NodeBuilder()
   const type = floatType(precision)
   const words = graph.placeholder(IMAGES, 'int32', [-1, wordsPerImage(network)])
@@ -101,7 +102,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
   const train = graph.within('train', (): Signature => {
     const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type })
     const [loss, dLogits] = crossEntropy(graph, network, logits, labels)
-    const backward = new Backward(graph)
+    const backward = new Backward(graph, forms)
     backward.steps(steps, dLogits, false)
     const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, value] as const)])
     return {
