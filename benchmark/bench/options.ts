@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { compressions, type Compression } from '../../shared/compress/format.ts'
 import { choice, flag, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
+import { ENGINES } from './sections/step.ts'
 
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
 const SECTIONS = [...USUAL_SECTIONS, 'costs', 'scaling', 'network'] as const
@@ -20,6 +21,7 @@ export const benchOptions = {
   only: list('<sections>', 'Measure these only.', `some of ${SECTIONS.join(', ')}, separated by commas`, z.enum(SECTIONS), [...USUAL_SECTIONS]),
   rounds: whole('<count>', 'Turns of each contender.', { min: 1, max: 1000 }, 7),
   imageSize: whole('<pixels>', 'Height and width of images.', { min: 1, max: 4096 }, 256),
+  engines: list('<engines>', "Herd's engines in one worker's step.", `some of ${ENGINES.join(', ')}, separated by commas`, z.enum(ENGINES), [...ENGINES]),
   batches: counts("Batches of one worker's step.", [8, 32]),
   batch: whole('<images>', 'Batch of a cluster.', { min: 1, max: 1024 }, 32),
   workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),

@@ -43,7 +43,7 @@ test("a worker's step and the whole job are measured", { skip: withoutNative }, 
   assert.equal(ended.code, 0, ended.stderr)
   const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
   assert.deepEqual(sections.map(({ title, measures }) => [title, measures.map(({ name, values }) => [name, values.length])]), [
-    ["One worker's step, batch 2", [['Herd f32', 1]]],
+    ["One worker's step, batch 2", [['Herd f32', 1], ['Herd eager f32', 1], ['Herd wasm f32', 1]]],
     ['The whole job, f32', [['Herd, 2 workers', 1]]],
   ])
 })
