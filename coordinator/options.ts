@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/data/cache_option.ts'
 import { compressions } from '../shared/compress/format.ts'
+import type { Precision } from '../shared/engine/engine.ts'
 import { UsageError } from '../shared/errors.ts'
 import { MAX_REDUCERS } from '../shared/wire/messages.ts'
 import { initialisations } from '../shared/network/initial.ts'
@@ -33,7 +34,7 @@ export const coordinatorOptions = {
   lanes: whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, 8),
   lr: real('<rate>', "Adam's learning rate.", 'a number above 0', z.number().positive().finite(), 1e-4),
   seed: whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, 0),
-  precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can.', ['f32', 'bf16'], 'f32'),
+  precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can; auto measures which is faster on this machine.', ['f32', 'bf16', 'auto'], 'f32'),
   compress: choice('Send gradients in fewer bytes: bf16 and fp16 half, int8 a quarter. Part of the result, like --seed.', compressions, 'none'),
   compressWeights: choice('The same for weights, rounded to the nearest; the coordinator keeps float32.', compressions, 'none'),
   engine: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
@@ -60,6 +61,8 @@ export const coordinatorOptions = {
 } as const
 
 export type CoordinatorOptions = OptionValues<typeof coordinatorOptions>
+/** Options of a run whose precision is decided. */
+export type RunOptions = CoordinatorOptions & { precision: Precision }
 
 /**
  * Rules between options.

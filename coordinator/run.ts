@@ -5,8 +5,10 @@ import { openDataset, type Dataset } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import { FolderSource } from '../shared/data/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
+import { choosePrecision, measurePrecision } from '../shared/compute/precision.ts'
 import { openDecoded } from '../shared/data/open_decoded.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
+import type { EngineKind } from '../shared/engine/engine.ts'
 import { messageOf, RunError } from '../shared/errors.ts'
 import { parseAddress } from '../shared/command/options.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
@@ -32,7 +34,7 @@ import type { Observer, RunEvent } from './events.ts'
 import { GrpcCluster } from './grpc_cluster.ts'
 import { LocalProcesses } from './local_processes.ts'
 import { freshState, Model } from './model.ts'
-import type { CoordinatorOptions } from './options.ts'
+import type { CoordinatorOptions, RunOptions } from './options.ts'
 import { ReducerHub, ReducerLostError } from './reducers/hub.ts'
 import { startLocalReducers } from './reducers/local_reducers.ts'
 import { cutRanges } from './reducers/ranges.ts'
@@ -70,18 +72,19 @@ export interface StopRequest {
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
   const { console, log, stop, onlookers } = surroundings
   const resume = await checkpointToResume(asked)
-  const options = resume === undefined ? asked : resumedOptions(asked, surroundings.given, resume.checkpoint, resume.file)
-  const { engine, notice } = resolveEngine(options.engine, options.precision, options.gpu)
+  const wanted = resume === undefined ? asked : resumedOptions(asked, surroundings.given, resume.checkpoint, resume.file)
+  const { engine, notice } = resolveEngine(wanted.engine, wanted.precision === 'auto' ? 'f32' : wanted.precision, wanted.gpu)
   if (notice !== undefined) log.warn(notice)
 
   // Everything that can be wrong with the data, the network and the checkpoint shows before a folder is made.
-  const data = options.data ?? ''
+  const data = wanted.data ?? ''
   const bar = console.progress('checking images')
-  const dataset = await openDataset(data, { testFraction: options.testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
+  const dataset = await openDataset(data, { testFraction: wanted.testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
   bar.end()
-  const network = buildNetwork(options.model, { imageSize: options.imageSize, classes: dataset.classes.length })
+  const network = buildNetwork(wanted.model, { imageSize: wanted.imageSize, classes: dataset.classes.length })
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
+  const { options, measured } = await withPrecision(wanted, engine, log)
   const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const ranges = cutRanges(layout.size, options.reducers)
@@ -93,7 +96,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
 
   // Who observes: events.jsonl, the terminal, and whoever asked for it.
   const source = new FolderSource(dataset.files)
-  const config = { ...options, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
+  const config = { ...options, ...measured, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   const name = path.basename(folder.path)
@@ -226,6 +229,19 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   }
 }
 
+/**
+ * Decides what `--precision auto` is.
+ * @returns also what config.json tells of the decision
+ */
+async function withPrecision(wanted: CoordinatorOptions, engine: EngineKind, log: Log): Promise<{ options: RunOptions; measured: { precisionMeasured?: { ratio: number | null; reason: string } } }> {
+  const { precision, threads, gpu, localWorkers, singleNode } = wanted
+  if (precision !== 'auto') return { options: { ...wanted, precision }, measured: {} }
+  const chosen = await choosePrecision(engine, () => measurePrecision({ threads, gpu }))
+  const elsewhere = localWorkers === undefined && !singleNode && chosen.ratio !== undefined ? ' Workers of another kind may differ: then say --precision f32 or bf16.' : ''
+  log.info(`--precision auto is ${chosen.precision}: ${chosen.reason}.${elsewhere}`)
+  return { options: { ...wanted, precision: chosen.precision }, measured: { precisionMeasured: { ratio: chosen.ratio ?? null, reason: chosen.reason } } }
+}
+
 /** A run that was already complete when it was resumed still gets its summary. */
 async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolder, progress: typeof beginning): Promise<{ train: { loss: number }; test: ReturnType<typeof scoreTest> }> {
   const test = scoreTest(await cluster.evaluate(progress.at), dataset.samples, dataset.test, dataset.classes.length)
@@ -233,7 +249,7 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolde
 }
 
 async function listen(
-  run: RunDescription, options: CoordinatorOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, hub: ReducerHub | undefined, observe: Observer,
+  run: RunDescription, options: RunOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, hub: ReducerHub | undefined, observe: Observer,
 ): Promise<{ cluster: GrpcCluster; address: string; localAddress: string }> {
   const onSpan = onlookers.onSpan
   const { cluster, port } = await GrpcCluster.listen({

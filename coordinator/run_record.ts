@@ -13,14 +13,14 @@ import { Checkpointer } from './checkpointer.ts'
 import { checkpointFacts } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
-import type { CoordinatorOptions } from './options.ts'
+import type { RunOptions } from './options.ts'
 import type { Weights } from './reduction.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 import type { EpochResult, Progress } from './training.ts'
 
 export interface RecordParts {
   folder: RunFolder
-  options: CoordinatorOptions
+  options: RunOptions
   /** What decides the run, as it goes into config.json and checkpoints. */
   config: Record<string, unknown>
   network: Network

@@ -45,7 +45,7 @@ const badOptions: [options: string[], message: RegExp][] = [
   [['--data', 'x', '--lr', '-1'], /^error: --lr -1: expected a number above 0/],
   [['--data', 'x', '--epochs', '1.5'], /^error: --epochs 1\.5: expected a whole number/],
   [['--data', 'x', '--seed', '-1'], /^error: --seed -1: expected/],
-  [['--data', 'x', '--precision', 'f64'], /^error: --precision f64: expected one of f32, bf16/],
+  [['--data', 'x', '--precision', 'f64'], /^error: --precision f64: expected one of f32, bf16, auto/],
   [['--data', 'x', '--model', 'resnet'], /^error: --model resnet: expected one of article, tiny/],
   [['--data', 'x', '--test-fraction', '1'], /^error: --test-fraction 1: expected a number above 0 and below 1/],
   [['--data', 'x', '--listen', 'nowhere'], /^error: --listen nowhere: expected HOST:PORT/],

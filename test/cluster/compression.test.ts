@@ -86,8 +86,8 @@ for (const [compress, weights, share] of [['bf16', 'fp16', 1 / 2], ['int8', 'int
     const options = ['--local-workers', '1', '--compress', compress, '--compress-weights', weights, '--metrics-port', '0', '--epochs', '30']
     const main = new Program('coordinator', argumentsOf(out, options), workspace.environment)
     const [, metrics] = await main.said(/metrics at (\S+)/)
-    await main.said(/epoch 2\/30/)
-    const [received, sent, steps] = await Promise.all(['herd_received_bytes_total', 'herd_sent_bytes_total', 'herd_steps_total'].map(async (name) => (await metricOf(metrics, name)) ?? 0))
+    await main.said(/epoch +2\/30/)
+    const [received, sent, steps] = await Promise.all(['herd_received_bytes_total', 'herd_sent_bytes_total', 'herd_step'].map(async (name) => (await metricOf(metrics, name)) ?? 0))
     main.child.kill('SIGTERM')
     await main.ended
     const vectorBytes = (await loadCheckpoint(path.join(out, 'checkpoints', 'latest.ckpt'))).parameters.length * 4

@@ -1,0 +1,58 @@
+import { createEngine } from '../engine/create.ts'
+import type { Engine, LaneInput, Precision } from '../engine/engine.ts'
+import { messageOf } from '../errors.ts'
+import { initialParameters } from '../network/initial.ts'
+import { layoutOf } from '../network/layout.ts'
+import { networkSchema } from '../network/network.ts'
+import { KeyedRandom, Purpose } from '../random/philox.ts'
+import { machineSeconds } from '../trace/span.ts'
+import { measurementSchema, settingsSchema } from './precision_protocol.ts'
+
+/**
+ * How much faster bf16 computes than f32 on this machine, in turns on a network like those that are trained: one line on standard
+ * output. A process of its own, since TensorFlow's settings are a process', and the one who asks may compute nothing.
+ */
+
+const conv = (filters: number): object[] => [{ type: 'conv2d', filters, kernel: 3 }, { type: 'relu' }]
+const pool = { type: 'maxPool', size: 2, stride: 2 }
+const network = networkSchema.parse({
+  name: 'precision', imageSize: 64, classes: 10, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225],
+  layers: [...conv(16), ...conv(32), pool, ...conv(64), ...conv(64), pool, ...conv(128), pool, { type: 'flatten' }, { type: 'dense', units: 256 }, { type: 'relu' }, { type: 'dense', units: 10 }],
+})
+const IMAGES = 4
+/** Turns begin for so long: where bf16 is emulated, many times slower, one of them says enough. */
+const SECONDS = 0.8
+
+const layout = layoutOf(network)
+const random = new KeyedRandom(0, Purpose.draw)
+const lane: LaneInput = {
+  images: Uint8Array.from({ length: IMAGES * network.imageSize ** 2 * 3 }, () => random.below(256)),
+  labels: Int32Array.from({ length: IMAGES }, (_, index) => index),
+  masks: [],
+}
+const parameters = initialParameters(layout, 0)
+const gradient = new Float32Array(layout.size)
+
+function secondsOf(engine: Engine): number {
+  const begin = machineSeconds()
+  engine.setParameters(parameters)
+  engine.laneGradient(lane, gradient)
+  return machineSeconds() - begin
+}
+
+/** @returns the median of the turns' ratios */
+async function measure(): Promise<number> {
+  const { threads, gpu } = settingsSchema.parse(JSON.parse(process.argv[2]))
+  const engineOf = (precision: Precision): Promise<Engine> => createEngine(network, { engine: 'native', precision, threads, gpu })
+  const [f32, bf16] = [await engineOf('f32'), await engineOf('bf16')]
+  // The first turn compiles and allocates.
+  for (const engine of [f32, bf16]) secondsOf(engine)
+  const ratios: number[] = []
+  const end = machineSeconds() + SECONDS
+  do ratios.push(secondsOf(f32) / secondsOf(bf16))
+  while (machineSeconds() < end)
+  return ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)]
+}
+
+const measurement = await measure().then((ratio) => ({ ratio }), (error: unknown) => ({ failure: messageOf(error) }))
+process.stdout.write(`${JSON.stringify(measurementSchema.parse(measurement))}\n`)
