@@ -1,6 +1,9 @@
 import { layoutOf } from '../shared/network/layout.ts'
 import { buildNetwork } from '../shared/network/models.ts'
 import { freshState, Model, plainOptimizerMemory } from '../coordinator/model.ts'
+import { encodedBytes } from '../shared/compress/format.ts'
+import { plainDecode, plainEncode, plainRound } from '../shared/compress/plain.ts'
+import { compressKernel, type CompressKernel } from '../shared/kernels/compress.ts'
 import { plainWindow } from '../shared/data/plain_window.ts'
 import { transform } from '../shared/data/transforms.ts'
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
@@ -62,6 +65,27 @@ function optimizer(): void {
   measure('sum of two partials', Object.entries({ plain: plainAddInto, kernel: addInto }).map(([name, add]) => ({ name, run: () => void add(gradient, other) })), STEPS, 1)
 }
 
+/** Rounding, encoding and decoding of the article's gradient. */
+function formats(): void {
+  const { size } = layoutOf(buildNetwork('article', { imageSize: 256, classes: 10 }))
+  const random = new KeyedRandom(3, Purpose.draw)
+  const gradient = Float32Array.from({ length: size }, () => random.normal() * 1e-3)
+  const kernel = compressKernel()
+  if (kernel === undefined) return
+  for (const format of ['bf16', 'fp16', 'int8'] as const) {
+    const rounded = gradient.slice()
+    const bytes = new Uint8Array(encodedBytes(format, size))
+    const out = new Float32Array(size)
+    kernel.round(format, rounded, 0, { seed: 0, step: 0, node: 0 })
+    const ways = Object.entries({ plain: { round: plainRound, encode: plainEncode, decode: plainDecode }, kernel })
+    const measureEach = (what: string, run: (way: CompressKernel) => void): void =>
+      measure(`${what} ${format}`, ways.map(([name, way]) => ({ name, run: () => run(way) })), ROUNDS, 1)
+    measureEach('round to', ({ round }) => round(format, gradient.slice(), 0, { seed: 0, step: 1, node: 0 }))
+    measureEach('encode', ({ encode }) => encode(format, rounded, bytes))
+    measureEach('decode', ({ decode }) => decode(format, bytes, out))
+  }
+}
+
 function transforms(width: number, height: number, imageSize: number): void {
   const random = new KeyedRandom(2, Purpose.draw, width, height)
   const image = { data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), width, height }
@@ -77,6 +101,7 @@ function transforms(width: number, height: number, imageSize: number): void {
 }
 
 optimizer()
+formats()
 transforms(300, 225, 256)
 transforms(500, 375, 256)
 transforms(500, 375, 160)
