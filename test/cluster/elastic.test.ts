@@ -77,6 +77,21 @@ test('SIGTERM lets a worker finish what it was dealt and leave: nothing is compu
   assert.equal(summary.lanesRecomputed, 0)
 })
 
+test('a coordinator and its last worker that are told to end together both do, though the test after the step finds nobody', async () => {
+  const out = workspace.path('ending-together')
+  // One step an epoch, so that a test comes after it.
+  const main = coordinator(out, '--workers', '1', '--batch', '100', '--silence-limit', '3600')
+  const last = worker(await addressOf(main), 'last')
+  await main.said(/worker last joined/)
+  last.child.kill('SIGSTOP')
+  last.child.kill('SIGTERM')
+  main.child.kill('SIGTERM')
+  await main.said(/SIGTERM/)
+  last.child.kill('SIGCONT')
+  assert.equal((await last.ended).code, 143)
+  assert.equal((await main.ended).code, 143, main.stderr)
+})
+
 test('a second signal ends a worker at once, and what it owed is dealt again', async () => {
   const out = workspace.path('leaving-at-once')
   const main = coordinator(out, '--workers', '1')
