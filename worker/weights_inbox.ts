@@ -52,7 +52,7 @@ export class WeightsInbox {
     const place = this.#places.at(index) as Place
     const { begin, end } = place
     if (chunk.offset === begin && beginsIn(place, chunk)) this.#begin(place, index, chunk)
-    const floats = this.#codec.floatsIn(chunk.data.length)
+    const floats = this.#codec.floatsIn(chunk.data.length, `a chunk of weights ${chunk.version}`)
     const follows = chunk.version === place.version && chunk.leftOut === place.leftOut && chunk.offset === begin + place.received
     if (index < 0 || !follows || floats === 0 || chunk.offset + floats > end) {
       const { version, received } = place.version === NONE ? { version: chunk.version, received: 0 } : place

@@ -16,8 +16,8 @@ export interface Codec {
   round(values: Float32Array, first: number, key: NoiseKey | undefined): void
   /** @param values as `round` leaves them @returns little-endian; without compression a view of them */
   encode(values: Float32Array): Buffer
-  /** How many floats so many bytes are. @throws ProtocolError when no vector is as long. */
-  floatsIn(bytes: number): number
+  /** How many floats so many bytes are. @param what they are, for people @throws ProtocolError when no vector is as long. */
+  floatsIn(bytes: number, what?: string): number
   /**
    * @param data without compression it may be kept, and overwritten
    * @throws ProtocolError as `floatsIn`.
@@ -33,8 +33,8 @@ const asItIs: Codec = {
   compression: 'none',
   round: () => undefined,
   encode: bytesOf,
-  floatsIn: (bytes) => {
-    if (bytes % 4 !== 0) throw new ProtocolError(`${bytes} bytes are no vector of float32`)
+  floatsIn: (bytes, what = 'a vector') => {
+    if (bytes % 4 !== 0) throw new ProtocolError(`${what} of ${bytes} bytes has no whole float32 values`)
     return bytes / 4
   },
   decode: (data) => {
@@ -55,7 +55,7 @@ export function codecFor(compression: Compression): Codec {
       kernel.encode(compression, values, out)
       return out
     },
-    floatsIn: (bytes) => encodedFloats(compression, bytes),
+    floatsIn: (bytes, what) => encodedFloats(compression, bytes, what),
     decode: (data) => {
       // Not filled with zeros first.
       const floats = new Float32Array(Buffer.allocUnsafeSlow(4 * encodedFloats(compression, data.length)).buffer)
@@ -90,9 +90,9 @@ export function roundedWeights(codec: Codec, weights: Float32Array): Float32Arra
 }
 
 /** How many floats so many bytes are. */
-function encodedFloats(compression: Exclude<Compression, 'none'>, bytes: number): number {
+function encodedFloats(compression: Exclude<Compression, 'none'>, bytes: number, what = 'a vector'): number {
   // Of int8, 64 in 65 bytes are elements.
   const floats = compression === 'int8' ? bytes - Math.ceil(bytes / 65) : bytes / 2
-  if (!Number.isInteger(floats) || encodedBytes(compression, floats) !== bytes) throw new ProtocolError(`${bytes} bytes are no vector in ${compression}`)
+  if (!Number.isInteger(floats) || encodedBytes(compression, floats) !== bytes) throw new ProtocolError(`${what} of ${bytes} bytes has no whole ${compression} values`)
   return floats
 }
