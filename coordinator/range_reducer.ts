@@ -108,7 +108,7 @@ export class RangeReducer<R extends Receiver> {
   /** The worker gets the weights as they are, and those of every step from now on. */
   join(receiver: R): void {
     this.#places.set(receiver, { upload: undefined, joinedLate: this.#open !== undefined })
-    this.#sendAllWeights(receiver)
+    for (const chunk of this.#allWeights()) receiver.sendWeights(chunk)
   }
 
   leave(receiver: R): void {
@@ -173,20 +173,20 @@ export class RangeReducer<R extends Receiver> {
     this.#version = stepOf(this.#open.round) + 1
     this.#leftOut = leaveOut
     this.#open = undefined
-    for (const [receiver, place] of this.#places) {
-      // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
-      if (place.joinedLate || leaveOut) this.#sendAllWeights(receiver)
+    // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
+    const lacking = [...this.#places].filter(([, { joinedLate }]) => joinedLate || leaveOut)
+    const chunks = lacking.length === 0 ? [] : this.#allWeights()
+    for (const [receiver, place] of lacking) {
+      for (const chunk of chunks) receiver.sendWeights(chunk)
       place.joinedLate = false
     }
     const limit = BACKLOG_VERSIONS * Math.max((range.end - range.begin) * 4, MIB)
     for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
   }
 
-  #sendAllWeights(receiver: R): void {
+  #allWeights(): WeightsChunk[] {
     const { parameters } = this.#parts.model
-    for (const range of chunkRanges(parameters.length, this.#chunkFloats)) {
-      receiver.sendWeights(this.#weightsChunk({ version: this.#version, leftOut: this.#leftOut }, range, parameters.subarray(range.begin, range.end)))
-    }
+    return chunkRanges(parameters.length, this.#chunkFloats).map((range) => this.#weightsChunk({ version: this.#version, leftOut: this.#leftOut }, range, parameters.subarray(range.begin, range.end)))
   }
 
   /** @param values are copied, since the model's memory is written again before a slow worker may have taken the chunk */

@@ -165,7 +165,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       }
       // The last worker may leave, or hang and be given up, after the stop was asked for: nobody will finish the step.
       observers.push((event) => {
-        if ((event.type === 'waiting' || event.type === 'workerLost') && stop.signal !== undefined) stop.onRequest()
+        if (event.type === 'waiting' && stop.signal !== undefined) stop.onRequest()
       })
       if (options.localWorkers !== undefined) {
         const local = startLocalWorkers(options.localWorkers, options, surroundings.access, data, grpc, log)

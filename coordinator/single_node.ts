@@ -84,7 +84,7 @@ export class SingleNodeCluster implements Cluster {
     const { compute, input, model, schedule, lanes, now, onSpan } = this.#parts
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
-    compute.setParameters(roundedWeights(this.#weights, model.parameters))
+    this.#setParameters()
     const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, samples, update, now, round: this.#round, ...(onSpan === undefined ? {} : { onSpan }) })
     const reports: LaneReport[] = []
     const walk = new LaneWalk(this.#tree, everyLane)
@@ -114,7 +114,7 @@ export class SingleNodeCluster implements Cluster {
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
     const { compute, input, model, network, samples, test, now, observe, onSpan } = this.#parts
-    compute.setParameters(roundedWeights(this.#weights, model.parameters))
+    this.#setParameters()
     const results: BlockResult[] = []
     const total = blockCount(test)
     for (let block = 0; block < total; block++) {
@@ -134,6 +134,12 @@ export class SingleNodeCluster implements Cluster {
 
   close(): Promise<void> {
     return this.#parts.compute.close()
+  }
+
+  /** As a worker would have them. */
+  #setParameters(): void {
+    const { compute, model: { parameters } } = this.#parts
+    compute.setParameters(this.#weights.compression === 'none' ? parameters : roundedWeights(this.#weights, parameters))
   }
 
   #count(units: number): void {

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../errors.ts'
 import { compressKernel } from '../kernels/compress.ts'
 import { bytesOf, floatsOf } from '../wire/floats.ts'
-import { encodedBytes, type Compression } from './format.ts'
+import { encodedBytes, type Compression, type Format } from './format.ts'
 import type { NoiseKey } from './noise.ts'
 import { plainDecode, plainEncode, plainRound } from './plain.ts'
 
@@ -90,7 +90,7 @@ export function roundedWeights(codec: Codec, weights: Float32Array): Float32Arra
 }
 
 /** How many floats so many bytes are. */
-function encodedFloats(compression: Exclude<Compression, 'none'>, bytes: number, what = 'a vector'): number {
+function encodedFloats(compression: Format, bytes: number, what = 'a vector'): number {
   // Of int8, 64 in 65 bytes are elements.
   const floats = compression === 'int8' ? bytes - Math.ceil(bytes / 65) : bytes / 2
   if (!Number.isInteger(floats) || encodedBytes(compression, floats) !== bytes) throw new ProtocolError(`${what} of ${bytes} bytes has no whole ${compression} values`)

@@ -10,6 +10,9 @@
 export const compressions = ['none', 'bf16', 'fp16', 'int8'] as const
 export type Compression = (typeof compressions)[number]
 
+/** What is not float32 as it is. */
+export type Format = Exclude<Compression, 'none'>
+
 /** Elements with a scale in common. Whatever is rounded begins at a multiple of it in its vector. */
 export const BLOCK_FLOATS = 64
 

@@ -1,4 +1,4 @@
-import { BLOCK_FLOATS, type Compression } from './format.ts'
+import { BLOCK_FLOATS, type Format } from './format.ts'
 import { NOISE_FLOATS, noise, type NoiseKey } from './noise.ts'
 
 /**
@@ -39,15 +39,14 @@ function floatOf(pattern: number): number {
 
 type RoundBlock = (values: Float32Array, random: Uint16Array) => void
 
-const rounders: Record<Exclude<Compression, 'none'>, RoundBlock> = { bf16: each(roundBf16), fp16: each(roundFp16), int8: roundInt8 }
+const rounders: Record<Format, RoundBlock> = { bf16: each(roundBf16), fp16: each(roundFp16), int8: roundInt8 }
 
 /**
  * Rounds values in place to those that the format holds.
  * @param first place of the first one in its vector, a multiple of 64
  * @param key undefined: to the nearest
  */
-export function plainRound(compression: Compression, values: Float32Array, first: number, key: NoiseKey | undefined): void {
-  if (compression === 'none') return
+export function plainRound(compression: Format, values: Float32Array, first: number, key: NoiseKey | undefined): void {
   const round = rounders[compression]
   const random = new Uint16Array(BLOCK_FLOATS)
   for (let begin = 0; begin < values.length; begin += BLOCK_FLOATS) {
@@ -57,7 +56,7 @@ export function plainRound(compression: Compression, values: Float32Array, first
 }
 
 /** @param values as `plainRound` leaves them @param out as many bytes as `encodedBytes` says */
-export function plainEncode(compression: Exclude<Compression, 'none'>, values: Float32Array, out: Uint8Array): void {
+export function plainEncode(compression: Format, values: Float32Array, out: Uint8Array): void {
   if (compression === 'int8') return encodeInt8(values, out)
   const encode = compression === 'bf16' ? (value: number): number => bitsOf(value) >>> 16 : encodeFp16
   for (let i = 0; i < values.length; i++) {
@@ -68,7 +67,7 @@ export function plainEncode(compression: Exclude<Compression, 'none'>, values: F
 }
 
 /** The inverse of `plainEncode`. */
-export function plainDecode(compression: Exclude<Compression, 'none'>, data: Uint8Array, out: Float32Array): void {
+export function plainDecode(compression: Format, data: Uint8Array, out: Float32Array): void {
   if (compression === 'int8') return decodeInt8(data, out)
   const decode = compression === 'bf16' ? (code: number): number => floatOf(code << 16) : decodeFp16
   for (let i = 0; i < out.length; i++) out[i] = decode(data[2 * i] | (data[2 * i + 1] << 8))

@@ -1,4 +1,4 @@
-import { BLOCK_FLOATS, encodedBytes, type Compression } from '../compress/format.ts'
+import { BLOCK_FLOATS, encodedBytes, type Format } from '../compress/format.ts'
 import { NOISE_FLOATS, type NoiseKey } from '../compress/noise.ts'
 import { Purpose } from '../random/philox.ts'
 import { loadKernel } from './kernel.ts'
@@ -20,9 +20,9 @@ interface CompressFunctions {
 
 /** The kernel's three functions: as those of shared/compress/plain.ts, with the same bits. */
 export interface CompressKernel {
-  round(compression: Exclude<Compression, 'none'>, values: Float32Array, first: number, key: NoiseKey | undefined): void
-  encode(compression: Exclude<Compression, 'none'>, values: Float32Array, out: Uint8Array): void
-  decode(compression: Exclude<Compression, 'none'>, data: Uint8Array, out: Float32Array): void
+  round(compression: Format, values: Float32Array, first: number, key: NoiseKey | undefined): void
+  encode(compression: Format, values: Float32Array, out: Uint8Array): void
+  decode(compression: Format, data: Uint8Array, out: Float32Array): void
 }
 
 /** Floats that are copied to the kernel at a time, and stay in a core's own cache: whole blocks. */

@@ -92,6 +92,17 @@ test('a coordinator and its last worker that are told to end together both do, t
   assert.equal((await main.ended).code, 143, main.stderr)
 })
 
+test('a coordinator that was told to end does so when its last worker dies instead of finishing the step', async () => {
+  const main = coordinator(workspace.path('ending-alone'), '--workers', '1', '--silence-limit', '3600')
+  const last = worker(await addressOf(main), 'last')
+  await main.said(/worker last joined/)
+  last.child.kill('SIGSTOP')
+  main.child.kill('SIGTERM')
+  await main.said(/SIGTERM/)
+  await last.stop('SIGKILL')
+  assert.equal((await main.ended).code, 143, main.stderr)
+})
+
 test('a second signal ends a worker at once, and what it owed is dealt again', async () => {
   const out = workspace.path('leaving-at-once')
   const main = coordinator(out, '--workers', '1')

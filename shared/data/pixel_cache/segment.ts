@@ -1,5 +1,4 @@
 import { open, utimes, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { entryOf, headOf, pixelBytes, SLOT_BYTES, type Entry } from './entry.ts'
 
@@ -28,10 +27,6 @@ export class Segment {
     this.#base = base
     this.#variant = variant
     this.#now = now
-  }
-
-  get name(): string {
-    return path.basename(this.#base)
   }
 
   /** What its index has got since the last call. What is damaged in it is left out; an index that is not ours has nothing. */
