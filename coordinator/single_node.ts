@@ -113,7 +113,7 @@ export class SingleNodeCluster implements Cluster {
   }
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
-    const { compute, input, model, network, samples, test, now, observe, onSpan } = this.#parts
+    const { compute, input, network, samples, test, now, observe, onSpan } = this.#parts
     this.#setParameters()
     const results: BlockResult[] = []
     const total = blockCount(test)
