@@ -4,7 +4,7 @@ import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError } from '../shared/errors.ts'
 import type { RunBrief } from '../shared/live/view.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk, type WeightsChunk } from '../shared/wire/messages.ts'
+import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type GradientChunk, type ReductionMessage, type StateChunk, type WeightsChunk } from '../shared/wire/messages.ts'
 import type { Access } from './access.ts'
 import { callError, failCall } from './call_status.ts'
 import { ControlCall } from './control_call.ts'
@@ -12,6 +12,7 @@ import { GuardedServer } from './guarded_server.ts'
 import type { MemberHandler } from './member.ts'
 import type { ReducerHub } from './reducers/hub.ts'
 import { Sessions } from './sessions.ts'
+import { takeChunks } from './chunk_streams.ts'
 import { Watchers } from './watchers.ts'
 import type { WorkerSession } from './worker_session.ts'
 
@@ -102,28 +103,18 @@ export class CoordinatorServer {
 
   readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
     let session: WorkerSession | undefined
-    let over = false
-    const answer = (error: ReturnType<typeof callError> | null): void => {
-      if (over) return
-      over = true
-      callback(error, error === null ? {} : null)
+    const take = (chunk: GradientChunk): void => {
+      session ??= this.#sessions.get(chunk.session)
+      if (session?.id !== chunk.session || session.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
+      this.#sessions.attachGradients(session, call)
+      session.bytesReceived += chunk.data.length
+      this.#parts.handler.onGradient(session, chunk)
     }
-    call.on('data', (raw: unknown) => {
-      if (over) return
-      try {
-        const chunk = checked(gradientChunkSchema, raw, 'a gradient chunk')
-        session ??= this.#sessions.get(chunk.session)
-        if (session?.id !== chunk.session || session.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
-        this.#sessions.attachGradients(session, call)
-        session.bytesReceived += chunk.data.length
-        this.#parts.handler.onGradient(session, chunk)
-      } catch (error) {
-        answer(callError(status.INVALID_ARGUMENT, messageOf(error)))
-        session?.evict(messageOf(error))
-      }
+    takeChunks(call, gradientChunkSchema, 'a gradient chunk', take, (breach) => {
+      if (breach === undefined) return callback(null, {})
+      callback(callError(status.INVALID_ARGUMENT, breach), null)
+      session?.evict(breach)
     })
-    call.on('error', () => undefined)
-    call.on('end', () => answer(null))
   }
 
   readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {

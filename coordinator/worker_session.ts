@@ -2,6 +2,7 @@ import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream } f
 import { ProtocolError } from '../shared/errors.ts'
 import type { CoordinatorMessage, WeightsChunk } from '../shared/wire/messages.ts'
 import type { Member, WorkerFacts } from './member.ts'
+import { backlogOf } from './chunk_streams.ts'
 
 export type ControlStream = ServerDuplexStream<unknown, CoordinatorMessage>
 export type WeightsStream = ServerWritableStream<unknown, WeightsChunk>
@@ -70,7 +71,7 @@ export class WorkerSession implements Member {
   }
 
   get backlogBytes(): number {
-    return (this.#weights?.writableLength ?? 0) * bytesPerQueuedMessage
+    return backlogOf(this.#weights)
   }
 
   send(message: CoordinatorMessage): void {
@@ -89,6 +90,3 @@ export class WorkerSession implements Member {
     this.#weights?.end()
   }
 }
-
-/** Object streams count messages, of about a chunk each. */
-const bytesPerQueuedMessage = 1024 * 1024

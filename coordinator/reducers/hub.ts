@@ -1,9 +1,9 @@
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
-import { messageOf, ProtocolError, RunError } from '../../shared/errors.ts'
+import { ProtocolError, RunError } from '../../shared/errors.ts'
 import type { Span } from '../../shared/trace/span.ts'
 import type { OptimizerState } from '../../shared/train/adam.ts'
 import { drained } from '../../shared/wire/drained.ts'
-import { checked, stateChunkSchema, type ReducerMessage, type ReducerPlace, type ReductionMessage, type StateChunk, type Summed, type Whole } from '../../shared/wire/messages.ts'
+import { stateChunkSchema, type ReducerMessage, type ReducerPlace, type ReductionMessage, type StateChunk, type Summed, type Whole } from '../../shared/wire/messages.ts'
 import type { Connections } from '../connections.ts'
 import type { RunEvent } from '../events.ts'
 import type { Member } from '../member.ts'
@@ -11,6 +11,7 @@ import type { StepToReduce } from '../range_reducer.ts'
 import type { Reduction, ReductionSurroundings, Traffic } from '../reduction.ts'
 import type { RangeSums } from '../step_update.ts'
 import type { Range } from '../step_reduce.ts'
+import { takeChunks } from '../chunk_streams.ts'
 import { Gathering } from './gathering.ts'
 import { ReducerCall, type ReducerSlot, type ReduceStream } from './reducer_call.ts'
 import { stateChunks } from './state_chunks.ts'
@@ -219,32 +220,21 @@ export class ReducerHub implements Reduction {
 
   receiveState(call: ServerReadableStream<unknown, object>, connections: Connections, done: (error: string | undefined) => void): void {
     let reducer: ReducerCall | undefined
-    let over = false
-    const finish = (error: string | undefined): void => {
-      if (over) return
-      over = true
-      done(error)
-    }
-    call.on('data', (raw: unknown) => {
-      if (over) return
-      try {
-        const chunk = checked(stateChunkSchema, raw, 'a chunk of a state')
-        if (reducer === undefined) {
-          reducer = this.#reducerOf(chunk.session)
-          reducer.claim(call.getPeer())
-          connections.widen(call.getPeer())
-        }
-        if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
-        const gathering = this.#gatherings.get(chunk.id)
-        if (gathering === undefined) throw new ProtocolError(`state ${chunk.id} was not asked for`)
-        if (gathering.receive(reducer.number - 1, chunk)) this.#gatherings.delete(chunk.id)
-      } catch (error) {
-        finish(messageOf(error))
-        reducer?.cut(messageOf(error))
+    const take = (chunk: StateChunk): void => {
+      if (reducer === undefined) {
+        reducer = this.#reducerOf(chunk.session)
+        reducer.claim(call.getPeer())
+        connections.widen(call.getPeer())
       }
+      if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
+      const gathering = this.#gatherings.get(chunk.id)
+      if (gathering === undefined) throw new ProtocolError(`state ${chunk.id} was not asked for`)
+      if (gathering.receive(reducer.number - 1, chunk)) this.#gatherings.delete(chunk.id)
+    }
+    takeChunks(call, stateChunkSchema, 'a chunk of a state', take, (breach) => {
+      done(breach)
+      if (breach !== undefined) reducer?.cut(breach)
     })
-    call.on('error', () => undefined)
-    call.on('end', () => finish(undefined))
   }
 
   /** Ends all: the run is over. */

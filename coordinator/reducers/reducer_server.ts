@@ -1,10 +1,11 @@
 import { status, type handleClientStreamingCall, type handleServerStreamingCall, type ServerWritableStream } from '@grpc/grpc-js'
 import { messageOf, ProtocolError } from '../../shared/errors.ts'
-import { checked, gradientChunkSchema, sessionRequestSchema, type WeightsChunk } from '../../shared/wire/messages.ts'
+import { checked, gradientChunkSchema, sessionRequestSchema, type GradientChunk, type WeightsChunk } from '../../shared/wire/messages.ts'
 import type { Access } from '../access.ts'
 import { callError, failCall } from '../call_status.ts'
 import type { Connections } from '../connections.ts'
 import { GuardedServer } from '../guarded_server.ts'
+import { takeChunks } from '../chunk_streams.ts'
 import type { ReducerSession } from './reducer_session.ts'
 import type { WorkerStreams } from './worker_streams.ts'
 
@@ -57,27 +58,17 @@ export class ReducerServer {
 
   readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
     let id: string | undefined
-    let over = false
-    const answer = (error: ReturnType<typeof callError> | null): void => {
-      if (over) return
-      over = true
-      callback(error, error === null ? {} : null)
+    const take = (chunk: GradientChunk): void => {
+      if (this.session === undefined || chunk.session !== (id ?? chunk.session)) throw new ProtocolError('a gradient chunk of no member')
+      this.session.worker(chunk.session)
+      id = chunk.session
+      this.session.receive(call, chunk)
     }
-    call.on('data', (raw: unknown) => {
-      if (over) return
-      try {
-        const chunk = checked(gradientChunkSchema, raw, 'a gradient chunk')
-        if (this.session === undefined || chunk.session !== (id ?? chunk.session)) throw new ProtocolError('a gradient chunk of no member')
-        this.session.worker(chunk.session)
-        id = chunk.session
-        this.session.receive(call, chunk)
-      } catch (error) {
-        answer(callError(status.INVALID_ARGUMENT, messageOf(error)))
-        this.#evict(id, messageOf(error))
-      }
+    takeChunks(call, gradientChunkSchema, 'a gradient chunk', take, (breach) => {
+      if (breach === undefined) return callback(null, {})
+      callback(callError(status.INVALID_ARGUMENT, breach), null)
+      this.#evict(id, breach)
     })
-    call.on('error', () => undefined)
-    call.on('end', () => answer(null))
   }
 
   #answer(call: ServerWritableStream<unknown, unknown>, action: (session: ReducerSession, worker: WorkerStreams) => void): void {

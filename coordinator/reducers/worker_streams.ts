@@ -3,9 +3,7 @@ import { ProtocolError } from '../../shared/errors.ts'
 import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
 import type { Connections } from '../connections.ts'
 import type { Receiver } from '../range_reducer.ts'
-
-/** Object streams count messages, of about a chunk each. */
-const BYTES_PER_MESSAGE = 1024 * 1024
+import { backlogOf } from '../chunk_streams.ts'
 
 /** One worker's session at a reducer: the streams that it has opened. */
 export class WorkerStreams implements Receiver {
@@ -37,7 +35,7 @@ export class WorkerStreams implements Receiver {
   }
 
   get backlogBytes(): number {
-    return (this.#weights?.writableLength ?? 0) * BYTES_PER_MESSAGE
+    return backlogOf(this.#weights)
   }
 
   sendWeights(chunk: WeightsChunk): void {
