@@ -7,7 +7,8 @@ import { compressKernel, type CompressKernel } from '../shared/kernels/compress.
 import { plainWindow } from '../shared/data/plain_window.ts'
 import { transform } from '../shared/data/transforms.ts'
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { addInto, chunkRanges, plainAddInto } from '../shared/train/chunk_sum.ts'
+import { chunkRanges } from '../shared/train/chunk_sum.ts'
+import { addInto, plainAddInto } from '../shared/train/vectors.ts'
 
 /**
  * The kernels against the plain TypeScript that they replace, in turn, on one core: node --import tsx benchmark/kernels.ts

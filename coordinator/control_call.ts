@@ -6,6 +6,7 @@ import { hostOf } from './connections.ts'
 import type { MemberHandler } from './member.ts'
 import type { ReducerHub } from './reducers/hub.ts'
 import type { Sessions } from './sessions.ts'
+import type { MachineMemory } from './shared_memory.ts'
 import type { ControlStream, WorkerSession } from './worker_session.ts'
 
 export interface ControlParts {
@@ -17,6 +18,8 @@ export interface ControlParts {
   run: string
   /** Where workers send gradients and get weights from, if not here. */
   reducers?: ReducerHub
+  /** For workers on this machine. */
+  memory?: MachineMemory
   /** How long a call may be silent before hello, and between hello and ready. From then on, the handler watches. */
   helloMs: number
   silenceMs: number
@@ -111,8 +114,11 @@ export class ControlCall {
   }
 
   #welcome(session: WorkerSession): void {
-    const { runId, run, reducers } = this.#parts
-    if (!this.#over) session.send({ message: 'welcome', welcome: { session: session.id, runId, run, reducers: reducers?.places ?? [] } })
+    if (this.#over) return
+    const { runId, run, reducers, memory } = this.#parts
+    const offer = memory?.offer(this.#call.getPeer())
+    if (offer !== undefined) session.offerMemory(offer.gradients)
+    session.send({ message: 'welcome', welcome: { session: session.id, runId, run, reducers: reducers?.places ?? [], sharedMemory: offer?.places } })
   }
 
   #admit(session: WorkerSession, { engine, fingerprint, datasetDigest, metricsAddress }: MessageOf<'ready'>['ready']): void {

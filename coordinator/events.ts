@@ -11,7 +11,7 @@ export type RunEvent =
   | { type: 'waitingForReducers'; address: string; reducers: number }
   | { type: 'reducerJoined'; reducer: number; address: string; begin: number; end: number }
   | { type: 'reducerLost'; reducer: number; reason: string }
-  | { type: 'workerJoined'; worker: string; workers: number; engine: string; device: string; fingerprint: string }
+  | { type: 'workerJoined'; worker: string; workers: number; engine: string; device: string; fingerprint: string; sharesMemory: boolean }
   | { type: 'workerLost'; worker: string; workers: number; reason: string }
   | { type: 'workerLeft'; worker: string; workers: number }
   | { type: 'waiting' }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Span } from '../shared/trace/span.ts'
+import type { MemoryFile } from '../shared/wire/memory_file.ts'
 import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../shared/wire/messages.ts'
 
 /** What a worker has told of itself. */
@@ -29,6 +30,8 @@ export interface Member {
   sendWeights(chunk: WeightsChunk): void
   /** Cuts the worker off; its loss is reported like any other. */
   evict(reason: string): void
+  /** Where it writes its gradients, if it shares this machine's memory. */
+  readonly memory?: Pick<MemoryFile, 'read'> | undefined
 }
 
 /** What is told of members. A handler that throws ends that worker's session with the reason. */

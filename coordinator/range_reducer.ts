@@ -4,7 +4,12 @@ import type { SpanObserver } from '../shared/trace/span.ts'
 import type { OptimizerState } from '../shared/train/adam.ts'
 import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
+import { VectorPool } from '../shared/train/vector_pool.ts'
+import { VERSIONS_BEHIND, type WeightsBoard } from '../shared/wire/board.ts'
+import { bytesOf } from '../shared/wire/floats.ts'
+import type { MemoryFile } from '../shared/wire/memory_file.ts'
 import type { GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
+import { decodePayload } from '../shared/wire/payload.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Model } from './model.ts'
 import { stepOf } from './rounds.ts'
@@ -19,6 +24,8 @@ export interface Receiver {
   sendWeights(chunk: WeightsChunk): void
   /** Cuts the worker off. */
   evict(reason: string): void
+  /** Where it writes its gradients, if it shares this machine's memory: then it reads weights from the board, too. */
+  readonly memory?: Pick<MemoryFile, 'read'> | undefined
 }
 
 /** A partial of which all chunks are in. */
@@ -57,6 +64,16 @@ export interface RangeReducerParts<R extends Receiver> {
   onPartial: (receiver: R, partial: WholePartial) => void
   onSpan?: SpanObserver
   chunkFloats?: number
+  /** For workers that share this machine's memory. */
+  board?: WeightsBoard
+}
+
+/** Weights of a range, which are the model's until the step after the next. */
+interface NewWeights {
+  version: number
+  leftOut: boolean
+  range: Range
+  weights: Float32Array
 }
 
 /** A partial that is on its way. */
@@ -70,9 +87,9 @@ interface Place {
   joinedLate: boolean
 }
 
-/** A worker may be this many versions of the weights behind before it is cut off, rather than memory grow. */
-const BACKLOG_VERSIONS = 4
 const MIB = 1024 * 1024
+/** The bytes are elsewhere. */
+const NO_DATA = Buffer.alloc(0)
 
 /**
  * Owns a contiguous range of the vector: takes its gradients from every worker, sums them along the lane tree, steps its
@@ -85,6 +102,8 @@ export class RangeReducer<R extends Receiver> {
   readonly #weights: Codec
   readonly #round: RoundSum
   readonly #places = new Map<R, Place>()
+  /** Of gradients that come through memory. */
+  readonly #pool: VectorPool
   #version: number
   /** Whether the step before these weights was left out. */
   #leftOut = false
@@ -98,6 +117,8 @@ export class RangeReducer<R extends Receiver> {
     this.#gradients = codecFor(compress)
     this.#weights = codecFor(compressWeights)
     this.#round = sumRounding(compress, seed)
+    // No more can be needed at a time: each chunk of each lane by itself.
+    this.#pool = new VectorPool(this.#chunkFloats, parts.tree.nodes.length * Math.ceil((parts.range.end - parts.range.begin) / this.#chunkFloats))
   }
 
   /** The weights and moments of the range after a whole number of steps: views, which are good until the step after the next begins. */
@@ -108,7 +129,7 @@ export class RangeReducer<R extends Receiver> {
   /** The worker gets the weights as they are, and those of every step from now on. */
   join(receiver: R): void {
     this.#places.set(receiver, { upload: undefined, joinedLate: this.#open !== undefined })
-    for (const chunk of this.#allWeights()) receiver.sendWeights(chunk)
+    this.#send([receiver], this.#allWeights())
   }
 
   leave(receiver: R): void {
@@ -123,8 +144,7 @@ export class RangeReducer<R extends Receiver> {
       update: new StepUpdate({
         model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
         broadcast: (range, weights) => {
-          const chunk = this.#weightsChunk({ version, leftOut: false }, range, weights)
-          for (const [receiver, { joinedLate }] of this.#places) if (!joinedLate) receiver.sendWeights(chunk)
+          this.#send([...this.#places].filter(([, { joinedLate }]) => !joinedLate).map(([receiver]) => receiver), [{ version, leftOut: false, range, weights }])
         },
         ...(onSpan === undefined ? {} : { onSpan }),
       }),
@@ -147,9 +167,9 @@ export class RangeReducer<R extends Receiver> {
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
     }
-    const values = this.#gradients.decode(chunk.data)
-    if (this.#open?.round === chunk.round) this.#open.update.add(chunk.node, upload.received, values)
-    upload.received += values.length
+    const floats = this.#gradients.floatsIn(chunk.shared?.length ?? chunk.data.length, 'a gradient chunk')
+    if (this.#open?.round === chunk.round) this.#open.update.add(chunk.node, upload.received, this.#valuesOf(receiver, chunk, floats))
+    upload.received += floats
     if (chunk.lanes.length === 0) return
     place.upload = undefined
     const reported = chunk.lanes.map((report) => report.lane)
@@ -173,24 +193,47 @@ export class RangeReducer<R extends Receiver> {
     this.#version = stepOf(this.#open.round) + 1
     this.#leftOut = leaveOut
     this.#open = undefined
+    this.#pool.reclaim()
     // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
     const lacking = [...this.#places].filter(([, { joinedLate }]) => joinedLate || leaveOut)
-    const chunks = lacking.length === 0 ? [] : this.#allWeights()
-    for (const [receiver, place] of lacking) {
-      for (const chunk of chunks) receiver.sendWeights(chunk)
-      place.joinedLate = false
-    }
-    const limit = BACKLOG_VERSIONS * Math.max((range.end - range.begin) * 4, MIB)
+    this.#send(lacking.map(([receiver]) => receiver), this.#allWeights())
+    for (const [, place] of lacking) place.joinedLate = false
+    const limit = VERSIONS_BEHIND * Math.max((range.end - range.begin) * 4, MIB)
     for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
   }
 
-  #allWeights(): WeightsChunk[] {
-    const { parameters } = this.#parts.model
-    return chunkRanges(parameters.length, this.#chunkFloats).map((range) => this.#weightsChunk({ version: this.#version, leftOut: this.#leftOut }, range, parameters.subarray(range.begin, range.end)))
+  /** @returns values that the step may keep, and overwrite @throws ProtocolError when they are in memory that is not shared */
+  #valuesOf({ memory }: R, { data, shared }: GradientChunk, floats: number): Float32Array {
+    if (shared === undefined || shared === null) return this.#gradients.decode(data)
+    if (memory === undefined) throw new ProtocolError('a gradient chunk is in memory that the worker does not share')
+    const values = this.#pool.take(floats)
+    decodePayload(this.#gradients, { length: shared.length, readInto: (target) => memory.read(shared.at, target) }, values)
+    return values
   }
 
-  /** @param values are copied, since the model's memory is written again before a slow worker may have taken the chunk */
-  #weightsChunk(of: { version: number; leftOut: boolean }, { begin }: Range, values: Float32Array): WeightsChunk {
-    return { ...of, offset: this.#parts.range.begin + begin, data: this.#weights.encode(roundedWeights(this.#weights, values)) }
+  #allWeights(): NewWeights[] {
+    const { parameters } = this.#parts.model
+    return chunkRanges(parameters.length, this.#chunkFloats).map((range) => ({ version: this.#version, leftOut: this.#leftOut, range, weights: parameters.subarray(range.begin, range.end) }))
+  }
+
+  /** Each chunk is written to the board once, for all who read there, and put into bytes once, for all others. */
+  #send(receivers: readonly R[], chunks: readonly NewWeights[]): void {
+    const { board, range } = this.#parts
+    const readers = board === undefined ? [] : receivers.filter(({ memory }) => memory !== undefined)
+    for (const { version, leftOut, range: { begin }, weights } of chunks) {
+      const chunk = { version, leftOut, offset: range.begin + begin }
+      const shared = readers.length === 0 ? undefined : board?.post(version, chunk.offset, this.#encoded(weights))
+      if (shared !== undefined) for (const reader of readers) reader.sendWeights({ ...chunk, data: NO_DATA, shared })
+      const others = shared === undefined ? receivers : receivers.filter((receiver) => !readers.includes(receiver))
+      if (others.length === 0) continue
+      // A copy, since the model's memory is written again before a slow worker may have taken the chunk.
+      const message: WeightsChunk = { ...chunk, data: this.#weights.compression === 'none' ? Buffer.from(bytesOf(weights)) : this.#encoded(weights) }
+      for (const receiver of others) receiver.sendWeights(message)
+    }
+  }
+
+  /** Without compression a view. */
+  #encoded(weights: Float32Array): Buffer {
+    return this.#weights.encode(this.#weights.compression === 'none' ? weights : roundedWeights(this.#weights, weights))
   }
 }

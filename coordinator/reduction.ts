@@ -1,6 +1,7 @@
 import type { SpanObserver } from '../shared/trace/span.ts'
 import type { OptimizerState } from '../shared/train/adam.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
+import type { WeightsBoard } from '../shared/wire/board.ts'
 import type { GradientChunk } from '../shared/wire/messages.ts'
 import type { Member } from './member.ts'
 import type { Model } from './model.ts'
@@ -71,10 +72,14 @@ export function weightsOf(model: Model): Weights {
   }
 }
 
-/** The whole vector is reduced in this process. @param version steps of the run that came before the model's weights */
-export function reduceHere(model: Model, version: number): Reduce {
+/**
+ * The whole vector is reduced in this process.
+ * @param version steps of the run that came before the model's weights
+ * @param board for workers on this machine
+ */
+export function reduceHere(model: Model, version: number, board?: WeightsBoard): Reduce {
   return (surroundings) => {
-    const reducer = new RangeReducer<Member>({ range: { begin: 0, end: model.layout.size }, model, version, ...surroundings })
+    const reducer = new RangeReducer<Member>({ range: { begin: 0, end: model.layout.size }, model, version, ...surroundings, ...(board === undefined ? {} : { board }) })
     return {
       ...weightsOf(model),
       join: (member) => reducer.join(member),

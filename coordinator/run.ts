@@ -42,6 +42,7 @@ import { reduceHere, weightsOf, type Reduce } from './reduction.ts'
 import { checkpointToResume, requireSameRun, resumedOptions } from './resume.ts'
 import type { Onlookers } from './onlookers.ts'
 import { RunRecord } from './run_record.ts'
+import { MachineMemory } from './shared_memory.ts'
 import { SingleNodeCluster } from './single_node.ts'
 import { TensorBoardRecord } from './tensorboard.ts'
 import { beginning, StoppedWhileWaiting, train } from './training.ts'
@@ -155,8 +156,9 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
         now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onlookers.onSpan),
       })
     } else {
-      const reduce = home.hub === undefined ? reduceHere(home.model, progress.at.step) : home.hub.reduce
-      const grpc = await listen(run, options, surroundings, dataset, source, reduce, home.hub, observe)
+      const memory = home.hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
+      const reduce = home.hub === undefined ? reduceHere(home.model, progress.at.step, memory?.board) : home.hub.reduce
+      const grpc = await listen(run, options, surroundings, dataset, source, reduce, { hub: home.hub, memory }, observe)
       cluster = grpc.cluster
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, grpc, processes, observe)
       observe({ type: 'listening', address: grpc.address })
@@ -249,7 +251,7 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolde
 }
 
 async function listen(
-  run: RunDescription, options: RunOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, hub: ReducerHub | undefined, observe: Observer,
+  run: RunDescription, options: RunOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, { hub, memory }: { hub: ReducerHub | undefined; memory: MachineMemory | undefined }, observe: Observer,
 ): Promise<{ cluster: GrpcCluster; address: string; localAddress: string }> {
   const onSpan = onlookers.onSpan
   const { cluster, port } = await GrpcCluster.listen({
@@ -260,7 +262,7 @@ async function listen(
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
       runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifestOf(dataset))), source, sampleCount: dataset.samples.length, brief: onlookers.brief, access,
-      ...(hub === undefined ? {} : { reducers: hub }),
+      ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
     },
     now: () => machineSeconds() * 1000,
     observe,

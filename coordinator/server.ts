@@ -4,7 +4,7 @@ import type { ImageSource } from '../shared/data/image_source.ts'
 import { messageOf, ProtocolError } from '../shared/errors.ts'
 import type { RunBrief } from '../shared/live/view.ts'
 import { drained } from '../shared/wire/drained.ts'
-import { checked, gradientChunkSchema, imagesRequestSchema, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type GradientChunk, type ReductionMessage, type StateChunk, type WeightsChunk } from '../shared/wire/messages.ts'
+import { checked, gradientChunkSchema, imagesRequestSchema, payloadBytes, sessionRequestSchema, watchRequestSchema, type CoordinatorMessage, type GradientChunk, type ReductionMessage, type StateChunk, type WeightsChunk } from '../shared/wire/messages.ts'
 import type { Access } from './access.ts'
 import { callError, failCall } from './call_status.ts'
 import { ControlCall } from './control_call.ts'
@@ -12,6 +12,7 @@ import { GuardedServer } from './guarded_server.ts'
 import type { MemberHandler } from './member.ts'
 import type { ReducerHub } from './reducers/hub.ts'
 import { Sessions } from './sessions.ts'
+import type { MachineMemory } from './shared_memory.ts'
 import { takeChunks } from './chunk_streams.ts'
 import { Watchers } from './watchers.ts'
 import type { WorkerSession } from './worker_session.ts'
@@ -30,6 +31,8 @@ export interface ServerParts {
   /** How the run is, for whoever watches; undefined as long as there is nothing to see. */
   brief: () => RunBrief | undefined
   access: Access
+  /** For workers on this machine. */
+  memory?: MachineMemory
   /** A worker that is silent for longer than this before it is ready is cut off. */
   silenceLimitMs: number
   /** How long a connection may not say which worker it is of, and a control stream take until hello, where it is not the default. */
@@ -75,6 +78,7 @@ export class CoordinatorServer {
     this.#watchers.close()
     if (message.message === 'stop') this.#parts.reducers?.close(message.stop)
     await this.#server.close()
+    this.#parts.memory?.close()
   }
 
   #implementation(): UntypedServiceImplementation {
@@ -92,13 +96,16 @@ export class CoordinatorServer {
   }
 
   readonly #control: handleBidiStreamingCall<unknown, CoordinatorMessage> = (call) => {
-    const { handler, runId, run, access, silenceLimitMs, patience, reducers } = this.#parts
-    new ControlCall(call, { handler, sessions: this.#sessions, maxWorkers: access.maxWorkers, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs, ...(reducers === undefined ? {} : { reducers }) })
+    const { handler, runId, run, access, silenceLimitMs, patience, reducers, memory } = this.#parts
+    new ControlCall(call, {
+      handler, sessions: this.#sessions, maxWorkers: access.maxWorkers, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs,
+      ...(reducers === undefined ? {} : { reducers }), ...(memory === undefined ? {} : { memory }),
+    })
   }
 
   readonly #receiveWeights: handleServerStreamingCall<unknown, WeightsChunk> = (call) => {
-    const { session } = this.#requestOf(call, sessionRequestSchema) ?? {}
-    if (session !== undefined) this.#guard(call, session, () => this.#sessions.attachWeights(session, call))
+    const { session, request } = this.#requestOf(call, sessionRequestSchema) ?? {}
+    if (session !== undefined && request !== undefined) this.#guard(call, session, () => this.#sessions.attachWeights(session, call, request.sharesMemory))
   }
 
   readonly #sendGradients: handleClientStreamingCall<unknown, object> = (call, callback) => {
@@ -107,7 +114,7 @@ export class CoordinatorServer {
       session ??= this.#sessions.get(chunk.session)
       if (session?.id !== chunk.session || session.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
       this.#sessions.attachGradients(session, call)
-      session.bytesReceived += chunk.data.length
+      session.bytesReceived += payloadBytes(chunk)
       this.#parts.handler.onGradient(session, chunk)
     }
     takeChunks(call, gradientChunkSchema, 'a gradient chunk', take, (breach) => {

@@ -38,9 +38,9 @@ export class Sessions {
     return this.#open.get(id)?.session
   }
 
-  /** @throws ProtocolError when the session has a weights stream already. */
-  attachWeights(session: WorkerSession, stream: WeightsStream): void {
-    session.attachWeights(stream)
+  /** @throws ProtocolError when the session has a weights stream already, or shares memory that it was not offered. */
+  attachWeights(session: WorkerSession, stream: WeightsStream, sharesMemory: boolean): void {
+    session.attachWeights(stream, sharesMemory)
     this.#claim(session, stream.getPeer())
   }
 
@@ -63,6 +63,7 @@ export class Sessions {
   remove(session: WorkerSession): boolean {
     const peers = this.#open.get(session.id)?.peers ?? []
     for (const peer of peers) this.#connections.release(peer)
+    session.close()
     return this.#open.delete(session.id)
   }
 

@@ -162,7 +162,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#probeClock(membership)
     this.#fingerprints[member.name] = fingerprint
     this.#reduction.join(member)
-    this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint })
+    this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint, sharesMemory: member.memory !== undefined })
     const others = new Set(Object.values(this.#fingerprints))
     if (others.size > 1) this.#parts.observe({ type: 'fingerprintsDiffer', fingerprints: this.#fingerprints })
     this.#step({ type: 'joined', worker: member.name, now: this.#parts.now() })

@@ -1,6 +1,7 @@
 import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
 import { ProtocolError } from '../shared/errors.ts'
-import type { CoordinatorMessage, WeightsChunk } from '../shared/wire/messages.ts'
+import type { MemoryFile } from '../shared/wire/memory_file.ts'
+import { payloadBytes, type CoordinatorMessage, type WeightsChunk } from '../shared/wire/messages.ts'
 import type { Member, WorkerFacts } from './member.ts'
 import { backlogOf } from './chunk_streams.ts'
 
@@ -22,6 +23,9 @@ export class WorkerSession implements Member {
   bytesSent = 0
   readonly evict: (reason: string) => void
   readonly #control: ControlStream
+  /** What it was offered. */
+  #offered: MemoryFile | undefined
+  #sharesMemory = false
   #weights: WeightsStream | undefined
   #gradients: GradientsStream | undefined
   #hasManifest = false
@@ -36,9 +40,24 @@ export class WorkerSession implements Member {
     this.evict = parts.evict
   }
 
-  /** The session ends with the stream. @throws ProtocolError when there is one already. */
-  attachWeights(stream: WeightsStream): void {
+  /** A file for its gradients, which is closed with the session. */
+  offerMemory(gradients: MemoryFile): void {
+    this.#offered = gradients
+  }
+
+  get memory(): MemoryFile | undefined {
+    return this.#sharesMemory ? this.#offered : undefined
+  }
+
+  /**
+   * The session ends with the stream.
+   * @param sharesMemory the worker has opened what it was offered
+   * @throws ProtocolError when there is one already, or nothing was offered.
+   */
+  attachWeights(stream: WeightsStream, sharesMemory: boolean): void {
     if (this.#weights !== undefined) throw new ProtocolError('ReceiveWeights came twice')
+    if (sharesMemory && this.#offered === undefined) throw new ProtocolError('a worker shares memory that it was not offered')
+    this.#sharesMemory = sharesMemory
     this.#weights = stream
     stream.on('cancelled', () => this.evict('the connection was lost'))
   }
@@ -79,8 +98,14 @@ export class WorkerSession implements Member {
   }
 
   sendWeights(chunk: WeightsChunk): void {
-    this.bytesSent += chunk.data.length
+    this.bytesSent += payloadBytes(chunk)
     this.#weights?.write(chunk)
+  }
+
+  /** Lets go of its memory: it is no member any more. */
+  close(): void {
+    this.#offered?.close()
+    this.#offered = undefined
   }
 
   /** Says the last word and closes both streams. */

@@ -1,21 +1,31 @@
 import type { ClientReadableStream, ClientWritableStream, ServiceError } from '@grpc/grpc-js'
-import { messageOf } from '../shared/errors.ts'
+import { messageOf, ProtocolError } from '../shared/errors.ts'
 import type { Access } from '../shared/wire/access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { drained } from '../shared/wire/drained.ts'
 import { checked, weightsChunkSchema, type GradientChunk, type WeightsChunk } from '../shared/wire/messages.ts'
+import type { ArrivedWeights } from './link.ts'
+import { BehindError, type CoordinatorMemory } from './shared_memory.ts'
+
+/** The bytes are elsewhere. */
+const NO_DATA = Buffer.alloc(0)
+
+interface SessionRequest {
+  session: string
+  sharesMemory: boolean
+}
 
 /** The calls that a worker makes on its connections for megabytes. */
 export interface BulkCalls {
-  receiveWeights(request: { session: string }): ClientReadableStream<unknown>
+  receiveWeights(request: SessionRequest): ClientReadableStream<unknown>
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
-  fetchManifest(request: { session: string }): ClientReadableStream<unknown>
+  fetchManifest(request: SessionRequest): ClientReadableStream<unknown>
   fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
 }
 
 export interface BulkObserver {
   /** What comes in; may throw a ProtocolError. */
-  onWeights: (chunk: WeightsChunk) => void
+  onWeights: (chunk: ArrivedWeights) => void
   /** Why it cannot go on. */
   onLost: (reason: string) => void
   /** The other side does not keep to the protocol. */
@@ -35,6 +45,7 @@ export class Bulk {
   bytesSent = 0
   readonly #access: Access
   #session = ''
+  #memory: CoordinatorMemory | undefined
   #weights: ClientReadableStream<unknown> | undefined
   #gradients: ClientWritableStream<GradientChunk> | undefined
   #introduced: Promise<void> = Promise.resolve()
@@ -46,16 +57,21 @@ export class Bulk {
     this.up = openChannel<BulkCalls>(address, access, 'up', 'herd-worker-up')
   }
 
-  /** Opens the streams of a session: weights come, and gradients can be sent. */
-  open(session: string, { onWeights, onLost, onBreach }: BulkObserver): void {
+  /**
+   * Opens the streams of a session: weights come, and gradients can be sent.
+   * @param memory that is shared with the other side, for what they consist of
+   */
+  open(session: string, { onWeights, onLost, onBreach }: BulkObserver, memory?: CoordinatorMemory): void {
     this.#session = session
-    this.#weights = this.down.receiveWeights({ session })
+    this.#memory = memory
+    this.#weights = this.down.receiveWeights({ session, sharesMemory: memory !== undefined })
     this.#weights.on('data', (raw: unknown) => {
       if (this.#over) return
       try {
-        onWeights(checked(weightsChunkSchema, raw, 'a chunk of weights'))
+        onWeights(this.#arrived(checked(weightsChunkSchema, raw, 'a chunk of weights')))
       } catch (error) {
-        onBreach(error)
+        if (error instanceof BehindError) onLost(error.message)
+        else onBreach(error)
       }
     })
     this.#weights.on('error', (error: ServiceError) => onLost(reasonOf(error, this.#access)))
@@ -67,7 +83,7 @@ export class Bulk {
 
   /** Says on the connection of the gradients whose it is, so that it gets a window for megabytes; gradients wait for that. A coordinator is told so by a worker that fetches the manifest. */
   introduce(onLost: (reason: string) => void): void {
-    const call = this.up.fetchManifest({ session: this.#session })
+    const call = this.up.fetchManifest({ session: this.#session, sharesMemory: false })
     this.#introduced = new Promise((resolve) => {
       call.on('error', (error: ServiceError) => onLost(reasonOf(error, this.#access)))
       call.on('end', resolve)
@@ -76,15 +92,24 @@ export class Bulk {
   }
 
   /** Settles when more may be sent. */
-  async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
+  async sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void> {
     await this.#introduced
     const stream = this.#gradients
     if (this.#over || stream === undefined) return
     this.bytesSent += chunk.data.length
-    if (!stream.write({ session: this.#session, ...chunk })) await drained(stream)
+    const shared = this.#memory?.putGradient(chunk.round, chunk.data)
+    if (!stream.write({ session: this.#session, ...chunk, ...(shared === undefined ? {} : { data: NO_DATA, shared }) })) await drained(stream)
+  }
+
+  /** @throws ProtocolError when the weights are in memory that is not shared. */
+  #arrived({ shared, data, ...chunk }: WeightsChunk): ArrivedWeights {
+    if (shared === undefined || shared === null) return { ...chunk, data }
+    if (this.#memory === undefined) throw new ProtocolError('a chunk of weights is in memory that the worker does not share')
+    return { ...chunk, data: this.#memory.weights(chunk.version, shared) }
   }
 
   close(): void {
+    if (!this.#over) this.#memory?.close()
     this.#over = true
     this.#weights?.cancel()
     this.#gradients?.cancel()

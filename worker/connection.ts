@@ -2,12 +2,13 @@ import { status, type ClientDuplexStream, type ClientReadableStream, type Servic
 import { HerdError, ProtocolError } from '../shared/errors.ts'
 import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText,
-  type CoordinatorMessage, type GradientChunk, type ReducerPlace, type WeightsChunk, type WorkerMessage,
+  type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import type { Access } from '../shared/wire/access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { Bulk } from './bulk.ts'
-import type { Link } from './link.ts'
+import type { ArrivedWeights, Link } from './link.ts'
+import { CoordinatorMemory } from './shared_memory.ts'
 
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 /** A coordinator greets at once; what does not is none, or hangs. */
@@ -88,8 +89,9 @@ export class Connection implements Link {
     return this.#reducers.reduce((sum, { bulk }) => sum + bulk.bytesSent, 0)
   }
 
-  openBulk(session: string, reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void {
+  openBulk({ session, reducers, sharedMemory }: Welcome, onWeights: (chunk: ArrivedWeights) => void): void {
     this.#session = session
+    const memory = sharedMemory === undefined || sharedMemory === null ? undefined : CoordinatorMemory.open(sharedMemory)
     this.#reducers = reducers.length === 0
       ? [{ end: Number.POSITIVE_INFINITY, bulk: this.#bulk }]
       : reducers.map(({ address, end }) => ({ end, bulk: new Bulk(this.#reachedAt(address), this.#access) }))
@@ -102,7 +104,7 @@ export class Connection implements Link {
           onWeights(chunk)
         },
         onBreach: (error) => this.#accuse(error),
-      })
+      }, bulk === this.#bulk ? memory : undefined)
       if (bulk !== this.#bulk) bulk.introduce(onLost)
     })
   }
@@ -112,7 +114,7 @@ export class Connection implements Link {
     return address.startsWith(':') ? this.#address.slice(0, this.#address.lastIndexOf(':')) + address : address
   }
 
-  async sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void> {
+  async sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void> {
     if (this.#over) return
     await this.#reducers.find(({ end }) => chunk.offset < end)?.bulk.sendGradient(chunk)
   }
@@ -121,7 +123,7 @@ export class Connection implements Link {
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
-    for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session }))) {
+    for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session, sharesMemory: false }))) {
       const { data } = checked(bytesSchema, raw, 'a part of the manifest')
       size += data.length
       if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 64 MiB.')

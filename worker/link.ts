@@ -1,4 +1,8 @@
-import type { CoordinatorMessage, GradientChunk, ReducerPlace, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
+import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
+import type { Payload } from '../shared/wire/payload.ts'
+
+/** A chunk of weights, whose bytes may still be in memory that is shared. */
+export type ArrivedWeights = Omit<WeightsChunk, 'data' | 'shared'> & { data: Payload }
 
 /** A worker's way to a coordinator, whatever carries it. One link is one membership: what is lost stays lost. */
 export interface Link {
@@ -8,12 +12,11 @@ export interface Link {
   readonly bytesReceived: number
   send(message: WorkerMessage): void
   /**
-   * Opens the bulk streams of a session.
-   * @param reducers who sends weights and takes gradients; none where the coordinator does
+   * Opens the bulk streams of the session that the coordinator welcomes to: with the reducers that it names or, where there are none, itself.
    */
-  openBulk(session: string, reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void
+  openBulk(welcome: Welcome, onWeights: (chunk: ArrivedWeights) => void): void
   /** Sends one chunk of a partial to whoever reduces it; settles when more may be sent to the same one. */
-  sendGradient(chunk: Omit<GradientChunk, 'session'>): Promise<void>
+  sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void>
   /** The gzipped manifest of the data set. */
   fetchManifest(): Promise<Buffer>
   /** Original files of samples, as they come. */

@@ -7,7 +7,7 @@ import { codecFor } from '../shared/compress/codec.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { CHUNK_FLOATS } from '../shared/train/chunk_sum.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace } from '../shared/wire/messages.ts'
+import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace, type Welcome } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest, WorkSession, type SessionObserver } from './session.ts'
@@ -167,7 +167,7 @@ export class Membership<C extends Compute> {
   }
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */
-  async #prepare(welcome: { session: string; run: string; reducers: ReducerPlace[] }): Promise<void> {
+  async #prepare(welcome: Welcome): Promise<void> {
     const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
     const link = this.#link
     const run = checkedJson(runDescriptionSchema, welcome.run, "the coordinator's run")
@@ -179,7 +179,7 @@ export class Membership<C extends Compute> {
     requireWhole(reducers, size, chunkFloats)
     const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
     const weights = new WeightsInbox(size, ranges, codecFor(run.compressWeights))
-    link.openBulk(welcome.session, reducers, (chunk) => weights.receive(chunk))
+    link.openBulk(welcome, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
     this.#decoded = decoded

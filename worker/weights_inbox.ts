@@ -1,6 +1,7 @@
 import { codecFor, type Codec } from '../shared/compress/codec.ts'
 import { ProtocolError } from '../shared/errors.ts'
-import type { WeightsChunk } from '../shared/wire/messages.ts'
+import { decodePayload } from '../shared/wire/payload.ts'
+import type { ArrivedWeights } from './link.ts'
 
 interface Range {
   begin: number
@@ -14,6 +15,8 @@ interface Place extends Range {
   received: number
 }
 
+/** As many versions as can be in use: one that is complete, two that arrive, and one that was handed out before. */
+const MEMORIES = 4
 /** Version of a range of which nothing has come. */
 const NONE = -1
 
@@ -29,6 +32,9 @@ interface Version {
  * ranges. Chunks of the next version may come while the present one is still computed with, and in one range while another has not
  * got all of the version before. Three versions are kept at most, whether or not somebody asks for them. A range may begin a
  * version again that is not complete: its step was left out, and the weights come as they were.
+ *
+ * Memory is used again: weights that were handed out are written over when the fourth version after them begins. Who still reads
+ * them then computes for a step that is over, and that nobody waits for.
  */
 export class WeightsInbox {
   readonly #size: number
@@ -37,6 +43,8 @@ export class WeightsInbox {
   #complete: Pick<Version, 'version' | 'parameters'> | undefined
   /** In order. */
   #arriving: Version[] = []
+  /** Memory of the versions that began last, in order. */
+  readonly #memory: Float32Array[] = []
   #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
   /** @param ranges of the vector, side by side @param codec how weights travel */
@@ -47,7 +55,7 @@ export class WeightsInbox {
   }
 
   /** @throws ProtocolError when the chunk does not follow the one before it in its range. */
-  receive(chunk: WeightsChunk): void {
+  receive(chunk: ArrivedWeights): void {
     const index = this.#places.findIndex(({ end }) => chunk.offset < end)
     const place = this.#places.at(index) as Place
     const { begin, end } = place
@@ -62,7 +70,7 @@ export class WeightsInbox {
     const arriving = this.#arriving.find(({ version }) => version === chunk.version)
     // Of a version that is needed no more, the end is not kept.
     if (arriving === undefined) return
-    this.#codec.decodeInto(chunk.data, arriving.parameters.subarray(chunk.offset, chunk.offset + floats))
+    decodePayload(this.#codec, chunk.data, arriving.parameters.subarray(chunk.offset, chunk.offset + floats))
     if (begin + place.received === end) this.#finishRange(arriving, index, chunk.leftOut)
   }
 
@@ -77,7 +85,7 @@ export class WeightsInbox {
     })
   }
 
-  #begin(place: Place, index: number, { version, leftOut }: WeightsChunk): void {
+  #begin(place: Place, index: number, { version, leftOut }: ArrivedWeights): void {
     if (this.#complete !== undefined && version <= this.#complete.version) throw new ProtocolError(`a chunk of weights ${version} came after weights ${this.#complete.version}`)
     Object.assign(place, { version, leftOut, received: 0 })
     const arriving = this.#arriving.find((each) => each.version === version)
@@ -85,8 +93,15 @@ export class WeightsInbox {
     else if (this.#arriving.every((each) => each.version < version)) {
       // A version is sent when all of the one before it is summed: what was before that one is needed no more.
       this.#arriving = this.#arriving.filter((each) => each.version === version - 1)
-      this.#arriving.push({ version, parameters: new Float32Array(this.#size), complete: this.#places.map(() => undefined) })
+      this.#arriving.push({ version, parameters: this.#nextMemory(), complete: this.#places.map(() => undefined) })
     }
+  }
+
+  #nextMemory(): Float32Array {
+    const oldest = this.#memory.length < MEMORIES ? undefined : this.#memory.shift()
+    const memory = oldest === undefined || oldest === this.#complete?.parameters ? new Float32Array(this.#size) : oldest
+    this.#memory.push(memory)
+    return memory
   }
 
   #finishRange(arriving: Version, index: number, leftOut: boolean): void {
@@ -107,7 +122,7 @@ export class WeightsInbox {
 }
 
 /** A version begins when the one before it is complete in the range; the same one only because its step was left out after all. */
-function beginsIn(place: Place, { version, leftOut }: WeightsChunk): boolean {
+function beginsIn(place: Place, { version, leftOut }: ArrivedWeights): boolean {
   if (version === place.version) return leftOut && !place.leftOut
   return version > place.version && place.received === place.end - place.begin
 }

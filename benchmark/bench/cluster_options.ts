@@ -19,6 +19,8 @@ export const clusterOptionsSchema = z.object({
   reducers: z.int().min(1).default(1),
   /** How gradients and weights travel. */
   compress: z.enum(compressions).default('none'),
+  /** Whether gradients and weights go through memory. */
+  sharedMemory: z.enum(['auto', 'off']).default('auto'),
   /** Of one round. */
   steps: z.int(),
 })

@@ -7,6 +7,7 @@ import { ReducerHub } from '../../coordinator/reducers/hub.ts'
 import { startLocalReducers } from '../../coordinator/reducers/local_reducers.ts'
 import { cutRanges } from '../../coordinator/reducers/ranges.ts'
 import { reduceHere } from '../../coordinator/reduction.ts'
+import { MachineMemory } from '../../coordinator/shared_memory.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { FolderSource } from '../../shared/data/image_source.ts'
 import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
@@ -62,13 +63,14 @@ const observe = (event: RunEvent): void => {
 const hub = reducers === 1
   ? undefined
   : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
+const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
 const access = { token: undefined, tls: undefined, maxWorkers: workers }
 const { cluster, port } = await GrpcCluster.listen({
-  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
     access,
-    ...(hub === undefined ? {} : { reducers: hub }),
+    ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
   },
   now, observe,
 })

@@ -51,13 +51,13 @@ async function main(argv: string[]): Promise<number> {
 /** Sections that compute gradients. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'costs', 'scaling']
 
-async function measure({ only, engines, batches, batch, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
+async function measure({ only, engines, batches, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
   const sections: Section[] = []
   const native = nativeAvailable()
   const computing = only.filter((name) => NATIVE_SECTIONS.includes(name))
   if (!native && computing.length > 0) settings.log(`The native engine is not installed: \`npx herd setup\` obtains it. Left out: ${computing.join(', ')}.`)
   if (native && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size, engines))
-  if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, batch, workers))
+  if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, { batch, lanes, worlds: workers }))
   if (only.includes('exchange')) sections.push(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
   if (only.includes('limit')) sections.push(await limitSection(settings, limit))
   if (only.includes('input')) sections.push(await inputSection(settings, data, images))

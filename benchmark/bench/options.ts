@@ -24,6 +24,7 @@ export const benchOptions = {
   engines: list('<engines>', "Herd's engines in one worker's step.", `some of ${ENGINES.join(', ')}, separated by commas`, z.enum(ENGINES), [...ENGINES]),
   batches: counts("Batches of one worker's step.", [8, 32]),
   batch: whole('<images>', 'Batch of a cluster.', { min: 1, max: 1024 }, 32),
+  lanes: counts('Lanes of a cluster that does the whole job.', [8, 2]),
   workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),
   exchange: counts('Workers, and processes of gloo, of the exchange alone.', [2, 4]),
   reducers: counts('Reducers of the exchange alone: 1 is the coordinator itself.', [1]),

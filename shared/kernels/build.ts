@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import asc from 'assemblyscript/asc'
-import { KERNELS, kernelFile, type KernelName } from './kernel.ts'
+import { GROWING_KERNELS, KERNELS, kernelFile, MAX_PAGES, type KernelName } from './kernel.ts'
 
 /**
  * Compiles the kernels: `npm run build:kernels`. What it writes is committed, so that installing Herd builds nothing.
@@ -10,6 +10,9 @@ import { KERNELS, kernelFile, type KernelName } from './kernel.ts'
 /** No runtime: a kernel has no heap of its own and works on whatever memory it is given. */
 const OPTIONS = ['--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory']
 
+/** A memory that grows while views of it are in use has to be one that several threads could share. */
+const GROWING_OPTIONS = ['--enable', 'threads', '--sharedMemory', '--maximumMemory', String(MAX_PAGES)]
+
 /**
  * Compiles one kernel from assembly/<name>.ts; the same compiler gives the same bytes.
  * @throws Error with the compiler's messages.
@@ -17,7 +20,7 @@ const OPTIONS = ['--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--ru
 export async function compileKernel(name: KernelName): Promise<Uint8Array> {
   const outFile = `${name}.wasm`
   const output = new Map<string, string | Uint8Array>()
-  const { error, stderr } = await asc.main([`${name}.ts`, '--baseDir', path.join(import.meta.dirname, 'assembly'), '--outFile', outFile, ...OPTIONS], {
+  const { error, stderr } = await asc.main([`${name}.ts`, '--baseDir', path.join(import.meta.dirname, 'assembly'), '--outFile', outFile, ...OPTIONS, ...(GROWING_KERNELS.includes(name) ? GROWING_OPTIONS : [])], {
     writeFile: (file, contents) => void output.set(file, contents),
   })
   const code = output.get(outFile)

@@ -7,7 +7,10 @@ export type KernelName = (typeof KERNELS)[number]
 
 /** WebAssembly memory is measured in pages, and has at most 4 GiB of them. */
 const PAGE_BYTES = 65_536
-const MAX_PAGES = 65_536
+export const MAX_PAGES = 65_536
+
+/** Those whose memory grows, and views of it stay good. */
+export const GROWING_KERNELS: readonly KernelName[] = ['sum']
 
 export function kernelFile(name: KernelName): string {
   return path.join(import.meta.dirname, `${name}.wasm`)
@@ -27,23 +30,23 @@ export interface Kernel<Functions> {
 export function loadKernel<Functions>(name: KernelName, bytes: number): Kernel<Functions> | undefined {
   const code = readFileSync(kernelFile(name))
   if (!WebAssembly.validate(code)) return undefined
-  const memory = allocate(Math.ceil(bytes / PAGE_BYTES))
+  const memory = allocate(Math.ceil(bytes / PAGE_BYTES), GROWING_KERNELS.includes(name))
   if (memory === undefined) return undefined
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
   return { functions: exports as Functions, memory }
 }
 
-function allocate(pages: number): WebAssembly.Memory | undefined {
+function allocate(pages: number, grows: boolean): WebAssembly.Memory | undefined {
   if (pages > MAX_PAGES) return undefined
   try {
-    return new WebAssembly.Memory({ initial: pages })
+    return new WebAssembly.Memory(grows ? { initial: pages, maximum: MAX_PAGES, shared: true } : { initial: pages })
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
   }
 }
 
-/** Makes a kernel's memory at least so many bytes; if it has to grow, every view of it is gone. */
+/** Makes a kernel's memory at least so many bytes; if it has to grow, every view of it is gone, but of a growing kernel's. */
 export function growTo(memory: WebAssembly.Memory, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))

@@ -7,9 +7,9 @@ declare namespace WebAssembly {
   }
 
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number })
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean })
     readonly buffer: ArrayBuffer
-    /** In pages; detaches the buffer that there was. */
+    /** In pages; detaches the buffer that there was, but that of a shared memory. */
     grow(pages: number): number
   }
 

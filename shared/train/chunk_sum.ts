@@ -1,5 +1,5 @@
-import { kernelAddInto } from '../kernels/sum.ts'
 import type { LaneTree } from './lane_tree.ts'
+import { addInto } from './vectors.ts'
 
 /**
  * The reduce of one chunk of the gradient vector: partials come in any order, are added along the lane tree, and give
@@ -51,15 +51,6 @@ export class ChunkSum {
       this.#forgetBelow(child)
     }
   }
-}
-
-/** left += right, element by element in float32. In plain TypeScript where there is no kernel for this processor. */
-export const addInto = kernelAddInto() ?? plainAddInto
-
-/** As `addInto`, in plain TypeScript. */
-export function plainAddInto(left: Float32Array, right: Float32Array): Float32Array {
-  for (let i = 0; i < left.length; i++) left[i] += right[i]
-  return left
 }
 
 /** Where the vector is cut for the wire: chunks of about 1 MiB. */

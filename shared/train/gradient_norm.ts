@@ -1,4 +1,5 @@
 import { isStatistic, type Layout } from '../network/layout.ts'
+import { sumOfSquares } from './vectors.ts'
 
 /**
  * The squares of a step's gradient, chunk by chunk as the chunks are summed, for its norm. Whoever owns a range of the vector has
@@ -35,22 +36,4 @@ export class GradientSquares {
  */
 export function gradientNorm(squaresInOrder: readonly number[], samples: number): number {
   return Math.sqrt(squaresInOrder.reduce((sum, squares) => sum + squares, 0)) / samples
-}
-
-/** In float64. Four sums, since each waits for its last addition. */
-function sumOfSquares(values: Float32Array): number {
-  let sum0 = 0
-  let sum1 = 0
-  let sum2 = 0
-  let sum3 = 0
-  const wholeFours = values.length & ~3
-  let i = 0
-  for (; i < wholeFours; i += 4) {
-    sum0 += values[i] * values[i]
-    sum1 += values[i + 1] * values[i + 1]
-    sum2 += values[i + 2] * values[i + 2]
-    sum3 += values[i + 3] * values[i + 3]
-  }
-  for (; i < values.length; i++) sum0 += values[i] * values[i]
-  return sum0 + sum1 + (sum2 + sum3)
 }

@@ -4,9 +4,9 @@ import type { Engine } from '../engine/engine.ts'
 import { layoutOf } from '../network/layout.ts'
 import type { Network } from '../network/network.ts'
 import type { LaneReport } from '../wire/messages.ts'
-import { addInto } from './chunk_sum.ts'
 import { firstNotFinite } from './finite.ts'
 import { dropoutMasks } from './masks.ts'
+import { addInto } from './vectors.ts'
 
 /** The samples of a lane, ready to be computed. */
 export interface PreparedLane {

@@ -3,7 +3,7 @@ import { messageOf, ProtocolError } from '../errors.ts'
 import { spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
-export const PROTOCOL_VERSION = 4
+export const PROTOCOL_VERSION = 5
 
 /** What would write other lines than its own in a log or a terminal, or is no Unicode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
@@ -23,6 +23,8 @@ const bytes = z.instanceof(Buffer)
 const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])
 /** In one message. */
 export const MAX_SPANS = 1000
+/** Of a vector, in one message. */
+const MAX_CHUNK_BYTES = 1024 * 1024
 /** Of a run. */
 export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -64,7 +66,12 @@ const clockReading = z.object({ sent: seconds, clock: seconds })
 export const reducerPlaceSchema = z.object({ address: addressOfPeer, begin: uint, end: uint }).refine(({ begin, end }) => begin < end, 'a range must not be empty')
 /** Who reduces a range of the vector. */
 export type ReducerPlace = z.infer<typeof reducerPlaceSchema>
-const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: runJson, reducers: z.array(reducerPlaceSchema).max(MAX_REDUCERS) })
+const memoryPlace = z.object({ process: uint, descriptor: uint, key: z.string().regex(/^[0-9a-f]{32}$/) })
+const sharedMemorySchema = z.object({ weights: memoryPlace, gradients: memoryPlace })
+/** The files in memory that a coordinator offers to a worker of its machine. */
+export type SharedMemory = z.infer<typeof sharedMemorySchema>
+const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: runJson, reducers: z.array(reducerPlaceSchema).max(MAX_REDUCERS), sharedMemory: sharedMemorySchema.nullish() })
+export type Welcome = z.infer<typeof welcome>
 const refused = z.object({ reason: text })
 const deal = z.object({
   kind: z.enum(['TRAIN', 'EVALUATE']),
@@ -107,21 +114,36 @@ export type Deal = z.infer<typeof deal>
 export type LaneComputed = z.infer<typeof computed>
 export type EvaluationResult = z.infer<typeof evaluation>
 
-export const sessionRequestSchema = z.object({ session: z.string().max(256) })
-export const weightsChunkSchema = z.object({ version: uint, offset: uint, data: bytes, leftOut: z.boolean() })
+export const sessionRequestSchema = z.object({ session: z.string().max(256), sharesMemory: z.boolean() })
+
+/** Bytes of a chunk's part of the vector, wherever they are. */
+export function payloadBytes({ data, shared }: { data: Buffer; shared?: SharedBytes | null | undefined }): number {
+  return shared?.length ?? data.length
+}
+
+const BOTH_PLACES = 'must not have both data and shared bytes'
+const sharedBytes = z.object({ at: z.int().min(0), length: z.int().min(1).max(MAX_CHUNK_BYTES) })
+/** Where in a file of the shared memory bytes are. */
+export type SharedBytes = z.infer<typeof sharedBytes>
+export const weightsChunkSchema = z
+  .object({ version: uint, offset: uint, data: bytes, leftOut: z.boolean(), shared: sharedBytes.nullish() })
+  .refine(isInOnePlace, BOTH_PLACES)
 export type WeightsChunk = z.infer<typeof weightsChunkSchema>
 export const laneReportSchema = z.object({ lane: uint, lossSum, correct: uint, samples: uint, seconds, notFinite: z.boolean() })
 export type LaneReport = z.infer<typeof laneReportSchema>
-export const gradientChunkSchema = z.object({
-  session: z.string().max(256),
-  round: uint,
-  attempt: uint,
-  node: uint,
-  offset: uint,
-  data: bytes,
-  lanes: z.array(laneReportSchema).max(65536),
-  began: seconds,
-})
+export const gradientChunkSchema = z
+  .object({
+    session: z.string().max(256),
+    round: uint,
+    attempt: uint,
+    node: uint,
+    offset: uint,
+    data: bytes,
+    lanes: z.array(laneReportSchema).max(65536),
+    began: seconds,
+    shared: sharedBytes.nullish(),
+  })
+  .refine(isInOnePlace, BOTH_PLACES)
 export type GradientChunk = z.infer<typeof gradientChunkSchema>
 
 const session = plain(256).min(1)
@@ -180,6 +202,10 @@ export const imagesRequestSchema = z.object({ session: z.string().max(256), samp
 export const imageFileSchema = z.object({ sample: uint, data: bytes })
 export const watchRequestSchema = z.object({ intervalMs: uint })
 export const briefMessageSchema = z.object({ json: z.string() })
+
+function isInOnePlace({ data, shared }: { data: Buffer; shared?: SharedBytes | null | undefined }): boolean {
+  return data.length === 0 || shared === null || shared === undefined
+}
 
 /**
  * Checks one message at the boundary.

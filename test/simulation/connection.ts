@@ -1,6 +1,6 @@
 import { HerdError, messageOf, ProtocolError } from '../../shared/errors.ts'
-import type { CoordinatorMessage, GradientChunk, ReducerPlace, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
-import type { Link } from '../../worker/link.ts'
+import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
+import type { ArrivedWeights, Link } from '../../worker/link.ts'
 import type { Network } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Stream } from './stream.ts'
@@ -54,7 +54,7 @@ export class Connection implements Link {
   /** What was sent before the coordinator accepted. */
   #early: UpMessage[] = []
   #session = ''
-  #onWeights: (chunk: WeightsChunk) => void = () => undefined
+  #onWeights: (chunk: ArrivedWeights) => void = () => undefined
   #over = false
   #endSeen: () => void = () => undefined
   #lose: (reason: string) => void = () => undefined
@@ -86,7 +86,7 @@ export class Connection implements Link {
     if (!this.#over) this.#sendUp(message)
   }
 
-  openBulk(session: string, _reducers: readonly ReducerPlace[], onWeights: (chunk: WeightsChunk) => void): void {
+  openBulk({ session }: Welcome, onWeights: (chunk: ArrivedWeights) => void): void {
     this.#session = session
     this.#onWeights = onWeights
     this.#accepted?.calls.send(() => this.#accepted?.end.openWeights(session))

@@ -16,12 +16,15 @@ interface Variants {
 interface Variant {
   reducers: number
   compress: Compression
+  sharedMemory: 'auto' | 'off'
 }
 
 /** The exchange alone, against gloo's all-reduce alone. */
 export async function exchangeSection({ rounds, peers, log }: BenchSettings, { worlds, reducers, compress }: Variants): Promise<Section> {
-  const variants = compress.flatMap((format) => reducers.map((count): Variant => ({ reducers: count, compress: format })))
-  const [plainest, ...others] = variants
+  const overSockets = compress.flatMap((format) => reducers.map((count): Variant => ({ reducers: count, compress: format, sharedMemory: 'off' })))
+  const throughMemory = { reducers: 1, compress: 'none', sharedMemory: 'auto' } as const
+  const [plainest, ...others] = [...overSockets, throughMemory]
+  const variants = [plainest, ...others]
   const starts = worlds.flatMap((workers) => {
     const own = variants.map((variant) => async (): Promise<Contender> => (await startStillCluster({ workers, workersPerProcess: 1, ...variant })).contender(herdName(workers, variant), ({ seconds }) => seconds * 1000))
     if (peers === undefined) return own
@@ -30,7 +33,7 @@ export async function exchangeSection({ rounds, peers, log }: BenchSettings, { w
   const values = await alternate(starts, rounds, (line) => log(`exchange: ${line}`))
   return {
     title: 'The exchange alone',
-    about: `${((size * 4) / 1e6).toFixed(1)} MB of float32 gradients from each worker on loopback. Herd: deal, upload, reduce, Adam, and the new weights to each worker, which computes nothing; a format is that of gradients and weights. gloo: all-reduce of the same vector, and nothing else.`,
+    about: `${((size * 4) / 1e6).toFixed(1)} MB of float32 gradients from each worker on loopback. Herd: deal, upload, reduce, Adam, and the new weights to each worker, which computes nothing; through sockets, as with workers on other machines, where it does not say through memory; a format is that of gradients and weights. gloo: all-reduce of the same vector, and nothing else.`,
     unit: 'ms a step', more: false,
     baseline: peers === undefined ? herdName(worlds[0], plainest) : peerName(worlds[0]),
     measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
@@ -46,8 +49,8 @@ function ratio(values: ReadonlyMap<string, number[]>, name: string, over: string
   return { name, unit: 'times', values: (values.get(over) ?? []).map((value, round) => value / (values.get(under) ?? [])[round]) }
 }
 
-function herdName(workers: number, { reducers, compress }: Variant): string {
-  return [`Herd, ${workers} workers`, ...(reducers === 1 ? [] : [`${reducers} reducers`]), ...(compress === 'none' ? [] : [compress])].join(', ')
+function herdName(workers: number, { reducers, compress, sharedMemory }: Variant): string {
+  return [`Herd, ${workers} workers`, ...(sharedMemory === 'off' ? [] : ['through memory']), ...(reducers === 1 ? [] : [`${reducers} reducers`]), ...(compress === 'none' ? [] : [compress])].join(', ')
 }
 
 function peerName(workers: number): string {

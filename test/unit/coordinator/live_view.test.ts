@@ -31,7 +31,7 @@ test('patches bring what a page has to what the coordinator has', () => {
   const { live, patches, pass } = follow()
   const before = live.view
   assert.equal(before.state, 'waiting')
-  live.observe({ type: 'workerJoined', worker: 'a', workers: 1, engine: 'wasm', device: 'cpu', fingerprint: 'f' })
+  live.observe({ type: 'workerJoined', worker: 'a', workers: 1, engine: 'wasm', device: 'cpu', fingerprint: 'f', sharesMemory: false })
   for (let number = 1; number <= 4; number++) live.observe(step(number))
   live.flush()
   live.observe({ type: 'evaluating', epoch: 1 })

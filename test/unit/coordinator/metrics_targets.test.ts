@@ -6,7 +6,7 @@ import type { RunEvent } from '../../../coordinator/events.ts'
 import { MetricsTargets } from '../../../coordinator/metrics_targets.ts'
 import { createWorkspace } from '../../support/workspace.ts'
 
-const joined: RunEvent = { type: 'workerJoined', worker: 'one', workers: 1, engine: '', device: '', fingerprint: '' }
+const joined: RunEvent = { type: 'workerJoined', worker: 'one', workers: 1, engine: '', device: '', fingerprint: '', sharesMemory: false }
 
 test('the file has the addresses of the workers that are in, and none when the run is over', async (t) => {
   const workspace = await createWorkspace()

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import { freshState, Model } from '../../../coordinator/model.ts'
 import { RangeReducer, type Receiver } from '../../../coordinator/range_reducer.ts'
 import { cutRanges } from '../../../coordinator/reducers/ranges.ts'
+import { MachineMemory } from '../../../coordinator/shared_memory.ts'
 import { outcomeOf, type RangeSums } from '../../../coordinator/step_update.ts'
 import type { Range } from '../../../coordinator/step_reduce.ts'
 import { ProtocolError } from '../../../shared/errors.ts'
@@ -13,6 +14,7 @@ import { CHUNK_FLOATS, chunkRanges } from '../../../shared/train/chunk_sum.ts'
 import { LaneTree } from '../../../shared/train/lane_tree.ts'
 import { bytesOf } from '../../../shared/wire/floats.ts'
 import type { GradientChunk, WeightsChunk } from '../../../shared/wire/messages.ts'
+import { CoordinatorMemory } from '../../../worker/shared_memory.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 
 const LANES = 4
@@ -38,9 +40,20 @@ interface Worker extends Receiver {
   chunks: WeightsChunk[]
 }
 
-function workerWith(): Worker {
+function workerWith(memory?: Receiver['memory']): Worker {
   const chunks: WeightsChunk[] = []
-  return { chunks, backlogBytes: 0, sendWeights: (chunk) => chunks.push(chunk), evict: (reason) => assert.fail(reason) }
+  return { chunks, backlogBytes: 0, sendWeights: (chunk) => chunks.push(chunk), evict: (reason) => assert.fail(reason), memory }
+}
+
+/** What a worker, and whoever reduces, have of this machine's memory. */
+function sharedMemory(t: TestContext) {
+  const machine = MachineMemory.create(size) ?? assert.fail('this machine has no files in memory')
+  const { gradients, places } = machine.offer('127.0.0.1:1') ?? assert.fail('not offered')
+  const own = CoordinatorMemory.open(places) ?? assert.fail('not opened')
+  t.after(() => {
+    for (const each of [machine, gradients, own]) each.close()
+  })
+  return { board: machine.board, gradients, own }
 }
 
 function chunksOf(range: Range, step: number, leaf: number): GradientChunk[] {
@@ -62,9 +75,9 @@ function rangesOf(chunks: readonly number[]): Range[] {
   })
 }
 
-/** Three steps with an owner for each range; the second is left out. */
-async function trained(ranges: readonly Range[]) {
-  const worker = workerWith()
+/** Three steps with an owner for each range; the second is left out. @param shared for what is exchanged */
+async function trained(ranges: readonly Range[], shared?: ReturnType<typeof sharedMemory>) {
+  const worker = workerWith(shared?.gradients)
   const inbox = new WeightsInbox(size, ranges)
   const whole: number[][] = ranges.map(() => [])
   const owners = ranges.map((range, index) => ({
@@ -72,7 +85,7 @@ async function trained(ranges: readonly Range[]) {
     model: new Model(layoutOfRange(layout, range), 0.01, { parameters: start.parameters.subarray(range.begin, range.end), m: start.m.subarray(range.begin, range.end), v: start.v.subarray(range.begin, range.end) }),
     onPartial: (node: number): void => void whole[index].push(node),
   }))
-  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node) }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), ...(shared === undefined ? {} : { board: shared.board }) }))
   for (const reducer of reducers) reducer.join(worker)
   const outcomes = []
   const weights: (number[] | undefined)[] = []
@@ -82,13 +95,16 @@ async function trained(ranges: readonly Range[]) {
       // Partials reach each range in an order of its own.
       for (const leaf of permutation(LANES, random)) {
         assert.equal(reducer.sums, undefined)
-        for (const chunk of chunksOf(ranges[index], step, leaf)) reducer.receive(worker, chunk)
+        for (const chunk of chunksOf(ranges[index], step, leaf)) reducer.receive(worker, shared === undefined ? chunk : { ...chunk, data: Buffer.alloc(0), shared: shared.own.putGradient(chunk.round, chunk.data) })
       }
     })
     const outcome = outcomeOf(layout, SAMPLES, reducers.map((reducer, index) => ({ begin: ranges[index].begin, sums: reducer.sums as RangeSums })))
     for (const reducer of reducers) reducer.settle(outcome.notFinite !== undefined)
     outcomes.push(outcome.notFinite ?? outcome.gradientNorm)
-    for (const chunk of worker.chunks.splice(0)) inbox.receive(chunk)
+    for (const { shared: place, ...chunk } of worker.chunks.splice(0)) {
+      assert.equal(place !== undefined, shared !== undefined)
+      inbox.receive(place === undefined || place === null || shared === undefined ? chunk : { ...chunk, data: shared.own.weights(chunk.version, place) })
+    }
     weights.push([...(await inbox.take(step + 1)) ?? []])
   }
   assert.deepEqual(whole.map((nodes) => nodes.length), ranges.map(() => gradients.length * LANES))
@@ -106,6 +122,11 @@ test('however the vector is cut, weights, moments, norms and the first place tha
   for (const cut of [[1, chunks - 1], [chunks - 1, 1], [3, 4, chunks - 7], Array.from({ length: chunks }, () => 1)]) assert.deepEqual(await trained(rangesOf(cut)), alone)
 })
 
+test('through memory, weights, moments, norms and what a worker gets are the same as through messages', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only' }, async (t) => {
+  const whole = rangesOf([Math.ceil(size / CHUNK)])
+  assert.deepEqual(await trained(whole, sharedMemory(t)), await trained(whole))
+})
+
 test('chunks that are not of the range, or do not follow each other, are refused', () => {
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
   const model = new Model(layoutOfRange(layout, second), 0.01, freshState(second.end - second.begin))
@@ -119,6 +140,7 @@ test('chunks that are not of the range, or do not follow each other, are refused
   const [own] = chunksOf(second, 0, 0)
   const wrong: GradientChunk[] = [
     chunksOf(first, 0, 0)[0], { ...own, offset: own.offset + CHUNK }, { ...own, node: 99 }, { ...own, data: own.data.subarray(0, 7) }, { ...own, data: own.data.subarray(0, 8) },
+    { ...own, data: Buffer.alloc(0), shared: { at: 2048, length: own.data.length } },
     { ...own, lanes: [{ lane: 3, lossSum: 0, correct: 0, samples: 0, seconds: 0, notFinite: false }] },
   ]
   for (const chunk of wrong) {

@@ -212,6 +212,9 @@ const breaches: [what: string, breach: (joined: Joined) => void, reason: RegExp]
     stream.write(chunk(session))
     stream.write(chunk('another'))
   }, /a gradient chunk of no member/],
+  ['a chunk that is in two places', ({ bulk, session }) => {
+    bulk.sendGradients(() => undefined).on('error', () => undefined).write({ ...chunk(session), shared: { at: 2048, length: 4 } })
+  }, /must not have both data and shared bytes/],
   ['the end of its gradients', ({ bulk, session }) => {
     const stream = bulk.sendGradients(() => undefined).on('error', () => undefined)
     stream.write(chunk(session))
@@ -230,6 +233,17 @@ for (const [what, breach, reason] of breaches) {
     assert.match(listening.told.at(-1) ?? '', new RegExp(`^w lost: .*${reason.source}`))
   })
 }
+
+test('a worker that shares memory that it was not offered is out', async (t) => {
+  const { address } = await listen(t)
+  const control = connect(t, address).control()
+  const ended = endOf(control)
+  control.write(hello())
+  const [{ welcome }] = await once(control, 'data') as [{ welcome: { session: string; sharedMemory: unknown } }]
+  assert.equal(welcome.sharedMemory, null)
+  void endOf(connect(t, address).receiveWeights({ session: welcome.session, sharesMemory: true }))
+  assert.match(await ended, /a worker shares memory that it was not offered/)
+})
 
 test('a bulk call of no session is ended, and nobody is lost', async (t) => {
   const listening = await listen(t)

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Member } from '../../../coordinator/member.ts'
 import { CoordinatorServer } from '../../../coordinator/server.ts'
-import { PROTOCOL_VERSION } from '../../../shared/wire/messages.ts'
+import { MachineMemory } from '../../../coordinator/shared_memory.ts'
+import { PROTOCOL_VERSION, type GradientChunk, type Welcome } from '../../../shared/wire/messages.ts'
+import { VERSIONS_BEHIND } from '../../../shared/wire/board.ts'
 import { Connection } from '../../../worker/connection.ts'
+import type { ArrivedWeights } from '../../../worker/link.ts'
 
 const MIB = 1024 * 1024
 const CHUNKS = 32
@@ -30,14 +33,14 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   let came = 0
   let allWeights: () => void = () => undefined
   const weights = new Promise<void>((resolve) => (allWeights = resolve))
-  let welcomed: (session: string) => void = () => undefined
-  const session = new Promise<string>((resolve) => (welcomed = resolve))
+  let welcomed: (welcome: Welcome) => void = () => undefined
+  const welcome = new Promise<Welcome>((resolve) => (welcomed = resolve))
   const link = new Connection(`127.0.0.1:${port}`, { token: undefined, tls: undefined }, (message) => {
-    if (message.message === 'welcome') welcomed(message.welcome.session)
+    if (message.message === 'welcome') welcomed(message.welcome)
   })
   t.after(() => link.close())
   link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
-  link.openBulk(await session, [], () => {
+  link.openBulk(await welcome, () => {
     if (++came === CHUNKS) allWeights()
   })
   assert.equal((await link.fetchManifest()).length, 3 * MIB)
@@ -50,4 +53,58 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   const sent: Promise<void>[] = []
   for (let round = 0; round < CHUNKS; round++) sent.push(link.sendGradient({ round, attempt: 0, node: 0, offset: 0, data, lanes: [], began: 0 }))
   await Promise.all([weights, gradients, ...sent])
+})
+
+test('through memory, the streams carry places only; who has fallen behind loses the connection', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only', timeout: 30_000 }, async (t) => {
+  const memory = MachineMemory.create(MIB / 4) ?? assert.fail('this machine has no files in memory')
+  let joined: (member: Member) => void = () => undefined
+  let arrived: (chunk: GradientChunk) => void = () => undefined
+  const member = new Promise<Member>((resolve) => (joined = resolve))
+  const gradient = new Promise<GradientChunk>((resolve) => (arrived = resolve))
+  const ignore = (): undefined => undefined
+  const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
+    handler: {
+      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
+      onGradient: (_, chunk) => arrived(chunk),
+    },
+    runId: 'run', run: '{}', manifest: Buffer.alloc(1), sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
+    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, memory,
+  })
+  t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
+  let welcomed: (welcome: Welcome) => void = () => undefined
+  const welcome = new Promise<Welcome>((resolve) => (welcomed = resolve))
+  const link = new Connection(`127.0.0.1:${port}`, { token: undefined, tls: undefined }, (message) => {
+    if (message.message === 'welcome') welcomed(message.welcome)
+  })
+  t.after(() => link.close())
+  link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
+  const contents: string[] = []
+  let took: () => void = () => undefined
+  const weights = new Promise<void>((resolve) => (took = resolve))
+  link.openBulk(await welcome, ({ data }: ArrivedWeights) => {
+    assert.ok('readInto' in data)
+    const target = Buffer.alloc(data.length)
+    data.readInto(target)
+    contents.push(target.toString())
+    took()
+  })
+  await link.fetchManifest()
+  const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
+  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } })
+  const worker = await member
+  const post = (version: number): void => worker.sendWeights({ version, offset: 0, data: Buffer.alloc(0), leftOut: false, shared: memory.board.post(version, 0, Buffer.from(`weights ${version}`)) })
+  post(1)
+  await weights
+  assert.deepEqual(contents, ['weights 1'])
+  await link.sendGradient({ round: 1, attempt: 0, node: 0, offset: 0, data: Buffer.from('gradient'), lanes: [], began: 0 })
+  const { shared, data } = await gradient
+  assert.equal(data.length, 0)
+  const target = Buffer.alloc(shared?.length ?? 0)
+  worker.memory?.read(shared?.at ?? 0, target)
+  assert.equal(target.toString(), 'gradient')
+  assert.deepEqual([worker.bytesReceived, worker.bytesSent, link.bytesSent, link.bytesReceived], [8, 9, 8, 9])
+
+  // All are sent before the first of them is read.
+  for (let version = 2; version <= 2 + VERSIONS_BEHIND; version++) post(version)
+  assert.match(await link.lost, /versions of the weights behind/)
 })

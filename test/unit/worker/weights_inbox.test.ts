@@ -108,3 +108,26 @@ test('a range that lags behind costs the memory of three versions at most, and i
   inbox.receive(chunk(4, 2, 4, 4))
   assert.deepEqual([...(await inbox.take(4)) ?? []], [4, 4, 4, 4])
 })
+
+test('a steady state allocates nothing: the fourth version after one is written where that was, and the three between are not touched', async () => {
+  const inbox = new WeightsInbox(2)
+  const handed: Float32Array[] = []
+  for (let version = 1; version <= 9; version++) {
+    inbox.receive(chunk(version, 0, version, 10 * version))
+    const parameters = await inbox.take(version) ?? assert.fail('not complete')
+    handed.push(parameters)
+    handed.slice(-4).forEach((each, index, last) => assert.deepEqual([...each], [version - last.length + index + 1, 10 * (version - last.length + index + 1)]))
+  }
+  assert.equal(handed[8], handed[4])
+  assert.equal(new Set(handed).size, 4)
+})
+
+test('weights that are complete are not written over as long as no later ones are, however many begin', async () => {
+  const inbox = new WeightsInbox(4, [{ begin: 0, end: 2 }, { begin: 2, end: 4 }])
+  inbox.receive(chunk(1, 0, 1, 2))
+  inbox.receive(chunk(1, 2, 3, 4))
+  const first = await inbox.take(1)
+  for (let version = 2; version <= 8; version++) inbox.receive(chunk(version, 0, 10 * version, 0))
+  assert.equal(await inbox.take(1), first)
+  assert.deepEqual([...first ?? []], [1, 2, 3, 4])
+})

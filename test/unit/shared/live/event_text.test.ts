@@ -16,7 +16,7 @@ const examples: { [T in Described]: [fields: Omit<Extract<RunEvent, { type: T }>
   reducerLost: [{ reducer: 1, reason: 'the connection broke' }, 'warning', 'Reducer 1 is lost: the connection broke.'],
   resumed: [{ file: 'latest.ckpt', epoch: 3, step: 40, restarts: 1 }, 'info', 'The run goes on from a checkpoint: epoch 3, step 40.'],
   imageSkipped: [{ path: 'cane/1.jpg', reason: 'it is empty.' }, 'warning', 'cane/1.jpg is left out: it is empty.'],
-  workerJoined: [{ worker: 'a', workers: 2, engine: 'tf', device: 'cpu', fingerprint: '1' }, 'info', 'Worker a joined; 2 in.'],
+  workerJoined: [{ worker: 'a', workers: 2, engine: 'tf', device: 'cpu', fingerprint: '1', sharesMemory: true }, 'info', 'Worker a joined; 2 in.'],
   workerLost: [{ worker: 'a', workers: 1, reason: 'the connection broke' }, 'warning', 'Worker a is lost: the connection broke; 1 left.'],
   workerLeft: [{ worker: 'a', workers: 0 }, 'info', 'Worker a has left; 0 in.'],
   waiting: [{}, 'warning', 'No worker is left; waiting for one to join.'],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
-import { ChunkSum, chunkRanges, plainAddInto } from '../../../../shared/train/chunk_sum.ts'
+import { ChunkSum, chunkRanges } from '../../../../shared/train/chunk_sum.ts'
+import { plainAddInto } from '../../../../shared/train/vectors.ts'
 import { laneRange, LaneTree } from '../../../../shared/train/lane_tree.ts'
 import { LaneWalk } from '../../../../shared/train/lane_walk.ts'
 

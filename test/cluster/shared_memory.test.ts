@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { metricOf } from '../support/metrics.ts'
+import { addressOf, Program, run } from '../support/processes.ts'
+import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+
+/** Workers on the coordinator's machine, whose gradients and weights go through memory, through sockets, or one way for some and the other for others. */
+let workspace: Workspace
+let data: string
+/** A vector of several chunks, lanes that are no power of two. */
+const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+const skip = process.platform === 'linux' ? false : 'processes share memory on Linux only'
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = await drawAnimals(workspace.path('drawn'), 5)
+})
+after(() => workspace.remove())
+
+function argumentsOf(out: string, options: readonly string[]): string[] {
+  return ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options]
+}
+
+/** Digest of a run, and for each worker that joined whether it shared memory. */
+async function outcomeOf(out: string): Promise<{ digest: string; shared: boolean[] }> {
+  const events = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { event: string; sharesMemory?: boolean })
+  return { digest: (await summaryOf(out)).digest, shared: events.filter(({ event }) => event === 'workerJoined').map(({ sharesMemory }) => sharesMemory === true) }
+}
+
+async function finished(name: string, ...options: string[]): Promise<{ digest: string; shared: boolean[] }> {
+  const out = workspace.path(name)
+  const ended = await run('coordinator', argumentsOf(out, options), workspace.environment)
+  assert.equal(ended.code, 0, ended.stderr)
+  return outcomeOf(out)
+}
+
+for (const format of ['none', 'int8']) {
+  test(`compress ${format}: the digest is one process's through memory and through sockets`, { skip }, async () => {
+    const options = ['--compress', format, '--compress-weights', format]
+    const { digest } = await finished(`${format}-alone`, '--single-node', ...options)
+    assert.deepEqual(await finished(`${format}-memory`, '--local-workers', '3', ...options), { digest, shared: [true, true, true] })
+    assert.deepEqual(await finished(`${format}-sockets`, '--local-workers', '2', '--shared-memory', 'off', ...options), { digest, shared: [false, false] })
+  })
+}
+
+test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip }, async (t) => {
+  const { digest } = await finished('undisturbed', '--single-node')
+  const programs: Program[] = []
+  t.after(() => Promise.all(programs.map((program) => program.stop())))
+  const out = workspace.path('disturbed')
+  const main = new Program('coordinator', argumentsOf(out, ['--workers', '3', '--step-events', '--metrics-port', '0', '--silence-limit', '60']), workspace.environment)
+  const address = await addressOf(main)
+  const [, metrics] = await main.said(/(http:\/\/\S+\/metrics)/)
+  const worker = (own: string): Program => {
+    const program = new Program('worker', ['--coordinator', address, '--data', data, '--name', own], workspace.environment)
+    programs.push(program)
+    return program
+  }
+  programs.push(main)
+  const [doomed, survivor, still] = [worker('doomed'), worker('survivor'), worker('still')]
+  const steps = async (): Promise<number> => (await readFile(path.join(out, 'events.jsonl'), 'utf8')).split('"event":"step"').length - 1
+  const reached = async (count: number): Promise<void> => {
+    while ((await steps()) < count) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await main.said(/worker \w+ joined[^]*worker \w+ joined[^]*worker \w+ joined/)
+  await reached(1)
+  assert.ok((await metricOf(metrics, 'herd_received_bytes_total') ?? 0) > 0)
+  await doomed.stop('SIGKILL')
+  await main.said(/worker doomed is lost/)
+  still.child.kill('SIGSTOP')
+  const late = worker('late')
+  await reached(await steps() + 1)
+  still.child.kill('SIGCONT')
+  for (const program of [main, survivor, still, late]) {
+    const { code, stderr } = await program.ended
+    assert.equal(code, 0, stderr)
+  }
+  const outcome = await outcomeOf(out)
+  assert.equal(outcome.digest, digest)
+  assert.ok(outcome.shared.length >= 4 && outcome.shared.every((shared) => shared), JSON.stringify(outcome.shared))
+})

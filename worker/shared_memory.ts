@@ -1,0 +1,65 @@
+import { newestOn, VERSIONS_BEHIND } from '../shared/wire/board.ts'
+import { CONTENT_AT, MemoryFile } from '../shared/wire/memory_file.ts'
+import type { SharedBytes, SharedMemory } from '../shared/wire/messages.ts'
+import type { BytesInMemory } from '../shared/wire/payload.ts'
+
+/** The weights that were asked for have been written over: the worker is too far behind. */
+export class BehindError extends Error {}
+
+/** What a worker shares with a coordinator on its own machine. */
+export class CoordinatorMemory {
+  readonly #weights: MemoryFile
+  readonly #gradients: MemoryFile
+  #round = -1
+  #next = CONTENT_AT
+  #isFull = false
+
+  private constructor(weights: MemoryFile, gradients: MemoryFile) {
+    this.#weights = weights
+    this.#gradients = gradients
+  }
+
+  /** @returns undefined where the files of the offer are not to be had: on another machine, in another container, as another user */
+  static open(offer: SharedMemory): CoordinatorMemory | undefined {
+    const weights = MemoryFile.open(offer.weights, 'read')
+    if (weights === undefined) return undefined
+    const gradients = MemoryFile.open(offer.gradients, 'write')
+    if (gradients !== undefined) return new CoordinatorMemory(weights, gradients)
+    weights.close()
+    return undefined
+  }
+
+  /** Weights of a version. Reading them throws a BehindError when they may be those of a later one. */
+  weights(version: number, { at, length }: SharedBytes): BytesInMemory {
+    return {
+      length,
+      readInto: (target) => {
+        this.#weights.read(at, target)
+        if (newestOn(this.#weights) >= version + VERSIONS_BEHIND) throw new BehindError(`it is more than ${VERSIONS_BEHIND - 1} versions of the weights behind`)
+      },
+    }
+  }
+
+  /**
+   * Writes a part of a gradient, behind those of the same round: the coordinator may take them as late as it likes, until it sends weights of
+   * a later step.
+   * @returns undefined when memory is full: the bytes have to be sent
+   */
+  putGradient(round: number, bytes: Uint8Array): SharedBytes | undefined {
+    if (this.#isFull) return undefined
+    if (round !== this.#round) {
+      this.#round = round
+      this.#next = CONTENT_AT
+    }
+    const at = this.#next
+    this.#isFull = !this.#gradients.write(at, bytes)
+    if (this.#isFull) return undefined
+    this.#next += bytes.length
+    return { at, length: bytes.length }
+  }
+
+  close(): void {
+    this.#weights.close()
+    this.#gradients.close()
+  }
+}
