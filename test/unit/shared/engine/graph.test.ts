@@ -11,6 +11,7 @@ import { layoutOf } from '../../../../shared/network/layout.ts'
 import type { Engine, Precision } from '../../../../shared/engine/engine.ts'
 import { createEagerEngine } from '../../../../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'
+import { formsFor } from '../../../../shared/engine/graph/forms.ts'
 import { writeInferenceSavedModel } from '../../../../shared/engine/graph/training_graph.ts'
 import { computeEnvironment, loadNative, nativeAvailable } from '../../../../shared/engine/native.ts'
 import { articleLayers, laneOf, networkOf, parametersOf, relativeError, sliceLane } from './layers_problem.ts'
@@ -213,6 +214,12 @@ test('TensorFlow is loaded once, with one setting of threads and GPU', () => {
   assert.equal(loadNative(options).tf, tf)
   assert.match(version, /^\d+\.\d+\.\d+/)
   assert.throws(() => loadNative({ threads: 2, gpu: undefined }), (error: unknown) => error instanceof EngineError && /threads 2/.test(error.message))
+})
+
+test('a graph is written for a GPU where there is one', () => {
+  assert.equal(formsFor('f32', 'gpu:0'), 'gpu')
+  assert.equal(formsFor('bf16', 'gpu:1'), 'gpu')
+  assert.equal(formsFor('bf16', 'cpu'), 'library')
 })
 
 test('a compute process\'s environment fixes the threads, and on a GPU what would change the bits', () => {
