@@ -55,7 +55,8 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
     TF_ENABLE_ONEDNN_OPTS: '1',
     TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
     ...(gpu === undefined
-      ? {}
+      ? // A TensorFlow that was found here may be one with CUDA, which would take a GPU unasked.
+        { CUDA_VISIBLE_DEVICES: '-1' }
       : {
           CUDA_VISIBLE_DEVICES: String(gpu),
           TF_FORCE_GPU_ALLOW_GROWTH: 'true',

@@ -226,7 +226,7 @@ test('a compute process\'s environment fixes the threads, and on a GPU what woul
   const cpu = computeEnvironment({ threads: 2, gpu: undefined })
   assert.equal(cpu.TF_NUM_INTRAOP_THREADS, '2')
   assert.equal(cpu.TF_NUM_INTEROP_THREADS, '1')
-  assert.equal(cpu.CUDA_VISIBLE_DEVICES, undefined)
+  assert.equal(cpu.CUDA_VISIBLE_DEVICES, '-1', 'no GPU')
   const gpu = computeEnvironment({ threads: 1, gpu: 3 })
   assert.deepEqual([gpu.CUDA_VISIBLE_DEVICES, gpu.TF_DETERMINISTIC_OPS, gpu.TF_CUDNN_USE_AUTOTUNE, gpu.NVIDIA_TF32_OVERRIDE], ['3', '1', '0', '0'])
 })
