@@ -51,12 +51,13 @@ async function main(argv: string[]): Promise<number> {
 /** Sections that compute gradients. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'costs', 'scaling']
 
-async function measure({ only, engines, batches, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
+async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
   const sections: Section[] = []
+  if (gpu !== undefined && only.includes('step') && !nativeAvailable({ gpu: true })) throw new RunError(`--gpu ${gpu}: the native engine for GPUs is not installed: \`npx herd setup --gpu\` obtains it.`)
   const native = nativeAvailable()
-  const computing = only.filter((name) => NATIVE_SECTIONS.includes(name))
+  const computing = only.filter((name) => NATIVE_SECTIONS.includes(name) && (name !== 'step' || gpu === undefined))
   if (!native && computing.length > 0) settings.log(`The native engine is not installed: \`npx herd setup\` obtains it. Left out: ${computing.join(', ')}.`)
-  if (native && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size, engines))
+  if ((native || gpu !== undefined) && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size, engines, gpu))
   if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, { batch, lanes, worlds: workers }))
   if (only.includes('exchange')) sections.push(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
   if (only.includes('limit')) sections.push(await limitSection(settings, limit))
@@ -76,9 +77,9 @@ async function measure({ only, engines, batches, batch, lanes, workers, exchange
   return sections
 }
 
-function precisionsOf({ precision }: BenchOptions, machine: Machine): BenchSettings['precisions'] {
+function precisionsOf({ precision, gpu }: BenchOptions, machine: Machine): BenchSettings['precisions'] {
   if (precision === 'f32' || precision === 'bf16') return [precision]
-  return precision === 'both' || computesBf16(machine) ? ['f32', 'bf16'] : ['f32']
+  return precision === 'both' || gpu !== undefined || computesBf16(machine) ? ['f32', 'bf16'] : ['f32']
 }
 
 await runProgram(main, process.argv.slice(2))

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { compressions, type Compression } from '../../shared/compress/format.ts'
-import { choice, flag, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
+import { choice, flag, optionalWhole, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
 import { ENGINES } from './sections/step.ts'
 
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
@@ -23,6 +23,7 @@ export const benchOptions = {
   imageSize: whole('<pixels>', 'Height and width of images.', { min: 1, max: 4096 }, 256),
   engines: list('<engines>', "Herd's engines in one worker's step.", `some of ${ENGINES.join(', ')}, separated by commas`, z.enum(ENGINES), [...ENGINES]),
   batches: counts("Batches of one worker's step.", [8, 32]),
+  gpu: optionalWhole('<index>', "GPU of one worker's step, Herd's graph and PyTorch (default: one core of the CPU).", { min: 0, max: 255 }),
   batch: whole('<images>', 'Batch of a cluster.', { min: 1, max: 1024 }, 32),
   lanes: counts('Lanes of a cluster that does the whole job.', [8, 2]),
   workers: counts('Workers, and processes of PyTorch, of the whole job.', [1, 2]),
@@ -32,7 +33,7 @@ export const benchOptions = {
   limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
   data: text('<folder>', 'Images of the input alone (default: drawn ones).'),
   images: whole('<count>', 'As many images of the input alone.', { min: 1, max: 100_000 }, 256),
-  precision: choice('auto: both where the processor has bfloat16.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
+  precision: choice('auto: both where the processor has bfloat16, and on a GPU.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
   python: text('<file>', 'An interpreter with PyTorch (default: the one of `npm run bench:peers`).'),
   withoutPeers: flag('Measure Herd alone, also where PyTorch is there.'),
   plan: text('<file>', 'Costs of a step, for `herd plan --measured`: `costs` writes them there, `scaling` and `network` are predicted from them (default: those that come with Herd).'),

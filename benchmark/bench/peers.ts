@@ -16,13 +16,15 @@ const OWN_PYTHON = path.join(FOLDER, '.venv/bin/python')
  */
 const ENVIRONMENT = { OMP_NUM_THREADS: '1', MALLOC_TRIM_THRESHOLD_: '10000000000', MALLOC_MMAP_THRESHOLD_: '10000000000', MALLOC_TOP_PAD_: '67108864' }
 
-const factsSchema = z.object({ torch: z.string() })
+const factsSchema = z.object({ torch: z.string(), gpu: z.string().optional() })
 const secondsSchema = z.object({ seconds: z.number().positive() })
 
 /** An interpreter with PyTorch, and scripts of benchmark/peers in it. */
 export class Peers {
   readonly #python: string
   version = ''
+  /** The GPU's name, once a script that computes on it has started. */
+  gpu: string | undefined
 
   private constructor(python: string) {
     this.#python = python
@@ -37,7 +39,9 @@ export class Peers {
   /** @param valueOf of what a round told, the section's figure */
   async start<Told>(name: string, script: string, args: readonly string[], schema: z.ZodType<Told>, valueOf: (told: Told) => number): Promise<Contender> {
     const peer = new RoundProcess(this.#python, [path.join(FOLDER, script), ...args], ENVIRONMENT)
-    this.version = factsSchema.parse(await peer.next()).torch
+    const { torch, gpu } = factsSchema.parse(await peer.next())
+    this.version = torch
+    this.gpu = gpu ?? this.gpu
     return { name, round: async () => valueOf(schema.parse(await peer.round())), close: () => peer.close() }
   }
 

@@ -15,8 +15,8 @@ import { bytesOf, floatsOf } from '../wire/floats.ts'
 import { REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
 
-/** TensorFlow says these when it is loaded (with CUDA) or at its first graph; no setting silences them. */
-const NOISE = ['Unable to register cu', 'All log messages before absl::InitializeLog()', 'MLIR V1 optimization pass is not enabled']
+/** TensorFlow says these when it is loaded (with CUDA), no setting silences them; nor all that is told for information only ("I0000 ..."), of its first graph or a GPU. */
+const NOISE = [/Unable to register cu/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
 
 interface Waiting {
   resolve(reply: { reply: Reply; body: Buffer }): void
@@ -57,7 +57,7 @@ export class ComputeProcess implements Compute {
     this.#requests.on('error', () => undefined)
     onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
     createInterface(this.#child.stdio[2] as Readable).on('line', (line) => {
-      if (!NOISE.some((noise) => line.includes(noise))) onLine(line)
+      if (!NOISE.some((noise) => noise.test(line))) onLine(line)
     })
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {

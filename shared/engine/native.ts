@@ -55,12 +55,15 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
     TF_ENABLE_ONEDNN_OPTS: '1',
     TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
     ...(gpu === undefined
-      ? {}
+      ? // A TensorFlow that was found here may be one with CUDA, which would take a GPU unasked.
+        { CUDA_VISIBLE_DEVICES: '-1' }
       : {
           CUDA_VISIBLE_DEVICES: String(gpu),
           TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-          // cuDNN's convolution gradients otherwise differ from run to run, and float32 would mean TF32.
+          // cuDNN's convolution gradients otherwise differ from run to run, and float32 would mean TF32. The first algorithm that cuDNN
+          // proposes is taken untried: one that fails a trial, for want of memory say, would give way to another, with other bits.
           TF_DETERMINISTIC_OPS: '1',
+          TF_CUDNN_USE_AUTOTUNE: '0',
           NVIDIA_TF32_OVERRIDE: '0',
         }),
   }

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { reportSchema } from '../../benchmark/bench/report.ts'
+import { withoutGpu } from '../support/gpu.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /** `npm run bench` from outside: short, and whoever is fast. Without PyTorch, which is no part of the project's tests. */
@@ -46,6 +47,24 @@ test("a worker's step and the whole job are measured", { skip: withoutNative }, 
     ["One worker's step, batch 2", [['Herd f32', 1], ['Herd eager f32', 1], ['Herd wasm f32', 1]]],
     ['The whole job, f32', [['Herd, 2 workers', 1]]],
   ])
+})
+
+const noGpu = await withoutGpu()
+
+test("a worker's step on a GPU is measured", { skip: noGpu }, async () => {
+  const json = workspace.path('gpu.json')
+  const ended = await bench('--only', 'step', '--gpu', '0', '--rounds', '1', '--image-size', '156', '--batches', '2', '--without-peers', '--json', json)
+  assert.equal(ended.code, 0, ended.stderr)
+  const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+  assert.deepEqual(sections.map(({ title, measures }) => [title, measures.map(({ name, values }) => [name, values.length])]), [
+    ["One worker's step on a GPU, batch 2", [['Herd f32', 1], ['Herd bf16', 1]]],
+  ])
+})
+
+test('without a GPU no step is measured on one', { skip: noGpu === false && 'there is a GPU' }, async () => {
+  const ended = await bench('--only', 'step', '--gpu', '0', '--without-peers')
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /error: .*(the native engine for GPUs is not installed|found no GPU 0)/)
 })
 
 test('the input is measured on drawn images and on those of a folder', async () => {

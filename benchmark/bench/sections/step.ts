@@ -2,6 +2,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { ComputeProcess } from '../../../shared/compute/compute_process.ts'
 import { computeEnvironment } from '../../../shared/engine/native.ts'
+import { RunError } from '../../../shared/errors.ts'
 import { NODE_ENVIRONMENT, typescriptArguments } from '../../../shared/node_process.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { gradientFlops } from '../../../shared/network/flops.ts'
@@ -19,17 +20,27 @@ export type BenchEngine = (typeof ENGINES)[number]
 /** So slow that some images tell its rate. */
 const WASM_IMAGES = 2
 
+/** A step takes a GPU milliseconds, and one that has had nothing to do is slow at first: a round is of several. */
+const GPU_STEPS = 10
+
 /** A worker's compute process: takes weights and a lane's images, gives the gradient back. */
-async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 'bf16', batch: number, imageSize: number): Promise<Contender> {
+async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 'bf16', batch: number, imageSize: number, gpu?: number): Promise<Contender> {
   const { network, parameters } = benchNetwork(imageSize)
-  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine, precision, threads: 1, gpu: undefined })
+  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine, precision, threads: 1, gpu })
+  if (compute.note !== undefined) {
+    await compute.close()
+    throw new RunError(compute.note)
+  }
   const lane = benchLane(network, batch)
+  const steps = gpu === undefined ? 1 : GPU_STEPS
   const round = async (): Promise<number> => {
     const begin = performance.now()
-    compute.setParameters(parameters)
-    await compute.push(lane, 0)
-    await compute.take()
-    return (batch * 1000) / (performance.now() - begin)
+    for (let step = 0; step < steps; step++) {
+      compute.setParameters(parameters)
+      await compute.push(lane, 0)
+      await compute.take()
+    }
+    return (steps * batch * 1000) / (performance.now() - begin)
   }
   for (let warm = 0; warm < 2; warm++) await round()
   return { name, round, close: () => compute.close() }
@@ -41,35 +52,42 @@ async function eager(name: string, batch: number, imageSize: number): Promise<Co
   return { name, round: async () => batch / peerSeconds.parse(await child.round()).seconds, close: () => child.close() }
 }
 
-function herdStarts(engines: readonly BenchEngine[], precision: 'f32' | 'bf16', batch: number, imageSize: number): (() => Promise<Contender>)[] {
-  // The other engines have no bfloat16.
-  const starts = engines.filter((engine) => engine === 'graph' || precision === 'f32')
+function herdStarts(engines: readonly BenchEngine[], precision: 'f32' | 'bf16', batch: number, imageSize: number, gpu: number | undefined): (() => Promise<Contender>)[] {
+  // The other engines have no bfloat16, and are measured on no GPU.
+  const starts = engines.filter((engine) => engine === 'graph' || (precision === 'f32' && gpu === undefined))
   return starts.map((engine) => () => {
-    if (engine === 'graph') return herd(`Herd ${precision}`, 'native', precision, batch, imageSize)
+    if (engine === 'graph') return herd(`Herd ${precision}`, 'native', precision, batch, imageSize, gpu)
     if (engine === 'wasm') return herd(`Herd wasm ${precision}`, 'wasm', precision, Math.min(batch, WASM_IMAGES), imageSize)
     return eager(`Herd eager ${precision}`, batch, imageSize)
   })
 }
 
-/** One worker's step, without data and exchange, beside PyTorch's and what the core makes of a plain matrix product. */
-export async function stepSection({ rounds, imageSize, precisions, peers, log }: BenchSettings, batch: number, engines: readonly BenchEngine[]): Promise<Section> {
+/**
+ * One worker's step, without data and exchange, beside PyTorch's and what the core makes of a plain matrix product.
+ * @param gpu where all of them compute, instead of on a core
+ */
+export async function stepSection({ rounds, imageSize, precisions, peers, log }: BenchSettings, batch: number, engines: readonly BenchEngine[], gpu?: number): Promise<Section> {
   const starts = precisions.flatMap((precision) => {
-    const own = herdStarts(engines, precision, batch, imageSize)
+    const own = herdStarts(engines, precision, batch, imageSize, gpu)
     if (peers === undefined) return own
-    const shape = ['--batch', String(batch), '--size', String(imageSize), '--precision', precision]
+    const device = gpu === undefined ? [] : ['--device', `cuda:${gpu}`]
+    const shape = ['--batch', String(batch), '--size', String(imageSize), '--precision', precision, ...device, ...(gpu === undefined ? [] : ['--steps', String(GPU_STEPS)])]
     return [
       ...own,
       () => peers.start(`PyTorch ${precision}`, 'step.py', shape, peerSeconds, ({ seconds }) => batch / seconds),
       () => peers.start(`PyTorch ${precision}, contiguous`, 'step.py', [...shape, '--layout', 'contiguous'], peerSeconds, ({ seconds }) => batch / seconds),
-      () => peers.start(`matrix product ${precision}`, 'matmul.py', ['--precision', precision], z.object({ gigaflops: z.number() }), ({ gigaflops }) => gigaflops),
+      () => peers.start(`matrix product ${precision}`, 'matmul.py', ['--precision', precision, ...device], z.object({ gigaflops: z.number() }), ({ gigaflops }) => gigaflops),
     ]
   })
   const values = await alternate(starts, rounds, (line) => log(`step, batch ${batch}: ${line}`))
   const gigaflops = gradientFlops(benchNetwork(imageSize).network) / 1e9
   const of = (name: string): number[] => values.get(name) ?? []
+  const onGpu = gpu !== undefined
+  const where = onGpu ? `GPU ${gpu}${peers?.gpu === undefined ? '' : ` (${peers.gpu})`}` : 'one thread'
+  const held = onGpu ? "images and weights that stay in the GPU's memory, where the gradient stays too (without TF32 in float32, as Herd)" : 'images that are in memory'
   return {
-    title: `One worker's step, batch ${batch}`,
-    about: `Gradient of ${batch} images of ${imageSize} px, the article's network, one thread; ${gigaflops.toFixed(2)} GFLOP an image. Herd: weights and images into the compute process, the gradient out of it. PyTorch: forward and backward pass on images that are in memory, in its channels_last layout, and in its contiguous one.${engines.includes('wasm') ? ` wasm: ${Math.min(batch, WASM_IMAGES)} images.` : ''}`,
+    title: `One worker's step${onGpu ? ' on a GPU' : ''}, batch ${batch}`,
+    about: `Gradient of ${batch} images of ${imageSize} px, the article's network, ${where}; ${gigaflops.toFixed(2)} GFLOP an image. Herd: weights and images into the compute process${onGpu ? ' and from there to the GPU' : ''}, the gradient out of it. PyTorch: forward and backward pass on ${held}, in its channels_last layout, and in its contiguous one.${engines.includes('wasm') && !onGpu ? ` wasm: ${Math.min(batch, WASM_IMAGES)} images.` : ''}`,
     unit: 'images/s', more: true,
     baseline: peers === undefined ? `Herd ${precisions[0]}` : `PyTorch ${precisions[0]}`,
     measures: [...values].filter(([name]) => !name.startsWith('matrix')).map(([name, ofName]) => ({ name, values: ofName })),

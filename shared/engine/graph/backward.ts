@@ -1,6 +1,7 @@
 import type { Parameter } from '../../network/layout.ts'
 import { outputShape, type Shape } from '../../network/network.ts'
-import { favoursProducts, productKernelGradient, type GradientForms } from './kernel_gradient.ts'
+import type { GraphForms } from './forms.ts'
+import { favoursProducts, productKernelGradient } from './kernel_gradient.ts'
 import { poolAttributes, windowAttributes, type Step } from './forward.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
@@ -13,9 +14,9 @@ export class Backward {
   /** Gradient of each parameter that the optimizer steps. */
   readonly gradients = new Map<Parameter, Value>()
   readonly #graph: NodeBuilder
-  readonly #forms: GradientForms
+  readonly #forms: GraphForms
 
-  constructor(graph: NodeBuilder, forms: GradientForms) {
+  constructor(graph: NodeBuilder, forms: GraphForms) {
     this.#graph = graph
     this.#forms = forms
   }

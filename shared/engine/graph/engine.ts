@@ -6,18 +6,17 @@ import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../../errors.ts'
 import { dropoutLayers, type Network } from '../../network/network.ts'
 import { isStatistic, layoutOf, viewOf, type Layout } from '../../network/layout.ts'
-import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult, Precision } from '../engine.ts'
-import { processorExtensions } from '../processor.ts'
+import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '../engine.ts'
 import { checkImages, checkLane, checkVector } from '../input_check.ts'
 import { loadNative, type NativeOptions } from '../native.ts'
-import type { GradientForms } from './kernel_gradient.ts'
-import { CORRECT, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel } from './training_graph.ts'
+import { formsFor, type GraphForms } from './forms.ts'
+import { CORRECT, feedsWords, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel } from './training_graph.ts'
 
 type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
 
 export interface GraphOptions extends EngineOptions, NativeOptions {
-  /** Without it, what is faster on this processor: part of the result's bits, as the library's kernels for the processor are. */
-  forms?: GradientForms
+  /** Without it, what is there for this processor or GPU. */
+  forms?: GraphForms
 }
 
 /**
@@ -28,25 +27,20 @@ export interface GraphOptions extends EngineOptions, NativeOptions {
 export async function createGraphEngine(network: Network, options: GraphOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
   const layout = layoutOf(network)
+  const forms = options.forms ?? formsFor(options.precision, device)
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
-    await writeTrainingModel(folder, network, layout, options.precision, options.forms ?? formsOf(options.precision, device))
+    await writeTrainingModel(folder, network, layout, options.precision, forms)
     // Both signatures share one session: tfjs-node knows the folder again.
     const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
     const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
     const info: EngineInfo = { kind: 'native', mode: 'graph', precision: options.precision, threads: options.threads, device, version: `TensorFlow ${version}` }
-    return new GraphEngine(tf, network, layout, train, infer, info)
+    return new GraphEngine(tf, network, layout, train, infer, info, feedsWords(forms))
   } catch (error) {
     throw new EngineError(`The graph of network ${network.name} cannot be loaded into TensorFlow ${version}: ${messageOf(error)}`, { cause: error })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-/** oneDNN's kernels for the gradients of a convolution's kernel and bias are slow in float32 on AVX2, and fast on AVX512. */
-function formsOf(precision: Precision, device: string): GradientForms {
-  const extensions = processorExtensions()
-  return precision === 'f32' && device === 'cpu' && extensions.has('avx2') && !extensions.has('avx512f') ? 'products' : 'library'
 }
 
 class GraphEngine implements Engine {
@@ -56,17 +50,19 @@ class GraphEngine implements Engine {
   readonly #layout: Layout
   readonly #train: SavedModel
   readonly #infer: SavedModel
+  readonly #feedsWords: boolean
   /** TensorFlow reads from this memory while the parameters' tensors live. */
   readonly #vector: Float32Array
   #parameters: Tensor[] = []
 
-  constructor(tf: typeof TensorFlowNode, network: Network, layout: Layout, train: SavedModel, infer: SavedModel, info: EngineInfo) {
+  constructor(tf: typeof TensorFlowNode, network: Network, layout: Layout, train: SavedModel, infer: SavedModel, info: EngineInfo, feedsWords: boolean) {
     this.#tf = tf
     this.#network = network
     this.#layout = layout
     this.#train = train
     this.#infer = infer
     this.info = info
+    this.#feedsWords = feedsWords
     this.#vector = new Float32Array(layout.size)
   }
 
@@ -74,14 +70,14 @@ class GraphEngine implements Engine {
     checkVector('parameters', parameters, this.#layout)
     this.#tf.dispose(this.#parameters)
     this.#vector.set(parameters)
-    this.#parameters = this.#layout.parameters.map((parameter) => this.#tf.tensor(viewOf(this.#vector, parameter), [...parameter.shape], 'float32'))
+    this.#parameters = this.#layout.parameters.map((parameter) => this.#floats(viewOf(this.#vector, parameter), [...parameter.shape]))
   }
 
   laneGradient(lane: LaneInput, gradient: Float32Array): LaneResult {
     checkLane(lane, this.#network)
     checkVector('gradient', gradient, this.#layout)
     const count = lane.labels.length
-    const masks = dropoutLayers(this.#network).map(({ shape }, index) => [maskName(index), this.#tf.tensor(lane.masks[index], [count, ...shape], 'float32')] as const)
+    const masks = dropoutLayers(this.#network).map(({ shape }, index) => [maskName(index), this.#floats(lane.masks[index], [count, ...shape])] as const)
     const outputs = this.#run(this.#train, this.#parameterInputs(false), {
       ...Object.fromEntries(masks),
       [IMAGES]: this.#words(lane.images, count),
@@ -129,6 +125,13 @@ class GraphEngine implements Engine {
       if (statistics || !isStatistic(parameter)) inputs[parameter.name] = this.#parameters[index]
     })
     return inputs
+  }
+
+  /** A float32 input of the graph over the same memory. */
+  #floats(values: Float32Array, shape: number[]): Tensor {
+    return this.#feedsWords
+      ? this.#tf.tensor(new Int32Array(values.buffer, values.byteOffset, values.length), shape, 'int32')
+      : this.#tf.tensor(values, shape, 'float32')
   }
 
   /** int32 [count, wordsPerImage] over the images' bytes: the same memory, unless an image's bytes are not whole words or not aligned to them. */

@@ -1,12 +1,6 @@
 import type { Shape } from '../../network/network.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
-/**
- * How gradients of convolutions are computed: by the library's own kernels, or, on a processor on which these are slow, partly by
- * matrix products.
- */
-export type GradientForms = 'library' | 'products'
-
 /** A convolution of stride 1: y [batch, oh, ow, filters] of x [batch, height, width, channels]. */
 export interface UnitStrideConvolution {
   kernel: number

@@ -100,6 +100,11 @@ export class NodeBuilder {
     return x.type === type ? x : this.node('Cast', [x], { SrcT: { type: x.type }, DstT: { type } }, [type])[0]
   }
 
+  /** The same bits as another type; where that is smaller, it gets a last dimension of its own. */
+  bitcast(x: Value, type: ValueType): Value {
+    return this.node('Bitcast', [x], { T: { type: x.type }, type: { type } }, [type])[0]
+  }
+
   reshape(x: Value, shape: readonly number[]): Value {
     return this.operation('Reshape', [x, this.integers(shape)], { Tshape: { type: 'int32' } })
   }

@@ -2,7 +2,7 @@ import { dropoutLayers, inputShape, type Network } from '../../network/network.t
 import { isStatistic, viewOf, type Layout } from '../../network/layout.ts'
 import type { Precision } from '../engine.ts'
 import { Backward } from './backward.ts'
-import type { GradientForms } from './kernel_gradient.ts'
+import type { GraphForms } from './forms.ts'
 import { emitForward, type ParameterValue } from './forward.ts'
 import { NodeBuilder, type Value } from './node_builder.ts'
 import { writeSavedModel, type Endpoint, type Signature } from './saved_model.ts'
@@ -40,13 +40,34 @@ function normalise(graph: NodeBuilder, network: Network, pixels: Value): Value {
 function pixelsOfWords(graph: NodeBuilder, network: Network, words: Value): Value {
   const size = network.imageSize * network.imageSize * 3
   const padded = wordsPerImage(network) * 4
-  const bytes = graph.reshape(graph.node('Bitcast', [words], { T: { type: 'int32' }, type: { type: 'uint8' } }, ['uint8'])[0], [-1, padded])
+  const bytes = graph.reshape(graph.bitcast(words, 'uint8'), [-1, padded])
   const exact = size === padded ? bytes : graph.operation('Slice', [bytes, graph.integers([0, 0]), graph.integers([-1, size])], { Index: { type: 'int32' } })
   return graph.cast(graph.reshape(exact, [-1, ...inputShape(network)]), 'float32')
 }
 
-/** Loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets. */
-function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value): [loss: Value, dLogits: Value] {
+/**
+ * Whether float32 inputs are fed as int32 of the same bits. tfjs-node moves a tensor of floats to the GPU when it is made, and back to
+ * memory, from where the graph is fed, each time that it runs; integers stay in memory.
+ */
+export function feedsWords(forms: GraphForms): boolean {
+  return forms === 'gpu'
+}
+
+/** A float32 input: what is fed, and its value. */
+function floatInput(graph: NodeBuilder, name: string, shape: readonly number[], forms: GraphForms): { input: Endpoint; value: Value } {
+  if (!feedsWords(forms)) {
+    const value = graph.placeholder(name, 'float32', shape)
+    return { input: { value, shape }, value }
+  }
+  const words = graph.placeholder(name, 'int32', shape)
+  return { input: { value: words, shape }, value: graph.bitcast(words, 'float32') }
+}
+
+/**
+ * Loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets, which add up to 1.
+ * TensorFlow has one operation for both, but none that it takes for deterministic on a GPU.
+ */
+function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value, forms: GraphForms): [loss: Value, dLogits: Value] {
   const off = network.labelSmoothing / network.classes
   const on = 1 - network.labelSmoothing + off
   const targets = graph.node(
@@ -55,6 +76,10 @@ function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, label
     { T: { type: 'float32' }, TI: { type: 'int32' }, axis: { int: -1 } },
     ['float32'],
   )[0]
+  if (forms === 'gpu') {
+    const likelihoods = graph.operation('Mul', [targets, graph.operation('LogSoftmax', [logits])])
+    return [graph.operation('Neg', [graph.reduce('Sum', likelihoods, [1])]), graph.operation('Sub', [graph.operation('Softmax', [logits]), targets])]
+  }
   const [loss, dLogits] = graph.node('SoftmaxCrossEntropyWithLogits', [logits, targets], { T: { type: 'float32' } }, ['float32', 'float32'])
   return [loss, dLogits]
 }
@@ -87,21 +112,20 @@ function floatType(precision: Precision): 'float32' | 'bfloat16' {
  * - infer: every parameter and images -> logits.
  * Images are int32 [batch, wordsPerImage]; the batch is any number.
  */
-export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision, forms: GradientForms): Promise<void> {
+export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision, forms: GraphForms): Promise<void> {
   const graph = new NodeBuilder()
   const type = floatType(precision)
   const words = graph.placeholder(IMAGES, 'int32', [-1, wordsPerImage(network)])
   const labels = graph.placeholder(LABELS, 'int32', [-1])
-  const masks = dropoutLayers(network).map(({ shape }, index): Endpoint => ({ value: graph.placeholder(maskName(index), 'float32', [-1, ...shape]), shape: [-1, ...shape] }))
-  const parameters = layout.parameters.map((parameter): ParameterValue => ({ parameter, value: graph.placeholder(parameter.name, 'float32', parameter.shape) }))
+  const masks = dropoutLayers(network).map(({ shape }, index) => floatInput(graph, maskName(index), [-1, ...shape], forms))
+  const parameters = layout.parameters.map((parameter) => ({ parameter, ...floatInput(graph, parameter.name, parameter.shape, forms) }))
   const images = normalise(graph, network, pixelsOfWords(graph, network, words))
   const imagesInput: Endpoint = { value: words, shape: [-1, wordsPerImage(network)] }
-  const endpoints = (values: readonly ParameterValue[]): Record<string, Endpoint> =>
-    Object.fromEntries(values.map(({ parameter, value }) => [parameter.name, { value, shape: parameter.shape }]))
+  const endpoints = (fed: typeof parameters): Record<string, Endpoint> => Object.fromEntries(fed.map(({ parameter, input }) => [parameter.name, input]))
 
   const train = graph.within('train', (): Signature => {
     const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type })
-    const [loss, dLogits] = crossEntropy(graph, network, logits, labels)
+    const [loss, dLogits] = crossEntropy(graph, network, logits, labels, forms)
     const backward = new Backward(graph, forms)
     backward.steps(steps, dLogits, false)
     const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, value] as const)])
@@ -110,7 +134,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
         ...endpoints(parameters.filter(({ parameter }) => !isStatistic(parameter))),
         [IMAGES]: imagesInput,
         [LABELS]: { value: labels, shape: [-1] },
-        ...Object.fromEntries(masks.map((mask, index) => [maskName(index), mask])),
+        ...Object.fromEntries(masks.map(({ input }, index) => [maskName(index), input])),
       },
       outputs: {
         [LOSS_SUM]: output(graph, graph.reduce('Sum', loss, [0]), []),

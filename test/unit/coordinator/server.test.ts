@@ -213,7 +213,9 @@ const breaches: [what: string, breach: (joined: Joined) => void, reason: RegExp]
     stream.write(chunk('another'))
   }, /a gradient chunk of no member/],
   ['a chunk that is in two places', ({ bulk, session }) => {
-    bulk.sendGradients(() => undefined).on('error', () => undefined).write({ ...chunk(session), shared: { at: 2048, length: 4 } })
+    const stream = bulk.sendGradients(() => undefined).on('error', () => undefined)
+    stream.write(chunk(session))
+    stream.write({ ...chunk(session), shared: { at: 2048, length: 4 } })
   }, /must not have both data and shared bytes/],
   ['the end of its gradients', ({ bulk, session }) => {
     const stream = bulk.sendGradients(() => undefined).on('error', () => undefined)

@@ -11,6 +11,7 @@ import { layoutOf } from '../../../../shared/network/layout.ts'
 import type { Engine, Precision } from '../../../../shared/engine/engine.ts'
 import { createEagerEngine } from '../../../../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'
+import { formsFor } from '../../../../shared/engine/graph/forms.ts'
 import { writeInferenceSavedModel } from '../../../../shared/engine/graph/training_graph.ts'
 import { computeEnvironment, loadNative, nativeAvailable } from '../../../../shared/engine/native.ts'
 import { articleLayers, laneOf, networkOf, parametersOf, relativeError, sliceLane } from './layers_problem.ts'
@@ -215,11 +216,17 @@ test('TensorFlow is loaded once, with one setting of threads and GPU', () => {
   assert.throws(() => loadNative({ threads: 2, gpu: undefined }), (error: unknown) => error instanceof EngineError && /threads 2/.test(error.message))
 })
 
+test('a graph is written for a GPU where there is one', () => {
+  assert.equal(formsFor('f32', 'gpu:0'), 'gpu')
+  assert.equal(formsFor('bf16', 'gpu:1'), 'gpu')
+  assert.equal(formsFor('bf16', 'cpu'), 'library')
+})
+
 test('a compute process\'s environment fixes the threads, and on a GPU what would change the bits', () => {
   const cpu = computeEnvironment({ threads: 2, gpu: undefined })
   assert.equal(cpu.TF_NUM_INTRAOP_THREADS, '2')
   assert.equal(cpu.TF_NUM_INTEROP_THREADS, '1')
-  assert.equal(cpu.CUDA_VISIBLE_DEVICES, undefined)
+  assert.equal(cpu.CUDA_VISIBLE_DEVICES, '-1', 'no GPU')
   const gpu = computeEnvironment({ threads: 1, gpu: 3 })
-  assert.deepEqual([gpu.CUDA_VISIBLE_DEVICES, gpu.TF_DETERMINISTIC_OPS, gpu.NVIDIA_TF32_OVERRIDE], ['3', '1', '0'])
+  assert.deepEqual([gpu.CUDA_VISIBLE_DEVICES, gpu.TF_DETERMINISTIC_OPS, gpu.TF_CUDNN_USE_AUTOTUNE, gpu.NVIDIA_TF32_OVERRIDE], ['3', '1', '0', '0'])
 })

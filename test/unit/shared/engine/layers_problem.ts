@@ -18,6 +18,50 @@ export function articleLayers(classes: number): unknown[] {
   return [...stages, { type: 'flatten' }, { type: 'dropout', rate: 0.25 }, { type: 'dense', units: 256 }, { type: 'relu' }, { type: 'dropout', rate: 0.5 }, { type: 'dense', units: classes }]
 }
 
+const conv = (fields: object = {}) => ({ type: 'conv2d', filters: 4, kernel: 3, ...fields })
+const depthwise = (fields: object = {}) => ({ type: 'depthwiseConv2d', kernel: 3, ...fields })
+const relu = { type: 'relu' }
+const batchNorm = { type: 'batchNorm' }
+const end = [{ type: 'flatten' }, { type: 'dense', units: 3 }]
+const small = [{ type: 'globalAveragePool' }, { type: 'dense', units: 3 }]
+
+/** A small network for each layer, and each way in which it can be put. */
+export const layerCases: Record<string, Network> = {
+  'conv2d valid': networkOf([conv(), relu, conv(), ...end]),
+  'conv2d same': networkOf([conv({ padding: 'same' }), relu, conv({ padding: 'same' }), ...small]),
+  'conv2d stride 2 valid': networkOf([conv({ stride: 2 }), relu, conv({ stride: 2 }), ...end]),
+  'conv2d stride 2 same': networkOf([conv({ stride: 2, padding: 'same' }), relu, conv({ stride: 2, padding: 'same' }), ...end]),
+  'conv2d even kernel same': networkOf([conv({ kernel: 2, padding: 'same' }), relu, conv({ kernel: 4, padding: 'same' }), ...small]),
+  'conv2d even kernel stride 2 same': networkOf([conv({ kernel: 2, padding: 'same' }), relu, conv({ kernel: 4, stride: 2, padding: 'same' }), ...end]),
+  'conv2d 1x1 without bias': networkOf([conv({ kernel: 1, bias: false }), relu, conv({ kernel: 1, bias: false }), ...small]),
+  'conv2d wide enough for products': networkOf([conv({ filters: 16 }), relu, conv({ filters: 32, kernel: 1 }), conv({ filters: 48, kernel: 1 }), relu, conv({ filters: 32, kernel: 1 }), ...small]),
+  'depthwise valid': networkOf([conv({ kernel: 1 }), depthwise(), relu, ...end]),
+  'depthwise same without bias': networkOf([depthwise({ padding: 'same', bias: false }), relu, depthwise({ padding: 'same' }), ...small]),
+  'depthwise stride 2': networkOf([depthwise({ stride: 2 }), relu, depthwise({ stride: 2, padding: 'same' }), ...end]),
+  'max pool': networkOf([conv(), { type: 'maxPool', size: 2, stride: 2 }, ...end]),
+  'relu and max pool': networkOf([conv(), relu, { type: 'maxPool', size: 2, stride: 2 }, ...end]),
+  'max pool overlapping': networkOf([conv(), { type: 'maxPool', size: 3, stride: 1 }, ...end]),
+  'max pool overlapping same': networkOf([conv(), relu, { type: 'maxPool', size: 3, stride: 2, padding: 'same' }, ...end]),
+  'average pool': networkOf([conv(), relu, { type: 'averagePool', size: 2, stride: 2 }, ...end]),
+  'average pool same': networkOf([conv(), relu, { type: 'averagePool', size: 3, stride: 2, padding: 'same' }, ...end]),
+  'global average pool last': networkOf([conv(), relu, conv({ filters: 3 }), { type: 'globalAveragePool' }]),
+  'dense without bias': networkOf([...small.slice(0, 1), { type: 'dense', units: 5, bias: false }, relu, { type: 'dense', units: 3, bias: false }]),
+  'dropout': networkOf([conv(), { type: 'dropout', rate: 0.25 }, relu, { type: 'globalAveragePool' }, { type: 'dropout', rate: 0.5 }, { type: 'dense', units: 3 }]),
+  'batch norm of images': networkOf([conv({ bias: false }), batchNorm, relu, conv(), { ...batchNorm, epsilon: 1e-3 }, ...small]),
+  'batch norm of vectors': networkOf([conv({ stride: 2 }), { type: 'flatten' }, { type: 'dense', units: 4 }, batchNorm, relu, { type: 'dense', units: 3 }]),
+  'batch norm first': networkOf([batchNorm, conv(), relu, ...small]),
+  'residual, identity shortcut': networkOf([conv(), { type: 'residual', layers: [conv({ padding: 'same' }), relu, conv({ padding: 'same' })], shortcut: [] }, relu, ...small]),
+  'residual, convolution shortcut': networkOf([
+    conv(),
+    { type: 'residual', layers: [conv({ filters: 5, stride: 2 }), batchNorm, relu], shortcut: [conv({ filters: 5, kernel: 3, stride: 2 }), batchNorm] },
+    relu, ...small,
+  ]),
+  'residual, max pool shortcut, first': networkOf([{ type: 'residual', layers: [conv({ filters: 3, kernel: 2, stride: 2 }), relu], shortcut: [{ type: 'maxPool', size: 2, stride: 2 }] }, ...end]),
+  'label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1 }),
+  'layers without parameters first': networkOf([{ type: 'averagePool', size: 2, stride: 1 }, relu, { type: 'dropout', rate: 0.2 }, { type: 'maxPool', size: 2, stride: 2 }, ...end]),
+  'image of whole words': networkOf([conv(), relu, conv(), ...small], { imageSize: 8 }),
+}
+
 /** Values of a trained network's size: He-uniform kernels, small biases, gammas near 1, positive variances. */
 export function parametersOf(network: Network, seed = 1): Float32Array {
   const layout = layoutOf(network)
