@@ -11,7 +11,7 @@ import { nativeAvailable } from '../../shared/engine/native.ts'
 import { computesBf16, machineOf, type Machine } from '../../shared/machine.ts'
 import { benchOptions, type BenchOptions } from './options.ts'
 import { Peers } from './peers.ts'
-import { markdownOf, reportSchema, withReport } from './report.ts'
+import { markdownOf, reportSchema, withReport, type Report } from './report.ts'
 import type { BenchSettings, Section } from './section.ts'
 import { clusterSection } from './sections/cluster.ts'
 import { measureCosts } from './sections/costs.ts'
@@ -34,13 +34,21 @@ async function main(argv: string[]): Promise<number> {
       rounds: options.rounds, imageSize: options.imageSize, precisions: precisionsOf(options, machine), peers: options.withoutPeers ? undefined : Peers.find(options.python), folder,
       log: (line) => void process.stderr.write(`${line}\n`),
     }
-    const sections = await measure(options, settings, machine)
-    const { peers } = settings
-    if (peers !== undefined && peers.version !== '') machine.versions['PyTorch'] = peers.version
-    const report = reportSchema.parse({ time: new Date().toISOString(), machine, rounds: options.rounds, sections })
-    const markdown = markdownOf(report)
+    const sections: Section[] = []
+    const reported = async (): Promise<Report> => {
+      const { peers } = settings
+      if (peers !== undefined && peers.version !== '') machine.versions['PyTorch'] = peers.version
+      const report = reportSchema.parse({ time: new Date().toISOString(), machine, rounds: options.rounds, sections })
+      if (options.json !== undefined) await writeAtomically(options.json, [`${JSON.stringify(report, undefined, 1)}\n`])
+      return report
+    }
+    // A run that is cut off leaves what it has measured.
+    await measure(options, settings, machine, async (...measured) => {
+      sections.push(...measured)
+      await reported()
+    })
+    const markdown = markdownOf(await reported())
     process.stdout.write(`${markdown}\n`)
-    if (options.json !== undefined) await writeAtomically(options.json, [`${JSON.stringify(report, undefined, 1)}\n`])
     if (options.page !== undefined) await writeAtomically(options.page, [withReport(await readFile(options.page, 'utf8'), markdown)])
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -51,30 +59,28 @@ async function main(argv: string[]): Promise<number> {
 /** Sections that compute gradients. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'costs', 'scaling']
 
-async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine): Promise<Section[]> {
-  const sections: Section[] = []
+async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
   if (gpu !== undefined && only.includes('step') && !nativeAvailable({ gpu: true })) throw new RunError(`--gpu ${gpu}: the native engine for GPUs is not installed: \`npx herd setup --gpu\` obtains it.`)
   const native = nativeAvailable()
   const computing = only.filter((name) => NATIVE_SECTIONS.includes(name) && (name !== 'step' || gpu === undefined))
   if (!native && computing.length > 0) settings.log(`The native engine is not installed: \`npx herd setup\` obtains it. Left out: ${computing.join(', ')}.`)
-  if ((native || gpu !== undefined) && only.includes('step')) for (const size of batches) sections.push(await stepSection(settings, size, engines, gpu))
-  if (native && only.includes('cluster')) for (const precision of settings.precisions) sections.push(await clusterSection(settings, precision, { batch, lanes, worlds: workers }))
-  if (only.includes('exchange')) sections.push(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
-  if (only.includes('limit')) sections.push(await limitSection(settings, limit))
-  if (only.includes('input')) sections.push(await inputSection(settings, data, images))
+  if ((native || gpu !== undefined) && only.includes('step')) for (const size of batches) await tell(await stepSection(settings, size, engines, gpu))
+  if (native && only.includes('cluster')) for (const precision of settings.precisions) await tell(await clusterSection(settings, precision, { batch, lanes, worlds: workers }))
+  if (only.includes('exchange')) await tell(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
+  if (only.includes('limit')) await tell(await limitSection(settings, limit))
+  if (only.includes('input')) await tell(await inputSection(settings, data, images))
   if (native && only.includes('costs')) {
     const { section, measured } = await measureCosts(settings, machine)
-    sections.push(section)
+    await tell(section)
     if (plan !== undefined) await writeAtomically(plan, [`${JSON.stringify(measured, undefined, 1)}\n`])
   }
   const predicted = async (): Promise<Costs> => (await readMeasured(plan ?? SHIPPED_MEASURED)).costs
-  if (native && only.includes('scaling')) sections.push(...await scalingSections(settings, { costs: await predicted(), cores: machine.cores, batch, pictures }))
+  if (native && only.includes('scaling')) await tell(...await scalingSections(settings, { costs: await predicted(), cores: machine.cores, batch, pictures }))
   if (only.includes('network')) {
     const missing = await withoutHosts()
     if (missing !== false) throw new RunError(`--only network: ${missing}.`)
-    sections.push(await networkSection(settings, await predicted(), machine.cores))
+    await tell(await networkSection(settings, await predicted(), machine.cores))
   }
-  return sections
 }
 
 function precisionsOf({ precision, gpu }: BenchOptions, machine: Machine): BenchSettings['precisions'] {

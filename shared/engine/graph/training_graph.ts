@@ -106,6 +106,15 @@ function floatType(precision: Precision): 'float32' | 'bfloat16' {
 }
 
 /**
+ * The unbiased variance of one value is zero by the CPU's kernel, and NaN by that of a GPU (seen with TensorFlow 2.18 and cuDNN 9.19). A
+ * network that diverges is not hidden by it: its gradients are not finite.
+ */
+function zeroForNaN(graph: NodeBuilder, value: Value): Value {
+  const [isNaN] = graph.node('IsNan', [value], { T: { type: value.type } }, ['bool'])
+  return graph.node('SelectV2', [isNaN, graph.floats([0], []), value], { T: { type: value.type } }, [value.type])[0]
+}
+
+/**
  * Writes a SavedModel with two signatures over the same inputs:
  * - train: every parameter but running statistics, images, labels and masks -> lossSum, correct, and for every
  *   parameter of the layout its gradient (of the summed loss) or batch statistic, under the parameter's name;
@@ -128,7 +137,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
     const [loss, dLogits] = crossEntropy(graph, network, logits, labels, forms)
     const backward = new Backward(graph, forms)
     backward.steps(steps, dLogits, false)
-    const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, value] as const)])
+    const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, forms === 'gpu' ? zeroForNaN(graph, value) : value] as const)])
     return {
       inputs: {
         ...endpoints(parameters.filter(({ parameter }) => !isStatistic(parameter))),
