@@ -2,6 +2,7 @@ import { ProtocolError } from '../shared/errors.ts'
 import { ChunkSum, CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import { firstNotFinite } from '../shared/train/finite.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
+import { sumOfSquares } from '../shared/train/vectors.ts'
 
 export interface Range {
   begin: number
@@ -15,12 +16,15 @@ export interface Range {
 export class StepReduce {
   readonly #chunks: { range: Range; sum: ChunkSum }[]
   readonly #chunkFloats: number
-  readonly #onSum: (range: Range, sum: Float32Array) => void
+  readonly #onSum: (range: Range, sum: Float32Array, squares: number) => void
   #notFinite: number | undefined
   #incomplete: number
 
-  /** @param round rounds the sum over a node from an element on, in place */
-  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array) => void, chunkFloats = CHUNK_FLOATS, round?: (sum: Float32Array, begin: number, node: number) => void) {
+  /**
+   * @param onSum gets the sum of a chunk, and the sum of its squares
+   * @param round rounds the sum over a node from an element on, in place
+   */
+  constructor(size: number, tree: LaneTree, onSum: (range: Range, sum: Float32Array, squares: number) => void, chunkFloats = CHUNK_FLOATS, round?: (sum: Float32Array, begin: number, node: number) => void) {
     this.#chunkFloats = chunkFloats
     this.#chunks = chunkRanges(size, chunkFloats).map((range) => ({ range, sum: new ChunkSum(tree, round === undefined ? undefined : (sum, node) => round(sum, range.begin, node)) }))
     this.#incomplete = this.#chunks.length
@@ -50,9 +54,10 @@ export class StepReduce {
     const sum = chunk.sum.add(node, values)
     if (sum === undefined) return
     this.#incomplete--
-    const place = firstNotFinite(sum)
+    const squares = sumOfSquares(sum)
+    const place = Number.isFinite(squares) ? undefined : firstNotFinite(sum)
     if (place !== undefined) this.#notFinite = Math.min(chunk.range.begin + place, this.#notFinite ?? Number.POSITIVE_INFINITY)
-    if (this.#notFinite === undefined) this.#onSum(chunk.range, sum)
+    if (this.#notFinite === undefined) this.#onSum(chunk.range, sum, squares)
   }
 
   /** Takes a whole partial. */

@@ -53,7 +53,7 @@ export class StepUpdate {
     this.#parts = parts
     this.#phases = new StepPhases(step, now, onSpan)
     this.#squares = new GradientSquares(model.layout)
-    this.#reduce = new StepReduce(model.layout.size, tree, (range, sum) => this.#stepRange(range, sum), chunkFloats, (sum, begin, node) => round(sum, origin + begin, step, node))
+    this.#reduce = new StepReduce(model.layout.size, tree, (range, sum, squares) => this.#stepRange(range, sum, squares), chunkFloats, (sum, begin, node) => round(sum, origin + begin, step, node))
   }
 
   /** Takes one chunk of a partial, as `StepReduce.add`. */
@@ -84,9 +84,9 @@ export class StepUpdate {
     return outcome
   }
 
-  #stepRange(range: Range, sum: Float32Array): void {
+  #stepRange(range: Range, sum: Float32Array, squares: number): void {
     const { model, samples, update, broadcast } = this.#parts
-    this.#squares.add(range, sum)
+    this.#squares.add(range, sum, squares)
     const weights = this.#phases.measure('adam', () => model.stepRange(range, sum, samples, update))
     if (broadcast !== undefined) this.#phases.measure('broadcast', () => broadcast(range, weights))
   }

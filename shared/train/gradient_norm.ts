@@ -13,15 +13,18 @@ export class GradientSquares {
     this.#layout = layout
   }
 
-  /** @param sum gradient over the whole batch, of this range; what belongs to running statistics is no gradient, and left out. */
-  add(range: { begin: number; end: number }, sum: Float32Array): void {
-    let squares = 0
-    for (const parameter of this.#layout.parameters) {
-      const begin = Math.max(range.begin, parameter.offset)
-      const end = Math.min(range.end, parameter.offset + parameter.size)
-      if (begin < end && !isStatistic(parameter)) squares += sumOfSquares(sum.subarray(begin - range.begin, end - range.begin))
-    }
-    this.#squares.set(range.begin, squares)
+  /**
+   * @param sum gradient over the whole batch, of this range; what belongs to running statistics is no gradient, and left out
+   * @param squares of all of the sum
+   */
+  add(range: { begin: number; end: number }, sum: Float32Array, squares: number): void {
+    const parts = this.#layout.parameters.map((parameter) => ({
+      begin: Math.max(range.begin, parameter.offset), end: Math.min(range.end, parameter.offset + parameter.size), isGradient: !isStatistic(parameter),
+    })).filter(({ begin, end }) => begin < end)
+    const ofGradient = parts.every(({ isGradient }) => isGradient)
+      ? squares
+      : parts.filter(({ isGradient }) => isGradient).reduce((total, { begin, end }) => total + sumOfSquares(sum.subarray(begin - range.begin, end - range.begin)), 0)
+    this.#squares.set(range.begin, ofGradient)
   }
 
   /** The sum of squares of each chunk that was added, in the vector's order. */

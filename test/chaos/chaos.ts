@@ -84,7 +84,7 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
 async function runUnderFaults(options: ChaosOptions, data: string, out: string): Promise<InjectedFault[]> {
   const { environment, epochs, plans } = options
   const cluster = await ChaosCluster.start({
-    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events'],
+    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events', '--shared-memory', options.seed % 2 === 0 ? 'off' : 'auto'],
     data, workers: WORKERS, environment,
   })
   try {

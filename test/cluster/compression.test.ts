@@ -11,7 +11,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 let workspace: Workspace
 let data: string
 /** A vector of several chunks, lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5', '--shared-memory', 'off']
 
 before(async () => {
   workspace = await createWorkspace()

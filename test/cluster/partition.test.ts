@@ -9,7 +9,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 let workspace: Workspace
 let data: string
 let undisturbed: string
-const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--epochs', '5', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3']
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--epochs', '5', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--shared-memory', 'off']
 
 const programs: Program[] = []
 

@@ -50,7 +50,7 @@ async function attack(target: Target, random: KeyedRandom, joins: boolean): Prom
       if (open.writable) open.write(message)
     }
     if (joins) {
-      void endOf(bulk.receiveWeights({ session }))
+      void endOf(bulk.receiveWeights({ session, sharesMemory: random.below(2) === 0 }))
       // Requests for images are answered in turn: the answer says that the weights stream is open.
       await endOf(bulk.fetchImages({ session, samples: [] }))
       if (stream.writable) stream.write({ ready: { engine, fingerprint: target.fingerprint, datasetDigest: '' } })

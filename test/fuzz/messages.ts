@@ -48,6 +48,7 @@ export function anyChunk(random: KeyedRandom, session: string): object {
   return {
     session, round: anyUint(random), attempt: anyUint(random), node: anyUint(random), offset: anyUint(random),
     data: bytesOf(random, random.pick([0, 1, 3, 4, 8, 64])),
+    ...random.pick([{}, {}, { shared: { at: random.pick([0, 16, 2048, 2 ** 40, anyUint(random)]), length: anyUint(random) }, data: bytesOf(random, random.pick([0, 0, 4])) }]),
     lanes: Array.from({ length: random.pick([0, 0, 1, 8, 100]) }, () => ({ lane: anyUint(random), lossSum: anyNumber(random), correct: anyUint(random), samples: anyUint(random), seconds: anyNumber(random) })),
   }
 }

@@ -127,6 +127,17 @@ test('through memory, weights, moments, norms and what a worker gets are the sam
   assert.deepEqual(await trained(whole, sharedMemory(t)), await trained(whole))
 })
 
+test('a gradient that is not where a worker says is refused', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only' }, (t) => {
+  const { board, gradients } = sharedMemory(t)
+  const worker = workerWith(gradients)
+  const range = { begin: 0, end: size }
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, 0.01, freshState(size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, board })
+  reducer.join(worker)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1 })
+  const [own] = chunksOf(range, 0, 0)
+  assert.throws(() => reducer.receive(worker, { ...own, data: Buffer.alloc(0), shared: { at: 2 ** 40, length: own.data.length } }), new ProtocolError(`shared memory has no ${own.data.length} bytes at ${2 ** 40}`))
+})
+
 test('chunks that are not of the range, or do not follow each other, are refused', () => {
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
   const model = new Model(layoutOfRange(layout, second), 0.01, freshState(second.end - second.begin))

@@ -5,6 +5,7 @@ import { networkSchema } from '../../../../shared/network/network.ts'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
 import { chunkRanges } from '../../../../shared/train/chunk_sum.ts'
 import { gradientNorm, GradientSquares } from '../../../../shared/train/gradient_norm.ts'
+import { sumOfSquares } from '../../../../shared/train/vectors.ts'
 
 const layout: Layout = layoutOf(networkSchema.parse({
   name: 'normed', imageSize: 8, classes: 3, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2],
@@ -16,7 +17,10 @@ const chunks = chunkRanges(layout.size, 37)
 
 function normOf(order: Iterable<number>): number {
   const squares = new GradientSquares(layout)
-  for (const place of order) squares.add(chunks[place], gradient.slice(chunks[place].begin, chunks[place].end))
+  for (const place of order) {
+    const sum = gradient.slice(chunks[place].begin, chunks[place].end)
+    squares.add(chunks[place], sum, sumOfSquares(sum))
+  }
   return gradientNorm(squares.inOrder, 4)
 }
 
