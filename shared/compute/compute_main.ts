@@ -4,7 +4,8 @@ import { messageOf } from '../errors.ts'
 import { LaneStack } from '../train/lane_stack.ts'
 import { machineSeconds } from '../trace/span.ts'
 import { bytesOf, floatsOf } from '../wire/floats.ts'
-import { REPLY_FD, REQUEST_FD, requestSchema, type Reply } from './compute_protocol.ts'
+import { MemoryFile } from '../wire/memory_file.ts'
+import { MEMORY_FD, REPLY_FD, REQUEST_FD, requestSchema, type Reply } from './compute_protocol.ts'
 import { readFrameSync, writeFrameSync } from './frames.ts'
 
 /**
@@ -16,15 +17,23 @@ function reply(message: Reply, body?: Uint8Array): void {
   writeFrameSync(REPLY_FD, message, body)
 }
 
+function readShared(memory: MemoryFile, { at, length }: { at: number; length: number }): Buffer {
+  const bytes = Buffer.from(new ArrayBuffer(length))
+  memory.read(at, bytes)
+  return bytes
+}
+
 async function serve(): Promise<void> {
   let engine: Engine | undefined
   let stack: LaneStack | undefined
+  let memory: MemoryFile | undefined
   for (;;) {
     const frame = readFrameSync(REQUEST_FD)
     if (frame === undefined) return engine?.dispose()
     const request = requestSchema.parse(frame.header)
     if (request.type === 'init') {
-      const { network, seed, compress, gpu, ...rest } = request
+      const { network, seed, compress, gpu, sharesMemory, ...rest } = request
+      if (sharesMemory) memory = MemoryFile.inherited(MEMORY_FD)
       const created = await createFingerprinted(network, { ...rest, gpu: gpu ?? undefined })
       engine = created.engine
       stack = new LaneStack(engine, network, { seed, compress }, machineSeconds)
@@ -32,19 +41,22 @@ async function serve(): Promise<void> {
       continue
     }
     if (engine === undefined || stack === undefined) throw new Error(`${request.type} before init`)
+    const body = (): Buffer => ('shared' in request && request.shared !== undefined && memory !== undefined ? readShared(memory, request.shared) : frame.body)
     switch (request.type) {
       case 'parameters':
-        engine.setParameters(floatsOf(frame.body))
+        engine.setParameters(floatsOf(body()))
         break
       case 'push':
-        reply({ type: 'pushed', ...stack.push({ ...request, images: frame.body }, request.node) })
+        reply({ type: 'pushed', ...stack.push({ ...request, images: body() }, request.node) })
         break
       case 'add':
         stack.add(request.node)
         break
       case 'take': {
         const { values, lanes } = stack.take()
-        reply({ type: 'partial', lanes }, bytesOf(values))
+        const bytes = bytesOf(values)
+        const isShared = request.shared !== undefined && memory?.write(request.shared.at, bytes) === true
+        reply({ type: 'partial', isShared, lanes }, isShared ? undefined : bytes)
         stack.recycle(values)
         break
       }
@@ -53,7 +65,7 @@ async function serve(): Promise<void> {
         reply({ type: 'cleared' })
         break
       case 'logits':
-        reply({ type: 'logits' }, bytesOf(engine.logits(frame.body, request.count)))
+        reply({ type: 'logits' }, bytesOf(engine.logits(body(), request.count)))
         break
     }
   }

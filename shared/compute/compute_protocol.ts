@@ -3,6 +3,9 @@ import { compressions } from '../compress/format.ts'
 import { networkSchema } from '../network/network.ts'
 import { engineInfoSchema, laneReportSchema } from '../wire/messages.ts'
 
+/** Where a body is in the memory that both processes share, in the place of the frame's own. */
+const shared = z.object({ at: z.int().min(0), length: z.int().min(1) }).optional()
+
 /** What is asked of a compute process. Requests take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered in order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
@@ -14,16 +17,19 @@ export const requestSchema = z.discriminatedUnion('type', [
     precision: z.enum(['f32', 'bf16']),
     threads: z.number(),
     gpu: z.number().nullable(),
+    /** Whether there is memory that both processes share. */
+    sharesMemory: z.boolean(),
   }),
   /** Body: float32 parameters. */
-  z.object({ type: z.literal('parameters') }),
+  z.object({ type: z.literal('parameters'), shared }),
   /** Body: uint8 images. */
-  z.object({ type: z.literal('push'), node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
+  z.object({ type: z.literal('push'), shared, node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
   z.object({ type: z.literal('add'), node: z.number() }),
-  z.object({ type: z.literal('take') }),
+  /** `shared`: where the body of the answer may be put. */
+  z.object({ type: z.literal('take'), shared }),
   z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */
-  z.object({ type: z.literal('logits'), count: z.number() }),
+  z.object({ type: z.literal('logits'), shared, count: z.number() }),
 ])
 export type Request = z.infer<typeof requestSchema>
 
@@ -31,8 +37,8 @@ export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string(), note: z.string().nullable() }),
   /** The lane has been computed, from when to when. */
   z.object({ type: z.literal('pushed'), begin: z.number(), end: z.number() }),
-  /** Body: float32 gradient sums. */
-  z.object({ type: z.literal('partial'), lanes: z.array(laneReportSchema) }),
+  /** Body: float32 gradient sums; `isShared`: it is where `take` said. */
+  z.object({ type: z.literal('partial'), isShared: z.boolean(), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */
   z.object({ type: z.literal('logits') }),
   z.object({ type: z.literal('cleared') }),
@@ -44,3 +50,5 @@ export type Reply = z.infer<typeof replySchema>
 /** Descriptors of the two pipes in the compute process; 0 to 2 are the standard streams. */
 export const REQUEST_FD = 3
 export const REPLY_FD = 4
+/** Descriptor of the memory that it shares with its parent, where there is any. */
+export const MEMORY_FD = 5

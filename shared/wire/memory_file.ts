@@ -68,6 +68,16 @@ export class MemoryFile {
     return undefined
   }
 
+  /** One that whoever started this process has handed on, open. */
+  static inherited(descriptor: number): MemoryFile {
+    return new MemoryFile(descriptor, '')
+  }
+
+  /** To hand on to a process that is started. */
+  get descriptor(): number {
+    return this.#descriptor
+  }
+
   /** For other processes. */
   get place(): MemoryPlace {
     return { process: process.pid, descriptor: this.#descriptor, key: this.#key }
