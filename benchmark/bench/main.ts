@@ -19,7 +19,9 @@ import { exchangeSection } from './sections/exchange.ts'
 import { inputSection } from './sections/input.ts'
 import { limitSection } from './sections/limit.ts'
 import { networkSection } from './sections/network.ts'
+import { recoverySection } from './sections/recovery.ts'
 import { scalingSections } from './sections/scaling.ts'
+import { startSection } from './sections/start.ts'
 import { stepSection } from './sections/step.ts'
 
 /** `npm run bench`: Herd, and PyTorch where it is there, in turns. docs/benchmarks.md tells how to read it. */
@@ -57,7 +59,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 /** Sections that compute gradients. */
-const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'costs', 'scaling']
+const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'start', 'recovery', 'costs', 'scaling']
 
 async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
   if (gpu !== undefined && only.includes('step') && !nativeAvailable({ gpu: true })) throw new RunError(`--gpu ${gpu}: the native engine for GPUs is not installed: \`npx herd setup --gpu\` obtains it.`)
@@ -69,6 +71,8 @@ async function measure({ only, engines, batches, gpu, batch, lanes, workers, exc
   if (only.includes('exchange')) await tell(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
   if (only.includes('limit')) await tell(await limitSection(settings, limit))
   if (only.includes('input')) await tell(await inputSection(settings, data, images))
+  if (native && only.includes('start')) await tell(await startSection(settings, batch, workers))
+  if (native && only.includes('recovery')) await tell(await recoverySection(settings, batch))
   if (native && only.includes('costs')) {
     const { section, measured } = await measureCosts(settings, machine)
     await tell(section)

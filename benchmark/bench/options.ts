@@ -4,7 +4,7 @@ import { choice, flag, optionalWhole, text, whole, type OptionSpec, type OptionV
 import { ENGINES } from './sections/step.ts'
 
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
-const SECTIONS = [...USUAL_SECTIONS, 'costs', 'scaling', 'network'] as const
+const SECTIONS = [...USUAL_SECTIONS, 'start', 'recovery', 'costs', 'scaling', 'network'] as const
 
 /** Several values, separated by commas. */
 function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
