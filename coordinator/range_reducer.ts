@@ -9,7 +9,7 @@ import { VERSIONS_BEHIND, type WeightsBoard } from '../shared/wire/board.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
 import type { MemoryFile } from '../shared/wire/memory_file.ts'
 import type { GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
-import { decodePayload } from '../shared/wire/payload.ts'
+import { decodePayload, type Payload } from '../shared/wire/payload.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Model } from './model.ts'
 import { stepOf } from './rounds.ts'
@@ -102,7 +102,7 @@ export class RangeReducer<R extends Receiver> {
   readonly #weights: Codec
   readonly #round: RoundSum
   readonly #places = new Map<R, Place>()
-  /** Of gradients that come through memory. */
+  /** Of gradients. */
   readonly #pool: VectorPool
   #version: number
   /** Whether the step before these weights was left out. */
@@ -202,12 +202,11 @@ export class RangeReducer<R extends Receiver> {
     for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
   }
 
-  /** @returns values that the step may keep, and overwrite @throws ProtocolError when they are in memory that is not shared */
-  #valuesOf({ memory }: R, { data, shared }: GradientChunk, floats: number): Float32Array {
-    if (shared === undefined || shared === null) return this.#gradients.decode(data)
-    if (memory === undefined) throw new ProtocolError('a gradient chunk is in memory that the worker does not share')
+  /** @returns values that are the step's until it ends: messages are let go of, so that they die young @throws ProtocolError as `payloadOf` */
+  #valuesOf(receiver: R, chunk: GradientChunk, floats: number): Float32Array {
+    const payload = payloadOf(receiver, chunk)
     const values = this.#pool.take(floats)
-    decodePayload(this.#gradients, { length: shared.length, readInto: (target) => memory.read(shared.at, target) }, values)
+    decodePayload(this.#gradients, payload, values)
     return values
   }
 
@@ -236,4 +235,11 @@ export class RangeReducer<R extends Receiver> {
   #encoded(weights: Float32Array): Buffer {
     return this.#weights.encode(this.#weights.compression === 'none' ? weights : roundedWeights(this.#weights, weights))
   }
+}
+
+/** @throws ProtocolError when it is in memory that the worker does not share. */
+function payloadOf({ memory }: Receiver, { data, shared }: GradientChunk): Payload {
+  if (shared === undefined || shared === null) return data
+  if (memory === undefined) throw new ProtocolError('a gradient chunk is in memory that the worker does not share')
+  return { length: shared.length, readInto: (target) => memory.read(shared.at, target) }
 }

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { compressKernel } from '../kernels/compress.ts'
-import { bytesOf, floatsOf } from '../wire/floats.ts'
+import { bytesOf } from '../wire/floats.ts'
 import { encodedBytes, type Compression, type Format } from './format.ts'
 import type { NoiseKey } from './noise.ts'
 import { plainDecode, plainEncode, plainRound } from './plain.ts'
@@ -18,11 +18,6 @@ export interface Codec {
   encode(values: Float32Array): Buffer
   /** How many floats so many bytes are. @param what they are, for people @throws ProtocolError when no vector is as long. */
   floatsIn(bytes: number, what?: string): number
-  /**
-   * @param data without compression it may be kept, and overwritten
-   * @throws ProtocolError as `floatsIn`.
-   */
-  decode(data: Buffer): Float32Array
   /** @param out as long as `floatsIn` says */
   decodeInto(data: Buffer, out: Float32Array): void
 }
@@ -36,10 +31,6 @@ const asItIs: Codec = {
   floatsIn: (bytes, what = 'a vector') => {
     if (bytes % 4 !== 0) throw new ProtocolError(`${what} of ${bytes} bytes has no whole float32 values`)
     return bytes / 4
-  },
-  decode: (data) => {
-    asItIs.floatsIn(data.length)
-    return floatsOf(data)
   },
   // As bytes, which need not be aligned: they are copied once.
   decodeInto: (data, out) => bytesOf(out).set(data),
@@ -56,12 +47,6 @@ export function codecFor(compression: Compression): Codec {
       return out
     },
     floatsIn: (bytes, what) => encodedFloats(compression, bytes, what),
-    decode: (data) => {
-      // Not filled with zeros first.
-      const floats = new Float32Array(Buffer.allocUnsafeSlow(4 * encodedFloats(compression, data.length)).buffer)
-      kernel.decode(compression, data, floats)
-      return floats
-    },
     decodeInto: (data, out) => kernel.decode(compression, data, out),
   }
 }

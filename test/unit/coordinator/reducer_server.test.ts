@@ -129,7 +129,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
     ['a', [...partial('a', 1)][0], /a gradient chunk of no member/],
     ['b', { ...[...partial('b', 1)][0], round: 2 }, /round 2, which is of another kind/],
     ['c', { ...[...partial('c', 1)][0], offset: 0 }, /came out of order/],
-    ['d', { ...[...partial('d', 1)][0], data: Buffer.alloc(6) }, /a vector of 6 bytes has no whole float32 values/],
+    ['d', { ...[...partial('d', 1)][0], data: Buffer.alloc(6) }, /a gradient chunk of 6 bytes has no whole float32 values/],
   ]
   for (const [id, chunk, reason] of breaches) {
     if (id !== 'a') {
