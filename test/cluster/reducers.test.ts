@@ -4,7 +4,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
-import { addressOf, Program, type Ended } from '../support/processes.ts'
+import { addressOf, Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -157,6 +157,28 @@ test('reducers that are started elsewhere, with a token, are waited for, and sha
   wentWell(await main.ended)
   for (const reducer of reducers) wentWell(await reducer.ended)
   await isUndisturbed(out)
+})
+
+test('by mutual TLS and with a token, reducers and workers know each other, and strangers reach neither port', async (t) => {
+  const certificates = workspace.path('certs')
+  const others = workspace.path('others')
+  for (const out of [certificates, others]) wentWell(await run('herd', ['certs', '--out', out, '--host', '127.0.0.1']))
+  const own = (folder: string, name: string): string[] => ['--tls-ca', path.join(folder, 'ca.crt'), '--tls-cert', path.join(folder, `${name}.crt`), '--tls-key', path.join(folder, `${name}.key`)]
+  const out = workspace.path('tls')
+  const token = { HERD_TOKEN: 'a-token-of-this-cluster' }
+  const start = (program: 'coordinator' | 'worker' | 'reducer', args: string[]): Program => {
+    const started = new Program(program, args, { ...workspace.environment, ...token })
+    t.after(() => started.stop())
+    return started
+  }
+  const main = start('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, '--workers', '2', '--reducers', '2', ...own(certificates, 'coordinator')])
+  const address = await addressOf(main)
+  const workers = ['one', 'two'].map((name) => start('worker', ['--coordinator', address, '--data', data, '--name', name, ...own(certificates, 'worker')]))
+  const stranger = start('worker', ['--coordinator', address, '--data', data, '--name', 'stranger', '--patience', '1', '--tls-ca', path.join(certificates, 'ca.crt'), ...own(others, 'worker').slice(2)])
+  assert.notEqual((await stranger.ended).code, 0)
+  for (const program of [main, ...workers]) wentWell(await program.ended)
+  await isUndisturbed(out)
+  assert.ok((await eventsOf(out)).every(({ event, worker: name }) => event !== 'workerJoined' || name !== 'stranger'))
 })
 
 test('more reducers than the vector has chunks, and options that exclude each other, are refused before anything is written', async () => {
