@@ -21,6 +21,8 @@ export const clusterOptionsSchema = z.object({
   compress: z.enum(compressions).default('none'),
   /** Whether gradients and weights go through memory. */
   sharedMemory: z.enum(['auto', 'off']).default('auto'),
+  /** A folder of certificates for mutual TLS, where there is any; of still workers. */
+  certificates: z.string().optional(),
   /** Of one round. */
   steps: z.int(),
 })

@@ -17,6 +17,7 @@ import { cacheFolder } from '../../shared/paths.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
 import { Schedule } from '../../shared/train/schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
+import { certificatesOf } from './certificates.ts'
 import { clusterOptionsSchema, type Step } from './cluster_options.ts'
 import { between, processorTime } from './processor_time.ts'
 
@@ -64,7 +65,7 @@ const hub = reducers === 1
   ? undefined
   : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
 const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
-const access = { token: undefined, tls: undefined, maxWorkers: workers }
+const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
 const { cluster, port } = await GrpcCluster.listen({
   address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {

@@ -87,7 +87,7 @@ function start(launcher: readonly string[], args: readonly string[]): RoundProce
 }
 
 /** One list of arguments a process. */
-function workerArguments({ workers, data = '' }: ClusterOptions, still: number | undefined, coordinator: string): string[][] {
+function workerArguments({ workers, data = '', certificates }: ClusterOptions, still: number | undefined, coordinator: string): string[][] {
   if (still === undefined) return Array.from({ length: workers }, (_, index) => [...NODE_OPTIONS, WORKER, '--coordinator', coordinator, '--data', data, '--name', `bench-${index}`, '--quiet'])
-  return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...typescriptArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still) })])
+  return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...typescriptArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still), certificates })])
 }

@@ -45,13 +45,15 @@ export interface StillCluster {
   compress?: Compression
   /** As workers on other machines: `off`, if absent. */
   sharedMemory?: 'auto' | 'off'
+  /** A folder of certificates, for mutual TLS. */
+  certificates?: string
 }
 
 /** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
-export function startStillCluster({ workers, workersPerProcess, units = ARTICLE_UNITS, host, steps = STILL_STEPS, places, reducers = 1, compress = 'none', sharedMemory = 'off' }: StillCluster): Promise<HerdCluster> {
+export function startStillCluster({ workers, workersPerProcess, units = ARTICLE_UNITS, host, steps = STILL_STEPS, places, reducers = 1, compress = 'none', sharedMemory = 'off', certificates }: StillCluster): Promise<HerdCluster> {
   const lanes = lanesOf(workers)
   return HerdCluster.start(
-    { network: vectorNetwork(units), engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, compress, sharedMemory, steps, ...(host === undefined ? {} : { host }) },
+    { network: vectorNetwork(units), engine: 'wasm', precision: 'f32', batch: lanes, lanes, workers, reducers, compress, sharedMemory, steps, ...(certificates === undefined ? {} : { certificates }), ...(host === undefined ? {} : { host }) },
     { still: workersPerProcess, ...(places === undefined ? {} : { places }) },
   )
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { DecodedCache } from '../../shared/data/decoded_cache.ts'
 import { layoutOf } from '../../shared/network/layout.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
+import { certificatesOf } from './certificates.ts'
 import { processorTime } from './processor_time.ts'
 import { StillCompute } from './still_compute.ts'
 import { Connection } from '../../worker/connection.ts'
@@ -14,9 +15,10 @@ import { Membership } from '../../worker/membership.ts'
  * Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. For each line that comes
  * it tells the processor time that it has used; ends with its input.
  */
-const { coordinator, count } = z.object({ coordinator: z.string(), count: z.int().min(1) }).parse(JSON.parse(process.argv[2]))
+const { coordinator, count, certificates } = z.object({ coordinator: z.string(), count: z.int().min(1), certificates: z.string().optional() }).parse(JSON.parse(process.argv[2]))
 const CACHE_BYTES = 64 * 1024 * 1024
 
+const tls = await certificatesOf(certificates, 'worker')
 const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'white' } }).png().toBuffer()
 const nothing = (): void => undefined
 
@@ -24,7 +26,7 @@ process.stdout.write('{}\n')
 createInterface(process.stdin).on('line', () => process.stdout.write(`${JSON.stringify(processorTime())}\n`)).on('close', () => process.exit(0))
 await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   name: `still-${process.pid}-${index}`, instance: randomUUID(), engine: 'auto', metricsAddress: '',
-  connect: (onMessage) => new Connection(coordinator, { token: undefined, tls: undefined }, onMessage),
+  connect: (onMessage) => new Connection(coordinator, { token: undefined, tls }, onMessage),
   startCompute: ({ network, compress }) => Promise.resolve(new StillCompute(layoutOf(network).size, compress)),
   openSource: () => Promise.resolve({ source: { read: (samples) => Promise.resolve(samples.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES), digest: '' }),
   residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),

@@ -1,4 +1,6 @@
+import path from 'node:path'
 import type { Compression } from '../../../shared/compress/format.ts'
+import { writeCertificates } from '../certificates.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 import { floatsOf, startStillCluster, STILL_STEPS } from '../still_cluster.ts'
@@ -17,13 +19,16 @@ interface Variant {
   reducers: number
   compress: Compression
   sharedMemory: 'auto' | 'off'
+  /** A folder of certificates, for mutual TLS. */
+  certificates?: string
 }
 
 /** The exchange alone, against gloo's all-reduce alone. */
-export async function exchangeSection({ rounds, peers, log }: BenchSettings, { worlds, reducers, compress }: Variants): Promise<Section> {
+export async function exchangeSection({ rounds, peers, log, folder }: BenchSettings, { worlds, reducers, compress }: Variants): Promise<Section> {
   const overSockets = compress.flatMap((format) => reducers.map((count): Variant => ({ reducers: count, compress: format, sharedMemory: 'off' })))
+  const byTls = { reducers: 1, compress: 'none', sharedMemory: 'off', certificates: await writeCertificates(path.join(folder, 'certificates')) } as const
   const throughMemory = { reducers: 1, compress: 'none', sharedMemory: 'auto' } as const
-  const [plainest, ...others] = [...overSockets, throughMemory]
+  const [plainest, ...others] = [...overSockets, byTls, throughMemory]
   const variants = [plainest, ...others]
   const starts = worlds.flatMap((workers) => {
     const own = variants.map((variant) => async (): Promise<Contender> => (await startStillCluster({ workers, workersPerProcess: 1, ...variant })).contender(herdName(workers, variant), ({ seconds }) => seconds * 1000))
@@ -49,8 +54,8 @@ function ratio(values: ReadonlyMap<string, number[]>, name: string, over: string
   return { name, unit: 'times', values: (values.get(over) ?? []).map((value, round) => value / (values.get(under) ?? [])[round]) }
 }
 
-function herdName(workers: number, { reducers, compress, sharedMemory }: Variant): string {
-  return [`Herd, ${workers} workers`, ...(sharedMemory === 'off' ? [] : ['through memory']), ...(reducers === 1 ? [] : [`${reducers} reducers`]), ...(compress === 'none' ? [] : [compress])].join(', ')
+function herdName(workers: number, { reducers, compress, sharedMemory, certificates }: Variant): string {
+  return [`Herd, ${workers} workers`, ...(sharedMemory === 'off' ? [] : ['through memory']), ...(certificates === undefined ? [] : ['TLS']), ...(reducers === 1 ? [] : [`${reducers} reducers`]), ...(compress === 'none' ? [] : [compress])].join(', ')
 }
 
 function peerName(workers: number): string {
