@@ -28,7 +28,10 @@ test('the exchange and the limit of a coordinator are measured, told, and writte
   const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--exchange', '2', '--reducers', '1,2', '--compress', 'none,int8', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
   assert.equal(ended.code, 0, ended.stderr)
   const report = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
-  assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [['Herd, 2 workers', 'Herd, 2 workers, 2 reducers', 'Herd, 2 workers, int8', 'Herd, 2 workers, 2 reducers, int8'], ['1 workers', '3 workers']])
+  assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [
+    ['Herd, 2 workers', 'Herd, 2 workers, 2 reducers', 'Herd, 2 workers, int8', 'Herd, 2 workers, 2 reducers, int8', 'Herd, 2 workers, TLS', 'Herd, 2 workers, through memory'],
+    ['1 worker', '3 workers'],
+  ])
   for (const { values } of report.sections.flatMap(({ measures, derived }) => [...measures, ...derived])) {
     assert.equal(values.length, 2)
     assert.ok(values.every((value) => value > 0))
@@ -45,8 +48,17 @@ test("a worker's step and the whole job are measured", { skip: withoutNative }, 
   const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
   assert.deepEqual(sections.map(({ title, measures }) => [title, measures.map(({ name, values }) => [name, values.length])]), [
     ["One worker's step, batch 2", [['Herd f32', 1], ['Herd eager f32', 1], ['Herd wasm f32', 1]]],
-    ['The whole job, f32', [['Herd, 2 workers', 1]]],
+    ['The whole job, f32', [['Herd, 2 workers, 8 lanes', 1], ['Herd, 2 workers, 2 lanes', 1]]],
   ])
+})
+
+test('starting and recovery are measured', { skip: withoutNative }, async () => {
+  const json = workspace.path('deaths.json')
+  const ended = await bench('--only', 'start,recovery', '--rounds', '1', '--image-size', '156', '--batch', '8', '--workers', '1', '--without-peers', '--json', json)
+  assert.equal(ended.code, 0, ended.stderr)
+  const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+  assert.deepEqual(sections.map(({ title, measures }) => [title, measures.length]), [['From the command to the first step', 2], ['Recovery', 5]])
+  for (const { values } of sections.flatMap(({ measures }) => measures)) assert.ok(values.length === 1 && values[0] > 0)
 })
 
 const noGpu = await withoutGpu()
@@ -83,7 +95,7 @@ test('the input is measured on drawn images and on those of a folder', async () 
 test('what is wrong with the command line is said', async () => {
   const ended = await bench('--only', 'step,everything')
   assert.equal(ended.code, 2)
-  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, costs, scaling, network, separated by commas.\n')
+  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, start, recovery, costs, scaling, network, separated by commas.\n')
 })
 
 test('an interpreter without PyTorch is named, and nothing is left running', async () => {
