@@ -49,7 +49,7 @@ export class ComputeProcess implements Compute {
   readonly #requests: Writable
   readonly #waiting: Waiting[] = []
   readonly #exited: Promise<void>
-  /** For bodies: megabytes go through a pipe at a third of the speed, and the engine stands still meanwhile. */
+  /** For bodies: megabytes go through a pipe at half of the speed, and the engine stands still meanwhile. */
   readonly #memory: MemoryFile | undefined
   readonly #regions = new Regions(MEMORY_BYTES, PAGE_BYTES)
   /** Where bodies are that have not been read, in the order of their requests. */
