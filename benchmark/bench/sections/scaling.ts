@@ -42,7 +42,7 @@ export async function scalingSections(settings: BenchSettings, parts: ScalingPar
   })
   const jobs = await byWorld(REAL_WORLDS, settings, 'the whole job', async (workers) => {
     const { folder: data } = await drawDataset({ out: path.join(settings.folder, 'images'), perClass: IMAGES_PER_CLASS, seed: 1, onProgress: () => undefined })
-    const cluster = await HerdCluster.start({ network, data, engine: 'native', precision: 'f32', batch, lanes: LANES, workers, steps: STEPS })
+    const cluster = await HerdCluster.start({ network, data, engine: 'native', precision: 'f32', batch, lanes: LANES, workers, sharedMemory: 'off', steps: STEPS })
     return cluster.contender(nameOf(workers), ({ seconds }) => batch / seconds)
   })
   const exchanges = await byWorld(STILL_WORLDS, settings, 'the exchange', async (workers) => {
