@@ -6,10 +6,9 @@ import { CHUNK_FLOATS, chunkRanges } from '../shared/train/chunk_sum.ts'
 import type { LaneTree } from '../shared/train/lane_tree.ts'
 import { VectorPool } from '../shared/train/vector_pool.ts'
 import { VERSIONS_BEHIND, type WeightsBoard } from '../shared/wire/board.ts'
-import { bytesOf } from '../shared/wire/floats.ts'
 import type { MemoryFile } from '../shared/wire/memory_file.ts'
 import type { GradientChunk, LaneReport, WeightsChunk } from '../shared/wire/messages.ts'
-import { decodePayload, type Payload } from '../shared/wire/payload.ts'
+import { decodePayload, NO_DATA, type Payload } from '../shared/wire/payload.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Model } from './model.ts'
 import { stepOf } from './rounds.ts'
@@ -88,8 +87,6 @@ interface Place {
 }
 
 const MIB = 1024 * 1024
-/** The bytes are elsewhere. */
-const NO_DATA = Buffer.alloc(0)
 
 /**
  * Owns a contiguous range of the vector: takes its gradients from every worker, sums them along the lane tree, steps its
@@ -217,16 +214,18 @@ export class RangeReducer<R extends Receiver> {
 
   /** Each chunk is written to the board once, for all who read there, and put into bytes once, for all others. */
   #send(receivers: readonly R[], chunks: readonly NewWeights[]): void {
+    if (receivers.length === 0) return
     const { board, range } = this.#parts
     const readers = board === undefined ? [] : receivers.filter(({ memory }) => memory !== undefined)
     for (const { version, leftOut, range: { begin }, weights } of chunks) {
       const chunk = { version, leftOut, offset: range.begin + begin }
-      const shared = readers.length === 0 ? undefined : board?.post(version, chunk.offset, this.#encoded(weights))
+      const bytes = this.#encoded(weights)
+      const shared = readers.length === 0 ? undefined : board?.post(version, chunk.offset, bytes)
       if (shared !== undefined) for (const reader of readers) reader.sendWeights({ ...chunk, data: NO_DATA, shared })
       const others = shared === undefined ? receivers : receivers.filter((receiver) => !readers.includes(receiver))
       if (others.length === 0) continue
       // A copy, since the model's memory is written again before a slow worker may have taken the chunk.
-      const message: WeightsChunk = { ...chunk, data: this.#weights.compression === 'none' ? Buffer.from(bytesOf(weights)) : this.#encoded(weights) }
+      const message: WeightsChunk = { ...chunk, data: this.#weights.compression === 'none' ? Buffer.from(bytes) : bytes }
       for (const receiver of others) receiver.sendWeights(message)
     }
   }

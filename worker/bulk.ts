@@ -4,11 +4,9 @@ import type { Access } from '../shared/wire/access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { drained } from '../shared/wire/drained.ts'
 import { checked, weightsChunkSchema, type GradientChunk, type WeightsChunk } from '../shared/wire/messages.ts'
+import { NO_DATA } from '../shared/wire/payload.ts'
 import type { ArrivedWeights } from './link.ts'
 import { BehindError, type CoordinatorMemory } from './shared_memory.ts'
-
-/** The bytes are elsewhere. */
-const NO_DATA = Buffer.alloc(0)
 
 interface SessionRequest {
   session: string

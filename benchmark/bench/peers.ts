@@ -72,7 +72,13 @@ export class Peers {
 
 export const peerSeconds = secondsSchema
 
-async function freePort(): Promise<number> {
+/** What a world of processes is called. */
+export function worldName(processes: number): string {
+  return processes === 1 ? 'PyTorch, 1 process' : `PyTorch DDP, ${processes} processes`
+}
+
+/** A port of this machine that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo

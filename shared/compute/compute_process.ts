@@ -13,7 +13,7 @@ import { typescriptArguments } from '../node_process.ts'
 import type { Compute } from '../train/compute.ts'
 import type { LaneSettings, Partial, PreparedLane, Stretch } from '../train/lane_stack.ts'
 import { bytesOf, floatsOf } from '../wire/floats.ts'
-import { CONTENT_AT, MemoryFile } from '../wire/memory_file.ts'
+import { CONTENT_AT, MemoryFile, PAGE_BYTES } from '../wire/memory_file.ts'
 import { Regions } from '../wire/regions.ts'
 import { MEMORY_FD, REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
@@ -30,7 +30,6 @@ interface Waiting {
 
 /** Of memory that is shared; what is not used takes none. */
 const MEMORY_BYTES = 1024 * 1024 * 1024
-const PAGE_BYTES = 4096
 
 export interface ProcessSettings {
   /** Gets what the process says on standard error; without it, that goes to this process' own. */

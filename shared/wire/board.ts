@@ -1,4 +1,4 @@
-import { CONTENT_AT, type MemoryFile } from './memory_file.ts'
+import { CONTENT_AT, PAGE_BYTES, type MemoryFile } from './memory_file.ts'
 import type { SharedBytes } from './messages.ts'
 
 /** A worker may be this many versions of the weights behind before it is cut off. */
@@ -6,7 +6,6 @@ export const VERSIONS_BEHIND = 4
 
 /** Behind the file's key. */
 const NEWEST_AT = 16
-const PAGE_BYTES = 4096
 
 /**
  * Where a coordinator writes weights once for all workers of its machine. The last versions stand side by side; which one is the newest

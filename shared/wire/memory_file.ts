@@ -14,6 +14,8 @@ export interface MemoryPlace {
 /** Linux keeps what is in here in memory. */
 const FOLDER = '/dev/shm'
 const KEY_BYTES = 16
+/** What is used apart begins on a page of its own. */
+export const PAGE_BYTES = 4096
 /**
  * Where the content begins. A copy to an address that lies 16 bytes behind its source, counted from where each one's page begins, took five
  * times as long on an AMD EPYC; large blocks of the C library begin at 16, and so does not what is copied to them from here.

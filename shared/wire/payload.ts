@@ -11,6 +11,9 @@ export interface BytesInMemory {
 /** The bytes of a part of a vector: in a message, or in memory. */
 export type Payload = Buffer | BytesInMemory
 
+/** Of a message whose bytes are in memory. */
+export const NO_DATA = Buffer.alloc(0)
+
 /** @param out as long as the codec's `floatsIn` says of the payload's length */
 export function decodePayload(codec: Codec, payload: Payload, out: Float32Array): void {
   if (!('readInto' in payload)) return codec.decodeInto(payload, out)

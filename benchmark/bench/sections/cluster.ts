@@ -3,6 +3,7 @@ import { drawDataset } from '../../../shared/data/draw/dataset.ts'
 import { articleNetwork } from '../../../shared/network/article.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { HerdCluster } from '../herd_cluster.ts'
+import { worldName } from '../peers.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 
 const CLASSES = 10
@@ -28,7 +29,7 @@ export async function clusterSection({ rounds, imageSize, peers, log, folder }: 
     })
     if (peers === undefined) return own
     const args = ['--batch', String(batch), '--size', String(imageSize), '--precision', precision, '--steps', String(STEPS)]
-    return [...own, () => peers.startWorld(peerName(workers), 'ddp.py', args, workers, (seconds) => batch / seconds)]
+    return [...own, () => peers.startWorld(worldName(workers), 'ddp.py', args, workers, (seconds) => batch / seconds)]
   })
   const values = await alternate(starts, rounds, (line) => log(`cluster, ${precision}: ${line}`))
   const ratio = (name: string, over: string): { name: string; unit: string; values: number[] } =>
@@ -40,7 +41,7 @@ export async function clusterSection({ rounds, imageSize, peers, log, folder }: 
     baseline: herdName(worlds[0], lanes[0]),
     measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
     derived: worlds.flatMap((workers) => lanes.filter((count) => count >= workers).flatMap((count) => [
-      ...(peers === undefined ? [] : [ratio(herdName(workers, count), peerName(workers))]),
+      ...(peers === undefined ? [] : [ratio(herdName(workers, count), worldName(workers))]),
       ...(workers === worlds[0] ? [] : [ratio(herdName(workers, count), herdName(worlds[0], count))]),
     ])),
     notes: peers === undefined ? [WITHOUT_PEERS] : [],
@@ -49,8 +50,4 @@ export async function clusterSection({ rounds, imageSize, peers, log, folder }: 
 
 function herdName(workers: number, lanes: number): string {
   return `Herd, ${workers} worker${workers === 1 ? '' : 's'}, ${lanes} lanes`
-}
-
-function peerName(workers: number): string {
-  return workers === 1 ? 'PyTorch, 1 process' : `PyTorch DDP, ${workers} processes`
 }

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { drawDataset } from '../../../shared/data/draw/dataset.ts'
 import { HerdRun } from '../herd_run.ts'
+import { freePort } from '../peers.ts'
 import type { BenchSettings, Section } from '../section.ts'
 
 const IMAGES_PER_CLASS = 40
@@ -41,7 +42,7 @@ export async function recoverySection({ rounds, imageSize, log, folder }: BenchS
 }
 
 async function deaths(folder: string, training: readonly string[], data: string): Promise<Times> {
-  const address = `127.0.0.1:${20_000 + (process.pid % 20_000)}`
+  const address = `127.0.0.1:${await freePort()}`
   const run = new HerdRun(folder, [...training, '--listen', address])
   const worker = ['--coordinator', address, '--data', data]
   const isStep = ({ event }: { event: string }): boolean => event === 'step'

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { drawDataset } from '../../../shared/data/draw/dataset.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { HerdRun } from '../herd_run.ts'
+import { worldName } from '../peers.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 
 const IMAGES_PER_CLASS = 20
@@ -25,12 +26,12 @@ export async function startSection({ rounds, imageSize, peers, log, folder }: Be
     close: () => Promise.resolve(),
   })
   const peer = (workers: number): Contender => ({
-    name: peerName(workers),
+    name: worldName(workers),
     round: async () => {
       if (peers === undefined) throw new Error('there is no PyTorch')
       const begin = performance.now()
       // It tells that it is ready when it has done a step.
-      const world = await peers.startWorld(peerName(workers), 'ddp.py', ['--batch', String(batch), '--size', String(imageSize), '--precision', 'f32', '--steps', '1'], workers, (seconds) => seconds)
+      const world = await peers.startWorld(worldName(workers), 'ddp.py', ['--batch', String(batch), '--size', String(imageSize), '--precision', 'f32', '--steps', '1'], workers, (seconds) => seconds)
       const seconds = (performance.now() - begin) / 1000
       await world.close()
       return seconds
@@ -49,8 +50,4 @@ export async function startSection({ rounds, imageSize, peers, log, folder }: Be
     derived: [],
     notes: peers === undefined ? [WITHOUT_PEERS] : [],
   }
-}
-
-function peerName(workers: number): string {
-  return workers === 1 ? 'PyTorch, 1 process' : `PyTorch DDP, ${workers} processes`
 }
