@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import type { Member } from '../../../coordinator/member.ts'
 import { CoordinatorServer } from '../../../coordinator/server.ts'
 import { MachineMemory } from '../../../coordinator/shared_memory.ts'
@@ -11,45 +11,54 @@ import type { ArrivedWeights } from '../../../worker/link.ts'
 const MIB = 1024 * 1024
 const CHUNKS = 32
 
-test('megabytes go both ways at the same time, however little the sockets hold', { timeout: 30_000 }, async (t) => {
-  let received = 0
-  let joined: (member: Member) => void = () => undefined
-  let allGradients: () => void = () => undefined
+const ignore = (): undefined => undefined
+
+interface Joined {
+  link: Connection
+  member: Member
+}
+
+/** A worker that has joined a coordinator over real sockets. @param of the server: its manifest, and what it shares of this machine's memory */
+async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, onWeights: (chunk: ArrivedWeights) => void, of: { manifest: Buffer; memory?: MachineMemory }): Promise<Joined> {
+  let joined: (member: Member) => void = ignore
   const member = new Promise<Member>((resolve) => (joined = resolve))
-  const gradients = new Promise<void>((resolve) => (allGradients = resolve))
-  const ignore = (): undefined => undefined
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
     handler: {
       onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
-      onGradient: () => {
-        if (++received === CHUNKS) allGradients()
-      },
+      onGradient: (_, chunk) => onGradient(chunk),
     },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * MIB), sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
-    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000,
+    runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
+    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, ...of,
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
-
-  let came = 0
-  let allWeights: () => void = () => undefined
-  const weights = new Promise<void>((resolve) => (allWeights = resolve))
-  let welcomed: (welcome: Welcome) => void = () => undefined
+  let welcomed: (welcome: Welcome) => void = ignore
   const welcome = new Promise<Welcome>((resolve) => (welcomed = resolve))
   const link = new Connection(`127.0.0.1:${port}`, { token: undefined, tls: undefined }, (message) => {
     if (message.message === 'welcome') welcomed(message.welcome)
   })
   t.after(() => link.close())
   link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
-  link.openBulk(await welcome, () => {
-    if (++came === CHUNKS) allWeights()
-  })
-  assert.equal((await link.fetchManifest()).length, 3 * MIB)
+  link.openBulk(await welcome, onWeights)
+  assert.equal((await link.fetchManifest()).length, of.manifest.length)
   const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
   link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } })
+  return { link, member: await member }
+}
 
-  const { sendWeights } = await member.then((each) => ({ sendWeights: each.sendWeights.bind(each) }))
+test('megabytes go both ways at the same time, however little the sockets hold', { timeout: 30_000 }, async (t) => {
+  let received = 0
+  let allGradients: () => void = ignore
+  const gradients = new Promise<void>((resolve) => (allGradients = resolve))
+  let came = 0
+  let allWeights: () => void = ignore
+  const weights = new Promise<void>((resolve) => (allWeights = resolve))
+  const { link, member } = await join(t, () => {
+    if (++received === CHUNKS) allGradients()
+  }, () => {
+    if (++came === CHUNKS) allWeights()
+  }, { manifest: Buffer.alloc(3 * MIB) })
   const data = Buffer.alloc(MIB)
-  for (let version = 0; version < CHUNKS; version++) sendWeights({ version, offset: 0, data, leftOut: false })
+  for (let version = 0; version < CHUNKS; version++) member.sendWeights({ version, offset: 0, data, leftOut: false })
   const sent: Promise<void>[] = []
   for (let round = 0; round < CHUNKS; round++) sent.push(link.sendGradient({ round, attempt: 0, node: 0, offset: 0, data, lanes: [], began: 0 }))
   await Promise.all([weights, gradients, ...sent])
@@ -57,41 +66,18 @@ test('megabytes go both ways at the same time, however little the sockets hold',
 
 test('through memory, the streams carry places only; who has fallen behind loses the connection', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only', timeout: 30_000 }, async (t) => {
   const memory = MachineMemory.create(MIB / 4) ?? assert.fail('this machine has no files in memory')
-  let joined: (member: Member) => void = () => undefined
-  let arrived: (chunk: GradientChunk) => void = () => undefined
-  const member = new Promise<Member>((resolve) => (joined = resolve))
+  let arrived: (chunk: GradientChunk) => void = ignore
   const gradient = new Promise<GradientChunk>((resolve) => (arrived = resolve))
-  const ignore = (): undefined => undefined
-  const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
-    handler: {
-      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
-      onGradient: (_, chunk) => arrived(chunk),
-    },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(1), sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
-    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, memory,
-  })
-  t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
-  let welcomed: (welcome: Welcome) => void = () => undefined
-  const welcome = new Promise<Welcome>((resolve) => (welcomed = resolve))
-  const link = new Connection(`127.0.0.1:${port}`, { token: undefined, tls: undefined }, (message) => {
-    if (message.message === 'welcome') welcomed(message.welcome)
-  })
-  t.after(() => link.close())
-  link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
   const contents: string[] = []
-  let took: () => void = () => undefined
+  let took: () => void = ignore
   const weights = new Promise<void>((resolve) => (took = resolve))
-  link.openBulk(await welcome, ({ data }: ArrivedWeights) => {
+  const { link, member: worker } = await join(t, (chunk) => arrived(chunk), ({ data }) => {
     assert.ok('readInto' in data)
     const target = Buffer.alloc(data.length)
     data.readInto(target)
     contents.push(target.toString())
     took()
-  })
-  await link.fetchManifest()
-  const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
-  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } })
-  const worker = await member
+  }, { manifest: Buffer.alloc(1), memory })
   const post = (version: number): void => worker.sendWeights({ version, offset: 0, data: Buffer.alloc(0), leftOut: false, shared: memory.board.post(version, 0, Buffer.from(`weights ${version}`)) })
   post(1)
   await weights
