@@ -140,6 +140,7 @@ export class RangeReducer<R extends Receiver> {
       round,
       update: new StepUpdate({
         model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
+        free: (values) => this.#pool.giveBack(values),
         broadcast: (range, weights) => {
           this.#send([...this.#places].filter(([, { joinedLate }]) => !joinedLate).map(([receiver]) => receiver), [{ version, leftOut: false, range, weights }])
         },
@@ -199,7 +200,7 @@ export class RangeReducer<R extends Receiver> {
     for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
   }
 
-  /** @returns values that are the step's until it ends: messages are let go of, so that they die young @throws ProtocolError as `payloadOf` */
+  /** @returns values of the pool: messages are let go of, so that they die young @throws ProtocolError as `payloadOf` */
   #valuesOf(receiver: R, chunk: GradientChunk, floats: number): Float32Array {
     const payload = payloadOf(receiver, chunk)
     const values = this.#pool.take(floats)

@@ -27,6 +27,8 @@ export interface StepUpdateParts {
   round: RoundSum
   /** First element of the model's range in the whole vector. */
   origin?: number
+  /** Gets values that are not needed any more, as they were given to `add`. */
+  free?: (values: Float32Array) => void
 }
 
 /** What became of the sums of a step over a range of the vector. */
@@ -49,11 +51,15 @@ export class StepUpdate {
   readonly #reduce: StepReduce
 
   constructor(parts: StepUpdateParts) {
-    const { model, tree, step, now, onSpan, chunkFloats, round, origin = 0 } = parts
+    const { model, tree, step, now, onSpan, chunkFloats, round, origin = 0, free } = parts
     this.#parts = parts
     this.#phases = new StepPhases(step, now, onSpan)
     this.#squares = new GradientSquares(model.layout)
-    this.#reduce = new StepReduce(model.layout.size, tree, (range, sum, squares) => this.#stepRange(range, sum, squares), chunkFloats, (sum, begin, node) => round(sum, origin + begin, step, node))
+    this.#reduce = new StepReduce(model.layout.size, tree, {
+      onSum: (range, sum, squares) => this.#stepRange(range, sum, squares),
+      round: (sum, begin, node) => round(sum, origin + begin, step, node),
+      chunkFloats, free,
+    })
   }
 
   /** Takes one chunk of a partial, as `StepReduce.add`. */

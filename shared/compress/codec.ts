@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { compressKernel } from '../kernels/compress.ts'
-import { bytesOf } from '../wire/floats.ts'
+import { bytesOf, copyFloats } from '../wire/floats.ts'
 import { encodedBytes, type Compression, type Format } from './format.ts'
 import type { NoiseKey } from './noise.ts'
 import { plainDecode, plainEncode, plainRound } from './plain.ts'
@@ -32,8 +32,7 @@ const asItIs: Codec = {
     if (bytes % 4 !== 0) throw new ProtocolError(`${what} of ${bytes} bytes has no whole float32 values`)
     return bytes / 4
   },
-  // As bytes, which need not be aligned: they are copied once.
-  decodeInto: (data, out) => bytesOf(out).set(data),
+  decodeInto: copyFloats,
 }
 
 export function codecFor(compression: Compression): Codec {

@@ -8,22 +8,31 @@ import { addInto } from './vectors.ts'
 export class ChunkSum {
   readonly #tree: LaneTree
   readonly #round: (sum: Float32Array, node: number) => void
+  readonly #free: (values: Float32Array) => void
   readonly #sums = new Map<number, Float32Array>()
 
-  /** @param round rounds the sum over a node in place, where sums are compressed */
-  constructor(tree: LaneTree, round: (sum: Float32Array, node: number) => void = () => undefined) {
+  /**
+   * @param round rounds the sum over a node in place, where sums are compressed
+   * @param free gets the values that are not needed any more, as they were given to `add`
+   */
+  constructor(tree: LaneTree, { round = () => undefined, free = () => undefined }: { round?: (sum: Float32Array, node: number) => void; free?: (values: Float32Array) => void } = {}) {
     this.#tree = tree
     this.#round = round
+    this.#free = free
   }
 
   /**
    * Takes one partial. What a node or any above it already covers is dropped: lanes that were computed again after a
    * failure carry the same bits, and count once.
-   * @param values the partial's elements of this chunk; the sum keeps and overwrites them.
+   * @param values the partial's elements of this chunk; the sum keeps and overwrites them, until they are free.
    * @returns the sum over all lanes, once the tree is complete.
    */
   add(nodeId: number, values: Float32Array): Float32Array | undefined {
-    for (const node of this.#tree.lineage(nodeId)) if (this.#sums.has(node.id)) return undefined
+    for (const node of this.#tree.lineage(nodeId)) {
+      if (!this.#sums.has(node.id)) continue
+      this.#free(values)
+      return undefined
+    }
     let id = nodeId
     let sum = values
     for (;;) {
@@ -34,12 +43,16 @@ export class ChunkSum {
         return sum
       }
       const [left, right] = this.#tree.nodes[parent].children ?? [id, id]
-      const other = this.#sums.get(id === left ? right : left)
+      const sibling = id === left ? right : left
+      const other = this.#sums.get(sibling)
       if (other === undefined) {
         this.#sums.set(id, sum)
         return undefined
       }
-      sum = addInto(id === left ? sum : other, id === left ? other : sum)
+      this.#sums.delete(sibling)
+      const added = id === left ? other : sum
+      sum = addInto(id === left ? sum : other, added)
+      this.#free(added)
       this.#round(sum, parent)
       id = parent
     }
@@ -47,6 +60,8 @@ export class ChunkSum {
 
   #forgetBelow(id: number): void {
     for (const child of this.#tree.nodes[id].children ?? []) {
+      const forgotten = this.#sums.get(child)
+      if (forgotten !== undefined) this.#free(forgotten)
       this.#sums.delete(child)
       this.#forgetBelow(child)
     }

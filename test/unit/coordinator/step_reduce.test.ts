@@ -13,7 +13,7 @@ const chunks = Array.from({ length: Math.ceil(SIZE / CHUNK) }, (_, chunk) => chu
 /** Reduces the lanes' gradients, chunk by chunk, in this order. */
 function reduceOf(lanes: readonly Float32Array[], order: Iterable<number>): { reduce: StepReduce; sent: number[] } {
   const sent: number[] = []
-  const reduce = new StepReduce(SIZE, tree, ({ begin }) => sent.push(begin), CHUNK)
+  const reduce = new StepReduce(SIZE, tree, { onSum: ({ begin }) => sent.push(begin), chunkFloats: CHUNK })
   for (const place of order) {
     const leaf = leaves[place % leaves.length]
     const begin = chunks[Math.floor(place / leaves.length)]

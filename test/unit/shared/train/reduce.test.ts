@@ -3,6 +3,7 @@ import test from 'node:test'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
 import { ChunkSum, chunkRanges } from '../../../../shared/train/chunk_sum.ts'
 import { plainAddInto } from '../../../../shared/train/vectors.ts'
+import { VectorPool } from '../../../../shared/train/vector_pool.ts'
 import { laneRange, LaneTree } from '../../../../shared/train/lane_tree.ts'
 import { LaneWalk } from '../../../../shared/train/lane_walk.ts'
 
@@ -64,14 +65,19 @@ test('the reduce gives the same bits for any cut into partials, any order, and a
         partials.push(...partialsOf(tree, held))
       }
     }
-    const sum = new ChunkSum(tree)
+    // What is free is written over by the next partial, as in the coordinator.
+    const pool = new VectorPool(expected.length, tree.nodes.length)
+    const sum = new ChunkSum(tree, { free: (freed) => pool.giveBack(freed) })
     const results: Float32Array[] = []
     for (const place of permutation(partials.length, random)) {
-      const result = sum.add(partials[place], plainSum(tree, partials[place], values))
-      if (result !== undefined) results.push(result)
+      const partial = pool.take(expected.length)
+      partial.set(plainSum(tree, partials[place], values))
+      const result = sum.add(partials[place], partial)
+      if (result !== undefined) results.push(result.slice())
     }
     assert.equal(results.length, 1, 'the sum is complete once, and only once')
     assert.deepEqual(results[0], expected)
+    assert.equal(pool.taken, 1, 'all but the sum is free')
   }
 })
 
