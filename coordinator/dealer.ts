@@ -1,7 +1,7 @@
 import type { DealerAction, DealerEvent, DealerOptions, DealerTotals, DealReason, Round } from './dealing/contract.ts'
 import { fastestShares, runsOf, steadyShares, type Pace, type Shares } from './dealing/shares.ts'
 import { meanOfKnown, type RoundKind } from './dealing/speed.ts'
-import { unitToTakeOver } from './dealing/stragglers.ts'
+import { latestStraggler, shouldTakeOver, type Straggler } from './dealing/stragglers.ts'
 import { WorkerState, type Expected } from './dealing/worker_state.ts'
 
 export type { DealerAction, DealerEvent, DealerOptions, DealerTotals } from './dealing/contract.ts'
@@ -270,14 +270,15 @@ export class Dealer {
   #helpStragglers(now: number): DealerAction[] {
     const round = this.#round
     if (round === undefined || round.open === 0) return []
-    const expected = this.#expectation()
+    const free = [...this.#members.values()].filter((member) => member.idle && !member.draining)
+    const expected = free.length === 0 ? undefined : this.#expectation()
     if (expected === undefined) return []
+    const latest = (): Straggler | undefined => latestStraggler(this.#members.values(), now, (unit) => !round.state[unit].counted && round.state[unit].holders === 1, expected)
     const actions: DealerAction[] = []
-    for (const idle of this.#members.values()) {
-      if (!idle.idle || idle.draining) continue
-      const found = unitToTakeOver(idle, this.#members.values(), now, (unit) => !round.state[unit].counted && round.state[unit].holders === 1, expected)
-      if (found === undefined) continue
-      const { holder, unit } = found
+    let straggler = latest()
+    for (const idle of free) {
+      if (straggler === undefined || !shouldTakeOver(expected(idle), straggler)) continue
+      const { holder, unit } = straggler
       // What the holder has begun, it may still finish first.
       if (holder.hasAhead(unit)) {
         this.#take(holder, unit)
@@ -287,6 +288,7 @@ export class Dealer {
       round.state[unit].attempt++
       this.totals.unitsTakenOver++
       actions.push(...this.#deal(new Map([[idle.name, [unit]]]), 'takenOver', now))
+      straggler = latest()
     }
     return actions
   }
@@ -299,8 +301,9 @@ export class Dealer {
   }
 
   #dismissDrained(): DealerAction[] {
-    return [...this.#members.values()].flatMap((member): DealerAction[] => {
-      if (!member.draining || this.owed(member.name) > 0) return []
+    const draining = [...this.#members.values()].filter((member) => member.draining)
+    return draining.flatMap((member): DealerAction[] => {
+      if (this.owed(member.name) > 0) return []
       for (const { unit } of member.tasks) this.#take(member, unit)
       this.#members.delete(member.name)
       return [{ type: 'dismiss', worker: member.name }]

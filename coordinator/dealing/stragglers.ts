@@ -5,28 +5,32 @@ const GAIN_WORTH_A_COPY = 1.25
 /** ... and by this much: it has not decoded the images ahead, and delivers one result more. */
 const LEAST_GAIN_MS = 50
 
+/** The worker that is expected to end last, and the last unit that it has. */
+export interface Straggler {
+  holder: WorkerState
+  unit: number
+  remainingMs: number
+}
+
 /**
- * Which unit a worker without work should take over: the last one of the worker that is expected to end last, if that
- * is later than it would take here.
+ * Whose last unit is expected to be done last of all.
  * @param isOpen tells whether a unit is not yet counted and held by nobody else
  * @param expected of a worker
+ * @returns undefined when nobody has an open unit
  */
-export function unitToTakeOver(
-  idle: WorkerState, workers: Iterable<WorkerState>, now: number, isOpen: (unit: number) => boolean, expected: (worker: WorkerState) => Expected,
-): { holder: WorkerState; unit: number } | undefined {
-  const own = expected(idle)
-  const ownMs = own.unitMs + own.deliveryMs
-  let latestMs = Math.max(ownMs * GAIN_WORTH_A_COPY, ownMs + LEAST_GAIN_MS)
-  let found: { holder: WorkerState; unit: number } | undefined
+export function latestStraggler(workers: Iterable<WorkerState>, now: number, isOpen: (unit: number) => boolean, expected: (worker: WorkerState) => Expected): Straggler | undefined {
+  let latest: Straggler | undefined
   for (const holder of workers) {
-    if (holder === idle) continue
     const unit = holder.tasks.findLast((task) => isOpen(task.unit))?.unit
     if (unit === undefined) continue
     const remainingMs = holder.remainingMs(now, expected(holder))
-    if (remainingMs > latestMs) {
-      latestMs = remainingMs
-      found = { holder, unit }
-    }
+    if (remainingMs > (latest?.remainingMs ?? 0)) latest = { holder, unit, remainingMs }
   }
-  return found
+  return latest
+}
+
+/** Whether a worker without work should take over a straggler's unit: it would have it done enough sooner. */
+export function shouldTakeOver({ unitMs, deliveryMs }: Expected, { remainingMs }: Straggler): boolean {
+  const ownMs = unitMs + deliveryMs
+  return remainingMs > Math.max(ownMs * GAIN_WORTH_A_COPY, ownMs + LEAST_GAIN_MS)
 }
