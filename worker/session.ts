@@ -208,6 +208,8 @@ export class WorkSession {
   async #train(job: Job): Promise<void> {
     const { compute } = this.#parts
     const { deal, walk } = job
+    // The likeliest next work: the same lanes of the next step.
+    const lookAhead = (): void => (deal.attempt === 0 ? this.#input.prefetch(this.#schedule.next(deal), deal.units) : undefined)
     const inEngine: Promise<void>[] = []
     while (!job.abandoned) {
       // What is next is decided as late as can be: lanes can be released meanwhile.
@@ -225,6 +227,8 @@ export class WorkSession {
         const ended = compute.push(prepared, next.node).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
         ended.catch(() => undefined)
         inEngine.push(ended)
+        // While the last lane is computed, and not when it has been: everybody else waits for its gradient then.
+        if (walk.left === 0) lookAhead()
       } else if (next.type === 'add') {
         compute.add(next.node)
       } else {
@@ -234,8 +238,7 @@ export class WorkSession {
         this.#uploads.catch(this.#parts.onFailure)
       }
     }
-    // The likeliest next work: the same lanes of the next step.
-    if (deal.attempt === 0) this.#input.prefetch(this.#schedule.next(deal), deal.units)
+    lookAhead()
     await Promise.all(inEngine)
     if (job.abandoned) await compute.clear()
   }

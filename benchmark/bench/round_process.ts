@@ -30,9 +30,13 @@ export class RoundProcess {
 
   /** What the process tells next. @throws RunError with what it said, when it ends before. */
   async next(): Promise<unknown> {
-    const told = once(this.#lines, 'line')
-    const ended = once(this.#lines, 'close').then(() => undefined)
+    // Whichever does not happen is not waited for any more.
+    const over = new AbortController()
+    const told = once(this.#lines, 'line', over)
+    const ended = once(this.#lines, 'close', over).then(() => undefined)
+    for (const either of [told, ended]) either.catch(() => undefined)
     const line = (await Promise.race([told, ended])) as [string] | undefined
+    over.abort()
     if (line === undefined) throw new RunError(`${this.#what} ended before it had measured anything; it said:\n${this.#said.trim()}`)
     return JSON.parse(line[0])
   }
