@@ -5,13 +5,13 @@ import { after, before, test } from 'node:test'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+import { withoutSharedMemory } from '../support/shared_memory.ts'
 
 /** Workers on the coordinator's machine, whose gradients and weights go through memory, through sockets, or one way for some and the other for others. */
 let workspace: Workspace
 let data: string
 /** A vector of several chunks, lanes that are no power of two. */
 const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
-const skip = process.platform === 'linux' ? false : 'processes share memory on Linux only'
 
 before(async () => {
   workspace = await createWorkspace()
@@ -37,7 +37,7 @@ async function finished(name: string, ...options: string[]): Promise<{ digest: s
 }
 
 for (const format of ['none', 'int8']) {
-  test(`compress ${format}: the digest is one process's through memory and through sockets`, { skip }, async () => {
+  test(`compress ${format}: the digest is one process's through memory and through sockets`, { skip: withoutSharedMemory }, async () => {
     const options = ['--compress', format, '--compress-weights', format]
     const { digest } = await finished(`${format}-alone`, '--single-node', ...options)
     assert.deepEqual(await finished(`${format}-memory`, '--local-workers', '3', ...options), { digest, shared: [true, true, true] })
@@ -45,7 +45,7 @@ for (const format of ['none', 'int8']) {
   })
 }
 
-test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip }, async (t) => {
+test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip: withoutSharedMemory }, async (t) => {
   const { digest } = await finished('undisturbed', '--single-node')
   const programs: Program[] = []
   t.after(() => Promise.all(programs.map((program) => program.stop())))

@@ -16,6 +16,7 @@ import { bytesOf } from '../../../shared/wire/floats.ts'
 import type { GradientChunk, WeightsChunk } from '../../../shared/wire/messages.ts'
 import { CoordinatorMemory } from '../../../worker/shared_memory.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
+import { withoutSharedMemory } from '../../support/shared_memory.ts'
 
 const LANES = 4
 const CHUNK = 16
@@ -122,12 +123,12 @@ test('however the vector is cut, weights, moments, norms and the first place tha
   for (const cut of [[1, chunks - 1], [chunks - 1, 1], [3, 4, chunks - 7], Array.from({ length: chunks }, () => 1)]) assert.deepEqual(await trained(rangesOf(cut)), alone)
 })
 
-test('through memory, weights, moments, norms and what a worker gets are the same as through messages', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only' }, async (t) => {
+test('through memory, weights, moments, norms and what a worker gets are the same as through messages', { skip: withoutSharedMemory }, async (t) => {
   const whole = rangesOf([Math.ceil(size / CHUNK)])
   assert.deepEqual(await trained(whole, sharedMemory(t)), await trained(whole))
 })
 
-test('a gradient that is not where a worker says is refused', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only' }, (t) => {
+test('a gradient that is not where a worker says is refused', { skip: withoutSharedMemory }, (t) => {
   const { board, gradients } = sharedMemory(t)
   const worker = workerWith(gradients)
   const range = { begin: 0, end: size }

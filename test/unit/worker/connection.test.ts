@@ -7,6 +7,7 @@ import { PROTOCOL_VERSION, type GradientChunk, type Welcome } from '../../../sha
 import { VERSIONS_BEHIND } from '../../../shared/wire/board.ts'
 import { Connection } from '../../../worker/connection.ts'
 import type { ArrivedWeights } from '../../../worker/link.ts'
+import { withoutSharedMemory } from '../../support/shared_memory.ts'
 
 const MIB = 1024 * 1024
 const CHUNKS = 32
@@ -64,7 +65,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
   await Promise.all([weights, gradients, ...sent])
 })
 
-test('through memory, the streams carry places only; who has fallen behind loses the connection', { skip: process.platform === 'linux' ? false : 'processes share memory on Linux only', timeout: 30_000 }, async (t) => {
+test('through memory, the streams carry places only; who has fallen behind loses the connection', { skip: withoutSharedMemory, timeout: 30_000 }, async (t) => {
   const memory = MachineMemory.create(MIB / 4) ?? assert.fail('this machine has no files in memory')
   let arrived: (chunk: GradientChunk) => void = ignore
   const gradient = new Promise<GradientChunk>((resolve) => (arrived = resolve))

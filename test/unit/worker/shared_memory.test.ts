@@ -4,8 +4,8 @@ import test, { type TestContext } from 'node:test'
 import { MachineMemory } from '../../../coordinator/shared_memory.ts'
 import { VERSIONS_BEHIND } from '../../../shared/wire/board.ts'
 import { BehindError, CoordinatorMemory } from '../../../worker/shared_memory.ts'
+import { withoutSharedMemory } from '../../support/shared_memory.ts'
 
-const skip = process.platform === 'linux' ? false : 'processes share memory on Linux only'
 const FLOATS = 5000
 
 function memoryOf(t: TestContext): MachineMemory {
@@ -25,7 +25,7 @@ function shared(t: TestContext) {
   return { board: memory.board, gradients, worker, places }
 }
 
-test('weights are read until as many later versions have been written as a worker may be behind', { skip }, (t) => {
+test('weights are read until as many later versions have been written as a worker may be behind', { skip: withoutSharedMemory }, (t) => {
   const { board, worker } = shared(t)
   const bytes = (version: number): Buffer => Buffer.alloc(4 * FLOATS, version)
   const posted = Array.from({ length: 3 * VERSIONS_BEHIND }, (_, version) => {
@@ -43,7 +43,7 @@ test('weights are read until as many later versions have been written as a worke
   }
 })
 
-test('a version that begins again, and one that is posted for another worker too, is where it was', { skip }, (t) => {
+test('a version that begins again, and one that is posted for another worker too, is where it was', { skip: withoutSharedMemory }, (t) => {
   const { board, worker } = shared(t)
   const first = board.post(7, 1000, Buffer.from('abcd')) ?? assert.fail('no memory')
   assert.deepEqual(board.post(7, 1000, Buffer.from('efgh')), first)
@@ -52,7 +52,7 @@ test('a version that begins again, and one that is posted for another worker too
   assert.equal(target.toString(), 'efgh')
 })
 
-test('partials of a round lie behind each other, those of the next begin anew', { skip }, (t) => {
+test('partials of a round lie behind each other, those of the next begin anew', { skip: withoutSharedMemory }, (t) => {
   const { gradients, worker } = shared(t)
   const put = (round: number, text: string) => worker.putGradient(round, Buffer.from(text)) ?? assert.fail('no memory')
   const places = [put(1, 'first'), put(1, 'second'), put(1, 'third')]
@@ -66,7 +66,7 @@ test('partials of a round lie behind each other, those of the next begin anew', 
   assert.equal(read(places[1]), 'second')
 })
 
-test('memory is offered to workers of this machine only, and what is not there is not opened', { skip }, (t) => {
+test('memory is offered to workers of this machine only, and what is not there is not opened', { skip: withoutSharedMemory }, (t) => {
   const memory = memoryOf(t)
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []).map(({ address, family }) => (family === 'IPv6' ? `[${address}]` : address))
   for (const host of ['127.0.0.1', '[::1]', '::ffff:127.0.0.1', ...own]) {

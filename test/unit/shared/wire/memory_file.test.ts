@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 import { ProtocolError } from '../../../../shared/errors.ts'
 import { typescriptArguments } from '../../../../shared/node_process.ts'
 import { CONTENT_AT, MemoryFile } from '../../../../shared/wire/memory_file.ts'
+import { withoutSharedMemory } from '../../../support/shared_memory.ts'
 
-const skip = process.platform === 'linux' ? false : 'memory has files on Linux only'
 const MODULE = path.join(import.meta.dirname, '../../../../shared/wire/memory_file.ts')
 
 function created(t: TestContext): MemoryFile {
@@ -18,7 +18,7 @@ function created(t: TestContext): MemoryFile {
   return file
 }
 
-test('another process finds what was written, and writes back; no name of it is to be seen', { skip }, async (t) => {
+test('another process finds what was written, and writes back; no name of it is to be seen', { skip: withoutSharedMemory }, async (t) => {
   const file = created(t)
   assert.match(await readlink(`/proc/self/fd/${file.place.descriptor}`), /^\/dev\/shm\/herd-\w+ \(deleted\)$/)
   assert.ok(file.write(CONTENT_AT + 5, Buffer.from('there')))
@@ -37,7 +37,7 @@ test('another process finds what was written, and writes back; no name of it is 
   assert.equal(back.toString(), 'THEREthere')
 })
 
-test('a place that is not what it says is not opened: no such process, another file, another kind of file', { skip }, (t) => {
+test('a place that is not what it says is not opened: no such process, another file, another kind of file', { skip: withoutSharedMemory }, (t) => {
   const file = created(t)
   const other = created(t)
   const { place } = file
@@ -51,7 +51,7 @@ test('a place that is not what it says is not opened: no such process, another f
   assert.equal(MemoryFile.open({ ...place, process: child.pid ?? 0, descriptor: 1 }, 'write'), undefined, 'a pipe')
 })
 
-test('it says how much memory it takes, and what is not there cannot be read', { skip }, (t) => {
+test('it says how much memory it takes, and what is not there cannot be read', { skip: withoutSharedMemory }, (t) => {
   const file = created(t)
   const empty = file.bytes
   assert.ok(file.write(CONTENT_AT, Buffer.alloc(1024 * 1024, 1)))
@@ -59,7 +59,7 @@ test('it says how much memory it takes, and what is not there cannot be read', {
   assert.throws(() => file.read(CONTENT_AT + 1024 * 1024 - 1, Buffer.alloc(2)), new ProtocolError(`shared memory has no 2 bytes at ${CONTENT_AT + 1024 * 1024 - 1}`))
 })
 
-test('a folder that cannot be written has no files; one that is full says so', { skip }, async (t) => {
+test('a folder that cannot be written has no files; one that is full says so', { skip: withoutSharedMemory }, async (t) => {
   assert.equal(MemoryFile.create('/proc'), undefined)
   const folder = await mkdtemp(path.join(tmpdir(), 'herd-memory-'))
   const mount = promisify(execFile)
