@@ -1,5 +1,6 @@
 import { messageOf, RunError } from '../shared/errors.ts'
 import type { CheckpointFolder } from '../shared/run_folder/checkpoint_folder.ts'
+import type { OptimizerState } from '../shared/train/adam.ts'
 import type { CheckpointFacts } from './checkpointing.ts'
 import type { Observer } from './events.ts'
 import type { Weights } from './reduction.ts'
@@ -44,15 +45,25 @@ export class Checkpointer {
    */
   offer(progress: Progress): void {
     if (this.#saving !== undefined || this.#parts.now() < this.#dueAt) return
-    this.#saving = this.#write(progress, false).finally(() => {
-      this.#saving = undefined
-    })
+    void this.save(progress, { keep: false })
   }
 
-  /** Saves now, and waits for it. A failure is reported, and tried again later. */
-  async save(progress: Progress, { keep }: { keep: boolean }): Promise<void> {
-    await this.idle()
-    await this.#write(progress, keep)
+  /**
+   * Saves as soon as nothing else is being written. A failure is reported, and tried again later.
+   * @param state what to save; where it is left out, the state as it is at the moment of the call
+   */
+  async save(progress: Progress, { keep, state }: { keep: boolean; state?: Promise<OptimizerState> }): Promise<void> {
+    const facts = this.#parts.factsOf(progress)
+    const copied = state ?? this.#parts.weights.snapshot()
+    // Who awaits it may come later than its failure.
+    copied.catch(() => undefined)
+    const saving = this.idle().then(() => this.#write(facts, copied, keep))
+    this.#saving = saving
+    try {
+      await saving
+    } finally {
+      if (this.#saving === saving) this.#saving = undefined
+    }
   }
 
   /**
@@ -72,15 +83,13 @@ export class Checkpointer {
     await this.#saving
   }
 
-  /** The state is asked for at once, so that it is the one of this moment. */
-  async #write(progress: Progress, keep: boolean): Promise<void> {
-    const { folder, weights, factsOf, now, observe } = this.#parts
-    const facts = factsOf(progress)
+  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<void> {
+    const { folder, now, observe } = this.#parts
     const { epoch, stepInEpoch, step } = facts.position
     const begin = now()
     let bytes: number
     try {
-      const { parameters, m, v } = await weights.snapshot()
+      const { parameters, m, v } = await state
       bytes = await folder.save({ ...facts, parameters, adamM: m, adamV: v }, { keep })
     } catch (error) {
       // Whatever it was: a training of days is worth more than to end for it.

@@ -38,6 +38,7 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pic
 /** The bar of the epoch in progress, and then that of its evaluation. */
 function runningBars(start: (what: string) => Progress): Observer {
   let bar: Progress | undefined
+  let epoch = 0
   let lossSum = 0
   let steps = 0
   const end = (): void => {
@@ -47,7 +48,10 @@ function runningBars(start: (what: string) => Progress): Observer {
   return (event) => {
     switch (event.type) {
       case 'step':
-        if (event.stepInEpoch === 0) [lossSum, steps] = [0, 0]
+        if (event.epoch !== epoch) {
+          end()
+          ;[epoch, lossSum, steps] = [event.epoch, 0, 0]
+        }
         lossSum += event.loss
         steps++
         bar ??= start(`epoch ${event.epoch}`)
@@ -60,6 +64,7 @@ function runningBars(start: (what: string) => Progress): Observer {
       case 'testing':
         bar?.update(event.done, event.total)
         break
+      // Its line takes the bar's place; the bar of the next epoch, which may have begun, comes again with its next step.
       case 'epoch':
       case 'stopped':
       case 'finished':

@@ -29,7 +29,8 @@ export type RunEvent =
   | { type: 'testing'; done: number; total: number }
   /** What the evaluation found, in full: evaluation.json has it. */
   | { type: 'evaluated'; epoch: number; step: number; classes: string[]; confusion: number[][]; predictions: ShownPrediction[] }
-  | { type: 'epoch'; epoch: number; epochs: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; skippedSteps: number; seconds: number; imagesPerSecond: number; workers: number }
+  /** `step`: steps of the run at the epoch's end; by now, more may have been taken. */
+  | { type: 'epoch'; epoch: number; epochs: number; step: number; trainLoss: number; trainAccuracy: number; testLoss: number; testAccuracy: number; learningRate: number; images: number; skippedSteps: number; seconds: number; imagesPerSecond: number; workers: number }
   | { type: 'checkpoint'; file: string; epoch: number; stepInEpoch: number; step: number; bytes: number; seconds: number }
   | { type: 'checkpointFailed'; file: string; epoch: number; step: number; reason: string; retrySeconds: number }
   | { type: 'checkpointDamaged'; file: string; reason: string }

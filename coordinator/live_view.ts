@@ -112,8 +112,9 @@ export class LiveView {
         this.#state = 'training'
         this.#testing = null
         if (this.#evaluatingSince !== undefined) this.#evaluationSeconds = seconds - this.#evaluatingSince
-        this.#pending.newHistory.push(historyLineSchema.parse({ ...event, step: this.#at.step }))
-        if (event.epoch < event.epochs) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
+        this.#pending.newHistory.push(historyLineSchema.parse(event))
+        // The next one may have begun.
+        if (event.epoch < event.epochs && event.epoch === this.#at.epoch) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
         break
       }
       case 'finished':

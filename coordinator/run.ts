@@ -192,7 +192,8 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
           reached = at
           record.keepStep(at)
         },
-        keepEpoch: (result, at) => record.keepEpoch(result, at),
+        snapshot: () => weights.snapshot(),
+        keepEpoch: (result, at, state) => record.keepEpoch(result, at, state),
       },
       progress,
     )

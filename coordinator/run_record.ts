@@ -8,6 +8,7 @@ import type { Network } from '../shared/network/network.ts'
 import { predictionSheet, sheetImage } from '../shared/pictures/prediction_sheet.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { Summary } from '../shared/run_folder/schemas.ts'
+import type { OptimizerState } from '../shared/train/adam.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { checkpointFacts } from './checkpointing.ts'
@@ -85,7 +86,8 @@ export class RunRecord {
     this.#checkpointer.offer(progress)
   }
 
-  async keepEpoch(result: EpochResult, progress: Progress): Promise<void> {
+  /** @param state weights and moments at `progress`, the beginning of the next epoch */
+  async keepEpoch(result: EpochResult, progress: Progress, state: Promise<OptimizerState>): Promise<void> {
     const { folder, options, dataset, observe } = this.#parts
     const { epoch, train, test, images, skippedSteps, seconds } = result
     const line = {
@@ -100,9 +102,10 @@ export class RunRecord {
       seconds,
       imagesPerSecond: images / seconds,
       workers: this.#parts.status().workers,
+      step: progress.at.step,
     }
-    this.#append(folder.historyFile, () => folder.appendHistory({ ...line, step: progress.at.step }))
-    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs })
+    this.#append(folder.historyFile, () => folder.appendHistory(line))
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, state })
     await this.#tolerate(folder.plotsFolder, async () => {
       await folder.writeCurves()
       await folder.writeConfusion(test.confusion, dataset.classes)

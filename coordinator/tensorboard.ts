@@ -26,7 +26,6 @@ export class TensorBoardRecord {
   readonly #parts: TensorBoardParts
   #events: EventFile | undefined
   #resumedAt = 0
-  #step = 0
   /** Pictures that are being drawn. */
   #drawing: Promise<void> = Promise.resolve()
   #unwritable = false
@@ -39,10 +38,8 @@ export class TensorBoardRecord {
     switch (event.type) {
       case 'resumed':
         this.#resumedAt = event.step
-        this.#step = event.step
         break
       case 'step':
-        this.#step = event.step
         this.#write((file) =>
           file.scalars(event.step, {
             'train/loss': event.loss,
@@ -53,13 +50,12 @@ export class TensorBoardRecord {
         )
         break
       case 'evaluated':
-        this.#step = event.step
         this.#write((file) => file.scalars(event.step, classAccuracies(event)))
         this.#draw(event)
         break
       case 'epoch':
         this.#write((file) => {
-          file.scalars(this.#step, {
+          file.scalars(event.step, {
             'epoch/train_loss': event.trainLoss,
             'epoch/test_loss': event.testLoss,
             'epoch/train_accuracy': event.trainAccuracy,

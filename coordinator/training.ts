@@ -1,7 +1,9 @@
 import { RunError } from '../shared/errors.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Score, TestScore } from '../shared/train/score.ts'
+import type { OptimizerState } from '../shared/train/adam.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
+import { Beside } from './beside.ts'
 import type { Cluster, StepResult } from './cluster.ts'
 import type { Observer } from './events.ts'
 import { splitOf } from './step_phases.ts'
@@ -48,8 +50,14 @@ export interface TrainingParts {
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
   /** Between two steps: keeps where the run stands, when it is time to. Copies what it needs; nothing waits for it. */
   keepStep: (progress: Progress) => void
-  /** Keeps an epoch's result: history, plots, checkpoint. `progress` stands at the beginning of the next epoch. */
-  keepEpoch: (result: EpochResult, progress: Progress) => Promise<void>
+  /** A copy of weights and moments, as they are at the moment of the call. */
+  snapshot: () => Promise<OptimizerState>
+  /**
+   * Keeps an epoch's result: history, plots, checkpoint, while the next epoch is trained; the next one is kept when this is done.
+   * @param progress stands at the beginning of the next epoch
+   * @param state of that moment
+   */
+  keepEpoch: (result: EpochResult, progress: Progress, state: Promise<OptimizerState>) => Promise<void>
 }
 
 /** A stop came while nobody was there to compute: there is no step to wait for. */
@@ -66,18 +74,36 @@ export interface TrainingEnd {
   last: EpochResult | undefined
 }
 
-/** The run: epochs from where it stands, until all are done or a stop is requested. */
+/** The run: epochs from where it stands, until all are done or a stop is requested. It has ended when all is kept. */
 export async function train(parts: TrainingParts, from: Progress): Promise<TrainingEnd> {
+  const keeping = new Beside()
+  try {
+    const end = await trainEpochs(parts, from, keeping)
+    await keeping.done()
+    return end
+  } finally {
+    await keeping.settled()
+  }
+}
+
+async function trainEpochs(parts: TrainingParts, from: Progress, keeping: Beside): Promise<TrainingEnd> {
   let progress = from
   let last: EpochResult | undefined
   try {
     await parts.cluster.gathered()
     while (progress.at.epoch <= parts.epochs) {
-      const end = await trainEpoch(parts, progress, (reached) => (progress = reached))
+      const end = await trainEpoch(parts, progress, (reached) => {
+        progress = reached
+        keeping.check()
+      })
       if (end === undefined) return { progress, stopped: true, last }
+      await keeping.done()
       last = end.result
       progress = end.progress
-      await parts.keepEpoch(last, progress)
+      const state = parts.snapshot()
+      // Who awaits it may come later than its failure.
+      state.catch(() => undefined)
+      keeping.add(parts.keepEpoch(last, progress, state))
     }
   } catch (error) {
     if (error instanceof StoppedWhileWaiting) return { progress, stopped: true, last }

@@ -1,3 +1,4 @@
+import { weightsOf } from '../../coordinator/reduction.ts'
 import { SingleNodeCluster } from '../../coordinator/single_node.ts'
 import { beginning, train, type EpochResult } from '../../coordinator/training.ts'
 import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
@@ -30,6 +31,7 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
     {
       cluster, schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
+      snapshot: () => weightsOf(model).snapshot(),
       keepEpoch: (result) => {
         epochs.push(withoutTime(result))
         return Promise.resolve()

@@ -120,9 +120,10 @@ export class SimulatedCoordinator {
         stopRequested: () => this.#stopRequested,
         scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),
         keepStep: (progress) => this.#checkpointer.offer(progress),
-        keepEpoch: async (result, progress) => {
+        snapshot: () => weightsOf(this.#model).snapshot(),
+        keepEpoch: async (result, progress, state) => {
           onEpoch(withoutTime(result))
-          await this.#checkpointer.save(progress, { keep: false })
+          await this.#checkpointer.save(progress, { keep: false, state })
         },
       },
       this.#from,

@@ -15,7 +15,7 @@ const step = (number: number, loss = 1): RunEvent => ({
   split: { lanes: 1.9, reduce: 0.05, adam: 0.03, broadcast: 0.02 }, computedBy: ['a', 'b'],
 })
 const epoch = (number: number): RunEvent => ({
-  type: 'epoch', epoch: number, epochs: 3, trainLoss: 1, trainAccuracy: 0.5, testLoss: 1.1, testAccuracy: 0.4, learningRate: 0.001, images: 64, skippedSteps: 0, seconds: 8, imagesPerSecond: 8, workers: 2,
+  type: 'epoch', epoch: number, epochs: 3, step: 4 * number, trainLoss: 1, trainAccuracy: 0.5, testLoss: 1.1, testAccuracy: 0.4, learningRate: 0.001, images: 64, skippedSteps: 0, seconds: 8, imagesPerSecond: 8, workers: 2,
 })
 
 function follow(at = { epoch: 1, stepInEpoch: 0, step: 0 }): { live: LiveView; patches: RunPatch[]; status: { waiting: boolean }; pass: (seconds: number) => void } {
@@ -54,6 +54,18 @@ test('patches bring what a page has to what the coordinator has', () => {
   assert.deepEqual(page.evaluation?.confusion, [[5, 3], [1, 7]])
   assert.equal(page.history.length, 1)
   assert.equal(page.history[0].step, 4)
+})
+
+test('the next epoch may have begun when an epoch is kept', () => {
+  const { live } = follow()
+  for (let number = 1; number <= 4; number++) live.observe(step(number))
+  live.observe({ type: 'evaluating', epoch: 1 })
+  live.observe(step(5))
+  live.observe(step(6))
+  live.observe(epoch(1))
+  live.flush()
+  assert.deepEqual([live.view.progress.epoch, live.view.progress.stepInEpoch, live.view.progress.step], [2, 2, 6])
+  assert.equal(live.view.history[0].step, 4)
 })
 
 test('time left is that of the steps at the speed of the last ones, and of the evaluations', () => {

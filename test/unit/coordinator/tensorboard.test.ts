@@ -19,7 +19,7 @@ const step = (number: number, loss: number): RunEvent => ({
 })
 
 const epoch = (number: number, testLoss: number): RunEvent => ({
-  type: 'epoch', epoch: number, epochs: 9, trainLoss: 1, trainAccuracy: 0.5, testLoss, testAccuracy: 0.75, learningRate: 0.125, images: 48, skippedSteps: 0, seconds: 1.5, imagesPerSecond: 32, workers: 1,
+  type: 'epoch', epoch: number, epochs: 9, step: number * stepsPerEpoch, trainLoss: 1, trainAccuracy: 0.5, testLoss, testAccuracy: 0.75, learningRate: 0.125, images: 48, skippedSteps: 0, seconds: 1.5, imagesPerSecond: 32, workers: 1,
 })
 
 /** As the live page gets it. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { Checkpointer } from '../../../coordinator/checkpointer.ts'
+import { checkpointFacts } from '../../../coordinator/checkpointing.ts'
 import type { Cluster, StepResult } from '../../../coordinator/cluster.ts'
 import type { RunEvent } from '../../../coordinator/events.ts'
 import { freshState, Model } from '../../../coordinator/model.ts'
+import { weightsOf } from '../../../coordinator/reduction.ts'
 import { StepUpdate } from '../../../coordinator/step_update.ts'
-import { beginning, InterruptedError, train, type EpochResult, type Progress, type TrainingEnd } from '../../../coordinator/training.ts'
+import { beginning, InterruptedError, train, type EpochResult, type Progress, type TrainingEnd, type TrainingParts } from '../../../coordinator/training.ts'
+import type { Checkpoint } from '../../../shared/checkpoint/checkpoint.ts'
 import { layoutOf } from '../../../shared/network/layout.ts'
 import { networkSchema } from '../../../shared/network/network.ts'
 import { adamStep, type OptimizerState } from '../../../shared/train/adam.ts'
@@ -48,23 +52,61 @@ interface Trained {
   reached: Progress[]
 }
 
-async function trained(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', from: Progress = beginning, start: OptimizerState = freshState(layout.size)): Promise<Trained> {
+/** A training of these gradients, and what it comes to. */
+function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', start: OptimizerState = freshState(layout.size)): Omit<Trained, 'end'> & { parts: TrainingParts } {
   const model = new Model(layout, LEARNING_RATE, { parameters: start.parameters.slice(), m: start.m.slice(), v: start.v.slice() })
   const events: RunEvent[] = []
   const epochs: EpochResult[] = []
   const reached: Progress[] = []
-  const end = await train({
+  const parts: TrainingParts = {
     cluster: clusterOf(model, gradients), schedule, epochs: gradients.length / schedule.stepsPerEpoch, onNonfinite, now: () => 0,
     observe: (event) => events.push(event),
     stopRequested: () => false,
     scoreTest: () => ({ loss: 0, accuracy: 0, confusion: [], predictions: [] }),
     keepStep: (progress) => reached.push(progress),
+    snapshot: () => weightsOf(model).snapshot(),
     keepEpoch: (result) => {
       epochs.push(result)
       return Promise.resolve()
     },
-  }, from)
-  return { end, model, events, epochs, reached }
+  }
+  return { parts, model, events, epochs, reached }
+}
+
+async function trained(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', from: Progress = beginning, start?: OptimizerState): Promise<Trained> {
+  const { parts, ...rest } = training(gradients, onNonfinite, start)
+  return { end: await train(parts, from), ...rest }
+}
+
+/** A disk that writes when it is told to. */
+class SlowDisk {
+  readonly latest = 'latest.ckpt'
+  readonly saved: Checkpoint[] = []
+  readonly #asked: (() => void)[] = []
+
+  get asked(): number {
+    return this.saved.length + this.#asked.length
+  }
+
+  save(checkpoint: Checkpoint): Promise<number> {
+    return new Promise((resolve) => this.#asked.push(() => {
+      this.saved.push(checkpoint)
+      resolve(1)
+    }))
+  }
+
+  ofEpoch(epoch: number): string { return `epoch-${epoch}.ckpt` }
+  ofStep(step: number): string { return `step-${step}.ckpt` }
+
+  /** Writes what it has been asked to. */
+  write(): void {
+    for (const write of this.#asked.splice(0)) write()
+  }
+}
+
+/** Lets all happen that can. */
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What Adam makes of these gradients alone. */
@@ -103,4 +145,105 @@ test('an epoch of which every step is left out has no loss, and none right', asy
   const { epochs: [epoch] } = await trained([spoilt, spoilt], 'skip')
   assert.deepEqual(epoch.train, { loss: NaN, accuracy: 0 })
   assert.deepEqual([epoch.images, epoch.skippedSteps], [0, 2])
+})
+
+const four = [1, -3, 2, 5].map(gradientOf)
+
+test("an epoch's checkpoint is written while the next epoch is trained, as it was; its end waits, and the run's", async () => {
+  const { parts, model, events, reached } = training([...four, gradientOf(4), gradientOf(3)], 'stop')
+  const disk = new SlowDisk()
+  const facts = { network, classes: ['a', 'b'], config: {}, datasetDigest: '0'.repeat(64), stepsPerEpoch: schedule.stepsPerEpoch }
+  const checkpointer = new Checkpointer({ folder: disk, weights: weightsOf(model), factsOf: (progress) => checkpointFacts(facts, progress), everySeconds: 0, now: () => 0, observe: parts.observe })
+  const order: string[] = []
+  const end = train({
+    ...parts,
+    keepStep: (progress) => {
+      parts.keepStep(progress)
+      checkpointer.offer(progress)
+    },
+    keepEpoch: async (result, progress, state) => {
+      order.push(`history ${result.epoch}`)
+      await checkpointer.save(progress, { keep: false, state })
+      order.push(`epoch ${result.epoch}`)
+    },
+  }, beginning)
+  let ended = false
+  void end.then(() => (ended = true))
+
+  await turns()
+  assert.equal(reached.at(-1)?.at.step, 4, 'every step of the second epoch is taken before the disk has written the first')
+  assert.deepEqual([disk.asked, disk.saved.length], [1, 0], 'what the second epoch came to waits for its turn')
+  assert.deepEqual(order, ['history 1'])
+  disk.write()
+  await turns()
+  assert.deepEqual(order, ['history 1', 'epoch 1', 'history 2'])
+  assert.equal(reached.at(-1)?.at.step, 6)
+  disk.write()
+  await turns()
+  assert.deepEqual([disk.asked, disk.saved.length, ended], [3, 2, false], 'the run ends when its last epoch is kept')
+  disk.write()
+  assert.equal((await end).stopped, false)
+  assert.deepEqual(order, [1, 2, 3].flatMap((epoch) => [`history ${epoch}`, `epoch ${epoch}`]))
+  disk.saved.forEach(({ parameters, adamM, adamV }, index) => {
+    assert.deepEqual({ parameters, m: adamM, v: adamV }, steppedBy(...[...four, gradientOf(4), gradientOf(3)].slice(0, 2 * (index + 1))), 'the state of the epoch\'s end')
+  })
+  assert.deepEqual(events.flatMap((event) => (event.type === 'checkpoint' ? [event.step] : [])), [2, 4, 6])
+})
+
+test('a run that is stopped has ended when the epoch before is kept', async () => {
+  const { parts, epochs } = training(four, 'stop')
+  let release: () => void = () => undefined
+  let stop = false
+  const end = train({
+    ...parts,
+    stopRequested: () => stop,
+    keepStep: ({ at }) => (stop = at.step === 3),
+    keepEpoch: async (result) => {
+      await new Promise<void>((resolve) => (release = resolve))
+      epochs.push(result)
+    },
+  }, beginning)
+  let ended = false
+  void end.then(() => (ended = true))
+  await turns()
+  assert.deepEqual([stop, ended, epochs.length], [true, false, 0])
+  release()
+  const { stopped, progress, last } = await end
+  assert.deepEqual([stopped, progress.at, last?.epoch, epochs.length], [true, { epoch: 2, stepInEpoch: 1, step: 3 }, 1, 1])
+})
+
+test('what goes wrong with keeping an epoch ends the run at its next step, or at its end', async () => {
+  for (const failing of [1, 2]) {
+    const { parts, reached } = training(four, 'stop')
+    await assert.rejects(train({ ...parts, keepEpoch: ({ epoch }) => (epoch === failing ? Promise.reject(new Error(`epoch ${epoch} is broken`)) : Promise.resolve()) }, beginning), { message: `epoch ${failing} is broken` })
+    assert.equal(reached.length, failing === 1 ? 2 : 4)
+  }
+})
+
+test('a step that fails waits for the epoch that is being kept, and is what the run fails with', async () => {
+  const { parts, epochs } = training(four, 'stop')
+  const { cluster } = parts
+  await assert.rejects(train({
+    ...parts,
+    cluster: { ...cluster, trainStep: (at, ...rest) => (at.step === 3 ? Promise.reject(new Error('no step')) : cluster.trainStep(at, ...rest)) },
+    keepEpoch: async (result) => {
+      await turns()
+      epochs.push(result)
+    },
+  }, beginning), { message: 'no step' })
+  assert.equal(epochs.length, 1)
+})
+
+test('a snapshot that cannot be taken is told to who keeps the epoch, and to nobody else', async () => {
+  const { parts, events } = training(four, 'stop')
+  const { stopped } = await train({
+    ...parts,
+    snapshot: () => Promise.reject(new Error('no snapshot')),
+    keepEpoch: async (_result, _progress, state) => {
+      await turns()
+      await state.catch(({ message }: Error) => parts.observe({ type: 'failed', reason: message }))
+    },
+  }, beginning)
+  assert.equal(stopped, false)
+  assert.equal(events.filter((event) => event.type === 'failed' && event.reason === 'no snapshot').length, 2)
 })

@@ -28,7 +28,7 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
     gradientNorm: 1.5, split: { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }, computedBy: ['first', 'first'],
   })
   coordinator.observe({
-    type: 'epoch', epoch: 1, epochs: 2, trainLoss: 2.2, trainAccuracy: 0.3, testLoss: 2.1, testAccuracy: 0.4,
+    type: 'epoch', epoch: 1, epochs: 2, step: 2, trainLoss: 2.2, trainAccuracy: 0.3, testLoss: 2.1, testAccuracy: 0.4,
     learningRate: 0.001, images: 64, skippedSteps: 1, seconds: 1, imagesPerSecond: 64, workers: 2,
   })
   coordinator.observe({ type: 'evaluated', epoch: 1, step: 2, classes: ['cat', 'dog'], confusion: [[3, 1], [0, 4]], predictions: [] })

@@ -34,7 +34,7 @@ const examples: { [T in Described]: [fields: Omit<Extract<RunEvent, { type: T }>
   lossNotFinite: [{ epoch: 1, step: 2, lanes: [1] }, 'warning', 'The loss of step 2 is not finite (lane 1); its gradient is, and training goes on.'],
   evaluating: [{ epoch: 2 }, 'info', 'Testing after epoch 2.'],
   epoch: [
-    { epoch: 1, epochs: 2, trainLoss: 2.5, trainAccuracy: 0.25, testLoss: Infinity, testAccuracy: 0.5, learningRate: 1, images: 1, skippedSteps: 0, seconds: 1, imagesPerSecond: 1, workers: 1 },
+    { epoch: 1, epochs: 2, step: 4, trainLoss: 2.5, trainAccuracy: 0.25, testLoss: Infinity, testAccuracy: 0.5, learningRate: 1, images: 1, skippedSteps: 0, seconds: 1, imagesPerSecond: 1, workers: 1 },
     'info', 'Epoch 1 of 2 is done: training loss 2.5000, accuracy 25.0 %; test loss Infinity, accuracy 50.0 %.',
   ],
   checkpoint: [{ file: 'latest.ckpt', epoch: 1, stepInEpoch: 1, step: 9, bytes: 1, seconds: 1 }, 'info', 'Step 9 of epoch 1 is saved.'],
