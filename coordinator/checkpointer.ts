@@ -17,6 +17,13 @@ export interface CheckpointerParts {
   observe: Observer
 }
 
+/** Weights and moments of a moment. */
+export interface HeldState {
+  state: Promise<OptimizerState>
+  /** In seconds. */
+  since: number
+}
+
 /** After a failed save the next is tried after a second, then two, four, ... */
 const FIRST_PAUSE_SECONDS = 1
 const LONGEST_PAUSE_SECONDS = 300
@@ -36,7 +43,12 @@ export class Checkpointer {
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts
-    this.#dueAt = this.#next()
+    this.#dueAt = parts.now() + this.#everySeconds
+  }
+
+  /** True when it is time to save, and nothing is being written. */
+  get isDue(): boolean {
+    return this.#saving === undefined && this.#parts.now() >= this.#dueAt
   }
 
   /**
@@ -44,20 +56,27 @@ export class Checkpointer {
    * long as that takes, no other save begins.
    */
   offer(progress: Progress): void {
-    if (this.#saving !== undefined || this.#parts.now() < this.#dueAt) return
-    void this.save(progress, { keep: false })
+    if (this.isDue) void this.save(progress, { keep: false })
+  }
+
+  /** Copies the state as it is now, between two steps. */
+  hold(): HeldState {
+    const state = this.#parts.weights.snapshot()
+    // Who awaits it may come later than its failure.
+    state.catch(() => undefined)
+    return { state, since: this.#parts.now() }
   }
 
   /**
    * Saves as soon as nothing else is being written. A failure is reported, and tried again later.
-   * @param state what to save; where it is left out, the state as it is at the moment of the call
+   * @param held what to save, whose age then decides when the next save is due; where it is left out, the state as it is now
    */
-  async save(progress: Progress, { keep, state }: { keep: boolean; state?: Promise<OptimizerState> }): Promise<void> {
+  async save(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
     const facts = this.#parts.factsOf(progress)
-    const copied = state ?? this.#parts.weights.snapshot()
-    // Who awaits it may come later than its failure.
-    copied.catch(() => undefined)
-    const saving = this.idle().then(() => this.#write(facts, copied, keep))
+    const { state } = held ?? this.hold()
+    const saving = this.idle().then(() => this.#write(facts, state, keep)).then((saved) => {
+      if (saved) this.#dueAt = (held?.since ?? this.#parts.now()) + this.#everySeconds
+    })
     this.#saving = saving
     try {
       await saving
@@ -68,11 +87,12 @@ export class Checkpointer {
 
   /**
    * Makes sure that a run's last state is on disk.
+   * @param held that state, where it is not the present one
    * @throws RunError when it cannot be saved.
    */
-  async saveLast(progress: Progress, { keep }: { keep: boolean }): Promise<void> {
+  async saveLast(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
     await this.idle()
-    if (this.#failures > 0 || this.#savedStep !== progress.at.step) await this.save(progress, { keep })
+    if (this.#failures > 0 || this.#savedStep !== progress.at.step) await this.save(progress, { keep, held })
     if (this.#failures === 0) return
     const before = this.#savedStep === undefined ? 'There is no earlier checkpoint of this process' : `The newest checkpoint is that of step ${this.#savedStep}`
     throw new RunError(`the run's last state, of step ${progress.at.step}, could not be saved: ${this.#lastFailure}\n${before}: make room, then go on from there with --resume latest.`)
@@ -83,7 +103,8 @@ export class Checkpointer {
     await this.#saving
   }
 
-  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<void> {
+  /** @returns whether it is on disk */
+  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<boolean> {
     const { folder, now, observe } = this.#parts
     const { epoch, stepInEpoch, step } = facts.position
     const begin = now()
@@ -98,16 +119,15 @@ export class Checkpointer {
       this.#lastFailure = messageOf(error)
       this.#dueAt = now() + pause
       observe({ type: 'checkpointFailed', file: keep ? folder.ofEpoch(epoch) : folder.ofStep(step), epoch, step, reason: this.#lastFailure, retrySeconds: pause })
-      return
+      return false
     }
     this.#failures = 0
     this.#savedStep = step
-    this.#dueAt = this.#next()
     observe({ type: 'checkpoint', file: folder.latest, epoch, stepInEpoch, step, bytes, seconds: now() - begin })
+    return true
   }
 
-  #next(): number {
-    const { everySeconds, now } = this.#parts
-    return everySeconds === 0 ? Number.POSITIVE_INFINITY : now() + everySeconds
+  get #everySeconds(): number {
+    return this.#parts.everySeconds || Number.POSITIVE_INFINITY
   }
 }

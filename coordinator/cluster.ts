@@ -16,8 +16,13 @@ export interface Cluster {
    * @param update number of this update of the optimizer, from 1: steps that were left out do not count
    */
   trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult>
-  /** Runs the whole test set through the model. @returns results in the order of blocks */
+  /** Runs the whole test set through the model, between two steps. @returns results in the order of blocks */
   evaluate(at: StepPosition): Promise<BlockResult[]>
+  /**
+   * The same with the weights of this moment, while steps go on: the same results. Left out where nothing is gained by it, or
+   * weights are in reducers. One evaluation at a time.
+   */
+  readonly evaluateBeside?: ((at: StepPosition) => Promise<BlockResult[]>) | undefined
   /** Ends: workers are told that the run has finished, or why it stops. */
   close(outcome: { finished: boolean; reason: string }): Promise<void>
   readonly status: ClusterStatus

@@ -35,9 +35,10 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pic
   return { observe, progress: (what) => startProgress(place, what), print }
 }
 
-/** The bar of the epoch in progress, and then that of its evaluation. */
+/** The bar of the epoch in progress, and then that of its evaluation, if it does not go on beside the next one. */
 function runningBars(start: (what: string) => Progress): Observer {
   let bar: Progress | undefined
+  let beside = false
   let epoch = 0
   let lossSum = 0
   let steps = 0
@@ -59,10 +60,11 @@ function runningBars(start: (what: string) => Progress): Observer {
         break
       case 'evaluating':
         end()
-        bar = start('testing')
+        beside = event.beside
+        if (!beside) bar = start('testing')
         break
       case 'testing':
-        bar?.update(event.done, event.total)
+        if (!beside) bar?.update(event.done, event.total)
         break
       // Its line takes the bar's place; the bar of the next epoch, which may have begun, comes again with its next step.
       case 'epoch':

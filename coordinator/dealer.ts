@@ -74,6 +74,11 @@ export class Dealer {
     return this.#owedUnits(worker).length
   }
 
+  /** True while a worker has units, or is still at one of a round that has ended. */
+  isBusy(worker: string): boolean {
+    return this.#members.get(worker)?.idle === false
+  }
+
   /** What a worker is at, for people. */
   viewOf(worker: string): { owes: number[]; draining: boolean; laneMs: number | undefined } {
     const member = this.#members.get(worker)
@@ -86,6 +91,7 @@ export class Dealer {
   }
 
   step(event: DealerEvent): DealerAction[] {
+    if (event.type === 'testing') return this.#testing(event)
     this.#forgiveStall(event.now)
     return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#watchWaiting(event.now)]
   }
@@ -97,7 +103,7 @@ export class Dealer {
     if (gapMs > LONGEST_TICK_MS) for (const member of this.#members.values()) member.forgive(gapMs)
   }
 
-  #handle(event: DealerEvent): DealerAction[] {
+  #handle(event: Exclude<DealerEvent, { type: 'testing' }>): DealerAction[] {
     const member = 'worker' in event ? this.#members.get(event.worker) : undefined
     if (member !== undefined) member.heardAt = event.now
     switch (event.type) {
@@ -208,6 +214,19 @@ export class Dealer {
     task.computedAt = now
     // Its result is not needed any more.
     if (current.state[unit].counted) this.#take(member, unit)
+  }
+
+  /** A block beside the lanes: they are later by it, and whoever waits for weights has waited for them no longer than from its end. */
+  /** Whoever waits for its weights at the end of a block has not waited for them since the deal. Nothing is dealt for it. */
+  #testing({ worker, going, ms, now }: Extract<DealerEvent, { type: 'testing' }>): [] {
+    const member = this.#members.get(worker)
+    if (member === undefined) return []
+    member.testing = going
+    if (ms === undefined) return []
+    member.speed.addUnit('EVALUATE', ms)
+    member.advancedAt = now
+    member.heardAt = now
+    return []
   }
 
   #delivered({ worker, round: id, begin, end, now }: Extract<DealerEvent, { type: 'delivered' }>): DealerAction[] {
@@ -326,10 +345,12 @@ export class Dealer {
   }
 
   /** How long a worker may take without advancing; undefined when it has nothing to do, or before it is measured. */
-  #deadlineMs({ idle, computing, speed }: WorkerState): number | undefined {
+  #deadlineMs({ idle, computing, testing, speed }: WorkerState): number | undefined {
     if (idle || this.#round === undefined) return undefined
     const unitMs = speed.unitMs(this.#round.kind)
-    const usualMs = computing ? unitMs === undefined ? undefined : unitMs + (speed.startMs ?? 0) : speed.deliveryMs
+    const blockMs = testing ? speed.unitMs('EVALUATE') : 0
+    const computingMs = unitMs === undefined || blockMs === undefined ? undefined : unitMs + blockMs + (speed.startMs ?? 0)
+    const usualMs = computing ? computingMs : speed.deliveryMs
     return usualMs === undefined ? undefined : Math.max(SHORTEST_DEADLINE_MS, OVERDUE * usualMs)
   }
 

@@ -24,7 +24,8 @@ export type RunEvent =
   | { type: 'step'; epoch: number; stepInEpoch: number; stepsPerEpoch: number; step: number; samples: number; seconds: number; loss: number; accuracy: number; gradientNorm: number; split: StepSplit; computedBy: string[] }
   | { type: 'gradientNotFinite'; epoch: number; step: number; lanes: number[]; parameter: string; action: 'stop' | 'skip' }
   | { type: 'lossNotFinite'; epoch: number; step: number; lanes: number[] }
-  | { type: 'evaluating'; epoch: number }
+  /** `beside`: while the next epoch is trained. */
+  | { type: 'evaluating'; epoch: number; beside: boolean }
   /** Blocks of the test set. */
   | { type: 'testing'; done: number; total: number }
   /** What the evaluation found, in full: evaluation.json has it. */

@@ -48,6 +48,10 @@ export class GrpcCluster implements Cluster {
     return this.#cluster.evaluate(at)
   }
 
+  get evaluateBeside(): Cluster['evaluateBeside'] {
+    return this.#cluster.evaluateBeside
+  }
+
   async close(outcome: { finished: boolean; reason: string }): Promise<void> {
     clearInterval(this.#ticker)
     await this.#server.close({ message: 'stop', stop: outcome })

@@ -32,7 +32,7 @@ export class LiveView {
   #state: RunState = 'waiting'
   #testing: RunProgress['testing'] = null
   #lastStep: StepPoint | null = null
-  /** Seconds of the last evaluation, and when the present one began. */
+  /** Seconds of the last evaluation that training waited for, and when the present one began. */
   #evaluationSeconds = 0
   #evaluatingSince: number | undefined
 
@@ -76,8 +76,11 @@ export class LiveView {
   /** Brings the view up to date and tells what changed. */
   flush(): void {
     const status = this.#parts.status()
-    const waiting = status?.waiting === true && (this.#state === 'training' || this.#state === 'evaluating')
-    const patch: RunPatch = { ...this.#pending, state: waiting ? 'waiting' : this.#state, progress: this.#progress(), members: status?.members ?? [] }
+    // An evaluation beside training is waited for when the next epoch's steps are done.
+    const waitsForTest = this.#testing !== null && this.#at.stepInEpoch >= this.#parts.facts.stepsPerEpoch
+    const state = this.#state === 'training' && waitsForTest ? 'evaluating' : this.#state
+    const waiting = status?.waiting === true && (state === 'training' || state === 'evaluating')
+    const patch: RunPatch = { ...this.#pending, state: waiting ? 'waiting' : state, progress: this.#progress(), members: status?.members ?? [] }
     this.#pending = nothing()
     this.#view = patched(this.#view, patch)
     for (const listener of this.#listeners) listener(patch)
@@ -99,8 +102,10 @@ export class LiveView {
         if (event.action === 'skip') this.#at = { ...this.#at, stepInEpoch: this.#at.stepInEpoch + 1, step: event.step }
         break
       case 'evaluating':
-        this.#state = 'evaluating'
-        this.#evaluatingSince = seconds
+        this.#testing = null
+        this.#evaluatingSince = event.beside ? undefined : seconds
+        if (event.beside) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
+        else this.#state = 'evaluating'
         break
       case 'testing':
         this.#testing = { done: event.done, total: event.total }

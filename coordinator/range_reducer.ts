@@ -105,6 +105,8 @@ export class RangeReducer<R extends Receiver> {
   /** Whether the step before these weights was left out. */
   #leftOut = false
   #open: { round: number; update: StepUpdate } | undefined
+  /** Those of an evaluation that goes on beside training, for who joins. */
+  #kept: { version: number; parameters: Float32Array } | undefined
 
   constructor(parts: RangeReducerParts<R>) {
     this.#parts = parts
@@ -123,10 +125,26 @@ export class RangeReducer<R extends Receiver> {
     return this.#parts.model.state
   }
 
-  /** The worker gets the weights as they are, and those of every step from now on. */
+  /** The worker gets the weights that are kept, then those as they are, and those of every step from now on. */
   join(receiver: R): void {
     this.#places.set(receiver, { upload: undefined, joinedLate: this.#open !== undefined })
+    const kept = this.#kept
+    // Not by the board, where they would take the place of later ones.
+    if (kept !== undefined && kept.version < this.#version) {
+      for (const { range: { begin }, weights } of this.#chunksOf(kept.version, false, kept.parameters)) {
+        receiver.sendWeights({ version: kept.version, leftOut: false, offset: this.#parts.range.begin + begin, data: this.#encoded(weights) })
+      }
+    }
     this.#send([receiver], this.#allWeights())
+  }
+
+  /** Keeps a copy of the weights as they are, between two steps. */
+  keepWeights(): void {
+    this.#kept = { version: this.#version, parameters: this.#parts.model.parameters.slice() }
+  }
+
+  forgetWeights(): void {
+    this.#kept = undefined
   }
 
   leave(receiver: R): void {
@@ -209,8 +227,11 @@ export class RangeReducer<R extends Receiver> {
   }
 
   #allWeights(): NewWeights[] {
-    const { parameters } = this.#parts.model
-    return chunkRanges(parameters.length, this.#chunkFloats).map((range) => ({ version: this.#version, leftOut: this.#leftOut, range, weights: parameters.subarray(range.begin, range.end) }))
+    return this.#chunksOf(this.#version, this.#leftOut, this.#parts.model.parameters)
+  }
+
+  #chunksOf(version: number, leftOut: boolean, parameters: Float32Array): NewWeights[] {
+    return chunkRanges(parameters.length, this.#chunkFloats).map((range) => ({ version, leftOut, range, weights: parameters.subarray(range.begin, range.end) }))
   }
 
   /** Each chunk is written to the board once, for all who read there, and put into bytes once, for all others. */

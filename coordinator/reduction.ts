@@ -26,6 +26,11 @@ export interface Reduction extends Weights {
   sums(): Promise<{ begin: number; sums: RangeSums }[]>
   /** Ends the step: it is taken by all, or left out by all. */
   settle(leaveOut: boolean): void
+  /**
+   * Keeps the weights as they are now, between two steps, for who joins later: they get these first, and then the present ones. Until
+   * `end`. Left out where weights are elsewhere.
+   */
+  readonly evaluation?: { begin(): void; end(): void }
   /** What a member exchanged with reducers in other processes. */
   trafficOf(member: Member): Traffic
   /** Time passes. */
@@ -92,6 +97,7 @@ export function reduceHere(model: Model, version: number, board?: WeightsBoard):
         return Promise.resolve([{ begin: 0, sums }])
       },
       settle: (leaveOut) => reducer.settle(leaveOut),
+      evaluation: { begin: () => reducer.keepWeights(), end: () => reducer.forgetWeights() },
       trafficOf: () => NONE,
       tick: () => undefined,
     }

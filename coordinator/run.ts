@@ -188,17 +188,16 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
         cluster, schedule, epochs: options.epochs, onNonfinite: options.onNonfinite, now: machineSeconds, observe, ...tracing(onlookers.onSpan),
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
-        keepStep: (at) => {
-          reached = at
-          record.keepStep(at)
-        },
-        snapshot: () => weights.snapshot(),
-        keepEpoch: (result, at, state) => record.keepEpoch(result, at, state),
+        reached: (at) => (reached = at),
+        keepIsDue: () => record.keepIsDue,
+        keepStep: (at) => record.keepStep(at),
+        hold: () => record.hold(),
+        keepEpoch: (result, at, held) => record.keepEpoch(result, at, held),
       },
       progress,
     )
     if (end.stopped) {
-      await record.keepEnd(end.progress)
+      await record.keepEnd(end.progress, end.held)
       const goOn = `npx coordinator --resume latest --out ${folder.path} --data ${data}`
       if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
       observe({ type: 'stopped', signal: stop.signal ?? '' })

@@ -8,9 +8,8 @@ import type { Network } from '../shared/network/network.ts'
 import { predictionSheet, sheetImage } from '../shared/pictures/prediction_sheet.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { Summary } from '../shared/run_folder/schemas.ts'
-import type { OptimizerState } from '../shared/train/adam.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../shared/train/score.ts'
-import { Checkpointer } from './checkpointer.ts'
+import { Checkpointer, type HeldState } from './checkpointer.ts'
 import { checkpointFacts } from './checkpointing.ts'
 import type { ClusterStatus } from './cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from './events.ts'
@@ -86,8 +85,18 @@ export class RunRecord {
     this.#checkpointer.offer(progress)
   }
 
-  /** @param state weights and moments at `progress`, the beginning of the next epoch */
-  async keepEpoch(result: EpochResult, progress: Progress, state: Promise<OptimizerState>): Promise<void> {
+  /** True when it is time for a checkpoint. */
+  get keepIsDue(): boolean {
+    return this.#checkpointer.isDue
+  }
+
+  /** Copies weights and moments as they are now, between two steps. */
+  hold(): HeldState {
+    return this.#checkpointer.hold()
+  }
+
+  /** @param held at `progress`, the beginning of the next epoch */
+  async keepEpoch(result: EpochResult, progress: Progress, held: HeldState): Promise<void> {
     const { folder, options, dataset, observe } = this.#parts
     const { epoch, train, test, images, skippedSteps, seconds } = result
     const line = {
@@ -105,7 +114,7 @@ export class RunRecord {
       step: progress.at.step,
     }
     this.#append(folder.historyFile, () => folder.appendHistory(line))
-    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, state })
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
     await this.#tolerate(folder.plotsFolder, async () => {
       await folder.writeCurves()
       await folder.writeConfusion(test.confusion, dataset.classes)
@@ -114,9 +123,9 @@ export class RunRecord {
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
-  /** A stopped run's last checkpoint. @throws RunError when it cannot be saved. */
-  async keepEnd(progress: Progress): Promise<void> {
-    await this.#checkpointer.saveLast(progress, { keep: false })
+  /** A stopped run's last checkpoint. @param held at `progress`, where that is not the present state @throws RunError when it cannot be saved. */
+  async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
+    await this.#checkpointer.saveLast(progress, { keep: false, held })
     await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
   }
 

@@ -13,7 +13,8 @@ const MAX_PENDING = 64 * 1024
 const STEPS = 'steps'
 /** Row of a process that a span is drawn in. */
 const rowOf: Record<SpanName, string> = {
-  step: STEPS, evaluation: STEPS, 'lanes wait': STEPS, reduce: STEPS, adam: STEPS, broadcast: STEPS,
+  // An evaluation may go on beside several steps.
+  evaluation: 'evaluation', step: STEPS, 'lanes wait': STEPS, reduce: STEPS, adam: STEPS, broadcast: STEPS,
   compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
 }
 

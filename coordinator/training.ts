@@ -1,9 +1,9 @@
 import { RunError } from '../shared/errors.ts'
 import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
 import type { Score, TestScore } from '../shared/train/score.ts'
-import type { OptimizerState } from '../shared/train/adam.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import { Beside } from './beside.ts'
+import type { HeldState } from './checkpointer.ts'
 import type { Cluster, StepResult } from './cluster.ts'
 import type { Observer } from './events.ts'
 import { splitOf } from './step_phases.ts'
@@ -48,16 +48,20 @@ export interface TrainingParts {
   /** True once the run is asked to end: it then stops between two steps. */
   stopRequested: () => boolean
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
+  /** A step is taken, and this is where the run stands. */
+  reached: (progress: Progress) => void
   /** Between two steps: keeps where the run stands, when it is time to. Copies what it needs; nothing waits for it. */
   keepStep: (progress: Progress) => void
-  /** A copy of weights and moments, as they are at the moment of the call. */
-  snapshot: () => Promise<OptimizerState>
+  /** Whether `keepStep` would. */
+  keepIsDue: () => boolean
+  /** Copies weights and moments, as they are at the moment of the call. */
+  hold: () => HeldState
   /**
    * Keeps an epoch's result: history, plots, checkpoint, while the next epoch is trained; the next one is kept when this is done.
    * @param progress stands at the beginning of the next epoch
-   * @param state of that moment
+   * @param held at that moment
    */
-  keepEpoch: (result: EpochResult, progress: Progress, state: Promise<OptimizerState>) => Promise<void>
+  keepEpoch: (result: EpochResult, progress: Progress, held: HeldState) => Promise<void>
 }
 
 /** A stop came while nobody was there to compute: there is no step to wait for. */
@@ -68,65 +72,85 @@ export class InterruptedError extends RunError {}
 
 export interface TrainingEnd {
   progress: Progress
+  /** Weights and moments at `progress`, where training has gone on from there. */
+  held?: HeldState
   stopped: boolean
   /** Why it stopped, where that was not asked for. */
   failure?: InterruptedError
   last: EpochResult | undefined
 }
 
-/** The run: epochs from where it stands, until all are done or a stop is requested. It has ended when all is kept. */
+/** How far the run has come. */
+interface Reached {
+  progress: Progress
+  /** The last epoch that was tested. */
+  last: EpochResult | undefined
+  /** The end of an epoch that is not tested yet: nothing later can be kept, since the epoch would be left out of the history. */
+  untested: { progress: Progress; held: HeldState } | undefined
+}
+
+/** The run: epochs from where it stands, until all are done or a stop is requested. It has ended when all is tested and kept. */
 export async function train(parts: TrainingParts, from: Progress): Promise<TrainingEnd> {
+  const run: Reached = { progress: from, last: undefined, untested: undefined }
   const keeping = new Beside()
   try {
-    const end = await trainEpochs(parts, from, keeping)
-    await keeping.done()
-    return end
+    const end = await interruptible(() => trainEpochs(parts, run, keeping))
+    const kept = await interruptible(() => keeping.done().then(() => end))
+    return { progress: run.progress, ...run.untested, ...end, ...kept, last: run.last }
   } finally {
-    await keeping.settled()
+    // Who would test it may be gone.
+    if (run.untested === undefined) await keeping.settled()
   }
 }
 
-async function trainEpochs(parts: TrainingParts, from: Progress, keeping: Beside): Promise<TrainingEnd> {
-  let progress = from
-  let last: EpochResult | undefined
+/** @throws whatever is no reason to stop in order */
+async function interruptible(work: () => Promise<Pick<TrainingEnd, 'stopped' | 'failure'>>): Promise<Pick<TrainingEnd, 'stopped' | 'failure'>> {
   try {
-    await parts.cluster.gathered()
-    while (progress.at.epoch <= parts.epochs) {
-      const end = await trainEpoch(parts, progress, (reached) => {
-        progress = reached
-        keeping.check()
-      })
-      if (end === undefined) return { progress, stopped: true, last }
-      await keeping.done()
-      last = end.result
-      progress = end.progress
-      const state = parts.snapshot()
-      // Who awaits it may come later than its failure.
-      state.catch(() => undefined)
-      keeping.add(parts.keepEpoch(last, progress, state))
-    }
+    return await work()
   } catch (error) {
-    if (error instanceof StoppedWhileWaiting) return { progress, stopped: true, last }
-    if (error instanceof InterruptedError) return { progress, stopped: true, failure: error, last }
+    if (error instanceof StoppedWhileWaiting) return { stopped: true }
+    if (error instanceof InterruptedError) return { stopped: true, failure: error }
     throw error
   }
-  return { progress, stopped: false, last }
+}
+
+async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Beside): Promise<{ stopped: boolean }> {
+  await parts.cluster.gathered()
+  while (run.progress.at.epoch <= parts.epochs) {
+    if (!(await trainEpoch(parts, run, keeping))) return { stopped: true }
+    await keeping.done()
+    const ended = run.progress
+    const { epoch, step } = ended.at
+    const isLast = epoch === parts.epochs
+    const testing = test(parts, ended, isLast ? undefined : parts.cluster.evaluateBeside)
+    const held = parts.hold()
+    const next = { ...ended, at: { epoch: epoch + 1, stepInEpoch: 0, step }, sums: emptySums }
+    const keep = async (): Promise<void> => {
+      const result = await testing
+      run.last = result
+      run.untested = undefined
+      await parts.keepEpoch(result, next, held)
+    }
+    if (isLast || parts.cluster.evaluateBeside === undefined) await testing
+    else run.untested = { progress: ended, held }
+    keeping.add(keep())
+    run.progress = next
+  }
+  return { stopped: false }
 }
 
 /**
- * One epoch: for each batch, the cluster sums the gradients of all lanes and the optimizer takes one step; then the
- * test set is evaluated.
- * @param reached is told where the run stands after each step
- * @returns undefined when a stop was requested between two steps
+ * The steps of one epoch: for each batch, the cluster sums the gradients of all lanes and the optimizer takes one step.
+ * @returns false when a stop was requested between two steps
  * @throws InterruptedError at a step whose gradient is not finite, unless such steps are skipped
  */
-async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progress: Progress) => void): Promise<{ result: EpochResult; progress: Progress } | undefined> {
+async function trainEpoch(parts: TrainingParts, run: Reached, keeping: Beside): Promise<boolean> {
   const { cluster, schedule, now } = parts
-  const { epoch } = from.at
-  let progress = from
+  const { epoch } = run.progress.at
 
-  for (let stepInEpoch = from.at.stepInEpoch; stepInEpoch < schedule.stepsPerEpoch; stepInEpoch++) {
-    if (parts.stopRequested()) return undefined
+  for (let stepInEpoch = run.progress.at.stepInEpoch; stepInEpoch < schedule.stepsPerEpoch; stepInEpoch++) {
+    if (parts.stopRequested()) return false
+    const { progress } = run
     const samples = schedule.batch(epoch, stepInEpoch).length
     const begin = now()
     const result = await cluster.trainStep(progress.at, samples, progress.at.step - progress.skippedSteps + 1)
@@ -135,27 +159,37 @@ async function trainEpoch(parts: TrainingParts, from: Progress, reached: (progre
     parts.onSpan?.({ name: 'step', begin, end, step: progress.at.step })
     const skipped = result.notFinite !== undefined
     if (skipped) tellNotFinite(parts, progress.at, result)
-    progress = {
+    run.progress = {
       at: { epoch, stepInEpoch: stepInEpoch + 1, step: progress.at.step + 1 },
       sums: skipped ? addSkippedStep(progress.sums, seconds) : addStep(progress.sums, result.lanes, seconds),
       images: progress.images + (skipped ? 0 : samples),
       skippedSteps: progress.skippedSteps + (skipped ? 1 : 0),
       seconds: progress.seconds + seconds,
     }
-    reached(progress)
-    parts.keepStep(progress)
-    if (!skipped) tellStep(parts, progress.at, samples, seconds, result)
+    parts.reached(run.progress)
+    keeping.check()
+    await keepStep(parts, run, keeping)
+    if (!skipped) tellStep(parts, run.progress.at, samples, seconds, result)
   }
+  return true
+}
 
-  parts.observe({ type: 'evaluating', epoch })
-  const begin = now()
-  const test = parts.scoreTest(await cluster.evaluate(progress.at))
-  parts.onSpan?.({ name: 'evaluation', begin, end: now(), step: progress.at.step })
-  const { sums } = progress
-  return {
-    result: { epoch, train: scoreOf(sums), test, images: sums.images, skippedSteps: sums.skippedSteps, seconds: sums.seconds },
-    progress: { ...progress, at: { epoch: epoch + 1, stepInEpoch: 0, step: progress.at.step }, sums: emptySums },
+/** Keeps where the run stands, when it is time to: by then, the epoch before must be tested. */
+async function keepStep(parts: TrainingParts, run: Reached, keeping: Beside): Promise<void> {
+  if (run.untested !== undefined) {
+    if (!parts.keepIsDue()) return
+    await keeping.done()
   }
+  parts.keepStep(run.progress)
+}
+
+/** Evaluates the test set with the weights of an epoch's end. @param beside evaluates while steps go on */
+async function test({ cluster, observe, now, onSpan, scoreTest }: TrainingParts, { at, sums }: Progress, beside: Cluster['evaluateBeside']): Promise<EpochResult> {
+  observe({ type: 'evaluating', epoch: at.epoch, beside: beside !== undefined })
+  const begin = now()
+  const score = scoreTest(await (beside === undefined ? cluster.evaluate(at) : beside(at)))
+  onSpan?.({ name: 'evaluation', begin, end: now(), step: at.step })
+  return { epoch: at.epoch, train: scoreOf(sums), test: score, images: sums.images, skippedSteps: sums.skippedSteps, seconds: sums.seconds }
 }
 
 function tellStep({ schedule, observe }: TrainingParts, { epoch, stepInEpoch, step }: StepPosition, samples: number, seconds: number, { lanes, gradientNorm, phases, computedBy }: StepResult): void {

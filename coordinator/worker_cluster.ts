@@ -7,10 +7,12 @@ import { LaneTree } from '../shared/train/lane_tree.ts'
 import type { StepPosition } from '../shared/train/schedule.ts'
 import type { EvaluationResult, GradientChunk, LaneComputed, LaneReport } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
+import { refusalOf } from './admission.ts'
 import { ClockProbe } from './clock_probe.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from './cluster.ts'
 import { Dealer, type DealerAction, type DealerEvent } from './dealer.ts'
 import type { RoundKind } from './dealing/speed.ts'
+import { EvaluationBeside } from './evaluation_beside.ts'
 import type { RunEvent } from './events.ts'
 import type { Member, MemberHandler } from './member.ts'
 import type { WholePartial } from './range_reducer.ts'
@@ -78,9 +80,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   readonly #fingerprints: Record<string, string> = {}
   readonly #gathered: Promise<void>
   #resolveGathered: () => void = () => undefined
-  #rejectWaiting: (error: Error) => void = () => undefined
+  readonly #rejectWaiting = new Set<(error: Error) => void>()
   #failed: Error | undefined
   #round: OpenRound | undefined
+  #beside: EvaluationBeside | undefined
+  /** Round of the last evaluation that went on beside training. */
+  #lastBeside = -1
   #lastRound = -1
   #bytesOfTheGone = { received: 0, sent: 0 }
 
@@ -137,10 +142,39 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     return round.blocks
   }
 
+  get evaluateBeside(): Cluster['evaluateBeside'] {
+    const { evaluation } = this.#reduction
+    return evaluation === undefined ? undefined : (at) => this.#evaluateBeside(at, evaluation)
+  }
+
+  #evaluateBeside(at: StepPosition, weights: { begin(): void; end(): void }): Promise<BlockResult[]> {
+    if (this.#round !== undefined || this.#beside !== undefined) throw new Error('an evaluation begins between two steps, when none goes on')
+    const { now, observe, test } = this.#parts
+    weights.begin()
+    let resolve: (blocks: BlockResult[]) => void = () => undefined
+    const done = new Promise<BlockResult[]>((resolveDone) => (resolve = resolveDone))
+    const beside = new EvaluationBeside({
+      at, test, observe, totals: this.#dealer.totals,
+      send: (worker, message) => this.#members.get(worker)?.member.send(message),
+      evict: (worker, reason) => this.#members.get(worker)?.member.evict(reason),
+      onTesting: (worker, going, ms) => this.#step({ type: 'testing', worker, going, ...(ms === undefined ? {} : { ms }), now: now() }),
+      onDone: (blocks) => {
+        this.#beside = undefined
+        weights.end()
+        resolve(blocks)
+      },
+    })
+    this.#beside = beside
+    this.#lastBeside = beside.round
+    this.#lastRound = Math.max(this.#lastRound, beside.round)
+    for (const worker of this.#dealer.workers) if (!this.#dealer.viewOf(worker).draining) beside.step({ type: 'joined', worker, now: now() })
+    return this.#unlessFailed(done)
+  }
+
   /** Makes whoever waits for workers fail: nobody will come. */
   fail(error: Error): void {
     this.#failed = error
-    this.#rejectWaiting(error)
+    for (const reject of this.#rejectWaiting) reject(error)
   }
 
   /**
@@ -149,12 +183,13 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
    */
   tick(): void {
     this.#step({ type: 'tick', now: this.#parts.now() })
+    this.#beside?.step({ type: 'tick', atLanes: new Set(this.#dealer.workers.filter((worker) => this.#dealer.isBusy(worker))), now: this.#parts.now() })
     for (const membership of this.#members.values()) this.#probeClock(membership)
     this.#reduction.tick()
   }
 
   onReady(member: Member): string | undefined {
-    const refusal = this.#refusal(member)
+    const refusal = refusalOf(member.facts, this.#parts.run, this.#fingerprints, this.#parts.strictNumerics)
     if (refusal !== undefined) return refusal
     const fingerprint = member.facts?.fingerprint ?? ''
     const membership: Membership = { member, joinedAt: this.#parts.now(), clock: new ClockProbe(), lanes: 0, images: 0 }
@@ -166,6 +201,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     const others = new Set(Object.values(this.#fingerprints))
     if (others.size > 1) this.#parts.observe({ type: 'fingerprintsDiffer', fingerprints: this.#fingerprints })
     this.#step({ type: 'joined', worker: member.name, now: this.#parts.now() })
+    this.#beside?.step({ type: 'joined', worker: member.name, now: this.#parts.now() })
     return undefined
   }
 
@@ -181,10 +217,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   onAbandoned(member: Member, round: number): void {
     if (round > this.#lastRound) throw new ProtocolError(`round ${round} is abandoned, which has not begun`)
-    this.#step({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
+    if (round === this.#lastBeside) this.#step({ type: 'testing', worker: member.name, going: false, now: this.#parts.now() })
+    else this.#step({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
   }
 
   onDraining(member: Member): void {
+    this.#beside?.step({ type: 'draining', worker: member.name, now: this.#parts.now() })
     this.#step({ type: 'draining', worker: member.name, now: this.#parts.now() })
   }
 
@@ -218,6 +256,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     if (result.predicted.length !== expected || result.predicted.some((predicted) => predicted >= run.network.classes)) {
       throw new ProtocolError(`the result of test block ${result.block} does not fit the test set`)
     }
+    if (result.round === this.#beside?.round) return this.#beside.deliver(member.name, result, this.#parts.now())
     this.#step({ type: 'computed', worker: member.name, kind: 'EVALUATE', round: result.round, unit: result.block, ms: result.seconds * 1000, now: this.#parts.now() })
     this.#deliver(member, result.round, result.block, result.block + 1, (open) => {
       open.blocks[result.block] = { lossSum: result.lossSum, predicted: result.predicted, probability: result.probability }
@@ -259,14 +298,15 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
-    const { owes, draining, laneMs } = this.#dealer.viewOf(member.name)
+    const { owes: units, draining, laneMs } = this.#dealer.viewOf(member.name)
+    const owes = units.length > 0 ? units : (this.#beside?.owed(member.name) ?? [])
     const traffic = this.#reduction.trafficOf(member)
     return {
       name: member.name,
       engine: member.facts?.engine.version ?? '',
       device: member.facts?.engine.device ?? '',
       state: draining ? 'draining' : owes.length > 0 ? 'computing' : 'idle',
-      kind: owes.length > 0 ? (this.#round?.kind ?? null) : null,
+      kind: units.length > 0 ? (this.#round?.kind ?? null) : owes.length > 0 ? 'EVALUATE' : null,
       owes,
       lanes,
       images,
@@ -285,6 +325,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#bytesOfTheGone.received += member.bytesReceived + traffic.received
     this.#bytesOfTheGone.sent += member.bytesSent + traffic.sent
     this.#reduction.leave(member)
+    this.#beside?.step({ type: 'lost', worker: member.name, now: this.#parts.now() })
     return true
   }
 
@@ -302,13 +343,17 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     return round
   }
 
-  /** Waits, unless the cluster has failed or fails meanwhile. One wait at a time. */
-  #unlessFailed<T>(wait: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#failed !== undefined) reject(this.#failed)
-      this.#rejectWaiting = reject
-      wait.then(resolve, reject)
-    })
+  /** Waits, unless the cluster has failed or fails meanwhile. */
+  async #unlessFailed<T>(wait: Promise<T>): Promise<T> {
+    let reject: (error: Error) => void = () => undefined
+    const failed = new Promise<never>((_, rejectFailed) => (reject = rejectFailed))
+    this.#rejectWaiting.add(reject)
+    if (this.#failed !== undefined) reject(this.#failed)
+    try {
+      return await Promise.race([wait, failed])
+    } finally {
+      this.#rejectWaiting.delete(reject)
+    }
   }
 
   /**
@@ -384,23 +429,5 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#forget(member)
     this.#parts.observe({ type: 'workerLeft', worker, workers: this.#members.size })
     member.send({ message: 'stop', stop: { finished: false, reason: 'it has left' } })
-  }
-
-  #refusal(member: Member): string | undefined {
-    const { run } = this.#parts
-    const { facts } = member
-    if (facts === undefined) return 'the worker has not said what it computes with.'
-    const { kind, precision, threads } = facts.engine
-    if (kind !== run.engine || precision !== run.precision || threads !== run.threads) {
-      return `this run computes on ${run.engine}, ${run.precision}, ${run.threads} thread(s); the worker on ${kind}, ${precision}, ${threads}.`
-    }
-    if (facts.datasetDigest !== '' && facts.datasetDigest !== run.datasetDigest) {
-      return `the worker's --data is another data set: its digest is ${facts.datasetDigest.slice(0, 12)}..., the run's ${run.datasetDigest.slice(0, 12)}... Copy the same folder there, or leave --data out to fetch images from the coordinator.`
-    }
-    const [first] = Object.entries(this.#fingerprints)
-    if (this.#parts.strictNumerics && first !== undefined && first[1] !== facts.fingerprint) {
-      return `it computes other bits than ${first[0]} (numerics fingerprints ${facts.fingerprint} and ${first[1]}), and the run is started with --strict-numerics.`
-    }
-    return undefined
   }
 }

@@ -76,7 +76,8 @@ export class Membership<C extends Compute> {
   #decoded: DecodedCache | undefined
   #welcomed = false
   #joined = false
-  #lastDealt = { round: 0, step: 0 }
+  /** Blocks of the test set may be dealt while later steps are. */
+  readonly #lastDealt = { TRAIN: { round: 0, step: 0 }, EVALUATE: { round: 0, step: 0 } }
   #finished: MembershipEnd | undefined
   #asked = false
   #over = false
@@ -160,10 +161,10 @@ export class Membership<C extends Compute> {
   }
 
   /** A deal that was overtaken, or is of another time, could wait for weights that never come, and those behind it with it. */
-  #requireOrder({ round, step }: Deal): void {
-    const last = this.#lastDealt
+  #requireOrder({ kind, round, step }: Deal): void {
+    const last = this.#lastDealt[kind]
     if (round < last.round || step < last.step) throw new ProtocolError(`a deal of round ${round}, step ${step}, came after one of round ${last.round}, step ${last.step}`)
-    this.#lastDealt = { round, step }
+    this.#lastDealt[kind] = { round, step }
   }
 
   /** Everything between Welcome and Ready: engine, data, bulk streams. */

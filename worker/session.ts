@@ -8,7 +8,7 @@ import { ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { chunkRanges } from '../shared/train/chunk_sum.ts'
 import type { Compute } from '../shared/train/compute.ts'
-import { blockCount, blockSamples, evaluateBlock } from '../shared/train/evaluation.ts'
+import { blockCount, evaluateBlock } from '../shared/train/evaluation.ts'
 import { InputPipeline } from '../shared/train/input_pipeline.ts'
 import type { ImageObserver } from '../shared/train/sample_images.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
@@ -20,6 +20,7 @@ import type { Span } from '../shared/trace/span.ts'
 import { checkedJson, type Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Link } from './link.ts'
+import { TestBlocks } from './test_blocks.ts'
 import type { WeightsInbox } from './weights_inbox.ts'
 
 /** What the session tells of its work, for metrics. */
@@ -52,13 +53,10 @@ export interface SessionParts {
   ranges?: readonly { begin: number; end: number }[]
 }
 
-/** A deal that is being worked off, or waits for its turn. */
+/** A deal of lanes that is being worked off, or waits for its turn. */
 interface Job {
   deal: Deal
-  /** Its lanes, for TRAIN. */
   walk: LaneWalk
-  /** Its blocks that are not begun, for EVALUATE. */
-  blocks: number[]
   /** Its round needs nothing more. */
   abandoned: boolean
 }
@@ -88,7 +86,10 @@ export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
   return manifest
 }
 
-/** Computes whatever it is dealt: lanes of training steps, and blocks of the test set, one deal after the other. */
+/**
+ * Computes whatever it is dealt: lanes of training steps, one deal after the other, and blocks of the test set, one by one, whenever
+ * there is no lane that it could compute, since others are still at theirs, or weights on their way.
+ */
 export class WorkSession {
   readonly #parts: SessionParts
   readonly #samples: readonly Sample[]
@@ -99,12 +100,15 @@ export class WorkSession {
   readonly #input: InputPipeline
   /** Chunks of each range that is reduced apart. */
   readonly #chunks: { begin: number; end: number }[][]
-  /** Work in its order: a deal, or the word that what a round had begun has ended. */
+  readonly #tests: TestBlocks
+  /** Work in its order: a deal of lanes, or the word that what a round had begun has ended. */
   readonly #queue: (Job | { abandonedRound: number })[] = []
   #current: Job | undefined
   #working = false
-  /** Version of the weights that the engine has. */
-  #loaded: number | undefined
+  /** Something has come that a block of the test set may have waited for. */
+  #wake: () => void = () => undefined
+  /** The weights that the engine has. */
+  #loaded: { version: number; parameters: Float32Array } | undefined
   #uploads: Promise<void> = Promise.resolve()
   readonly #outbox: SpanOutbox | undefined
   /** Lanes that the engine has been given and not computed. */
@@ -129,48 +133,59 @@ export class WorkSession {
     this.#tree = new LaneTree(run.lanes)
     this.#codec = codecFor(run.compress)
     this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
+    this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })
+    parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => this.#goOn())
     this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
     const { size } = layoutOf(run.network)
     const chunks = chunkRanges(size, parts.chunkFloats)
     this.#chunks = (parts.ranges ?? [{ begin: 0, end: size }]).map((range) => chunks.filter(({ begin, end }) => begin >= range.begin && end <= range.end))
   }
 
-  /** Takes a deal; it is worked off when those before it are. */
+  /** Takes a deal; lanes are worked off when those before them are, blocks when there are no lanes. */
   deal(deal: Deal): void {
     const isTraining = deal.kind === 'TRAIN'
     const units = isTraining ? this.#parts.run.lanes : blockCount(this.#test)
     if (deal.units.some((unit) => unit >= units)) return this.#parts.onFailure(new ProtocolError(`the coordinator dealt units ${deal.units.join()} of ${units}`))
-    this.#queue.push({ deal, walk: new LaneWalk(this.#tree, isTraining ? deal.units : []), blocks: isTraining ? [] : [...deal.units], abandoned: false })
+    if (isTraining) this.#queue.push({ deal, walk: new LaneWalk(this.#tree, deal.units), abandoned: false })
+    else this.#tests.deal(deal)
     this.#tellQueue()
-    void this.#workOff()
+    this.#goOn()
   }
 
   /** Somebody else computes these units: those that are not begun are left out. */
   release({ round, units }: { round: number; units: number[] }): void {
-    for (const job of this.#jobsOf(round)) {
-      job.walk.leaveOut(units)
-      job.blocks = job.blocks.filter((block) => !units.includes(block))
-    }
+    for (const job of this.#jobsOf(round)) job.walk.leaveOut(units)
+    this.#tests.leaveOut(round, units)
   }
 
   /** Nothing of this round is needed any more: what is not begun is left out, and what is begun is not delivered. */
   abandon({ round }: { round: number }): void {
     for (const job of this.#jobsOf(round)) job.abandoned = true
+    this.#tests.leaveOut(round)
     this.#queue.push({ abandonedRound: round })
-    void this.#workOff()
+    this.#goOn()
   }
 
   #jobsOf(round: number): Job[] {
     return [this.#current, ...this.#queue].filter((job) => job !== undefined && 'deal' in job && job.deal.round === round) as Job[]
   }
 
+  #goOn(): void {
+    this.#wake()
+    void this.#workOff()
+  }
+
   async #workOff(): Promise<void> {
-    if (this.#working) return
+    if (this.#working || (this.#queue.length === 0 && !this.#canTest)) return
     this.#working = true
     this.#tell({ name: 'idle', begin: this.#idleSince, end: this.#parts.now() })
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        if ('deal' in next) await this.#work(next)
+      for (;;) {
+        const next = this.#queue.shift()
+        if (next === undefined) {
+          if (!this.#canTest) break
+          await this.#testOne()
+        } else if ('deal' in next) await this.#work(next)
         else this.#parts.link.send({ message: 'abandoned', abandoned: { round: next.abandonedRound } })
       }
       this.#working = false
@@ -184,25 +199,74 @@ export class WorkSession {
     const { deal } = job
     if (job.abandoned) return
     this.#current = job
-    if (deal.kind === 'TRAIN') this.#input.prefetch(deal, deal.units)
+    this.#input.prefetch(deal, deal.units)
     if (await this.#loadWeights(deal.step)) {
       this.#since = this.#parts.now()
-      if (deal.kind === 'TRAIN') await this.#train(job)
-      else await this.#evaluate(job)
+      await this.#train(job)
     }
     this.#current = undefined
   }
 
-  /** @returns false when there are later ones already: the round that needed these is over */
+  /**
+   * Waits for weights; meanwhile blocks of the test set are computed.
+   * @returns false when there are later ones already: the round that needed these is over
+   */
   async #loadWeights(version: number): Promise<boolean> {
-    if (this.#loaded === version) return true
-    const begin = this.#parts.now()
-    const parameters = await this.#parts.weights.take(version)
-    this.#tell({ name: 'weights wait', begin, end: this.#parts.now(), step: version })
+    if (this.#loaded?.version === version) return true
+    let begin = this.#parts.now()
+    const tellWait = (): void => this.#tell({ name: 'weights wait', begin, end: this.#parts.now(), step: version })
+    let here = false
+    const coming = this.#parts.weights.take(version).then((parameters) => {
+      here = true
+      return parameters
+    })
+    // Weights that are here already are handed out at once.
+    await Promise.resolve()
+    while (!here) {
+      if (this.#canTest) {
+        tellWait()
+        await this.#testOne()
+        begin = this.#parts.now()
+      } else await Promise.race([coming, new Promise<void>((resolve) => (this.#wake = resolve))])
+    }
+    const parameters = await coming
+    tellWait()
     if (parameters === undefined) return false
-    this.#parts.compute.setParameters(parameters)
-    this.#loaded = version
+    this.#setParameters(version, parameters)
     return true
+  }
+
+  #setParameters(version: number, parameters: Float32Array): void {
+    this.#parts.compute.setParameters(parameters)
+    this.#loaded = { version, parameters }
+  }
+
+  /** True when a block of the test set can be computed now: its images and weights are here. */
+  get #canTest(): boolean {
+    const { next, isDecoded } = this.#tests
+    return next !== undefined && isDecoded && this.#parts.weights.find(next.step) !== undefined
+  }
+
+  /**
+   * Computes one block of the test set, which can be computed.
+   * @throws ProtocolError where its weights are gone.
+   */
+  async #testOne(): Promise<void> {
+    const { weights, compute, link, run, now } = this.#parts
+    const ready = this.#tests.take()
+    if (ready === undefined) return
+    const { deal: { round, attempt, step }, block, samples, images, dealtAt } = ready
+    const parameters = weights.find(step)
+    if (parameters === undefined || parameters === 'gone') throw new ProtocolError(`weights ${step}, which a block of the test set is to be computed with, are here no more`)
+    // Those of the same version that a lane was computed with may have been written over on their way to the engine: its step was over.
+    if (this.#loaded?.parameters !== parameters) this.#setParameters(step, parameters)
+    this.#since = Math.max(this.#since, dealtAt)
+    const begin = now()
+    const logits = await compute.logits(images, samples.length)
+    this.#tell({ name: 'test', begin, end: now(), step, unit: block })
+    this.#outbox?.flush()
+    const result = evaluateBlock(run.network, logits, samples.map((id) => this.#samples[id].class))
+    link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#secondsOfUnit(), ...result } })
   }
 
   async #train(job: Job): Promise<void> {
@@ -305,25 +369,5 @@ export class WorkSession {
     if (job.abandoned) return
     // A trace has it from the coordinator, which knows when it has come.
     this.#parts.observer.onSpan({ name: 'upload', begin: began, end: this.#parts.now(), ...place })
-  }
-
-  async #evaluate(job: Job): Promise<void> {
-    const { compute, link, run } = this.#parts
-    const { round, attempt } = job.deal
-    const decode = (block: number): Promise<Uint8Array> => this.#input.images(blockSamples(this.#test, block))
-    let ahead: { block: number; images: Promise<Uint8Array> } | undefined
-    for (let block = job.blocks.shift(); block !== undefined && !job.abandoned; block = job.blocks.shift()) {
-      const images = await (ahead?.block === block ? ahead.images : decode(block))
-      // Decoding the next block overlaps with computing this one.
-      ahead = job.blocks.length === 0 ? undefined : { block: job.blocks[0], images: decode(job.blocks[0]) }
-      ahead?.images.catch(() => undefined)
-      const ids = blockSamples(this.#test, block)
-      const begin = this.#parts.now()
-      const logits = await compute.logits(images, ids.length)
-      this.#tell({ name: 'test', begin, end: this.#parts.now(), step: job.deal.step, unit: block })
-      this.#outbox?.flush()
-      const result = evaluateBlock(run.network, logits, ids.map((id) => this.#samples[id].class))
-      link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#secondsOfUnit(), ...result } })
-    }
   }
 }

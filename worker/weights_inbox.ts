@@ -17,6 +17,8 @@ interface Place extends Range {
 
 /** As many versions as can be in use: one that is complete, two that arrive, and one that was handed out before. */
 const MEMORIES = 4
+/** Weights that the test set may be evaluated with while training goes on: those of an epoch's end, until the next epoch's have been tested. */
+const KEPT = 2
 /** Version of a range of which nothing has come. */
 const NONE = -1
 
@@ -33,6 +35,8 @@ interface Version {
  * got all of the version before. Three versions are kept at most, whether or not somebody asks for them. A range may begin a
  * version again that is not complete: its step was left out, and the weights come as they were.
  *
+ * Those of an epoch's end are copied when they are complete, and kept for its evaluation, which may go on while later ones come.
+ *
  * Memory is used again: weights that were handed out are written over when the fourth version after them begins. Who still reads
  * them then computes for a step that is over, and that nobody waits for.
  */
@@ -45,6 +49,10 @@ export class WeightsInbox {
   #arriving: Version[] = []
   /** Memory of the versions that began last, in order. */
   readonly #memory: Float32Array[] = []
+  /** Of epochs' ends, in order. */
+  #kept: Pick<Version, 'version' | 'parameters'>[] = []
+  #keepEvery = Number.POSITIVE_INFINITY
+  #onComplete: () => void = () => undefined
   #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
   /** @param ranges of the vector, side by side @param codec how weights travel */
@@ -85,6 +93,26 @@ export class WeightsInbox {
     })
   }
 
+  /**
+   * Before the first weights come.
+   * @param steps of an epoch: from now on, the weights of epochs' ends are kept
+   * @param onComplete is called when weights are complete
+   */
+  keepEvery(steps: number, onComplete: () => void): void {
+    this.#keepEvery = steps
+    this.#onComplete = onComplete
+  }
+
+  /**
+   * Weights of a version, if they are here now: the present ones, or those of an epoch's end.
+   * @returns 'gone' when they were, or never will be; undefined when they are still to come
+   */
+  find(version: number): Float32Array | 'gone' | undefined {
+    const complete = this.#complete
+    const found = [...this.#kept, ...(complete === undefined ? [] : [complete])].find((each) => each.version === version)
+    return found?.parameters ?? (complete !== undefined && complete.version > version ? 'gone' : undefined)
+  }
+
   #begin(place: Place, index: number, { version, leftOut }: ArrivedWeights): void {
     if (this.#complete !== undefined && version <= this.#complete.version) throw new ProtocolError(`a chunk of weights ${version} came after weights ${this.#complete.version}`)
     Object.assign(place, { version, leftOut, received: 0 })
@@ -109,7 +137,15 @@ export class WeightsInbox {
     if (!arriving.complete.every((range) => range?.leftOut === leftOut)) return
     this.#complete = arriving
     this.#arriving = this.#arriving.filter(({ version }) => version > arriving.version)
+    if (arriving.version > 0 && arriving.version % this.#keepEvery === 0) this.#keep(arriving)
     this.#serve()
+    this.#onComplete()
+  }
+
+  #keep({ version, parameters }: Version): void {
+    const memory = this.#kept.length < KEPT ? new Float32Array(this.#size) : (this.#kept.shift()?.parameters ?? new Float32Array(this.#size))
+    memory.set(parameters)
+    this.#kept.push({ version, parameters: memory })
   }
 
   #serve(): void {

@@ -35,7 +35,8 @@ export function lineOf(brief: RunBrief): string {
 }
 
 function stateOf({ state, progress: { testing } }: RunBrief): string {
-  return state === 'evaluating' && testing !== null ? `testing ${testing.done}/${testing.total}` : state
+  if (testing === null || (state !== 'evaluating' && state !== 'training')) return state
+  return `${state === 'training' ? 'training, ' : ''}testing ${testing.done}/${testing.total}`
 }
 
 function progressOf({ facts, progress }: RunBrief): string {

@@ -18,6 +18,11 @@ export type DealerEvent =
   | { type: 'begin'; round: Round; now: number }
   /** A worker has computed a unit, in `ms` by its own clock; the result is on its way. */
   | { type: 'computed'; worker: string; kind: RoundKind; round: number; unit: number; ms: number; now: number }
+  /**
+   * Beside its lanes, the worker may be at a block of the test set from now on, or, where `ms` tells how long its last one took, has
+   * delivered that.
+   */
+  | { type: 'testing'; worker: string; going: boolean; ms?: number; now: number }
   /** The worker has ended what it had begun of a round that was abandoned. */
   | { type: 'abandoned'; worker: string; round: number; now: number }
   /** A worker has delivered units begin <= u < end of a round, completely. */

@@ -29,6 +29,8 @@ export class WorkerState {
   advancedAt: number
   /** It was computing when its round ended, and has not been seen to advance since: it may still be at that unit. */
   behind = false
+  /** It may be at a block of the test set, which its lanes then wait for. */
+  testing = false
   /** When it is expected to have delivered what it was dealt as a round began. */
   #dueAt: number | undefined
   /** It has been dealt units of a round for which it must wait for weights, and has computed none yet. */

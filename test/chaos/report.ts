@@ -73,9 +73,10 @@ export function reportOf(facts: RunFacts, timeline: Timeline, faults: readonly I
   const calm = calmOf(timeline, faults, workers)
   const lost = timeLost(timeline, faults, workers)
   const disturbed = timeline.rounds.length === 0 ? 0 : (timeline.end - timeline.rounds[0].begin) / 1000
-  const calmSeconds = epochs * (facts.stepsPerEpoch * calm.step + calm.evaluation + calm.between)
+  const waitedFor = timeline.evaluationsBeside > 0 ? 1 : epochs
+  const calmSeconds = epochs * facts.stepsPerEpoch * calm.step + waitedFor * (calm.evaluation + calm.between)
   const needed = epochs * (facts.stepsPerEpoch * lanes + blocks)
-  const inRounds = timeline.rounds.reduce((sum, { kind }) => sum + (kind === 'step' ? lanes : blocks), 0)
+  const inRounds = timeline.rounds.reduce((sum, { kind }) => sum + (kind === 'step' ? lanes : blocks), timeline.evaluationsBeside * blocks)
   return {
     seed, engine, epochs, digest, differences,
     faults: faultKinds.map((kind) => kindReport(kind, timeline, faults, lost)),

@@ -9,6 +9,8 @@ export interface Timeline {
   begin: number
   end: number
   rounds: Round[]
+  /** Evaluations that went on beside steps, whose time has theirs in it. */
+  evaluationsBeside: number
   /** Steps that the checkpoints had from which a restarted coordinator went on. */
   resumes: { at: number; step: number }[]
   joins: { worker: string; at: number }[]
@@ -19,7 +21,7 @@ export interface Timeline {
   dropped: number
 }
 
-/** One step, or one evaluation of the test set. */
+/** One step, or one evaluation of the test set that steps waited for. */
 export interface Round {
   kind: 'step' | 'evaluation'
   /** Of which start of the coordinator; the first is 1. */
@@ -42,7 +44,7 @@ export interface Loss {
 const schemas = {
   resumed: z.looseObject({ epoch: z.int(), step: z.int() }),
   step: z.looseObject({ step: z.int(), seconds: z.number() }),
-  evaluating: z.looseObject({ epoch: z.int() }),
+  evaluating: z.looseObject({ epoch: z.int(), beside: z.boolean() }),
   workerJoined: z.looseObject({ worker: z.string(), workers: z.int() }),
   workerLost: z.looseObject({ worker: z.string(), workers: z.int() }),
   workerLeft: z.looseObject({ workers: z.int() }),
@@ -53,7 +55,7 @@ const schemas = {
 
 /** @throws ZodError where an event is not as the coordinator writes it. */
 export function timelineOf(events: readonly EventLine[]): Timeline {
-  const timeline: Timeline = { begin: 0, end: 0, rounds: [], resumes: [], joins: [], losses: [], takenOver: 0, dropped: 0 }
+  const timeline: Timeline = { begin: 0, end: 0, rounds: [], evaluationsBeside: 0, resumes: [], joins: [], losses: [], takenOver: 0, dropped: 0 }
   let life = 0
   let workers = 0
   /** Fewest since the last round's end. */
@@ -61,6 +63,7 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
   let step = 0
   /** The evaluation that is going on; it is through when its epoch's checkpoint is written, the last one before the epoch's end. */
   let evaluation: { epoch: number; life: number; begin: number; end: number | undefined } | undefined
+  let testsBeside = false
   const addRound = (round: Pick<Round, 'kind' | 'life' | 'begin' | 'end'>): void => {
     timeline.rounds.push({ ...round, step, workers: fewest })
     fewest = workers
@@ -94,13 +97,17 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
         addRound({ kind: 'step', life, begin: at - seconds * 1000, end: at })
         break
       }
-      case 'evaluating':
-        evaluation = { epoch: schemas.evaluating.parse(event).epoch, life, begin: at, end: undefined }
+      case 'evaluating': {
+        const { epoch, beside } = schemas.evaluating.parse(event)
+        testsBeside = beside
+        evaluation = beside ? undefined : { epoch, life, begin: at, end: undefined }
         break
+      }
       case 'checkpoint':
         if (evaluation !== undefined) evaluation.end = at
         break
       case 'epoch':
+        if (testsBeside) timeline.evaluationsBeside++
         addEvaluation(at)
         break
       case 'workerJoined': {

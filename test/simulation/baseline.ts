@@ -29,9 +29,9 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
-      cluster, schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, keepStep: () => undefined,
+      cluster, schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
-      snapshot: () => weightsOf(model).snapshot(),
+      hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
       keepEpoch: (result) => {
         epochs.push(withoutTime(result))
         return Promise.resolve()

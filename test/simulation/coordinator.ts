@@ -98,7 +98,7 @@ export class SimulatedCoordinator {
     try {
       if (disk.read() === undefined) await checkpointer.save(this.#from, { keep: false })
       const end = await this.#train()
-      await checkpointer.saveLast(end.progress, { keep: !end.stopped })
+      await checkpointer.saveLast(end.progress, { keep: !end.stopped, held: end.held })
       trace.add(this.process.name, `${end.stopped ? 'stopped' : 'finished'} at step ${end.progress.at.step}`)
       await this.#close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
       onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', model: this.#model, progress: end.progress })
@@ -119,11 +119,13 @@ export class SimulatedCoordinator {
         observe: (event) => this.#observe(event),
         stopRequested: () => this.#stopRequested,
         scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),
+        reached: () => undefined,
+        keepIsDue: () => this.#checkpointer.isDue,
         keepStep: (progress) => this.#checkpointer.offer(progress),
-        snapshot: () => weightsOf(this.#model).snapshot(),
-        keepEpoch: async (result, progress, state) => {
+        hold: () => this.#checkpointer.hold(),
+        keepEpoch: async (result, progress, held) => {
           onEpoch(withoutTime(result))
-          await this.#checkpointer.save(progress, { keep: false, state })
+          await this.#checkpointer.save(progress, { keep: false, held })
         },
       },
       this.#from,
@@ -147,6 +149,12 @@ export class SimulatedCoordinator {
       evaluate: async (at) => {
         const blocks = await cluster.evaluate(at)
         count('test blocks counted', blocks.length)
+        return blocks
+      },
+      evaluateBeside: async (at) => {
+        const blocks = (await cluster.evaluateBeside?.(at)) ?? []
+        count('test blocks counted', blocks.length)
+        count('evaluations beside training')
         return blocks
       },
       close: () => Promise.resolve(),

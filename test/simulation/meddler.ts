@@ -13,7 +13,8 @@ export interface MeddlerParts {
   /** Share of messages that are meddled with, and how. */
   rate: number
   kinds: readonly Meddling[]
-  floats: number
+  /** Where the last chunk of a vector begins. */
+  lastOffset: number
   trace: Trace
   count: Count
 }
@@ -57,8 +58,8 @@ export class Meddler {
     return this.#meddle(`${worker} gradients`, chunk, `gradient of round ${chunk.round} node ${chunk.node} at ${chunk.offset}`, !this.#isLast(chunk))
   }
 
-  #isLast({ offset, data }: { offset: number; data: Buffer }): boolean {
-    return offset + data.length / 4 === this.#parts.floats
+  #isLast({ offset }: { offset: number }): boolean {
+    return offset === this.#parts.lastOffset
   }
 
   #meddle<T>(stream: string, message: T, what: string, mayBeLost: boolean): Arrival<T>[] {

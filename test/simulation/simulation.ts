@@ -63,7 +63,8 @@ export class Simulation {
     this.plan = plan
     this.trace = new Trace(this.clock, print)
     const { count } = this.statistics
-    this.#meddler = new Meddler({ ...plan.meddling, random: this.random(), floats: problems[plan.problem].layout.size, trace: this.trace, count })
+    const { layout, chunkFloats } = problems[plan.problem]
+    this.#meddler = new Meddler({ ...plan.meddling, random: this.random(), lastOffset: Math.floor((layout.size - 1) / chunkFloats) * chunkFloats, trace: this.trace, count })
     this.network = new Network({ clock: this.clock, random: this.random(), trace: this.trace, meddler: this.#meddler, violated: (what) => this.#violated(what) })
     this.disk = new SimulatedDisk(this.random())
     this.coordinator = this.#newCoordinator()

@@ -54,8 +54,8 @@ test("the coordinator's death costs the time until the run is further than it wa
 test('a coordinator that dies while the test set is evaluated has recovered when the evaluation is through', () => {
   const timeline = timelineOf([
     ...start,
-    event(3, 'evaluating', { epoch: 1 }),
-    event(5, 'started'), event(5, 'resumed', { epoch: 1, step: 0 }), joined(6, 'a', 1), joined(6, 'b', 2), step(6.2, 1, 0.1), step(6.4, 2, 0.1), step(6.5, 3, 0.1), event(6.5, 'evaluating', { epoch: 1 }), event(7, 'checkpoint'),
+    event(3, 'evaluating', { epoch: 1, beside: false }),
+    event(5, 'started'), event(5, 'resumed', { epoch: 1, step: 0 }), joined(6, 'a', 1), joined(6, 'b', 2), step(6.2, 1, 0.1), step(6.4, 2, 0.1), step(6.5, 3, 0.1), event(6.5, 'evaluating', { epoch: 1, beside: false }), event(7, 'checkpoint'),
     event(7.5, 'epoch'),
   ])
   const [death] = coordinatorDeaths(timeline, [fault('killCoordinator', 'coordinator', 3.2, 3.2)], 2)

@@ -8,7 +8,7 @@ import type { RunEvent } from '../../../coordinator/events.ts'
 const split = { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }
 const step = (number: number, loss: number): RunEvent => ({ type: 'step', epoch: 1, stepInEpoch: number - 1, stepsPerEpoch: 4, step: number, samples: 16, seconds: 0.5, loss, accuracy: 0.25, gradientNorm: 1, split, computedBy: ['one'] })
 const epoch: RunEvent = { type: 'epoch', epoch: 1, epochs: 20, step: 4, trainLoss: 1.5, trainAccuracy: 0.5, testLoss: Number.NaN, testAccuracy: 0.75, learningRate: 0.125, images: 64, skippedSteps: 0, seconds: 2, imagesPerSecond: 32, workers: 1 }
-const events: readonly RunEvent[] = [step(1, 3), step(2, 2), { type: 'evaluating', epoch: 1 }, { type: 'testing', done: 3, total: 8 }, { type: 'testing', done: 8, total: 8 }, epoch]
+const events: readonly RunEvent[] = [step(1, 3), step(2, 2), { type: 'evaluating', epoch: 1, beside: false }, { type: 'testing', done: 3, total: 8 }, { type: 'testing', done: 8, total: 8 }, epoch]
 
 /** Plays events, a second apart. */
 function play(context: TestContext, terminal: boolean, options: { quiet?: boolean; logFormat?: 'pretty' | 'json' }, played = events): { output: string; records: Record<string, unknown>[] } {
@@ -42,7 +42,7 @@ test('a terminal gets a bar for the epoch, then one for its evaluation, then the
 
 test('the bar of the next epoch may begin before the line of the epoch comes, and goes on after it', (context) => {
   const next = (stepInEpoch: number, loss: number): RunEvent => ({ ...step(stepInEpoch + 1, loss), epoch: 2, step: 5 + stepInEpoch } as RunEvent)
-  const { output } = play(context, true, {}, [step(3, 3), step(4, 3), { type: 'evaluating', epoch: 1 }, { type: 'testing', done: 8, total: 8 }, next(0, 2), next(1, 1), epoch, next(2, 3), next(3, 4), { type: 'finished', digest: '', epochs: 2, seconds: 4 }])
+  const { output } = play(context, true, {}, [step(3, 3), step(4, 3), { type: 'evaluating', epoch: 1, beside: false }, { type: 'testing', done: 8, total: 8 }, next(0, 2), next(1, 1), epoch, next(2, 3), next(3, 4), { type: 'finished', digest: '', epochs: 2, seconds: 4 }])
   const parts = ['epoch 1 ', 'testing ', 'epoch 2 ', '2/4  32.0 images/s, loss 1.5000', 'epoch  1/20  train loss', 'epoch 2 ', '4/4  32.0 images/s, loss 2.5000']
   let at = 0
   for (const part of parts) {

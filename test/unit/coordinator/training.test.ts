@@ -64,7 +64,9 @@ function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'ski
     stopRequested: () => false,
     scoreTest: () => ({ loss: 0, accuracy: 0, confusion: [], predictions: [] }),
     keepStep: (progress) => reached.push(progress),
-    snapshot: () => weightsOf(model).snapshot(),
+    reached: () => undefined,
+    keepIsDue: () => true,
+    hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
     keepEpoch: (result) => {
       epochs.push(result)
       return Promise.resolve()
@@ -161,9 +163,9 @@ test("an epoch's checkpoint is written while the next epoch is trained, as it wa
       parts.keepStep(progress)
       checkpointer.offer(progress)
     },
-    keepEpoch: async (result, progress, state) => {
+    keepEpoch: async (result, progress, held) => {
       order.push(`history ${result.epoch}`)
-      await checkpointer.save(progress, { keep: false, state })
+      await checkpointer.save(progress, { keep: false, held })
       order.push(`epoch ${result.epoch}`)
     },
   }, beginning)
@@ -215,7 +217,9 @@ test('a run that is stopped has ended when the epoch before is kept', async () =
 test('what goes wrong with keeping an epoch ends the run at its next step, or at its end', async () => {
   for (const failing of [1, 2]) {
     const { parts, reached } = training(four, 'stop')
-    await assert.rejects(train({ ...parts, keepEpoch: ({ epoch }) => (epoch === failing ? Promise.reject(new Error(`epoch ${epoch} is broken`)) : Promise.resolve()) }, beginning), { message: `epoch ${failing} is broken` })
+    const { cluster } = parts
+    const slow: Cluster = { ...cluster, trainStep: (...step) => turns().then(() => cluster.trainStep(...step)) }
+    await assert.rejects(train({ ...parts, cluster: slow, keepEpoch: ({ epoch }) => (epoch === failing ? Promise.reject(new Error(`epoch ${epoch} is broken`)) : Promise.resolve()) }, beginning), { message: `epoch ${failing} is broken` })
     assert.equal(reached.length, failing === 1 ? 2 : 4)
   }
 })
@@ -234,16 +238,77 @@ test('a step that fails waits for the epoch that is being kept, and is what the 
   assert.equal(epochs.length, 1)
 })
 
-test('a snapshot that cannot be taken is told to who keeps the epoch, and to nobody else', async () => {
-  const { parts, events } = training(four, 'stop')
-  const { stopped } = await train({
-    ...parts,
-    snapshot: () => Promise.reject(new Error('no snapshot')),
-    keepEpoch: async (_result, _progress, state) => {
-      await turns()
-      await state.catch(({ message }: Error) => parts.observe({ type: 'failed', reason: message }))
+/** A cluster whose evaluations beside training end when they are told to, with the weights that they have begun with. */
+function testingBeside(cluster: Cluster, model: Model): { cluster: Cluster; evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] } {
+  const evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] = []
+  return {
+    evaluations,
+    cluster: {
+      ...cluster,
+      evaluateBeside: ({ step }) => new Promise((resolve, reject) => evaluations.push({ at: step, parameters: model.parameters.slice(), end: () => resolve([]), fail: reject })),
+    },
+  }
+}
+
+test('an epoch is tested while the next one is trained, and kept as it was when it has been; the end of the next one waits for it', async () => {
+  const gradients = [...four, gradientOf(4), gradientOf(3)]
+  const { parts, model, events, epochs, reached } = training(gradients, 'stop')
+  const { cluster, evaluations } = testingBeside(parts.cluster, model)
+  const kept: { step: number; state: OptimizerState }[] = []
+  const end = train({
+    ...parts, cluster, keepIsDue: () => false,
+    keepEpoch: async (result, progress, held) => {
+      epochs.push(result)
+      kept.push({ step: progress.at.step, state: await held.state })
     },
   }, beginning)
-  assert.equal(stopped, false)
-  assert.equal(events.filter((event) => event.type === 'failed' && event.reason === 'no snapshot').length, 2)
+  await turns()
+  assert.deepEqual(evaluations.map(({ at }) => at), [2])
+  assert.equal(model.parameters[0], steppedBy(...gradients.slice(0, 4)).parameters[0], 'all of the second epoch is trained')
+  assert.deepEqual([reached.map(({ at }) => at.step), epochs.length], [[1, 2], 0], 'nothing later is kept before it')
+  evaluations[0].end()
+  await turns()
+  assert.deepEqual(evaluations.map(({ at }) => at), [2, 4])
+  evaluations[1].end()
+  const { stopped, last } = await end
+  assert.deepEqual([stopped, last?.epoch, epochs.map(({ epoch }) => epoch)], [false, 3, [1, 2, 3]])
+  assert.equal(evaluations.length, 2, 'there is nothing beside the last one')
+  assert.deepEqual(kept, [2, 4, 6].map((step) => ({ step, state: steppedBy(...gradients.slice(0, step)) })))
+  assert.deepEqual(evaluations.map(({ parameters }) => parameters), [2, 4].map((step) => steppedBy(...gradients.slice(0, step)).parameters))
+  assert.deepEqual(events.flatMap((event) => (event.type === 'evaluating' ? [[event.epoch, event.beside]] : [])), [[1, true], [2, true], [3, false]])
+})
+
+test('a checkpoint that is due in mid-epoch waits until the epoch before is tested, and so does the end of a run that is stopped', async () => {
+  for (const due of [true, false]) {
+    const { parts, model, epochs, reached } = training(four, 'stop')
+    const { cluster, evaluations } = testingBeside(parts.cluster, model)
+    let stop = false
+    const end = train({ ...parts, cluster, keepIsDue: () => due, reached: ({ at }) => (stop ||= at.step === 3), stopRequested: () => stop }, beginning)
+    let ended = false
+    void end.then(() => (ended = true))
+    await turns()
+    assert.deepEqual([ended, stop, epochs.length, reached.length], [false, true, 0, 2])
+    evaluations[0].end()
+    const { stopped, progress, held } = await end
+    assert.deepEqual([stopped, progress.at.step, held, epochs.length], [true, 3, undefined, 1])
+    assert.deepEqual(reached.map(({ at }) => at.step), due ? [1, 2, 3] : [1, 2])
+  }
+})
+
+test('where nobody is left to test an epoch, the run stands at its end, and begins with testing it when it goes on', async () => {
+  const { parts, model, epochs } = training(four, 'stop')
+  const { cluster, evaluations } = testingBeside(parts.cluster, model)
+  const error = new InterruptedError('nobody is in')
+  const failing: Cluster = { ...cluster, trainStep: (at, ...rest) => (at.step === 3 ? Promise.reject(error) : cluster.trainStep(at, ...rest)) }
+  const end = train({ ...parts, cluster: failing, keepIsDue: () => false }, beginning)
+  await turns()
+  evaluations[0].fail(error)
+  const { stopped, failure, progress, held } = await end
+  assert.deepEqual([stopped, failure, progress.at, epochs.length], [true, error, { epoch: 1, stepInEpoch: 2, step: 2 }, 0])
+  assert.deepEqual(await held?.state, steppedBy(...four.slice(0, 2)))
+
+  const resumed = training(four, 'stop', await held?.state)
+  const { last } = await train(resumed.parts, progress)
+  assert.deepEqual([last?.epoch, resumed.epochs.map(({ epoch, images }) => [epoch, images])], [2, [[1, 4], [2, 4]]])
+  assert.deepEqual(resumed.model.state, steppedBy(...four))
 })

@@ -131,3 +131,16 @@ test('weights that are complete are not written over as long as no later ones ar
   assert.equal(await inbox.take(1), first)
   assert.deepEqual([...first ?? []], [1, 2, 3, 4])
 })
+
+test("the weights of the last two epochs' ends are kept, whatever comes after them", () => {
+  const inbox = new WeightsInbox(2)
+  let complete = 0
+  inbox.keepEvery(3, () => complete++)
+  for (let version = 1; version <= 8; version++) inbox.receive(chunk(version, 0, version, -version))
+  assert.equal(complete, 8)
+  const found = [3, 6, 8, 9].map((version) => inbox.find(version))
+  assert.deepEqual(found.map((weights) => (weights instanceof Float32Array ? [...weights] : weights)), [[3, -3], [6, -6], [8, -8], undefined])
+  assert.deepEqual([0, 2, 7].map((version) => inbox.find(version)), ['gone', 'gone', 'gone'])
+  inbox.receive(chunk(9, 0, 9, -9))
+  assert.deepEqual([inbox.find(3), [...inbox.find(6) ?? []], [...inbox.find(9) ?? []]], ['gone', [6, -6], [9, -9]])
+})

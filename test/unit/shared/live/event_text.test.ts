@@ -32,7 +32,7 @@ const examples: { [T in Described]: [fields: Omit<Extract<RunEvent, { type: T }>
   ],
   gradientNotFinite: [{ epoch: 1, step: 2, lanes: [0, 1], parameter: 'conv1.weight', action: 'skip' }, 'warning', 'In step 2, the gradient of lanes 0, 1 is not finite, first in conv1.weight: the step is left out.'],
   lossNotFinite: [{ epoch: 1, step: 2, lanes: [1] }, 'warning', 'The loss of step 2 is not finite (lane 1); its gradient is, and training goes on.'],
-  evaluating: [{ epoch: 2 }, 'info', 'Testing after epoch 2.'],
+  evaluating: [{ epoch: 2, beside: true }, 'info', 'Testing after epoch 2.'],
   epoch: [
     { epoch: 1, epochs: 2, step: 4, trainLoss: 2.5, trainAccuracy: 0.25, testLoss: Infinity, testAccuracy: 0.5, learningRate: 1, images: 1, skippedSteps: 0, seconds: 1, imagesPerSecond: 1, workers: 1 },
     'info', 'Epoch 1 of 2 is done: training loss 2.5000, accuracy 25.0 %; test loss Infinity, accuracy 50.0 %.',

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { BlockDealer, type BlockAction, type BlockEvent } from '../../../../coordinator/dealing/block_dealer.ts'
+import type { DealerTotals } from '../../../../coordinator/dealing/contract.ts'
+import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
+
+const none = (): DealerTotals => ({ unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 0 })
+const nobody: ReadonlySet<string> = new Set()
+
+/** A dealer, and what it has said. */
+function dealing(blocks: number): { dealer: BlockDealer; totals: DealerTotals; step: (event: BlockEvent) => BlockAction[]; deals: (actions: BlockAction[]) => string[] } {
+  const totals = none()
+  const dealer = new BlockDealer(blocks, totals)
+  return { dealer, totals, step: (event) => dealer.step(event), deals: (actions) => actions.flatMap((action) => (action.type === 'deal' ? [`${action.worker}:${action.block}`] : [])) }
+}
+
+test('everybody has two blocks, and gets the next one for each that it delivers', () => {
+  const { step, deals, totals } = dealing(6)
+  assert.deepEqual(deals(step({ type: 'joined', worker: 'a', now: 0 })), ['a:0', 'a:1'])
+  assert.deepEqual(deals(step({ type: 'joined', worker: 'b', now: 0 })), ['b:2', 'b:3'])
+  const delivered = step({ type: 'delivered', worker: 'b', block: 2, ms: 10, now: 10 })
+  assert.deepEqual(delivered, [{ type: 'count', worker: 'b', block: 2 }, { type: 'deal', worker: 'b', block: 4, attempt: 0, takenOver: false }])
+  assert.deepEqual(deals(step({ type: 'delivered', worker: 'b', block: 3, ms: 10, now: 20 })), ['b:5'])
+  assert.deepEqual(deals(step({ type: 'delivered', worker: 'b', block: 4, ms: 10, now: 30 })), [])
+  // a may have begun 0, and not 1.
+  const last = step({ type: 'delivered', worker: 'b', block: 5, ms: 10, now: 40 })
+  assert.deepEqual(last.slice(1), [{ type: 'release', worker: 'a', block: 1 }, { type: 'deal', worker: 'b', block: 1, attempt: 1, takenOver: true }])
+  assert.deepEqual([totals.unitsCounted, totals.unitsTakenOver], [4, 1])
+})
+
+test('what a worker is late with, who has nothing computes too; the first result counts, and the end is told to who still has a block', () => {
+  const { dealer, step, deals, totals } = dealing(3)
+  step({ type: 'joined', worker: 'a', now: 0 })
+  step({ type: 'joined', worker: 'b', now: 0 })
+  step({ type: 'delivered', worker: 'b', block: 2, ms: 10, now: 10 })
+  // The first block of a worker is not measured.
+  step({ type: 'delivered', worker: 'b', block: 1, ms: 10, now: 20 })
+  assert.deepEqual([dealer.owed('a'), dealer.owed('b'), dealer.done], [[0], [], 2])
+  assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 20 })), [])
+  assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 30 })), ['b:0'])
+  assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 10, now: 40 }), [{ type: 'count', worker: 'b', block: 0 }, { type: 'complete', busy: ['a'] }])
+  assert.deepEqual(step({ type: 'delivered', worker: 'a', block: 0, ms: 10, now: 50 }), [], 'it is over')
+  assert.deepEqual([totals.unitsDelivered, totals.unitsCounted, totals.unitsTakenOver], [3, 3, 2])
+})
+
+test('blocks of who is lost, and of who leaves, are dealt again; what who leaves has begun still counts', () => {
+  const { step, deals, totals } = dealing(4)
+  step({ type: 'joined', worker: 'a', now: 0 })
+  assert.deepEqual(step({ type: 'lost', worker: 'a', now: 1 }), [], 'nobody is there')
+  assert.deepEqual(deals(step({ type: 'joined', worker: 'b', now: 2 })), ['b:0', 'b:1'])
+  step({ type: 'joined', worker: 'c', now: 2 })
+  const left = step({ type: 'draining', worker: 'b', now: 3 })
+  assert.deepEqual(left, [{ type: 'release', worker: 'b', block: 0 }, { type: 'release', worker: 'b', block: 1 }])
+  assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 5, now: 4 }), [{ type: 'count', worker: 'b', block: 0 }])
+  assert.deepEqual(deals(step({ type: 'delivered', worker: 'c', block: 2, ms: 5, now: 5 })), ['c:1'])
+  assert.equal(totals.unitsDealtAgain, 4)
+})
+
+test('who has blocks, no lanes, and does not advance is evicted; neither who has lanes, nor for the time in which the coordinator hung', () => {
+  const evicted = (actions: BlockAction[]): string[] => actions.flatMap((action) => (action.type === 'evict' ? [action.worker] : []))
+  const { step } = dealing(20)
+  step({ type: 'joined', worker: 'a', now: 0 })
+  for (const [block, now] of [[0, 100], [1, 200]]) step({ type: 'delivered', worker: 'a', block, ms: 100, now })
+  let now = 200
+  const pass = (ms: number, atLanes = nobody): string[] => {
+    const found: string[] = []
+    for (const until = now + ms; now < until;) found.push(...evicted(step({ type: 'tick', atLanes, now: (now += 100) })))
+    return found
+  }
+  assert.deepEqual(pass(20_000, new Set(['a'])), [])
+  now += 60_000
+  assert.deepEqual(pass(4500), [])
+  assert.deepEqual(pass(1000), ['a'])
+})
+
+test('whoever joins, is lost or leaves, each block is counted exactly once', () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = new KeyedRandom(seed, Purpose.simulation, 9)
+    const blocks = 1 + random.below(12)
+    const { step } = dealing(blocks)
+    const counted: number[] = []
+    const work = new Map<string, number[]>()
+    let complete = false
+    let names = 0
+    const play = (event: BlockEvent): void => {
+      for (const action of step(event)) {
+        assert.ok(!complete, 'nothing follows the end')
+        if (action.type === 'deal') work.get(action.worker)?.push(action.block)
+        if (action.type === 'release') work.set(action.worker, (work.get(action.worker) ?? []).filter((block) => block !== action.block || random.uniform() < 0.5))
+        if (action.type === 'count') counted.push(action.block)
+        if (action.type === 'complete') complete = true
+      }
+    }
+    for (let now = 0; !complete; now += 10) {
+      assert.ok(now < 100_000, `schedule ${seed} does not end`)
+      const names_ = [...work.keys()]
+      const kind = names_.length === 0 ? 0 : random.pick([0, 1, 2, 3, 3, 3, 3, 3, 4])
+      if (kind === 0 && work.size < 5) {
+        const worker = `w${++names}`
+        work.set(worker, [])
+        play({ type: 'joined', worker, now })
+      } else if (kind === 1 && random.uniform() < 0.3) {
+        const worker = random.pick(names_)
+        work.delete(worker)
+        play({ type: 'lost', worker, now })
+      } else if (kind === 2 && random.uniform() < 0.2) {
+        play({ type: 'draining', worker: random.pick(names_), now })
+      } else if (kind === 3) {
+        const worker = random.pick(names_)
+        const block = work.get(worker)?.shift()
+        if (block !== undefined) play({ type: 'delivered', worker, block, ms: random.between(1, 50), now })
+      } else play({ type: 'tick', atLanes: nobody, now })
+    }
+    assert.deepEqual([...counted].sort((a, b) => a - b), Array.from({ length: blocks }, (_, block) => block))
+  }
+})
