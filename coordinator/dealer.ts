@@ -322,7 +322,7 @@ export class Dealer {
   #dismissDrained(): DealerAction[] {
     const draining = [...this.#members.values()].filter((member) => member.draining)
     return draining.flatMap((member): DealerAction[] => {
-      if (this.owed(member.name) > 0) return []
+      if (member.testing || this.owed(member.name) > 0) return []
       for (const { unit } of member.tasks) this.#take(member, unit)
       this.#members.delete(member.name)
       return [{ type: 'dismiss', worker: member.name }]

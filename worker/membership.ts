@@ -10,7 +10,8 @@ import type { Compute } from '../shared/train/compute.ts'
 import { checkedJson, plainText, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace, type Welcome } from '../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
-import { readManifest, WorkSession, type SessionObserver } from './session.ts'
+import { readManifest } from './manifest.ts'
+import { WorkSession, type SessionObserver } from './session.ts'
 import { WeightsInbox } from './weights_inbox.ts'
 
 export interface MembershipObserver extends SessionObserver {

@@ -1,9 +1,8 @@
-import { gunzipSync } from 'node:zlib'
 import { codecFor, type Codec } from '../shared/compress/codec.ts'
 import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/image_source.ts'
-import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
+import type { Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/errors.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { chunkRanges } from '../shared/train/chunk_sum.ts'
@@ -17,7 +16,7 @@ import { LaneTree } from '../shared/train/lane_tree.ts'
 import { LaneWalk } from '../shared/train/lane_walk.ts'
 import { Schedule } from '../shared/train/schedule.ts'
 import type { Span } from '../shared/trace/span.ts'
-import { checkedJson, type Deal } from '../shared/wire/messages.ts'
+import type { Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Link } from './link.ts'
 import { TestBlocks } from './test_blocks.ts'
@@ -66,25 +65,6 @@ interface Job {
  * a round that is abandoned, no more than that and the lane in progress is computed in vain.
  */
 const AHEAD_SECONDS = 0.1
-
-/** Unpacked: some three million images. */
-const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
-
-/**
- * Reads the coordinator's manifest.
- * @throws ProtocolError when it is not one, or not of this run.
- */
-export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
-  let json: string
-  try {
-    json = gunzipSync(gzipped, { maxOutputLength: MAX_MANIFEST_BYTES }).toString('utf8')
-  } catch {
-    throw new ProtocolError(`the manifest of the coordinator cannot be unpacked, or is larger than ${MAX_MANIFEST_BYTES} bytes.`)
-  }
-  const manifest = checkedJson(manifestSchema, json, 'the manifest of the coordinator')
-  if (manifest.digest !== run.datasetDigest) throw new ProtocolError('the manifest of the coordinator is of another data set than its run.')
-  return manifest
-}
 
 /**
  * Computes whatever it is dealt: lanes of training steps, one deal after the other, and blocks of the test set, one by one, whenever

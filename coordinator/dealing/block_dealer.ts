@@ -35,7 +35,9 @@ interface Holder {
   /** Blocks that it was dealt and has not delivered, in the order of its work. */
   blocks: number[]
   draining: boolean
-  /** When it was last seen to advance with blocks, or to have something better to do; or when it was dealt one after having none. */
+  /** When it delivered its last block; or when it was dealt one after having none. */
+  since: number
+  /** The same, but for the time in which it had something better to do. */
   advancedAt: number
 }
 
@@ -43,6 +45,8 @@ interface Holder {
 const AHEAD = 2
 /** A block that takes a worker this many times what it takes another one is computed by that one, too ... */
 const LATE = 2
+/** ... which is taken to be this long as long as none is measured: a test set may have no more than one ... */
+const UNMEASURED_MS = 500
 /** ... and who does not advance for this many times its own time for a block is evicted ... */
 const OVERDUE = 4
 /** ... but not before this. */
@@ -90,7 +94,7 @@ export class BlockDealer {
   #handle(event: BlockEvent): BlockAction[] {
     switch (event.type) {
       case 'joined':
-        this.#holders.set(event.worker, { name: event.worker, speed: new Speed(), blocks: [], draining: false, advancedAt: event.now })
+        this.#holders.set(event.worker, { name: event.worker, speed: new Speed(), blocks: [], draining: false, since: event.now, advancedAt: event.now })
         return []
       case 'lost':
         this.#lost(event.worker)
@@ -110,13 +114,13 @@ export class BlockDealer {
     for (const block of holder?.blocks ?? []) this.#letGo(block)
   }
 
-  /** What it has begun it may still deliver, or leave before that. */
+  /** What it may have begun it finishes. */
   #draining(worker: string): BlockAction[] {
     const holder = this.#holders.get(worker)
     if (holder === undefined) return []
     holder.draining = true
-    return holder.blocks.splice(0).map((block): BlockAction => {
-      this.#letGo(block)
+    return holder.blocks.slice(1).map((block): BlockAction => {
+      this.#take(holder, block)
       return { type: 'release', worker, block }
     })
   }
@@ -136,6 +140,7 @@ export class BlockDealer {
     this.#totals.unitsDelivered++
     if (holder !== undefined) {
       holder.speed.addUnit('EVALUATE', ms)
+      holder.since = now
       holder.advancedAt = now
       if (holder.blocks.includes(block)) this.#take(holder, block)
     }
@@ -180,7 +185,7 @@ export class BlockDealer {
   }
 
   #deal(holder: Holder, block: number, takenOver: boolean, now: number): BlockAction {
-    if (holder.blocks.length === 0) holder.advancedAt = now
+    if (holder.blocks.length === 0) [holder.since, holder.advancedAt] = [now, now]
     holder.blocks.push(block)
     this.#blocks[block].holders++
     return { type: 'deal', worker: holder.name, block, attempt: this.#blocks[block].attempt, takenOver }
@@ -191,8 +196,8 @@ export class BlockDealer {
     const isOpen = (block: number): boolean => !this.#blocks[block].counted && this.#blocks[block].holders === 1
     const others = [...this.#holders.values()].filter((other) => other !== idle)
     const ahead = others.find(({ blocks }) => blocks.length > 1 && isOpen(blocks[blocks.length - 1]))
-    const ms = idle.speed.unitMs('EVALUATE')
-    const late = ms === undefined ? undefined : others.find(({ blocks, advancedAt }) => blocks.length > 0 && isOpen(blocks[0]) && now - advancedAt > LATE * ms)
+    const ms = idle.speed.unitMs('EVALUATE') ?? UNMEASURED_MS
+    const late = others.find(({ blocks, since }) => blocks.length > 0 && isOpen(blocks[0]) && now - since > LATE * ms)
     const holder = ahead ?? late
     if (holder === undefined) return []
     const block = ahead === undefined ? holder.blocks[0] : holder.blocks[holder.blocks.length - 1]

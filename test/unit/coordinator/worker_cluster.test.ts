@@ -188,3 +188,65 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   adamStep(layout, { begin: 0, end: layout.size }, new Float32Array(layout.size).fill(1), 8, 1, 0.1, stepped, stepped)
   assert.deepEqual(await inbox.take(2), stepped.parameters)
 })
+
+test('beside a step, the test set comes to what it comes to between two steps; blocks are counted once, and each kind of unit is', async () => {
+  const still = stillMember('a')
+  const stopping = clusterOf(still)
+  await playStep(stopping, still)
+  const expected = stopping.evaluate(second)
+  for (const [block, images] of [[0, 32], [1, 8]]) stopping.onEvaluation(still, blockResult(2, block, images))
+
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const evaluation = cluster.evaluateBeside?.(second)
+  const step = cluster.trainStep(second, 8, 2)
+  assert.deepEqual(member.dealt.slice(1).map(({ kind, round, units }) => [kind, round, units]), [['EVALUATE', 2, [0]], ['EVALUATE', 2, [1]], ['TRAIN', 3, [0, 1, 2, 3]]])
+  assert.deepEqual(cluster.status.members.map(({ kind, owes }) => [kind, owes]), [['TRAIN', [0, 1, 2, 3]]])
+  cluster.onEvaluation(member, blockResult(2, 1, 8))
+  cluster.onEvaluation(member, blockResult(2, 1, 8))
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await step).lanes.length, LANES)
+  assert.deepEqual(cluster.status.members.map(({ kind, owes, state }) => [kind, owes, state]), [['EVALUATE', [0], 'computing']])
+  cluster.onEvaluation(member, blockResult(2, 0, 32))
+  assert.deepEqual(await evaluation, await expected)
+  cluster.onEvaluation(member, blockResult(2, 0, 32))
+  const { unitsDelivered, unitsCounted, unitsDropped } = cluster.status.totals
+  assert.deepEqual([unitsDelivered, unitsCounted, unitsDropped], [2 * LANES + 4, 2 * LANES + 2, 2])
+})
+
+test('who joins while the test set is evaluated beside training gets the weights of that moment first, and nobody afterwards', async () => {
+  const [member, late, later] = [stillMember('a'), stillMember('late'), stillMember('later')]
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const inbox = new WeightsInbox(layout.size)
+  for (const chunk of member.weights) inbox.receive(chunk)
+  const expected = await inbox.take(1)
+  const evaluation = cluster.evaluateBeside?.(second)
+  const step = cluster.trainStep(second, 8, 2)
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  await step
+
+  assert.equal(cluster.onReady(late), undefined)
+  const lateInbox = new WeightsInbox(layout.size)
+  lateInbox.keepEvery(1, () => undefined)
+  for (const chunk of late.weights) lateInbox.receive(chunk)
+  assert.deepEqual(late.weights.map(({ version }) => version), [1, 1, 1, 2, 2, 2])
+  assert.deepEqual(lateInbox.find(1), expected)
+  assert.notDeepEqual(lateInbox.find(2), expected)
+  cluster.onLost(member, 'it is gone')
+  assert.deepEqual(late.dealt.map(({ units }) => units), [[1], [0]])
+  for (const [block, images] of [[0, 32], [1, 8]]) cluster.onEvaluation(late, blockResult(2, block, images))
+  assert.equal((await evaluation)?.length, 2)
+  assert.equal(cluster.onReady(later), undefined)
+  assert.deepEqual(later.weights.map(({ version }) => version), [2, 2, 2])
+})
+
+test('a cluster that fails fails the step and the evaluation beside it', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const waits = [cluster.evaluateBeside?.(second), cluster.trainStep(second, 8, 2)]
+  cluster.fail(new Error('nobody comes'))
+  for (const wait of waits) await assert.rejects(wait ?? Promise.resolve(), { message: 'nobody comes' })
+})

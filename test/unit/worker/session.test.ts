@@ -64,11 +64,10 @@ interface Opened {
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
   const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
   const weights = new WeightsInbox(layout.size)
-  const parameters = initialParameters(layout, 1)
   const sendWeights = (version: number): void => {
+    const parameters = initialParameters(layout, 1).map((value) => value * (1 + version / 8))
     for (const { begin, end } of chunkRanges(layout.size, CHUNK)) weights.receive({ version, leftOut: false, offset: begin, data: Buffer.from(bytesOf(parameters.subarray(begin, end))) })
   }
-  sendWeights(firstStep)
   const opened: Omit<Opened, 'session'> & { session: WorkSession | undefined } = {
     session: undefined, messages: [], delivered: [], failures: [], chunks: [],
     said: (message, count = 1) => until(() => opened.messages.filter((each) => each.message === message).length >= count, opened.failures),
@@ -92,6 +91,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
     now: () => performance.now() / 1000,
     chunkFloats: CHUNK,
   })
+  sendWeights(firstStep)
   return Object.assign(opened, { session })
 }
 
@@ -198,6 +198,50 @@ test('blocks of the test set are computed one by one, and released like lanes', 
   const second = open()
   second.session.deal({ ...train(1, [0]), kind: 'EVALUATE' })
   await second.said('evaluation')
+})
+
+/** A deal of the epoch after the first. */
+const inSecondEpoch = (step: number): Deal => ({ ...train(2 * step + 1, everyLane, 0, step), epoch: 2, stepInEpoch: step - stepsOfEpoch() })
+const stepsOfEpoch = (): number => Math.ceil(dataset.train.length / 16)
+const testAfterFirstEpoch = (): Deal => ({ kind: 'EVALUATE', round: 2 * stepsOfEpoch(), step: stepsOfEpoch(), epoch: 1, stepInEpoch: stepsOfEpoch(), attempt: 0, units: [0] })
+const resultsOf = (messages: readonly WorkerMessage[]): object[] => messages.flatMap((message) => (message.message === 'evaluation' ? [{ ...message.evaluation, seconds: 0 }] : []))
+
+test("lanes come first; a block of the test set is computed while they wait for weights, with those of its epoch's end, which stay", async () => {
+  const end = stepsOfEpoch()
+  const stopping = open(undefined, end)
+  stopping.session.deal(testAfterFirstEpoch())
+  await stopping.said('evaluation')
+  const [expected] = resultsOf(stopping.messages)
+  const alone = open(undefined, end + 1)
+  alone.session.deal(inSecondEpoch(end + 1))
+  await alone.gave(1)
+
+  const sends: ((version: number) => void)[] = []
+  const opened = open((_message, _session, sendWeights) => void sends.push(sendWeights), end)
+  opened.session.deal(testAfterFirstEpoch())
+  opened.session.deal(inSecondEpoch(end))
+  await opened.said('evaluation')
+  const words = opened.messages.map(({ message }) => message)
+  assert.deepEqual(words, [...everyLane.map(() => 'computed'), 'evaluation'])
+
+  opened.session.deal(inSecondEpoch(end + 1))
+  opened.session.deal(testAfterFirstEpoch())
+  await opened.said('evaluation', 2)
+  assert.equal(opened.messages.filter(({ message }) => message === 'computed').length, LANES, 'the weights of the second step are not here')
+  sends[0](end + 1)
+  await opened.gave(2)
+  assert.deepEqual(opened.delivered[1].values, alone.delivered[0].values)
+  for (let version = end + 2; version < 2 * end + 1; version++) sends[0](version)
+  opened.session.deal(testAfterFirstEpoch())
+  await opened.said('evaluation', 3)
+  assert.deepEqual(resultsOf(opened.messages), [expected, expected, expected])
+})
+
+test('a block whose weights are gone is a failure: the worker joins again, and gets them', async () => {
+  const opened = open(undefined, stepsOfEpoch() + 1)
+  opened.session.deal(testAfterFirstEpoch())
+  while (opened.failures.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.match(String(opened.failures), /ProtocolError: weights \d+, which a block of the test set is to be computed with, are here no more/)
 })
 
 test('units that the run does not have are a failure', () => {

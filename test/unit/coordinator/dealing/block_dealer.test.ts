@@ -37,23 +37,31 @@ test('what a worker is late with, who has nothing computes too; the first result
   step({ type: 'delivered', worker: 'b', block: 1, ms: 10, now: 20 })
   assert.deepEqual([dealer.owed('a'), dealer.owed('b'), dealer.done], [[0], [], 2])
   assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 20 })), [])
-  assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 30 })), ['b:0'])
+  assert.deepEqual(deals(step({ type: 'tick', atLanes: new Set(['a']), now: 30 })), ['b:0'], 'whatever keeps it')
   assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 10, now: 40 }), [{ type: 'count', worker: 'b', block: 0 }, { type: 'complete', busy: ['a'] }])
   assert.deepEqual(step({ type: 'delivered', worker: 'a', block: 0, ms: 10, now: 50 }), [], 'it is over')
   assert.deepEqual([totals.unitsDelivered, totals.unitsCounted, totals.unitsTakenOver], [3, 3, 2])
 })
 
-test('blocks of who is lost, and of who leaves, are dealt again; what who leaves has begun still counts', () => {
+test('the only block of a test set, whose holder hangs, is computed by another, though nothing was ever measured', () => {
+  const { step, deals } = dealing(1)
+  step({ type: 'joined', worker: 'a', now: 0 })
+  step({ type: 'joined', worker: 'b', now: 0 })
+  assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 900 })), [])
+  assert.deepEqual(deals(step({ type: 'tick', atLanes: nobody, now: 1100 })), ['b:0'])
+})
+
+test('blocks of who is lost are dealt again, and those that who leaves has not begun; what it has begun it finishes', () => {
   const { step, deals, totals } = dealing(4)
   step({ type: 'joined', worker: 'a', now: 0 })
   assert.deepEqual(step({ type: 'lost', worker: 'a', now: 1 }), [], 'nobody is there')
   assert.deepEqual(deals(step({ type: 'joined', worker: 'b', now: 2 })), ['b:0', 'b:1'])
   step({ type: 'joined', worker: 'c', now: 2 })
   const left = step({ type: 'draining', worker: 'b', now: 3 })
-  assert.deepEqual(left, [{ type: 'release', worker: 'b', block: 0 }, { type: 'release', worker: 'b', block: 1 }])
+  assert.deepEqual(left, [{ type: 'release', worker: 'b', block: 1 }])
   assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 5, now: 4 }), [{ type: 'count', worker: 'b', block: 0 }])
   assert.deepEqual(deals(step({ type: 'delivered', worker: 'c', block: 2, ms: 5, now: 5 })), ['c:1'])
-  assert.equal(totals.unitsDealtAgain, 4)
+  assert.equal(totals.unitsDealtAgain, 2)
 })
 
 test('who has blocks, no lanes, and does not advance is evicted; neither who has lanes, nor for the time in which the coordinator hung', () => {

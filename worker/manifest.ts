@@ -1,0 +1,24 @@
+import { gunzipSync } from 'node:zlib'
+import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
+import { ProtocolError } from '../shared/errors.ts'
+import { checkedJson } from '../shared/wire/messages.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+
+/** Unpacked: some three million images. */
+const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
+
+/**
+ * Reads the coordinator's manifest.
+ * @throws ProtocolError when it is not one, or not of this run.
+ */
+export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
+  let json: string
+  try {
+    json = gunzipSync(gzipped, { maxOutputLength: MAX_MANIFEST_BYTES }).toString('utf8')
+  } catch {
+    throw new ProtocolError(`the manifest of the coordinator cannot be unpacked, or is larger than ${MAX_MANIFEST_BYTES} bytes.`)
+  }
+  const manifest = checkedJson(manifestSchema, json, 'the manifest of the coordinator')
+  if (manifest.digest !== run.datasetDigest) throw new ProtocolError('the manifest of the coordinator is of another data set than its run.')
+  return manifest
+}
