@@ -216,8 +216,7 @@ export class Dealer {
     if (current.state[unit].counted) this.#take(member, unit)
   }
 
-  /** A block beside the lanes: they are later by it, and whoever waits for weights has waited for them no longer than from its end. */
-  /** Whoever waits for its weights at the end of a block has not waited for them since the deal. Nothing is dealt for it. */
+  /** A block beside the lanes: who waits for weights at its end has not waited for them since they were dealt. Nothing is dealt for it. */
   #testing({ worker, going, ms, now }: Extract<DealerEvent, { type: 'testing' }>): [] {
     const member = this.#members.get(worker)
     if (member === undefined) return []
