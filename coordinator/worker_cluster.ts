@@ -15,11 +15,13 @@ import type { RoundKind } from './dealing/speed.ts'
 import { EvaluationBeside } from './evaluation_beside.ts'
 import type { RunEvent } from './events.ts'
 import type { Member, MemberHandler } from './member.ts'
+import { memberView } from './member_view.ts'
 import type { WholePartial } from './range_reducer.ts'
 import type { Reduce, Reduction } from './reduction.ts'
 import { kindOf, roundOf, stepOf } from './rounds.ts'
 import { outcomeOf } from './step_update.ts'
 import { InterruptedError } from './training.ts'
+import { Waits } from './waits.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
@@ -80,8 +82,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   readonly #fingerprints: Record<string, string> = {}
   readonly #gathered: Promise<void>
   #resolveGathered: () => void = () => undefined
-  readonly #rejectWaiting = new Set<(error: Error) => void>()
-  #failed: Error | undefined
+  readonly #waits = new Waits()
   #round: OpenRound | undefined
   #beside: EvaluationBeside | undefined
   /** Round of the last evaluation that went on beside training. */
@@ -125,13 +126,13 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   gathered(): Promise<void> {
-    return this.#unlessFailed(this.#gathered)
+    return this.#waits.for(this.#gathered)
   }
 
   async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
     this.#reduction.begin({ round: roundOf('TRAIN', at), samples, update })
     const { laneReports, computedBy } = await this.#play('TRAIN', at, this.#parts.run.lanes, samples)
-    const outcome = outcomeOf(this.#layout, samples, await this.#unlessFailed(this.#reduction.sums()))
+    const outcome = outcomeOf(this.#layout, samples, await this.#waits.for(this.#reduction.sums()))
     this.#reduction.settle(outcome.notFinite !== undefined)
     return { ...outcome, lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
   }
@@ -168,13 +169,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#lastBeside = beside.round
     this.#lastRound = Math.max(this.#lastRound, beside.round)
     for (const worker of this.#dealer.workers) if (!this.#dealer.viewOf(worker).draining) beside.step({ type: 'joined', worker, now: now() })
-    return this.#unlessFailed(done)
+    return this.#waits.for(done)
   }
 
   /** Makes whoever waits for workers fail: nobody will come. */
   fail(error: Error): void {
-    this.#failed = error
-    for (const reject of this.#rejectWaiting) reject(error)
+    this.#waits.fail(error)
   }
 
   /**
@@ -298,24 +298,12 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
-    const { owes: units, draining, laneMs } = this.#dealer.viewOf(member.name)
-    const owes = units.length > 0 ? units : (this.#beside?.owed(member.name) ?? [])
-    const traffic = this.#reduction.trafficOf(member)
-    return {
-      name: member.name,
-      engine: member.facts?.engine.version ?? '',
-      device: member.facts?.engine.device ?? '',
-      state: draining ? 'draining' : owes.length > 0 ? 'computing' : 'idle',
-      kind: units.length > 0 ? (this.#round?.kind ?? null) : owes.length > 0 ? 'EVALUATE' : null,
-      owes,
-      lanes,
-      images,
-      laneSeconds: laneMs === undefined ? null : laneMs / 1000,
-      residentBytes: member.residentBytes,
-      receivedBytes: member.bytesReceived + traffic.received,
-      sentBytes: member.bytesSent + traffic.sent,
-      secondsIn: (this.#parts.now() - joinedAt) / 1000,
-    }
+    const { owes, draining, laneMs } = this.#dealer.viewOf(member.name)
+    const blocks = this.#beside?.owed(member.name) ?? []
+    return memberView(member, {
+      ...(owes.length > 0 ? { owes, kind: this.#round?.kind ?? null } : { owes: blocks, kind: 'EVALUATE' }),
+      draining, laneMs, lanes, images, traffic: this.#reduction.trafficOf(member), secondsIn: (this.#parts.now() - joinedAt) / 1000,
+    })
   }
 
   #forget(member: Member): boolean {
@@ -338,22 +326,9 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       this.#round = round
     })
     this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
-    const round = await this.#unlessFailed(done)
+    const round = await this.#waits.for(done)
     this.#round = undefined
     return round
-  }
-
-  /** Waits, unless the cluster has failed or fails meanwhile. */
-  async #unlessFailed<T>(wait: Promise<T>): Promise<T> {
-    let reject: (error: Error) => void = () => undefined
-    const failed = new Promise<never>((_, rejectFailed) => (reject = rejectFailed))
-    this.#rejectWaiting.add(reject)
-    if (this.#failed !== undefined) reject(this.#failed)
-    try {
-      return await Promise.race([wait, failed])
-    } finally {
-      this.#rejectWaiting.delete(reject)
-    }
   }
 
   /**
