@@ -32,7 +32,8 @@ import { progressOf } from './checkpointing.ts'
 import type { Console } from './console.ts'
 import type { Observer, RunEvent } from './events.ts'
 import { GrpcCluster } from './grpc_cluster.ts'
-import { LocalProcesses } from './local_processes.ts'
+import type { LocalProcesses } from './local_processes.ts'
+import { startLocalWorkers } from './local_workers.ts'
 import { freshState, Model } from './model.ts'
 import type { CoordinatorOptions, RunOptions } from './options.ts'
 import { ReducerHub, ReducerLostError } from './reducers/hub.ts'
@@ -41,6 +42,7 @@ import { cutRanges } from './reducers/ranges.ts'
 import { reduceHere, weightsOf, type Reduce } from './reduction.ts'
 import { checkpointToResume, requireSameRun, resumedOptions } from './resume.ts'
 import type { Onlookers } from './onlookers.ts'
+import { printEnd } from './run_end.ts'
 import { RunRecord } from './run_record.ts'
 import { MachineMemory } from './shared_memory.ts'
 import { SingleNodeCluster } from './single_node.ts'
@@ -289,31 +291,6 @@ async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {
   await Promise.all(processes.map((each) => each.close()))
 }
 
-/** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
-function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: GrpcCluster; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
-  let running = count
-  const failWhenAlone = (): void => {
-    if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))
-  }
-  const { gpu } = options
-  const workers = new LocalProcesses({
-    program: 'worker', count, coordinator: grpc.localAddress, token: access.token, tls: options, verbose: options.verbose, logFormat: options.logFormat,
-    argumentsOf: (name, index) => [
-      '--data', data, '--name', name, '--cache-size', `${options.cacheSize}B`,
-      // The first worker gets the GPU that is named, the others those after it.
-      ...(gpu === undefined ? [] : ['--gpu', String(gpu + index)]),
-      ...(options.metricsPort === undefined ? [] : ['--metrics-port', '0']),
-    ],
-    onExit: ({ name, how, left }) => {
-      log.warn(`worker ${name} ${how}.`)
-      running = left
-      failWhenAlone()
-    },
-  })
-  // The connection may be seen to break before or after the process is seen to end.
-  return { workers, observe: (event) => (event.type === 'workerLost' ? failWhenAlone() : undefined) }
-}
-
 /** How often the run has been resumed. */
 async function restartsOf(folder: RunFolder): Promise<number> {
   return (await folder.readEvents()).filter((event) => event.event === 'resumed').length
@@ -326,15 +303,4 @@ function spansBy<K extends string>(onSpan: ((span: Span, process?: string) => vo
 
 function tracing(onSpan: SpanObserver | undefined): { onSpan?: SpanObserver } {
   return onSpan === undefined ? {} : { onSpan: (span) => onSpan(span) }
-}
-
-function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
-  console.print('')
-  console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`, { testAccuracy: accuracy, digest, folder: folder.path })
-  console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
-  console.print(`  predictions  ${sheet}`)
-  console.print(`  checkpoint   ${folder.checkpoints.latest}`)
-  console.print(`Look at it again: npx herd show ${shownPath(folder.path)}`)
-  console.print('Try it on an image of your own:')
-  console.print(`  npx herd predict --checkpoint ${folder.checkpoints.latest} photo.jpg`)
 }

@@ -1,0 +1,15 @@
+import { shownPath } from '../shared/paths.ts'
+import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import type { Console } from './console.ts'
+
+/** What a run came to, where its pictures are, and what to do with it next. */
+export function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
+  console.print('')
+  console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`, { testAccuracy: accuracy, digest, folder: folder.path })
+  console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
+  console.print(`  predictions  ${sheet}`)
+  console.print(`  checkpoint   ${folder.checkpoints.latest}`)
+  console.print(`Look at it again: npx herd show ${shownPath(folder.path)}`)
+  console.print('Try it on an image of your own:')
+  console.print(`  npx herd predict --checkpoint ${folder.checkpoints.latest} photo.jpg`)
+}
