@@ -173,6 +173,25 @@ test('a lane that was taken over and then lost with its new holder is dealt agai
   assert.deepEqual(play(copied, [compute('b', 2, 7, 2500, 9500), deliver('b', 2, 4, 8, 9500)]), ['count 4,5,6,7 of b', 'complete 2'])
 })
 
+test('a worker that is at a block of the test set is expected to begin its lanes after it', () => {
+  /** As a ends its only lane, b has not begun its own: it may be at a block, which takes it so long. */
+  const atBlock = (ms: number): { dealer: Dealer; actions: string[] } => {
+    const dealer = warm()
+    for (const [worker, first] of [['a', 0], ['b', 4]] as const) {
+      for (let unit = first; unit < first + 4; unit++) play(dealer, [compute(worker, 2, unit, 1000, 5000 + 1000 * (unit - first))])
+    }
+    play(dealer, [deliver('a', 2, 0, 4, 8000), deliver('b', 2, 4, 8, 8000)])
+    // The first block is not measured.
+    for (let block = 0; block < 2; block++) play(dealer, [{ type: 'testing', worker: 'b', going: true, ms, now: 8000 }])
+    assert.deepEqual(play(dealer, [begin(3, 2, 8000)]), ['deal 0 to a (begin, attempt 0)', 'deal 1 to b (begin, attempt 0)'])
+    return { dealer, actions: play(dealer, [compute('a', 3, 0, 1000, 9000), deliver('a', 3, 0, 1, 9000)]) }
+  }
+  assert.deepEqual(atBlock(3000).actions, ['count 0 of a', 'deal 1 to a (takenOver, attempt 1)'], 'a has it sooner')
+  const short = atBlock(500)
+  assert.deepEqual(short.actions, ['count 0 of a'])
+  assert.deepEqual(play(short.dealer, [tick(10_400)]), [], 'b is not overdue')
+})
+
 test('equal workers that end a little apart leave each other alone', () => {
   const dealer = warm()
   for (let unit = 0; unit < 4; unit++) play(dealer, [compute('a', 2, unit, 1000, 5000 + unit * 1000)])
