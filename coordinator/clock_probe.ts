@@ -1,4 +1,5 @@
 import { ProtocolError } from '../shared/errors.ts'
+import type { Span } from '../shared/trace/span.ts'
 import { ClockOffset } from './clock_offset.ts'
 
 /** Between two questions, in seconds. */
@@ -18,6 +19,12 @@ export class ClockProbe {
   /** Seconds that the other clock is ahead; undefined before the first answer. */
   get ahead(): number | undefined {
     return this.#offset.ahead
+  }
+
+  /** A span by the other clock, by this one; undefined before the first answer. */
+  spanHere(span: Span): Span | undefined {
+    const { ahead } = this
+    return ahead === undefined ? undefined : { ...span, begin: span.begin - ahead, end: span.end - ahead }
   }
 
   /** @returns the time to ask with, where it is time for a question */

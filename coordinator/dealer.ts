@@ -1,6 +1,8 @@
 import type { DealerAction, DealerEvent, DealerOptions, DealerTotals, DealReason, Round } from './dealing/contract.ts'
+import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './dealing/deadlines.ts'
+import { expectationOf } from './dealing/expectation.ts'
 import { fastestShares, runsOf, steadyShares, type Pace, type Shares } from './dealing/shares.ts'
-import { meanOfKnown, type RoundKind } from './dealing/speed.ts'
+import type { RoundKind } from './dealing/speed.ts'
 import { latestStraggler, shouldTakeOver, type Straggler } from './dealing/stragglers.ts'
 import { WorkerState, type Expected } from './dealing/worker_state.ts'
 
@@ -20,12 +22,6 @@ interface OpenRound extends Round {
   typical: boolean
 }
 
-/** A worker that owes units and does not advance for this many times its own time for one is evicted ... */
-const OVERDUE = 4
-/** ... but not before this. */
-const SHORTEST_DEADLINE_MS = 5000
-/** Ticks come far more often than this. */
-const LONGEST_TICK_MS = 2000
 /** Units of a round are of the usual size when they are this part of the largest seen. */
 const TYPICAL = 0.9
 
@@ -332,12 +328,12 @@ export class Dealer {
     return [...this.#members.values()].flatMap((member): DealerAction[] => {
       const silentMs = now - member.heardAt
       const stuckMs = now - member.advancedAt
-      const deadlineMs = this.#deadlineMs(member)
+      const givenMs = this.#deadlineMs(member)
       if (silentMs > this.#options.silenceLimitMs) {
         return [{ type: 'evict', worker: member.name, reason: `nothing was heard of it for ${inSeconds(silentMs)}` }, ...this.#lost(member.name, now)]
       }
-      if (deadlineMs !== undefined && stuckMs > deadlineMs) {
-        return [{ type: 'evict', worker: member.name, reason: `it has not advanced for ${inSeconds(stuckMs)}; it is given ${inSeconds(deadlineMs)}` }, ...this.#lost(member.name, now)]
+      if (givenMs !== undefined && stuckMs > givenMs) {
+        return [{ type: 'evict', worker: member.name, reason: `it has not advanced for ${inSeconds(stuckMs)}; it is given ${inSeconds(givenMs)}` }, ...this.#lost(member.name, now)]
       }
       return []
     })
@@ -350,7 +346,7 @@ export class Dealer {
     const blockMs = testing ? speed.unitMs('EVALUATE') : 0
     const computingMs = unitMs === undefined || blockMs === undefined ? undefined : unitMs + blockMs + (speed.startMs ?? 0)
     const usualMs = computing ? computingMs : speed.deliveryMs
-    return usualMs === undefined ? undefined : Math.max(SHORTEST_DEADLINE_MS, OVERDUE * usualMs)
+    return usualMs === undefined ? undefined : deadlineMs(usualMs)
   }
 
   #watchWaiting(now: number): DealerAction[] {
@@ -370,21 +366,8 @@ export class Dealer {
     return actions
   }
 
-  /** What is expected of each worker: what was measured of it, or else the mean of the others. Undefined when nothing is. */
   #expectation(): ((member: WorkerState) => Expected) | undefined {
-    const kind = this.#round?.kind ?? 'TRAIN'
-    const speeds = [...this.#members.values()].map((member) => member.speed)
-    const unitMs = meanOfKnown(speeds.map((speed) => speed.unitMs(kind)))
-    if (unitMs === undefined) return undefined
-    const startMs = meanOfKnown(speeds.map((speed) => speed.startMs)) ?? 0
-    const deliveryMs = meanOfKnown(speeds.map((speed) => speed.deliveryMs)) ?? 0
-    return ({ speed, testing }) => ({
-      // It may be at a block of the test set, which it ends first.
-      startMs: (speed.startMs ?? startMs) + (testing ? (speed.unitMs('EVALUATE') ?? 0) : 0),
-      unitMs: speed.unitMs(kind) ?? unitMs,
-      // The result of a block is a few bytes, that of a lane a vector as long as the weights.
-      deliveryMs: kind === 'TRAIN' ? (speed.deliveryMs ?? deliveryMs) : 0,
-    })
+    return expectationOf(this.#members.values(), this.#round?.kind ?? 'TRAIN')
   }
 
   /** Of those who take work. As long as nothing is measured, all are alike, and what a worker owes is what delays it. */
@@ -397,10 +380,6 @@ export class Dealer {
         : { worker: member.name, unitMs: expected.unitMs, baseMs: base(member, expected) }
     })
   }
-}
-
-function inSeconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`
 }
 
 function groupBy(units: readonly number[], keyOf: (unit: number) => number): Map<number, number[]> {

@@ -266,9 +266,10 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
 
   onSpans(member: Member, spans: readonly Span[]): void {
     if (!this.#parts.run.trace) throw new ProtocolError('spans of a run that is not traced')
-    const ahead = this.#members.get(member.name)?.clock.ahead
-    if (ahead === undefined) return
-    for (const span of spans) this.#parts.onWorkerSpan?.(member.name, { ...span, begin: span.begin - ahead, end: span.end - ahead })
+    for (const span of spans) {
+      const here = this.#members.get(member.name)?.clock.spanHere(span)
+      if (here !== undefined) this.#parts.onWorkerSpan?.(member.name, here)
+    }
   }
 
   onClock(member: Member, answer: { sent: number; clock: number }): void {

@@ -1,4 +1,5 @@
 import type { DealerTotals } from './contract.ts'
+import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
 import { Speed } from './speed.ts'
 
 export type BlockEvent =
@@ -45,14 +46,8 @@ interface Holder {
 const AHEAD = 2
 /** A block that takes a worker this many times what it takes another one is computed by that one, too ... */
 const LATE = 2
-/** ... which is taken to be this long as long as none is measured: a test set may have no more than one ... */
+/** ... which is taken to be this long as long as none is measured: a test set may have no more than one. */
 const UNMEASURED_MS = 500
-/** ... and who does not advance for this many times its own time for a block is evicted ... */
-const OVERDUE = 4
-/** ... but not before this. */
-const SHORTEST_DEADLINE_MS = 5000
-/** Ticks come far more often than this: otherwise it was the coordinator that hung. */
-const LONGEST_TICK_MS = 2000
 
 /**
  * Deals the blocks of the test set while lanes are dealt to the same workers: a state machine without I/O beside the dealer. Nobody
@@ -217,10 +212,10 @@ export class BlockDealer {
       if (atLanes.has(holder.name) || holder.blocks.length === 0) holder.advancedAt = now
       const ms = holder.speed.unitMs('EVALUATE')
       const stuckMs = now - holder.advancedAt
-      if (ms === undefined || stuckMs <= Math.max(SHORTEST_DEADLINE_MS, OVERDUE * ms)) return []
+      if (ms === undefined || stuckMs <= deadlineMs(ms)) return []
       // Once: until it is lost, it has another chance.
       holder.advancedAt = now
-      return [{ type: 'evict', worker: holder.name, reason: `it has computed no block of the test set for ${(stuckMs / 1000).toFixed(1)} s` }]
+      return [{ type: 'evict', worker: holder.name, reason: `it has computed no block of the test set for ${inSeconds(stuckMs)}` }]
     })
   }
 }

@@ -12,7 +12,7 @@ import type { Reduction, ReductionSurroundings, Traffic } from '../reduction.ts'
 import type { RangeSums } from '../step_update.ts'
 import type { Range } from '../step_reduce.ts'
 import { takeChunks } from '../chunk_streams.ts'
-import { Gathering } from './gathering.ts'
+import { Gatherings } from './gathering.ts'
 import { ReducerCall, type ReducerSlot, type ReduceStream } from './reducer_call.ts'
 import { stateChunks } from './state_chunks.ts'
 
@@ -70,7 +70,7 @@ export class ReducerHub implements Reduction {
   readonly #reducers: (ReducerCall | undefined)[]
   readonly #loaded = new Set<ReducerCall>()
   readonly #sessions = new Map<string, Session>()
-  readonly #gatherings = new Map<number, Gathering>()
+  readonly #gatherings: Gatherings
   readonly #joined: Promise<void>
   #resolveJoined: () => void = () => undefined
   #rejectJoined: (error: Error) => void = () => undefined
@@ -79,12 +79,12 @@ export class ReducerHub implements Reduction {
   #failure: Error | undefined
   #ready = false
   #closed = false
-  #gathered = 0
   #tickedAt: number
 
   constructor(parts: ReducerHubParts) {
     this.#parts = parts
     this.#reducers = parts.ranges.map(() => undefined)
+    this.#gatherings = new Gatherings(parts.ranges)
     this.#tickedAt = parts.now()
     this.#joined = new Promise((resolve, reject) => {
       this.#resolveJoined = resolve
@@ -227,9 +227,7 @@ export class ReducerHub implements Reduction {
         connections.widen(call.getPeer())
       }
       if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
-      const gathering = this.#gatherings.get(chunk.id)
-      if (gathering === undefined) throw new ProtocolError(`state ${chunk.id} was not asked for`)
-      if (gathering.receive(reducer.number - 1, chunk)) this.#gatherings.delete(chunk.id)
+      this.#gatherings.receive(reducer.number - 1, chunk)
     }
     takeChunks(call, stateChunkSchema, 'a chunk of a state', take, (breach) => {
       done(breach)
@@ -247,8 +245,7 @@ export class ReducerHub implements Reduction {
   #giveUp(error: Error): void {
     this.#failure ??= error
     this.#rejectJoined(error)
-    for (const gathering of this.#gatherings.values()) gathering.fail(error)
-    this.#gatherings.clear()
+    this.#gatherings.fail(error)
   }
 
   #reducerOf(id: string): ReducerCall {
@@ -329,9 +326,10 @@ export class ReducerHub implements Reduction {
   }
 
   #onSpans(reducer: ReducerCall, spans: readonly Span[]): void {
-    const { ahead } = reducer.clock
-    if (ahead === undefined) return
-    for (const span of spans) this.#parts.onReducerSpan?.(`reducer ${reducer.number}`, { ...span, begin: span.begin - ahead, end: span.end - ahead })
+    for (const span of spans) {
+      const here = reducer.clock.spanHere(span)
+      if (here !== undefined) this.#parts.onReducerSpan?.(`reducer ${reducer.number}`, here)
+    }
   }
 
   /** Asks for a reducer's time, where the run is traced, every few seconds. */
@@ -353,11 +351,9 @@ export class ReducerHub implements Reduction {
   #gather(moments: boolean): Promise<OptimizerState> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (!this.#ready) return Promise.reject(new RunError('The run is being prepared.'))
-    const id = ++this.#gathered
-    const gathering = new Gathering(this.#parts.ranges, moments)
-    this.#gatherings.set(id, gathering)
+    const { id, complete } = this.#gatherings.begin(moments)
     this.#tell({ message: 'gather', gather: { id, moments } })
-    return gathering.complete
+    return complete
   }
 
   #tell(message: ReductionMessage): void {

@@ -17,11 +17,6 @@ export class VectorPool {
     this.#limit = limit
   }
 
-  /** How many are in use. */
-  get taken(): number {
-    return this.#taken.size
-  }
-
   /** A vector of at most the pool's length, with anything in it. */
   take(length: number): Float32Array {
     const vector = length > this.#length ? undefined : (this.#free.pop() ?? this.#another())

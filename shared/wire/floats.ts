@@ -23,7 +23,7 @@ export function copyFloats(data: Buffer, out: Float32Array): void {
   for (let begin = 0; begin < data.length; begin += BLOCK_BYTES) {
     const part = data.subarray(begin, begin + BLOCK_BYTES)
     block.set(part)
-    target.set(part.length === BLOCK_BYTES ? block : block.subarray(0, part.length), begin)
+    target.set(block.subarray(0, part.length), begin)
   }
 }
 
