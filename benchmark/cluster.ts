@@ -10,10 +10,11 @@ import { articleNetwork } from '../shared/network/article.ts'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema } from '../shared/run_folder/schemas.ts'
+import { ROOT } from '../shared/kit/project.ts'
 
 /**
  * Whole runs (data, exchange, Adam, checkpoints) of the article's network with one and with two local workers, in turn:
- * node --import tsx benchmark/cluster.ts [rounds] [precision] [batch] [image size]
+ * node bin/run.mjs benchmark/cluster.ts [rounds] [precision] [batch] [image size]
  * Prints images a second of training, and the ratio of each round; beside it that of the compute processes alone, side by
  * side without data or exchange, which is what the machine's cores make of two at that time.
  */
@@ -25,7 +26,7 @@ const EPOCHS = 6
 const MEASURED_EPOCHS = 2
 const PER_CLASS = 25
 
-const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
+const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 
 async function imagesPerSecond(folder: string, data: string, workers: number, round: number): Promise<number> {
   const out = path.join(folder, `${workers}-${round}`)

@@ -1,6 +1,6 @@
 /**
  * Images a second of the native engines on the article's network at 256 px, gradients of one lane, on one thread:
- *   node --import tsx benchmark/engine.ts [rounds]
+ *   node bin/run.mjs benchmark/engine.ts [rounds]
  * The engines take turns, so that a machine that slows down slows all of them, and ratios are taken round by round.
  */
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'

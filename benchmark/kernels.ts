@@ -11,7 +11,7 @@ import { chunkRanges } from '../shared/train/chunk_sum.ts'
 import { addInto, plainAddInto } from '../shared/train/vectors.ts'
 
 /**
- * The kernels against the plain TypeScript that they replace, in turn, on one core: node --import tsx benchmark/kernels.ts
+ * The kernels against the plain TypeScript that they replace, in turn, on one core: node bin/run.mjs benchmark/kernels.ts
  * Prints milliseconds: median and quartiles.
  */
 

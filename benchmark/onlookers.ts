@@ -8,12 +8,13 @@ import { z } from 'zod'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { quantile } from './bench/statistics.ts'
+import { ROOT } from '../shared/kit/project.ts'
 
 /**
  * What it costs to look: a run of two local workers that nobody looks at, against one with metrics (of the coordinator and both workers,
  * each scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, or with
  * all three:
- * node --import tsx benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
+ * node bin/run.mjs benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
  * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So both runs are started, and
  * then take turns of some seconds each: the other's coordinator is stopped (SIGSTOP), and its workers wait for it. What counts is
  * the time from step to step within a turn; prints images a second, and the ratio to the turns of the same cycle of the run nobody looks at.
@@ -52,7 +53,7 @@ const arms: Arm[] = [
   { name: chosen, eyes: chosen === 'all' ? ['metrics', 'page', 'trace'] : [chosen] },
 ]
 
-const COORDINATOR = path.join(import.meta.dirname, '../bin/coordinator.mjs')
+const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 
 const stepEventSchema = z.object({ event: z.literal('step'), time: z.iso.datetime().transform((time) => Date.parse(time)), epoch: z.number(), samples: z.number() })
 type StepEvent = z.output<typeof stepEventSchema>

@@ -7,9 +7,10 @@ import { z } from 'zod'
 import { drawDataset } from '../shared/data/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import { historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
+import { ROOT } from '../shared/kit/project.ts'
 
 /**
- * What a slow worker adds to a fast one: node --import tsx benchmark/stragglers.ts [rounds] [image size] [batch] [lanes]
+ * What a slow worker adds to a fast one: node bin/run.mjs benchmark/stragglers.ts [rounds] [image size] [batch] [lanes]
  * Whole runs of the article's network, on Linux with two cores: the fast worker alone, the slow one alone, and both. The
  * fast one computes on a core of its own, so that the two do not take time from each other; all else is on the other
  * core. The slow one's compute process is stopped and continued there so that it runs about a fifth of the time, and what
@@ -22,7 +23,7 @@ const PER_CLASS = 120
 const RUNS_MS = 21
 const STOPS_MS = 79
 
-const bin = (name: string): string => path.join(import.meta.dirname, `../bin/${name}.mjs`)
+const bin = (name: string): string => path.join(ROOT, 'bin', `${name}.mjs`)
 
 interface Arm {
   name: string

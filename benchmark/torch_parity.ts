@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
 import { bytesOf } from '../shared/wire/floats.ts'
@@ -14,12 +14,13 @@ import { initialParameters } from '../shared/network/initial.ts'
 import { layoutOf } from '../shared/network/layout.ts'
 import { networkSchema, type Network } from '../shared/network/network.ts'
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
+import { ROOT } from '../shared/kit/project.ts'
 
 /**
  * Whether a network that Herd exports gives the same logits in PyTorch, in float32: for the article's network, and for
  * one with every kind of layer, both with drawn parameters; or for a checkpoint of your own.
  *
- *   node --import tsx benchmark/torch_parity.ts --python python3 [--checkpoint F] [--images 8]
+ *   node bin/run.mjs benchmark/torch_parity.ts --python python3 [--checkpoint F] [--images 8]
  *
  * The interpreter needs torch, safetensors and numpy. Exit code 0 where all logits agree to 1e-3, else 1.
  */
@@ -83,7 +84,7 @@ async function compare(checkpoint: Checkpoint, images: number, python: string): 
     await exportCheckpoint(checkpoint, 'safetensors', model)
     await writeFile(imageFile, pixels)
     await writeFile(logitFile, bytesOf(logits))
-    const script = fileURLToPath(new URL('peers/safetensors_logits.py', import.meta.url))
+    const script = path.join(ROOT, 'benchmark/peers/safetensors_logits.py')
     const child = spawn(python, [script, '--model', model, '--images', imageFile, '--dtype', 'uint8', '--logits', logitFile], { stdio: 'inherit' })
     const [code] = (await once(child, 'exit')) as [number | null]
     return code ?? 1

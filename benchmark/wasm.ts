@@ -9,7 +9,7 @@ import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
  * convolution, pooling), else plain loops. Both run alternately, so that a change of the machine's load meets both; the
  * table gives the median time of each, and the median ratio with its smallest and largest value.
  *
- *   node --import tsx benchmark/wasm.ts [--image-size 160] [--batch 8] [--repetitions 5]
+ *   node bin/run.mjs benchmark/wasm.ts [--image-size 160] [--batch 8] [--repetitions 5]
  */
 
 type Tensor4D = tf.Tensor4D

@@ -1,7 +1,4 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --initial-old-space-size=128
-import { register } from 'tsx/esm/api'
+import { start } from './start.mjs'
 
-register()
-const { main } = await import('../worker/main.ts')
-const { runProgram } = await import('../shared/command/program.ts')
-await runProgram(main, process.argv.slice(2))
+await start('worker/main.js')

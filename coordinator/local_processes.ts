@@ -4,6 +4,7 @@ import type { LogFormat } from '../shared/log.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import type { TlsOptions } from '../shared/security/tls.ts'
 import type { Token } from '../shared/security/token.ts'
+import { ROOT } from '../shared/kit/project.ts'
 
 export interface LocalProcessesOptions {
   program: 'worker' | 'reducer'
@@ -33,7 +34,7 @@ export class LocalProcesses {
       const child = spawn(
         process.execPath,
         [
-          ...NODE_OPTIONS, path.join(import.meta.dirname, `../bin/${program}.mjs`), '--coordinator', coordinator, ...options.argumentsOf(name, index), ...tlsArguments(tls),
+          ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...options.argumentsOf(name, index), ...tlsArguments(tls),
           '--log-format', logFormat,
           verbose ? '--verbose' : '--quiet',
         ],

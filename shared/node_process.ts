@@ -12,7 +12,7 @@ export const NODE_OPTIONS = ['--initial-old-space-size=128']
  */
 export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
-/** Arguments that let a child Node process run a TypeScript file of this project. */
-export function typescriptArguments(file: string): string[] {
-  return [...NODE_OPTIONS, '--import', import.meta.resolve('tsx'), file]
+/** Arguments of a child Node process. @param file compiled JavaScript of this project, which lies beside that of whoever starts it */
+export function nodeArguments(file: string): string[] {
+  return [...NODE_OPTIONS, file]
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { ROOT } from './kit/project.ts'
 
-const PACKAGE_FILE = path.join(import.meta.dirname, '../package.json')
+const PACKAGE_FILE = path.join(ROOT, 'package.json')
 const packageSchema = z.object({ version: z.string() })
 
 /** Versions that a run depends on. */

@@ -8,7 +8,7 @@ import { benchLane, benchNetwork } from './lane.ts'
 /**
  * A step of the eager engine, the oracle of the tests, on native TensorFlow and one thread: one for each line on standard input.
  *
- *   node --import tsx benchmark/bench/eager_main.ts BATCH IMAGE_SIZE
+ *   node bin/run.mjs benchmark/bench/eager_main.ts BATCH IMAGE_SIZE
  */
 const [batch, imageSize] = process.argv.slice(2).map(Number)
 const { network, parameters } = benchNetwork(imageSize)

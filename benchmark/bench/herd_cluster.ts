@@ -1,13 +1,14 @@
 import path from 'node:path'
 import type { Contender } from './contender.ts'
 import { listeningSchema, stepSchema, type ClusterOptions, type Step } from './cluster_options.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS, typescriptArguments } from '../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS, nodeArguments } from '../../shared/node_process.ts'
 import { between, processorTimeSchema, sum, type ProcessorTime } from './processor_time.ts'
 import { RoundProcess } from './round_process.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const WORKER = path.join(import.meta.dirname, '../../bin/worker.mjs')
-const COORDINATOR = path.join(import.meta.dirname, 'coordinator_main.ts')
-const STILL_WORKERS = path.join(import.meta.dirname, 'still_workers_main.ts')
+const WORKER = path.join(ROOT, 'bin/worker.mjs')
+const COORDINATOR = path.join(import.meta.dirname, 'coordinator_main.js')
+const STILL_WORKERS = path.join(import.meta.dirname, 'still_workers_main.js')
 
 /** Where a cluster's processes run, and how they reach each other. */
 export interface Places {
@@ -40,7 +41,7 @@ export class HerdCluster {
 
   /** Settles when all have joined and are warm. */
   static async start(options: ClusterOptions, { still, places = here }: Start = {}): Promise<HerdCluster> {
-    const coordinator = start(places.coordinator, [...typescriptArguments(COORDINATOR), JSON.stringify(options)])
+    const coordinator = start(places.coordinator, [...nodeArguments(COORDINATOR), JSON.stringify(options)])
     const cluster = new HerdCluster(coordinator, [])
     try {
       const { address } = listeningSchema.parse(await coordinator.next())
@@ -89,5 +90,5 @@ function start(launcher: readonly string[], args: readonly string[]): RoundProce
 /** One list of arguments a process. */
 function workerArguments({ workers, data = '', certificates }: ClusterOptions, still: number | undefined, coordinator: string): string[][] {
   if (still === undefined) return Array.from({ length: workers }, (_, index) => [...NODE_OPTIONS, WORKER, '--coordinator', coordinator, '--data', data, '--name', `bench-${index}`, '--quiet'])
-  return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...typescriptArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still), certificates })])
+  return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...nodeArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still), certificates })])
 }

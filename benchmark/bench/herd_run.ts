@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { RunError } from '../../shared/errors.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const BIN = path.join(import.meta.dirname, '../../bin')
+const BIN = path.join(ROOT, 'bin')
 const POLL_MS = 5
 
 const eventSchema = z.looseObject({ time: z.iso.datetime(), event: z.string() })

@@ -4,8 +4,9 @@ import path from 'node:path'
 import { z } from 'zod'
 import type { Contender } from './contender.ts'
 import { RoundProcess } from './round_process.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const FOLDER = path.join(import.meta.dirname, '../peers')
+const FOLDER = path.join(ROOT, 'benchmark/peers')
 
 /** Where `npm run bench:peers` installs PyTorch. */
 const OWN_PYTHON = path.join(FOLDER, '.venv/bin/python')

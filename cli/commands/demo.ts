@@ -9,8 +9,9 @@ import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import { commandOf } from '../command.ts'
 import { print } from '../output.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const COORDINATOR = path.join(import.meta.dirname, '../../bin/coordinator.mjs')
+const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 
 /** The article's network on smaller images, in steps small enough that a few thousand images teach it. */
 const recipe = ['--model', 'article', '--init', 'he', '--image-size', '160', '--batch', '16', '--lanes', '4', '--lr', '1e-3', '--seed', '1']

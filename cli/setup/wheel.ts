@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
 import { RunError, UsageError } from '../../shared/errors.ts'
 import { buildEntry, cachedEntry, fileSize, filesBelow, inStaging, type NativeCache } from './cache.ts'
 import { findProgram, reasonIn, runProcess } from './process.ts'
 import { pipTags, type NativeRelease, type WheelPin } from './releases.ts'
 import { type Reporter } from './reporter.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /** A wheel is not the file that was pinned: never worked around, because somebody may have tampered with it. */
 export class ChecksumError extends RunError {}
 
-const UNPACKER = fileURLToPath(new URL('./unpack_wheel.py', import.meta.url))
+const UNPACKER = path.join(ROOT, 'cli/setup/unpack_wheel.py')
 const WATCH_MILLISECONDS = 200
 
 /**

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { clusterDashboard } from './cluster.ts'
 import { trainingDashboard } from './training.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /** The dashboards by file, as they lie in deploy/grafana/dashboards; `npm run build:dashboards` writes them. */
 export function dashboards(): Map<string, string> {
@@ -10,5 +11,5 @@ export function dashboards(): Map<string, string> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const [name, json] of dashboards()) await writeFile(path.join(import.meta.dirname, 'dashboards', name), json)
+  for (const [name, json] of dashboards()) await writeFile(path.join(ROOT, 'deploy/grafana/dashboards', name), json)
 }

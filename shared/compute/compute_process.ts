@@ -9,7 +9,7 @@ import { computeEnvironment } from '../engine/native.ts'
 import { EngineError } from '../errors.ts'
 import { layoutOf } from '../network/layout.ts'
 import type { Network } from '../network/network.ts'
-import { typescriptArguments } from '../node_process.ts'
+import { nodeArguments } from '../node_process.ts'
 import type { Compute } from '../train/compute.ts'
 import type { LaneSettings, Partial, PreparedLane, Stretch } from '../train/lane_stack.ts'
 import { bytesOf, floatsOf } from '../wire/floats.ts'
@@ -67,7 +67,7 @@ export class ComputeProcess implements Compute {
     stdio[REQUEST_FD] = 'pipe'
     stdio[REPLY_FD] = 'pipe'
     stdio[MEMORY_FD] = this.#memory?.descriptor ?? 'ignore'
-    this.#child = spawn(process.execPath, typescriptArguments(path.join(import.meta.dirname, 'compute_main.ts')), {
+    this.#child = spawn(process.execPath, nodeArguments(path.join(import.meta.dirname, 'compute_main.js')), {
       stdio,
       env: { ...process.env, ...computeEnvironment(request) },
     })

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { EngineKind, Precision } from '../engine/engine.ts'
 import { computeEnvironment } from '../engine/native.ts'
 import { messageOf } from '../errors.ts'
-import { typescriptArguments } from '../node_process.ts'
+import { nodeArguments } from '../node_process.ts'
 import { measurementSchema, type PrecisionMeasurement, type PrecisionSettings } from './precision_protocol.ts'
 
 /** So many times faster than f32 bf16 must be: less is not worth its rounding, and could be the machine's noise. */
@@ -25,7 +25,7 @@ export interface ChosenPrecision {
  */
 export async function measurePrecision(settings: PrecisionSettings): Promise<PrecisionMeasurement> {
   const { threads, gpu } = settings
-  const args = [...typescriptArguments(path.join(import.meta.dirname, 'precision_main.ts')), JSON.stringify(settings)]
+  const args = [...nodeArguments(path.join(import.meta.dirname, 'precision_main.js')), JSON.stringify(settings)]
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...computeEnvironment({ threads, gpu }) } })
     return measurementSchema.parse(JSON.parse(stdout))

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import asc from 'assemblyscript/asc'
 import { GROWING_KERNELS, KERNELS, kernelFile, MAX_PAGES, type KernelName } from './kernel.ts'
+import { ROOT } from '../kit/project.ts'
 
 /**
  * Compiles the kernels: `npm run build:kernels`. What it writes is committed, so that installing Herd builds nothing.
@@ -20,7 +21,7 @@ const GROWING_OPTIONS = ['--enable', 'threads', '--sharedMemory', '--maximumMemo
 export async function compileKernel(name: KernelName): Promise<Uint8Array> {
   const outFile = `${name}.wasm`
   const output = new Map<string, string | Uint8Array>()
-  const { error, stderr } = await asc.main([`${name}.ts`, '--baseDir', path.join(import.meta.dirname, 'assembly'), '--outFile', outFile, ...OPTIONS, ...(GROWING_KERNELS.includes(name) ? GROWING_OPTIONS : [])], {
+  const { error, stderr } = await asc.main([`${name}.ts`, '--baseDir', path.join(ROOT, 'shared/kernels/assembly'), '--outFile', outFile, ...OPTIONS, ...(GROWING_KERNELS.includes(name) ? GROWING_OPTIONS : [])], {
     writeFile: (file, contents) => void output.set(file, contents),
   })
   const code = output.get(outFile)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { ROOT } from '../kit/project.ts'
 
 /** The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. */
 export const KERNELS = ['adam', 'compress', 'sum', 'transforms'] as const
@@ -13,7 +14,7 @@ export const MAX_PAGES = 65_536
 export const GROWING_KERNELS: readonly KernelName[] = ['sum']
 
 export function kernelFile(name: KernelName): string {
-  return path.join(import.meta.dirname, `${name}.wasm`)
+  return path.join(ROOT, 'shared/kernels', `${name}.wasm`)
 }
 
 /** A kernel's functions, on memory of its own. */

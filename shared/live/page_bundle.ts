@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
+import { ROOT } from '../kit/project.ts'
 
 /** What the browser may do with the page: nothing from elsewhere, no code from text. Pictures of test images come as data:, of the dropped photograph as blob:. */
 export const PAGE_POLICY = [
@@ -20,7 +21,7 @@ export interface PageFile {
   body: Buffer
 }
 
-const FOLDER = path.join(import.meta.dirname, 'page')
+const FOLDER = path.join(ROOT, 'shared/live/page')
 
 const OPTIONS = {
   // The alias is looked up from here; else, from wherever the program is started.

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { messageOf, UsageError } from '../errors.ts'
 import { machineSchema } from '../machine.ts'
+import { ROOT } from '../kit/project.ts'
 
 const seconds = z.number().min(0)
 
@@ -69,7 +70,7 @@ export const measuredSchema = z.object({
 export type Measured = z.infer<typeof measuredSchema>
 
 /** What was measured on the machine that Herd is developed on. */
-export const SHIPPED_MEASURED = path.join(import.meta.dirname, 'measured.json')
+export const SHIPPED_MEASURED = path.join(ROOT, 'shared/plan/measured.json')
 
 /** @throws UsageError where the file is not there, or is none of measured costs. */
 export async function readMeasured(file: string): Promise<Measured> {

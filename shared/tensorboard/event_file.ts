@@ -4,6 +4,7 @@ import protobuf from 'protobufjs'
 import { appendWhole } from '../append_whole.ts'
 import { messageOf, WriteError } from '../errors.ts'
 import { recordOf } from './record.ts'
+import { ROOT } from '../kit/project.ts'
 
 export interface EventFileSurroundings {
   /** Seconds since 1970. */
@@ -18,7 +19,7 @@ type What =
   | { sessionLog: { status: number } }
   | { summary: { value: ({ tag: string; simpleValue: number } | { tag: string; image: { height: number; width: number; colorspace: number; encodedImageString: Uint8Array } })[] } }
 
-const Event = protobuf.loadSync(path.join(import.meta.dirname, 'event.proto')).lookupType('herd.tensorboard.Event')
+const Event = protobuf.loadSync(path.join(ROOT, 'shared/tensorboard/event.proto')).lookupType('herd.tensorboard.Event')
 const START = 1
 const RGB = 3
 

@@ -2,8 +2,9 @@ import path from 'node:path'
 import { logVerbosity, makeClientConstructor, setLogVerbosity, type ChannelOptions, type MethodDefinition, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { ProtocolError } from '../errors.ts'
+import { ROOT } from '../kit/project.ts'
 
-const PROTO_FILE = path.join(import.meta.dirname, '../../proto/herd.proto')
+const PROTO_FILE = path.join(ROOT, 'proto/herd.proto')
 
 const KIB = 1024
 const MIB = 1024 * KIB

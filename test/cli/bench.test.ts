@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { reportSchema } from '../../benchmark/bench/report.ts'
 import { withoutGpu } from '../support/gpu.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /** `npm run bench` from outside: short, and whoever is fast. Without PyTorch, which is no part of the project's tests. */
-const root = path.join(import.meta.dirname, '../..')
 let workspace: Workspace
 
 before(async () => {
@@ -18,7 +17,7 @@ after(() => workspace.remove())
 
 function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile('npm', ['run', '--silent', 'bench', '--', ...args], { cwd: root, env: { ...process.env, ...workspace.environment } }, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
+    const child = execFile('npm', ['run', '--silent', 'bench', '--', ...args], { cwd: ROOT, env: { ...process.env, ...workspace.environment } }, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
   })
 }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { run } from '../support/processes.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 describe('herd', { concurrency: 2 }, () => {
   const helps: [command: string[], says: RegExp[]][] = [
@@ -29,7 +30,7 @@ describe('herd', { concurrency: 2 }, () => {
   })
 
   it('prints its version', async () => {
-    const { version } = JSON.parse(await readFile(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }
+    const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as { version: string }
     assert.deepEqual(await run('herd', ['--version']), { code: 0, signal: null, stdout: `${version}\n`, stderr: '' })
   })
 

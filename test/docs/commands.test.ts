@@ -7,12 +7,12 @@ import { after, before, test } from 'node:test'
 import { NODE_OPTIONS } from '../../shared/node_process.ts'
 import { readTrace } from '../support/trace.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /**
  * Every command of the README and of docs/ is executed here as it is written, in a folder that has what it speaks of.
  * The environment makes runs short; addresses of the examples become loopback.
  */
-const root = path.join(import.meta.dirname, '../..')
 
 /** Commands that are not run here, and why. */
 const elsewhere: [RegExp, string][] = [
@@ -49,7 +49,7 @@ async function freePort(): Promise<number> {
 
 /** Lines of the sh blocks, without their comments. */
 async function commandsOf(...files: string[]): Promise<string[]> {
-  const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')))
+  const texts = await Promise.all(files.map((file) => readFile(path.join(ROOT, file), 'utf8')))
   return texts
     .flatMap((text) => [...text.matchAll(/```sh\n([^]*?)```/g)].map((match) => match[1].replaceAll('\\\n', ' ')))
     .flatMap((block) => block.split('\n'))
@@ -58,7 +58,7 @@ async function commandsOf(...files: string[]): Promise<string[]> {
 }
 
 function execute(command: string, environment: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
-  const local = command.replaceAll(/0\.0\.0\.0:7070|192\.0\.2\.\d+:7070/g, `127.0.0.1:${port}`).replace(/^npx (\w+)/, `"${process.execPath}" ${NODE_OPTIONS.join(' ')} "${root}/bin/$1.mjs"`)
+  const local = command.replaceAll(/0\.0\.0\.0:7070|192\.0\.2\.\d+:7070/g, `127.0.0.1:${port}`).replace(/^npx (\w+)/, `"${process.execPath}" ${NODE_OPTIONS.join(' ')} "${ROOT}/bin/$1.mjs"`)
   const child = spawn('sh', ['-c', local], { cwd: workspace.folder, env: { ...process.env, ...workspace.environment, ...short, ...environment } })
   let output = ''
   child.stdout.on('data', (data: Buffer) => (output += data.toString()))
@@ -137,7 +137,7 @@ test('npx herd setup, which has nothing to do where `npm test` has done it', asy
 })
 
 test('no command of the README or docs/ is left out', async () => {
-  const pages = (await readdir(path.join(root, 'docs'))).filter((name) => name.endsWith('.md') && name !== 'herd.md').map((name) => `docs/${name}`)
+  const pages = (await readdir(path.join(ROOT, 'docs'))).filter((name) => name.endsWith('.md') && name !== 'herd.md').map((name) => `docs/${name}`)
   for (const command of await commandsOf('README.md', ...pages)) {
     const known = executed.has(command) || elsewhere.some(([pattern]) => pattern.test(command))
     assert.ok(known, `this command is documented, and no test runs it: ${command}`)

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const DOCS = path.join(import.meta.dirname, '../../docs')
+const DOCS = path.join(ROOT, 'docs')
 
 interface Reference {
   row: string

@@ -43,7 +43,7 @@ async function runHere({ seed, schedules }: SimulationOptions, take: (outcome: O
 async function runInProcesses({ seed, schedules, processes }: SimulationOptions, take: (outcome: Outcome) => void): Promise<void> {
   const count = Math.min(processes, schedules)
   await Promise.all(Array.from({ length: count }, (_, index) => new Promise<void>((resolve, reject) => {
-    const child = fork(path.join(import.meta.dirname, 'share.ts'), [seed + index, seed + schedules, count].map(String))
+    const child = fork(path.join(import.meta.dirname, 'share.js'), [seed + index, seed + schedules, count].map(String))
     child.on('message', (message) => take(outcomeSchema.parse(message)))
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new RunError(`a process of the simulation ended with code ${String(code)}; what it said is above.`))))
   })))

@@ -7,6 +7,7 @@ import { planOf, runFaults, workerFaults, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
 import { Simulation, simulate } from './simulation.ts'
 import { Statistics } from './statistics.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /** As npm run simulate, which runs thousands. */
 const SCHEDULES = 300
@@ -14,7 +15,7 @@ const SCHEDULES = 300
 const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
 
 function command(...options: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ['--import', 'tsx', path.join(import.meta.dirname, 'main.ts'), ...options], { encoding: 'utf8', cwd: path.join(import.meta.dirname, '../..') })
+  return spawnSync(process.execPath, [path.join(import.meta.dirname, 'main.js'), ...options], { encoding: 'utf8', cwd: ROOT })
 }
 
 test('undisturbed, clusters of one to four workers come to what one process computes without a cluster, and count each lane once', async () => {

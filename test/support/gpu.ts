@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { nativeAvailable } from '../../shared/engine/native.ts'
-import { typescriptArguments } from '../../shared/node_process.ts'
+import { nodeArguments } from '../../shared/node_process.ts'
 
 /** Why tests of a GPU are skipped here, or false. TensorFlow is asked in a process of its own: it can be loaded once only. */
 export async function withoutGpu(): Promise<string | false> {
   if (!nativeAvailable({ gpu: true })) return 'the native engine for GPUs is not installed: run `npx herd setup --gpu`'
-  const { stdout } = await promisify(execFile)(process.execPath, typescriptArguments(path.join(import.meta.dirname, 'gpu_main.ts')))
+  const { stdout } = await promisify(execFile)(process.execPath, nodeArguments(path.join(import.meta.dirname, 'gpu_main.js')))
   return stdout === 'gpu:0' ? false : 'TensorFlow finds no GPU on this machine'
 }

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const BIN = path.join(import.meta.dirname, '../../bin')
+const BIN = path.join(ROOT, 'bin')
 
 export interface Ended {
   code: number | null

@@ -3,9 +3,10 @@ import { execFile, execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const INSTALL = path.join(import.meta.dirname, '../../.ci/install-tensorboard')
-const READ = path.join(import.meta.dirname, 'read_tensorboard.py')
+const INSTALL = path.join(ROOT, '.ci/install-tensorboard')
+const READ = path.join(ROOT, 'test/support/read_tensorboard.py')
 
 const number = z.union([z.number(), z.enum(['nan', 'inf', '-inf'])])
 const foundSchema = z.object({

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { Program } from './processes.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const HELPER = path.join(import.meta.dirname, 'terminal.py')
+const HELPER = path.join(ROOT, 'test/support/terminal.py')
 
 /** Why tests on a pseudo terminal are skipped here, or false; on continuous integration (CI=true) they run all the same, and fail. */
 export const withoutTerminal = hasPty() || process.env['CI'] === 'true' ? false : 'a pseudo terminal takes python3 on a Unix'

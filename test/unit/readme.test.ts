@@ -4,8 +4,9 @@ import path from 'node:path'
 import test from 'node:test'
 import { coordinatorOptions } from '../../coordinator/options.ts'
 import { optionTable } from '../../shared/command/options.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
-const readme = readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8')
+const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8')
 
 test("the README's table of options is the program's", () => {
   const [, table] = /<!-- options of the coordinator: begin -->\n([^]*?)<!-- options of the coordinator: end -->/.exec(readme) ?? []

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { typescriptArguments } from '../../../shared/node_process.ts'
+import { nodeArguments } from '../../../shared/node_process.ts'
 import type { Costs } from '../../../shared/plan/costs.ts'
 import { onLoopback } from '../../../shared/plan/fit.ts'
 import { stillExchange } from '../../../shared/plan/model.ts'
@@ -11,7 +11,7 @@ import { RoundProcess } from '../round_process.ts'
 import type { BenchSettings, Section } from '../section.ts'
 import { floatsOf, lanesOf, startStillCluster } from '../still_cluster.ts'
 
-const RELAY = path.join(import.meta.dirname, '../../hosts/relay_main.ts')
+const RELAY = path.join(import.meta.dirname, '../../hosts/relay_main.js')
 
 /** A network that is made here: every host's link to one switch, and the time that a byte takes one way. */
 interface MadeNetwork {
@@ -84,7 +84,7 @@ async function start({ name, latency, steps }: MadeNetwork, coordinator: Host, w
   let relay: RoundProcess | undefined
   const via = async (target: string): Promise<string> => {
     if (latency === 0) return target
-    const [command, ...rest] = [...coordinator.launcher, process.execPath, ...typescriptArguments(RELAY), JSON.stringify({ host: coordinator.address, target, seconds: latency })]
+    const [command, ...rest] = [...coordinator.launcher, process.execPath, ...nodeArguments(RELAY), JSON.stringify({ host: coordinator.address, target, seconds: latency })]
     relay = new RoundProcess(command, rest)
     return listeningSchema.parse(await relay.next()).address
   }

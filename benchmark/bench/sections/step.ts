@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ComputeProcess } from '../../../shared/compute/compute_process.ts'
 import { computeEnvironment } from '../../../shared/engine/native.ts'
 import { RunError } from '../../../shared/errors.ts'
-import { NODE_ENVIRONMENT, typescriptArguments } from '../../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, nodeArguments } from '../../../shared/node_process.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { gradientFlops } from '../../../shared/network/flops.ts'
 import { benchLane, benchNetwork } from '../lane.ts'
@@ -11,7 +11,7 @@ import { peerSeconds } from '../peers.ts'
 import { RoundProcess } from '../round_process.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 
-const EAGER = path.join(import.meta.dirname, '../eager_main.ts')
+const EAGER = path.join(import.meta.dirname, '../eager_main.js')
 
 /** The engines of Herd: the graph, which is the product, its oracle on the same library, and what computes where there is no such library. */
 export const ENGINES = ['graph', 'eager', 'wasm'] as const
@@ -47,7 +47,7 @@ async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 
 }
 
 async function eager(name: string, batch: number, imageSize: number): Promise<Contender> {
-  const child = new RoundProcess(process.execPath, [...typescriptArguments(EAGER), String(batch), String(imageSize)], { ...NODE_ENVIRONMENT, ...computeEnvironment({ threads: 1, gpu: undefined }) })
+  const child = new RoundProcess(process.execPath, [...nodeArguments(EAGER), String(batch), String(imageSize)], { ...NODE_ENVIRONMENT, ...computeEnvironment({ threads: 1, gpu: undefined }) })
   await child.next()
   return { name, round: async () => batch / peerSeconds.parse(await child.round()).seconds, close: () => child.close() }
 }

@@ -6,16 +6,17 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'node:test'
 import { z } from 'zod'
-import { typescriptArguments } from '../../../shared/node_process.ts'
+import { nodeArguments } from '../../../shared/node_process.ts'
+import { ROOT } from '../../../shared/kit/project.ts'
 
-const RELAY = path.join(import.meta.dirname, '../../../benchmark/hosts/relay_main.ts')
+const RELAY = path.join(ROOT, 'dist/benchmark/hosts/relay_main.js')
 const SECONDS = 0.1
 
 test('a relay hands every byte on, in order, later by its delay each way, and ends with its input', async () => {
   const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(0, '127.0.0.1')
   await once(echo, 'listening')
   const target = `127.0.0.1:${(echo.address() as net.AddressInfo).port}`
-  const relay = spawn(process.execPath, [...typescriptArguments(RELAY), JSON.stringify({ host: '127.0.0.1', target, seconds: SECONDS })], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const relay = spawn(process.execPath, [...nodeArguments(RELAY), JSON.stringify({ host: '127.0.0.1', target, seconds: SECONDS })], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface(relay.stdout), 'line')) as [string]
   const { address } = z.object({ address: z.string() }).parse(JSON.parse(line))
   const socket = net.connect({ host: '127.0.0.1', port: Number(address.split(':')[1]) })

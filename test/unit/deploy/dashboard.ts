@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { ROOT } from '../../../shared/kit/project.ts'
 
-export const deployFolder = path.join(import.meta.dirname, '../../../deploy')
+export const deployFolder = path.join(ROOT, 'deploy')
 export const dashboardFiles = ['herd-training.json', 'herd-cluster.json'] as const
 
 /** By variable: the dashboards work with whatever Prometheus the reader has. */

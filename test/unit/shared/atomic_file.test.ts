@@ -4,7 +4,7 @@ import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { removeTemporaries, writeAtomically, type Disk } from '../../../shared/atomic_file.ts'
-import { typescriptArguments } from '../../../shared/node_process.ts'
+import { nodeArguments } from '../../../shared/node_process.ts'
 import { temporaryFolder } from './checkpoint/example.ts'
 
 /** The real disk, which notes what is asked of it, and fails where it is told to. */
@@ -62,7 +62,7 @@ test('a process killed while it writes leaves the old file whole, and a temporar
   const folder = await temporaryFolder(context)
   const file = join(folder, 'latest.ckpt')
   await writeFile(file, 'old')
-  const child = spawn(process.execPath, [...typescriptArguments(join(import.meta.dirname, 'atomic_file_writer.ts')), file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...nodeArguments(join(import.meta.dirname, 'atomic_file_writer.js')), file], { stdio: ['ignore', 'pipe', 'inherit'] })
   await new Promise((resolve) => child.stdout.once('data', resolve))
   child.kill('SIGKILL')
   await new Promise((resolve) => child.once('close', resolve))

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Precision } from '../../../../shared/engine/engine.ts'
-import { typescriptArguments } from '../../../../shared/node_process.ts'
+import { nodeArguments } from '../../../../shared/node_process.ts'
 import { floatsOf } from '../../../../shared/wire/floats.ts'
 import { withoutGpu } from '../../../support/gpu.ts'
 import type { Line } from './gradients_process.ts'
@@ -18,8 +18,8 @@ type Computed = Exclude<Line, { error: string }>
 
 /** What a process of its own makes of each network. */
 async function linesOf(precision: Precision, gpu?: number): Promise<Map<string, Line>> {
-  const file = path.join(import.meta.dirname, 'gradients_process.ts')
-  const { stdout } = await promisify(execFile)(process.execPath, [...typescriptArguments(file), precision, ...(gpu === undefined ? [] : [String(gpu)])], { maxBuffer: 2 ** 28 })
+  const file = path.join(import.meta.dirname, 'gradients_process.js')
+  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArguments(file), precision, ...(gpu === undefined ? [] : [String(gpu)])], { maxBuffer: 2 ** 28 })
   return new Map(stdout.trim().split('\n').map((text) => JSON.parse(text) as Line).map((line) => [line.name, line]))
 }
 

@@ -144,7 +144,7 @@ test('the article\'s network: float32 as eager, bfloat16 close to it', async () 
 for (const precision of ['f32', 'bf16'] satisfies Precision[]) {
   test(`two processes compute the same bits in ${precision}`, async () => {
     const digest = async (): Promise<string> => {
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'graph_process.ts'), precision])
+      const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'graph_process.js'), precision])
       return stdout
     }
     const first = await digest()

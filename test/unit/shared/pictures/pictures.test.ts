@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { RunError } from '../../../../shared/errors.ts'
@@ -13,6 +12,7 @@ import { accuracyPlot, lossPlot, type CurvePoint } from '../../../../shared/pict
 import { escapeXml, shorten } from '../../../../shared/pictures/text.ts'
 import { renderPng, writePicture } from '../../../../shared/pictures/write_picture.ts'
 import { temporaryFolder } from '../checkpoint/example.ts'
+import { ROOT } from '../../../../shared/kit/project.ts'
 
 function history(epochs: number): CurvePoint[] {
   return Array.from({ length: epochs }, (_, i) => ({ epoch: i + 1, trainLoss: 2.3 / (i + 1), testLoss: 2.4 / (i + 1), trainAccuracy: 1 - 0.9 / (i + 1), testAccuracy: 0.95 - 0.85 / (i + 1) }))
@@ -92,10 +92,10 @@ test('text is drawn with the bundled fonts where the machine has none', async (c
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="40"><text x="4" y="28" font-size="24" font-family="DejaVu Sans">Wiggle 93 %</text></svg>'
   await writeFile(join(folder, 'none.conf'), '<?xml version="1.0"?><fontconfig></fontconfig>')
   await mkdir(join(folder, 'cache'))
-  const module = fileURLToPath(new URL('../../../../shared/pictures/write_picture.ts', import.meta.url))
+  const module = join(ROOT, 'dist/shared/pictures/write_picture.js')
   const script = `const { renderPng } = await import(${JSON.stringify(module)}); process.stdout.write((await renderPng(${JSON.stringify(svg)})).toString('base64'))`
   const drawn = async (environment: Record<string, string>): Promise<string> => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { env: { ...process.env, ...environment }, maxBuffer: 1 << 24 })
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, ...environment }, maxBuffer: 1 << 24 })
     return stdout
   }
   const bareDrawing = await drawn({ FONTCONFIG_FILE: join(folder, 'none.conf'), XDG_CACHE_HOME: join(folder, 'cache') })

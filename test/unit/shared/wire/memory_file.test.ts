@@ -6,11 +6,12 @@ import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { ProtocolError } from '../../../../shared/errors.ts'
-import { typescriptArguments } from '../../../../shared/node_process.ts'
+import { nodeArguments } from '../../../../shared/node_process.ts'
 import { CONTENT_AT, MemoryFile } from '../../../../shared/wire/memory_file.ts'
 import { withoutSharedMemory } from '../../../support/shared_memory.ts'
+import { ROOT } from '../../../../shared/kit/project.ts'
 
-const MODULE = path.join(import.meta.dirname, '../../../../shared/wire/memory_file.ts')
+const MODULE = path.join(ROOT, 'dist/shared/wire/memory_file.js')
 
 function created(t: TestContext): MemoryFile {
   const file = MemoryFile.create() ?? assert.fail('this machine has no files in memory')
@@ -30,7 +31,7 @@ test('another process finds what was written, and writes back; no name of it is 
     file.write(${CONTENT_AT}, Buffer.from(found.toString().toUpperCase()))
     const reader = MemoryFile.open(${JSON.stringify(file.place)}, 'read')
     try { reader.write(${CONTENT_AT}, found) } catch (error) { console.log(error.code) }`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program])
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
   assert.equal(stdout, 'EBADF\n', 'who reads only cannot write')
   const back = Buffer.alloc(10)
   file.read(CONTENT_AT, back)
@@ -46,7 +47,7 @@ test('a place that is not what it says is not opened: no such process, another f
   assert.equal(MemoryFile.open({ ...place, descriptor: 100_000 }, 'read'), undefined)
   assert.equal(MemoryFile.open({ ...place, key: other.place.key }, 'read'), undefined)
   assert.equal(MemoryFile.open({ ...place, descriptor: other.place.descriptor }, 'read'), undefined)
-  const child = spawn(process.execPath, typescriptArguments(MODULE), { stdio: 'pipe' })
+  const child = spawn(process.execPath, nodeArguments(MODULE), { stdio: 'pipe' })
   t.after(() => child.kill())
   assert.equal(MemoryFile.open({ ...place, process: child.pid ?? 0, descriptor: 1 }, 'write'), undefined, 'a pipe')
 })

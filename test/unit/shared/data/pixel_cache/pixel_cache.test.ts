@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { headOf, variantOf } from '../../../../../shared/data/pixel_cache/entry.ts'
 import { PixelCache, type PixelCacheOptions } from '../../../../../shared/data/pixel_cache/pixel_cache.ts'
-import { typescriptArguments } from '../../../../../shared/node_process.ts'
+import { nodeArguments } from '../../../../../shared/node_process.ts'
 import { BYTES, imageOf, keyOf } from './images.ts'
 import { limitFileSize, mountSmallDisk, withoutFileLimits } from '../../../../support/disk.ts'
 
@@ -189,7 +189,7 @@ test('processes that write, read and are killed at the same time never hand out 
   const folder = newFolder()
   const numbers = range(0, 400)
   const killed = await Promise.all(range(0, 4).map(async (seed) => {
-    const child = spawn(process.execPath, typescriptArguments(path.join(import.meta.dirname, 'busy_process.ts')).concat(JSON.stringify({ folder, seed, images: numbers.length, limitBytes: 300 * BYTES, openings: seed < 2 ? 1000 : 5 })), { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, nodeArguments(path.join(import.meta.dirname, 'busy_process.js')).concat(JSON.stringify({ folder, seed, images: numbers.length, limitBytes: 300 * BYTES, openings: seed < 2 ? 1000 : 5 })), { stdio: ['ignore', 'pipe', 'inherit'] })
     const exit = once(child, 'exit')
     let found = 0
     for await (const line of createInterface(child.stdout)) {

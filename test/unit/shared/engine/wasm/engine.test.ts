@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
 import { suite, test } from 'node:test'
 import { EngineError } from '../../../../../shared/errors.ts'
 import { nativeAvailable } from '../../../../../shared/engine/native.ts'
@@ -15,8 +15,8 @@ const f32 = { precision: 'f32', threads: 1 } as const
 
 /** The gradient of the same lane, computed in another process. */
 function gradientElsewhere(kind: 'native' | 'wasm'): Float32Array {
-  const script = fileURLToPath(new URL('gradient_process.ts', import.meta.url))
-  const bytes = execFileSync(process.execPath, ['--import', 'tsx', script, kind], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } })
+  const script = path.join(import.meta.dirname, 'gradient_process.js')
+  const bytes = execFileSync(process.execPath, [script, kind], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } })
   return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 

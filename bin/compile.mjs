@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Programs run compiled: each TypeScript file of these folders has its JavaScript at the same place below dist/. */
+const FOLDERS = ['coordinator', 'worker', 'reducer', 'live', 'shared', 'cli', 'test', 'benchmark', 'deploy']
+/** Sources that are not for Node.js: the browser's page, and kernels in AssemblyScript. */
+const ELSEWHERE = /(^|\/)(page|assembly|browser_page)\//
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const OUT = path.join(ROOT, 'dist')
+/** Names the sources that dist/ was made of. Written last, so that a compilation that was interrupted is done again. */
+const STAMP = path.join(OUT, 'sources.sha256')
+
+/**
+ * Compiles what is newer than dist/, or nothing. Two processes that do so at the same time write the same files, each at once.
+ * An installed package has no TypeScript to compile.
+ */
+export async function compileIfNewer() {
+  if (!existsSync(path.join(ROOT, 'tsconfig.json'))) return
+  const sources = sourceFiles()
+  const stamp = stampOf(sources)
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return
+  const { build } = await import('esbuild')
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT, entryPoints: sources.map(({ name }) => name), outdir: OUT, outbase: ROOT, write: false,
+    platform: 'node', target: 'node20.19', format: 'esm', sourcemap: 'linked', logLevel: 'error',
+    bundle: true, packages: 'external', plugins: [{ name: 'one file each', setup: keepImports }],
+  })
+  for (const { path: file, contents } of outputFiles) writeIfChanged(file, contents)
+  removeOrphans(new Set(outputFiles.map(({ path: file }) => file)))
+  writeIfChanged(STAMP, stamp)
+}
+
+/** @returns the JavaScript of a TypeScript file of the project */
+export function compiledFile(source) {
+  return path.join(OUT, path.relative(ROOT, source)).replace(/\.ts$/, '.js')
+}
+
+/** Every file stays a file of its own: imports of TypeScript are those of its JavaScript, imports of JSON those of the file beside the source. */
+function keepImports({ onResolve }) {
+  onResolve({ filter: /^\./ }, ({ path: specifier, importer, kind, resolveDir }) => {
+    if (kind === 'entry-point') return undefined
+    if (specifier.endsWith('.ts')) return { path: specifier.replace(/\.ts$/, '.js'), external: true }
+    const compiled = path.join(OUT, path.relative(ROOT, path.dirname(importer)))
+    return { path: path.relative(compiled, path.resolve(resolveDir, specifier)), external: true }
+  })
+}
+
+function sourceFiles() {
+  return FOLDERS.filter((folder) => existsSync(path.join(ROOT, folder))).flatMap((folder) =>
+    readdirSync(path.join(ROOT, folder), { recursive: true })
+      .map((name) => path.posix.join(folder, name.split(path.sep).join('/')))
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts') && !ELSEWHERE.test(name))
+      .sort()
+      .map((name) => ({ name, ...statSync(path.join(ROOT, name)) })),
+  )
+}
+
+function stampOf(sources) {
+  const hash = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)))
+  for (const { name, size, mtimeMs } of sources) hash.update(`${name} ${size} ${mtimeMs}\n`)
+  return hash.digest('hex')
+}
+
+/** A file that is the same keeps its place; another one takes it at once, so that no process reads half of it. */
+function writeIfChanged(file, contents) {
+  if (existsSync(file) && readFileSync(file).equals(Buffer.from(contents))) return
+  mkdirSync(path.dirname(file), { recursive: true })
+  const temporary = `${file}.${process.pid}`
+  writeFileSync(temporary, contents)
+  renameSync(temporary, file)
+}
+
+/** What is left of a source that is gone would still be found. */
+function removeOrphans(files) {
+  for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath ?? entry.path, entry.name)
+    if (entry.isFile() && /\.js(\.map)?$/.test(file) && !files.has(file)) rmSync(file, { force: true })
+  }
+}
