@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import { progressPlace, startProgress, type Progress } from '../shared/command/progress.ts'
 import { addOptions, flag, logFormat, readOptions, text, type OptionSpec, type OptionSpecs, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/errors.ts'
-import { createLog, type Log, type LogFormat } from '../shared/log.ts'
+import { createLog, type Log } from '../shared/log.ts'
+import type { LogFormat } from '../shared/log_options.ts'
 
 /** What every command of the tool has besides its own options. */
 const commonOptions = {
@@ -21,7 +22,8 @@ export interface Notices {
 interface Declaration<S extends OptionSpecs> {
   /** Name, with its arguments, e.g. "check <folder>". */
   name: string
-  description: string
+  /** What it does; that of a command of the tool itself stands in commands.ts. */
+  description?: string
   /** Description of the argument, where there is one. */
   argument?: string
   options: S
@@ -35,7 +37,8 @@ interface Declaration<S extends OptionSpecs> {
 export function commandOf<S extends OptionSpecs>({ name, description, argument, options, examples, run }: Declaration<S>): Command {
   const [word, ...placeholders] = name.split(' ')
   const specs = { ...options, ...commonOptions }
-  const command = new Command(word).description(description)
+  const command = new Command(word)
+  if (description !== undefined) command.description(description)
   for (const placeholder of placeholders) command.argument(placeholder, argument)
   addOptions(command, specs)
   command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)

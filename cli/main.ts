@@ -1,17 +1,8 @@
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import { createProgram } from '../shared/command/program.ts'
 import { versionsOf } from '../shared/versions.ts'
-import { certsCommand } from './commands/certs.ts'
-import { dataCommand } from './commands/data.ts'
-import { demoCommand } from './commands/demo.ts'
-import { evaluateCommand } from './commands/evaluate.ts'
-import { exportCommand } from './commands/export.ts'
-import { planCommand } from './commands/plan.ts'
-import { predictCommand } from './commands/predict.ts'
-import { showCommand } from './commands/show.ts'
-import { topCommand } from './commands/top.ts'
+import { commands } from './commands.ts'
 import { endWhenNobodyReads } from './output.ts'
-import { setupCommand } from './setup/command.ts'
 
 const notes = `
 Examples:
@@ -36,7 +27,8 @@ export async function main(argv: string[]): Promise<number> {
     .description('The tool beside the coordinator and the workers: checks and draws data sets, uses what a run has trained.')
     .version(versionsOf().herd, '-V, --version', 'print the version of Herd')
     .addHelpText('after', notes)
-  for (const command of [setupCommand(), demoCommand(), dataCommand(), predictCommand(), evaluateCommand(), exportCommand(), certsCommand(), topCommand(), showCommand(), planCommand()]) add(program, command)
+  const wanted = argv.find((word) => !word.startsWith('-') && word !== 'help')
+  for (const [name, { description, load }] of Object.entries(commands)) add(program, (name === wanted ? await load() : new Command(name)).description(description))
   await program.parseAsync(argv, { from: 'user' })
   return Number(process.exitCode ?? 0)
 }

@@ -1,5 +1,6 @@
 import { progressPlace, startProgress, type Progress } from '../shared/command/progress.ts'
-import type { Log, LogOptions } from '../shared/log.ts'
+import type { Log } from '../shared/log.ts'
+import type { LogOptions } from '../shared/log_options.ts'
 import { lineOf } from './event_lines.ts'
 import type { Observer } from './events.ts'
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
-import type { LogFormat } from '../shared/log.ts'
+import type { LogFormat } from '../shared/log_options.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/node_process.ts'
 import type { TlsOptions } from '../shared/security/tls.ts'
 import type { Token } from '../shared/security/token.ts'

@@ -1,13 +1,6 @@
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
 import { createProgram } from '../shared/command/program.ts'
-import { createLog } from '../shared/log.ts'
-import { checkViewers } from '../shared/live/viewers.ts'
-import { onStopSignal } from '../shared/stop_signals.ts'
-import { readAccess } from './access.ts'
-import { createConsole } from './console.ts'
-import { Onlookers } from './onlookers.ts'
 import { checkOptions, coordinatorOptions } from './options.ts'
-import { startRun, type StopRequest } from './run.ts'
 
 const examples = `
 Examples:
@@ -29,34 +22,7 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, coordinatorOptions)
   checkOptions(options)
-
-  const { access, warning } = await readAccess(options, process.env, new Date())
-  const pageWarning = options.httpPort === undefined ? undefined : checkViewers({ ...access, httpHost: options.httpHost ?? '127.0.0.1', insecure: options.insecure })
-
-  const log = createLog(options)
-  for (const each of [warning, pageWarning]) if (each !== undefined) log.warn(each)
-  const onlookers = await Onlookers.open(options, access, log)
-
-  const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
-  let exitCode = 0
-  const removeSignals = onStopSignal((signal, code) => {
-    log.info(`${signal}: stopping after this step; once more to stop at once.`)
-    exitCode = code
-    stop.signal = signal
-    stop.onRequest()
-  })
-  try {
-    await startRun(options, {
-      given: givenOptions(command, coordinatorOptions),
-      log,
-      console: createConsole(process.stdout, log, options),
-      onlookers,
-      stop,
-      access,
-    })
-  } finally {
-    removeSignals()
-    await onlookers.close()
-  }
-  return exitCode
+  // What a run needs is loaded once it is clear that there will be one.
+  const { coordinate } = await import('./daemon.ts')
+  return coordinate(options, givenOptions(command, coordinatorOptions))
 }

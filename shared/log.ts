@@ -1,17 +1,9 @@
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import type { LogOptions } from './log_options.ts'
 
 /** Messages may have fields before their text, which only machines see: `log.info({ epoch: 3 }, 'epoch 3 ...')`. */
 export type Log = Logger
-
-export const logFormats = ['pretty', 'json'] as const
-export type LogFormat = (typeof logFormats)[number]
-
-export interface LogOptions {
-  quiet: boolean
-  verbose: boolean
-  logFormat: LogFormat
-}
 
 /** The program's log, on standard error: for people, or as one JSON record a line. Results and progress go to standard output. */
 export function createLog({ quiet, verbose, logFormat }: LogOptions): Log {

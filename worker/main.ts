@@ -1,15 +1,5 @@
-import os from 'node:os'
 import { addOptions, readOptions } from '../shared/command/options.ts'
 import { createProgram } from '../shared/command/program.ts'
-import { progressPlace } from '../shared/command/progress.ts'
-import { createLog } from '../shared/log.ts'
-import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
-import { isEveryAddress } from '../shared/security/loopback.ts'
-import { cacheFolder } from '../shared/paths.ts'
-import { onStopSignal } from '../shared/stop_signals.ts'
-import { readAccess } from '../shared/wire/access.ts'
-import { WorkerDaemon } from './daemon.ts'
-import { WorkerMetrics } from './metrics.ts'
 import { workerOptions } from './options.ts'
 
 const examples = `
@@ -29,42 +19,7 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, workerOptions)
 
-  const access = await readAccess(options, process.env, new Date())
-
-  const log = createLog(options)
-  const name = options.name ?? `${os.hostname()}-${process.pid}`
-  const metrics = new WorkerMetrics(name, options.gpu)
-  const server = await serveMetricsIfAsked(metrics, options, log)
-
-  const daemon = new WorkerDaemon(
-    {
-      coordinator: options.coordinator,
-      access,
-      data: options.data,
-      name,
-      engine: options.engine,
-      gpu: options.gpu,
-      cacheFolder: options.cache ?? cacheFolder(),
-      pixelCacheBytes: options.cacheSize,
-      imageCacheBytes: options.imageCacheSize,
-      metricsAddress: server === undefined ? '' : `${isEveryAddress(server.host) ? '' : server.host}:${server.port}`,
-      patienceMs: options.patience * 1000,
-    },
-    log,
-    metrics.observer,
-    progressPlace(process.stderr, log, options),
-  )
-  let exitCode = 0
-  const removeSignals = onStopSignal((signal, code) => {
-    log.info(`${signal}: leaving the run.`)
-    exitCode = code
-    daemon.stop()
-  })
-  try {
-    await daemon.run()
-  } finally {
-    removeSignals()
-    await server?.close()
-  }
-  return exitCode
+  // What a worker needs is loaded once its command line is right.
+  const { work } = await import('./work.ts')
+  return work(options)
 }

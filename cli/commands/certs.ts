@@ -28,7 +28,6 @@ const purposes: Record<string, string> = {
 export function certsCommand(): Command {
   return commandOf({
     name: 'certs',
-    description: 'make certificates by which a coordinator and its workers know each other',
     options,
     examples: ['herd certs --host 192.0.2.10', 'herd certs --out certs --host gpu1.example.org,192.0.2.10 --days 90'],
     async run({ out, host, days }) {

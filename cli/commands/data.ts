@@ -10,7 +10,7 @@ import { commandOf, require, requiredText, type Notices } from '../command.ts'
 import { counted, print, printJson, tableOf } from '../output.ts'
 
 export function dataCommand(): Command {
-  return new Command('data').description('check a data set, or draw one').addCommand(checkCommand()).addCommand(drawCommand())
+  return new Command('data').addCommand(checkCommand()).addCommand(drawCommand())
 }
 
 const checkCommand = (): Command =>

@@ -31,7 +31,6 @@ const options = {
 export function demoCommand(): Command {
   return commandOf({
     name: 'demo',
-    description: "draw the built-in animals, and train the article's network on them with a coordinator and its workers",
     options,
     examples: ['herd demo', 'herd demo --epochs 2 --workers 1'],
     run: async ({ data, out, perClass, epochs, workers }, { log, logFormat, progress }) => {

@@ -28,7 +28,6 @@ type SplitChoice = (typeof splits)[number]
 export const evaluateCommand = () =>
   commandOf({
     name: 'evaluate',
-    description: 'loss and accuracy of a checkpoint on a data set; on the run\'s own, exactly what the run reported',
     options: {
       ...inferenceOptions,
       data: requiredText('<folder>', 'Data set with the classes of the checkpoint. Required.', 'a folder of images'),

@@ -17,7 +17,6 @@ const format: OptionSpec<ExportFormat | undefined> = {
 export const exportCommand = () =>
   commandOf({
     name: 'export',
-    description: 'write the network and its weights for other programs',
     options: { checkpoint: checkpointOption, format, out: requiredText('<path>', 'File or folder to write; it must not exist yet. Required.', 'a path') },
     examples: [
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format safetensors --out animals.safetensors',

@@ -62,7 +62,6 @@ interface Plan {
 export const planCommand = (): Command =>
   commandOf({
     name: 'plan',
-    description: 'predict the speed of a cluster: steps/s, what limits it, how many workers are worth having',
     options,
     examples: ['herd plan --workers 64 --network 25Gbit', 'herd plan --workers 8 --network 1Gbit --latency 0.3ms --lanes 16 --plot plan.svg', 'herd plan --workers 8 --network 25Gbit --images-per-second 2000 --batch 1024 --compress bf16 --compress-weights bf16 --json'],
     async run(given) {

@@ -22,7 +22,6 @@ export const predictCommand = (): Command =>
   commandOf({
     name: 'predict <image...>',
     argument: 'image files, or folders with images',
-    description: 'class and probability of each image',
     options: {
       ...inferenceOptions,
       top: whole('<count>', 'Classes to print for each image, the likeliest first.', { min: 1 }, 1),

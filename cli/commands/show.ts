@@ -18,7 +18,6 @@ export const showCommand = (): Command =>
   commandOf({
     name: 'show <folder...>',
     argument: "folders of runs; several runs' curves are compared",
-    description: 'the live page of runs that have ended, or that another process goes on with',
     options: {
       httpPort: whole('<port>', 'Port of the page; 0 takes a free one.', { min: 0, max: 65535 }, 8080),
       httpHost: { ...text('<host>', 'Address of the page; beyond this machine, it asks for the token.'), fallback: '127.0.0.1' },

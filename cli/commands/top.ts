@@ -25,7 +25,6 @@ interface Show {
 export const topCommand = () =>
   commandOf({
     name: 'top',
-    description: 'watch a run on the terminal: loss, speed, and what each worker does',
     options: {
       coordinator: address('Where the coordinator listens.', '127.0.0.1:7070'),
       ...accessOptions,

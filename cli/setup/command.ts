@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import * as z from 'zod'
 import { UsageError } from '../../shared/errors.ts'
-import { createLog, logFormats } from '../../shared/log.ts'
+import { logFormats } from '../../shared/log_options.ts'
 import { npmPackageOf, releaseFor } from './releases.ts'
 import { createLogReporter, createReporter } from './reporter.ts'
 import { setUp } from './setup.ts'
@@ -23,7 +23,6 @@ const optionsSchema = z.object({
 /** The command `herd setup`. It sets `process.exitCode` to 1 when --require is given and there is no native engine. */
 export function setupCommand(): Command {
   return new Command('setup')
-    .description('obtain the native engine (TensorFlow below tfjs-node); instant when it is there already')
     .addOption(switchOption('--gpu', 'TensorFlow with CUDA for tfjs-node-gpu (2.4 GB to download, 3.8 GB on disk)'))
     .addOption(
       new Option('--wheel <path>', 'take the TensorFlow wheel from a file, or all wheels from a folder, instead of a download').env(
@@ -56,7 +55,7 @@ Examples:
           force: options.force,
           environment: process.env,
         },
-        options.logFormat === 'json' ? createLogReporter(createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
+        options.logFormat === 'json' ? createLogReporter((await import('../../shared/log.ts')).createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
       )
       if (engine === 'wasm' && options.require) process.exitCode = 1
     })

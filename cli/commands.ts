@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+
+/** A command of the tool; its module, and all that this imports, is loaded only when the command is used. */
+interface ToolCommand {
+  description: string
+  load: () => Promise<Command>
+}
+
+/** Commands in the order of the help. */
+export const commands: Readonly<Record<string, ToolCommand>> = {
+  setup: {
+    description: 'obtain the native engine (TensorFlow below tfjs-node); instant when it is there already',
+    load: async () => (await import('./setup/command.ts')).setupCommand(),
+  },
+  demo: {
+    description: "draw the built-in animals, and train the article's network on them with a coordinator and its workers",
+    load: async () => (await import('./commands/demo.ts')).demoCommand(),
+  },
+  data: {
+    description: 'check a data set, or draw one',
+    load: async () => (await import('./commands/data.ts')).dataCommand(),
+  },
+  predict: {
+    description: 'class and probability of each image',
+    load: async () => (await import('./commands/predict.ts')).predictCommand(),
+  },
+  evaluate: {
+    description: 'loss and accuracy of a checkpoint on a data set; on the run\'s own, exactly what the run reported',
+    load: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),
+  },
+  export: {
+    description: 'write the network and its weights for other programs',
+    load: async () => (await import('./commands/export.ts')).exportCommand(),
+  },
+  certs: {
+    description: 'make certificates by which a coordinator and its workers know each other',
+    load: async () => (await import('./commands/certs.ts')).certsCommand(),
+  },
+  top: {
+    description: 'watch a run on the terminal: loss, speed, and what each worker does',
+    load: async () => (await import('./commands/top.ts')).topCommand(),
+  },
+  show: {
+    description: 'the live page of runs that have ended, or that another process goes on with',
+    load: async () => (await import('./commands/show.ts')).showCommand(),
+  },
+  plan: {
+    description: 'predict the speed of a cluster: steps/s, what limits it, how many workers are worth having',
+    load: async () => (await import('./commands/plan.ts')).planCommand(),
+  },
+}

@@ -1,0 +1,38 @@
+import { checkViewers } from '../shared/live/viewers.ts'
+import { createLog } from '../shared/log.ts'
+import { onStopSignal } from '../shared/stop_signals.ts'
+import { readAccess } from './access.ts'
+import { createConsole } from './console.ts'
+import { Onlookers } from './onlookers.ts'
+import type { CoordinatorOptions } from './options.ts'
+import { startRun, type StopRequest } from './run.ts'
+
+/**
+ * A coordinator's life: one run, which signals end in order.
+ * @param given names of options that the user gave
+ * @returns the exit code
+ */
+export async function coordinate(options: CoordinatorOptions, given: ReadonlySet<string>): Promise<number> {
+  const { access, warning } = await readAccess(options, process.env, new Date())
+  const pageWarning = options.httpPort === undefined ? undefined : checkViewers({ ...access, httpHost: options.httpHost ?? '127.0.0.1', insecure: options.insecure })
+
+  const log = createLog(options)
+  for (const each of [warning, pageWarning]) if (each !== undefined) log.warn(each)
+  const onlookers = await Onlookers.open(options, access, log)
+
+  const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
+  let exitCode = 0
+  const removeSignals = onStopSignal((signal, code) => {
+    log.info(`${signal}: stopping after this step; once more to stop at once.`)
+    exitCode = code
+    stop.signal = signal
+    stop.onRequest()
+  })
+  try {
+    await startRun(options, { given, log, console: createConsole(process.stdout, log, options), onlookers, stop, access })
+  } finally {
+    removeSignals()
+    await onlookers.close()
+  }
+  return exitCode
+}

@@ -1,0 +1,53 @@
+import os from 'node:os'
+import { progressPlace } from '../shared/command/progress.ts'
+import { createLog } from '../shared/log.ts'
+import { serveMetricsIfAsked } from '../shared/metrics_server.ts'
+import { isEveryAddress } from '../shared/security/loopback.ts'
+import { cacheFolder } from '../shared/paths.ts'
+import { onStopSignal } from '../shared/stop_signals.ts'
+import { readAccess } from '../shared/wire/access.ts'
+import { WorkerDaemon } from './daemon.ts'
+import { WorkerMetrics } from './metrics.ts'
+import type { WorkerOptions } from './options.ts'
+
+/** Works as the options say until the run ends or a signal asks for it. @returns the exit code */
+export async function work(options: WorkerOptions): Promise<number> {
+  const access = await readAccess(options, process.env, new Date())
+
+  const log = createLog(options)
+  const name = options.name ?? `${os.hostname()}-${process.pid}`
+  const metrics = new WorkerMetrics(name, options.gpu)
+  const server = await serveMetricsIfAsked(metrics, options, log)
+
+  const daemon = new WorkerDaemon(
+    {
+      coordinator: options.coordinator,
+      access,
+      data: options.data,
+      name,
+      engine: options.engine,
+      gpu: options.gpu,
+      cacheFolder: options.cache ?? cacheFolder(),
+      pixelCacheBytes: options.cacheSize,
+      imageCacheBytes: options.imageCacheSize,
+      metricsAddress: server === undefined ? '' : `${isEveryAddress(server.host) ? '' : server.host}:${server.port}`,
+      patienceMs: options.patience * 1000,
+    },
+    log,
+    metrics.observer,
+    progressPlace(process.stderr, log, options),
+  )
+  let exitCode = 0
+  const removeSignals = onStopSignal((signal, code) => {
+    log.info(`${signal}: leaving the run.`)
+    exitCode = code
+    daemon.stop()
+  })
+  try {
+    await daemon.run()
+  } finally {
+    removeSignals()
+    await server?.close()
+  }
+  return exitCode
+}
