@@ -33,8 +33,10 @@ export default tseslint.config(
       'prefer-const': 'error',
     },
   },
-  mayNotImport('shared', ['coordinator', 'worker', 'cli', 'test', 'benchmark']),
-  mayNotImport('coordinator', ['worker', 'cli', 'test', 'benchmark']),
+  mayNotImport('shared', ['coordinator', 'reducer', 'worker', 'cli', 'live', 'test', 'benchmark']),
+  mayNotImport('coordinator', ['reducer', 'worker', 'cli', 'test', 'benchmark']),
+  mayNotImport('reducer', ['worker', 'cli', 'live', 'test', 'benchmark']),
+  mayNotImport('live', ['coordinator', 'reducer', 'worker', 'cli', 'test', 'benchmark']),
   mayNotImport('worker', ['coordinator', 'cli', 'test', 'benchmark']),
   mayNotImport('cli', ['coordinator', 'worker', 'test', 'benchmark']),
 )

@@ -4,10 +4,10 @@
  * The engines take turns, so that a machine that slows down slows all of them, and ratios are taken round by round.
  */
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { articleNetwork } from '../shared/network/article.ts'
-import { dropoutLayers, type Network } from '../shared/network/network.ts'
-import { initialParameters } from '../shared/network/initial.ts'
-import { layoutOf } from '../shared/network/layout.ts'
+import { articleNetwork } from '../shared/model/article.ts'
+import { dropoutLayers, type Network } from '../shared/model/network.ts'
+import { initialParameters } from '../shared/model/initial.ts'
+import { layoutOf } from '../shared/model/layout.ts'
 import type { Engine, LaneInput } from '../shared/engine/engine.ts'
 import { createEagerEngine } from '../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../shared/engine/graph/engine.ts'

@@ -1,14 +1,14 @@
-import { layoutOf } from '../shared/network/layout.ts'
-import { buildNetwork } from '../shared/network/models.ts'
-import { freshState, Model, plainOptimizerMemory } from '../coordinator/model.ts'
+import { layoutOf } from '../shared/model/layout.ts'
+import { buildNetwork } from '../shared/model/models.ts'
+import { freshState, Model, plainOptimizerMemory } from '../shared/optim/stepped_weights.ts'
 import { encodedBytes } from '../shared/compress/format.ts'
 import { plainDecode, plainEncode, plainRound } from '../shared/compress/plain.ts'
-import { compressKernel, type CompressKernel } from '../shared/kernels/compress.ts'
-import { plainWindow } from '../shared/data/plain_window.ts'
-import { transform } from '../shared/data/transforms.ts'
+import { compressKernel, type CompressKernel } from '../shared/compress/kernel.ts'
+import { plainWindow } from '../shared/data/transforms/plain_window.ts'
+import { transform } from '../shared/data/transforms/transforms.ts'
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { chunkRanges } from '../shared/train/chunk_sum.ts'
-import { addInto, plainAddInto } from '../shared/train/vectors.ts'
+import { chunkRanges } from '../shared/lanes/chunk_sum.ts'
+import { addInto, plainAddInto } from '../shared/vectors/vectors.ts'
 
 /**
  * The kernels against the plain TypeScript that they replace, in turn, on one core: node bin/run.mjs benchmark/kernels.ts

@@ -1,5 +1,5 @@
 import { openDataset } from '../shared/data/dataset.ts'
-import { cacheFolder } from '../shared/paths.ts'
+import { cacheFolder } from '../shared/kit/paths.ts'
 
 /** Prints a data set's split, one image a line, for benchmark/peers/train.py: `node bin/run.mjs benchmark/split.ts FOLDER`. */
 const [folder] = process.argv.slice(2)

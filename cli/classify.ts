@@ -1,9 +1,9 @@
-import type { DecodedImage } from '../shared/data/decode.ts'
-import { decodeTarget } from '../shared/data/transforms.ts'
-import { CheckpointError, DataError } from '../shared/errors.ts'
+import type { DecodedImage } from '../shared/data/transforms/decode.ts'
+import { decodeTarget } from '../shared/data/transforms/transforms.ts'
+import { CheckpointError, DataError } from '../shared/kit/errors.ts'
 import type { RawImage } from '../shared/pictures/contact_sheet.ts'
 import { sheetImage } from '../shared/pictures/prediction_sheet.ts'
-import { evaluationPixels, probabilitiesOf } from '../shared/train/classify.ts'
+import { evaluationPixels, probabilitiesOf } from '../shared/evaluation/probabilities.ts'
 import { readImage, type Asked } from './images.ts'
 import type { TrainedModel } from './inference.ts'
 

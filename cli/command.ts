@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { progressPlace, startProgress, type Progress } from '../shared/command/progress.ts'
 import { addOptions, flag, logFormat, readOptions, text, type OptionSpec, type OptionSpecs, type OptionValues } from '../shared/command/options.ts'
-import { UsageError } from '../shared/errors.ts'
-import { createLog, type Log } from '../shared/log.ts'
-import type { LogFormat } from '../shared/log_options.ts'
+import { UsageError } from '../shared/kit/errors.ts'
+import { createLog, type Log } from '../shared/kit/log.ts'
+import type { LogFormat } from '../shared/kit/log_options.ts'
 
 /** What every command of the tool has besides its own options. */
 const commonOptions = {

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
-import { decodeImage, type DecodedImage } from '../shared/data/decode.ts'
-import { MAX_FILE_BYTES } from '../shared/data/inspect.ts'
-import { byCodeUnits } from '../shared/data/paths.ts'
-import { imagesBelow } from '../shared/data/scan.ts'
-import { DataError, messageOf } from '../shared/errors.ts'
+import { decodeImage, type DecodedImage } from '../shared/data/transforms/decode.ts'
+import { MAX_FILE_BYTES } from '../shared/data/sources/inspect.ts'
+import { byCodeUnits } from '../shared/data/sources/paths.ts'
+import { imagesBelow } from '../shared/data/sources/scan.ts'
+import { DataError, messageOf } from '../shared/kit/errors.ts'
 
 /** An image that was asked for, by a path as the user would write it; or what is wrong with an argument. */
 export type Asked = { path: string; problem?: undefined } | { path: string; problem: string }

@@ -3,7 +3,7 @@ import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint
 import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../shared/command/options.ts'
 import { createEngine, resolveEngine } from '../shared/engine/create.ts'
 import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/kit/log.ts'
 import { require, requiredText } from './command.ts'
 
 export const checkpointOption = requiredText('<file>', "Checkpoint of a run: checkpoints/latest.ckpt or epoch-....ckpt in the run's folder. Required.", 'a file')

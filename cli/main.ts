@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { createProgram } from '../shared/command/program.ts'
-import { versionsOf } from '../shared/versions.ts'
+import { versionsOf } from '../shared/kit/versions.ts'
 import { commands } from './commands.ts'
 import { endWhenNobodyReads } from './output.ts'
 

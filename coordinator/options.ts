@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
-import { cacheSize } from '../shared/data/cache_option.ts'
+import { cacheSize } from '../shared/command/cache_option.ts'
 import { compressions } from '../shared/compress/format.ts'
 import type { Precision } from '../shared/engine/engine.ts'
-import { UsageError } from '../shared/errors.ts'
+import { UsageError } from '../shared/kit/errors.ts'
 import { MAX_REDUCERS } from '../shared/wire/messages.ts'
-import { initialisations } from '../shared/network/initial.ts'
-import { modelNames } from '../shared/network/models.ts'
+import { initialisations } from '../shared/model/initial.ts'
+import { modelNames } from '../shared/model/models.ts'
 
 /** The coordinator's options: one table for the command line, the environment, the config file, and config.json. */
 export const coordinatorOptions = {

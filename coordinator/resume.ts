@@ -1,6 +1,6 @@
 import { loadCheckpoint, requireSameNetwork, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
-import { CheckpointError, UsageError } from '../shared/errors.ts'
-import type { Network } from '../shared/network/network.ts'
+import { CheckpointError, UsageError } from '../shared/kit/errors.ts'
+import type { Network } from '../shared/model/network.ts'
 import type { DamagedCheckpoint } from '../shared/run_folder/checkpoint_folder.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { CoordinatorOptions } from './options.ts'

@@ -1,6 +1,6 @@
-import { shownPath } from '../shared/paths.ts'
+import { shownPath } from '../shared/kit/paths.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
-import type { Console } from './console.ts'
+import type { Console } from './watch/console.ts'
 
 /** What a run came to, where its pictures are, and what to do with it next. */
 export function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {

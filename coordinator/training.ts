@@ -1,13 +1,13 @@
-import { RunError } from '../shared/errors.ts'
-import type { Schedule, StepPosition } from '../shared/train/schedule.ts'
-import type { Score, TestScore } from '../shared/train/score.ts'
+import { RunError } from '../shared/kit/errors.ts'
+import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
+import type { Score, TestScore } from '../shared/evaluation/score.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
-import { Beside } from './beside.ts'
-import type { HeldState } from './checkpointer.ts'
-import type { Cluster, StepResult } from './cluster.ts'
-import type { Observer } from './events.ts'
-import { splitOf } from './step_phases.ts'
-import { addSkippedStep, addStep, emptySums, scoreOf, type EpochSums } from './tally.ts'
+import { Beside } from './background_work.ts'
+import type { HeldState } from './record/checkpointer.ts'
+import type { Cluster, StepResult } from './contract/cluster.ts'
+import type { Observer } from './contract/events.ts'
+import { splitOf } from './exchange/step_phases.ts'
+import { addSkippedStep, addStep, emptySums, scoreOf, type EpochSums } from './contract/epoch_sums.ts'
 
 /** Where a run stands: all that resuming needs besides the model. */
 export interface Progress {

@@ -1,8 +1,8 @@
 import type { ComputeProcess } from '../shared/compute/compute_process.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
-import { EngineError } from '../shared/errors.ts'
-import type { Compute } from '../shared/train/compute.ts'
-import type { Partial, PreparedLane, Stretch } from '../shared/train/lane_stack.ts'
+import { EngineError } from '../shared/kit/errors.ts'
+import type { Compute } from '../shared/compute/compute.ts'
+import type { Partial, PreparedLane, Stretch } from '../shared/lanes/lane_stack.ts'
 
 /**
  * One session's hold on a compute process. From `close` on nothing goes in through it and nothing comes out: a session

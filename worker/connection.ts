@@ -1,10 +1,10 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
-import { HerdError, ProtocolError } from '../shared/errors.ts'
+import { HerdError, ProtocolError } from '../shared/kit/errors.ts'
 import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText,
   type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
 } from '../shared/wire/messages.ts'
-import type { Access } from '../shared/wire/access.ts'
+import type { Access } from '../shared/wire/client_access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { Bulk } from './bulk.ts'
 import type { ArrivedWeights, Link } from './link.ts'

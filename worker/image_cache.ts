@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
-import { writeAtomically } from '../shared/atomic_file.ts'
+import { writeAtomically } from '../shared/kit/atomic_file.ts'
 
 /**
  * Files by their sha256 in a folder with a size limit; those not used for longest go first. Several workers of a

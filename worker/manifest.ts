@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
-import { ProtocolError } from '../shared/errors.ts'
+import { ProtocolError } from '../shared/kit/errors.ts'
 import { checkedJson } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { collectProcessMetrics } from '../shared/metrics_server.ts'
+import { collectProcessMetrics } from '../shared/http/metrics_server.ts'
 import type { DaemonObserver } from './daemon.ts'
 
 /** From a tiny network on a GPU to a large lane in WebAssembly. */

@@ -1,6 +1,6 @@
 import { address, choice, flag, logFormat, optionalWhole, size, text, whole, type OptionValues } from '../shared/command/options.ts'
-import { cacheSize } from '../shared/data/cache_option.ts'
-import { accessOptions } from '../shared/wire/access.ts'
+import { cacheSize } from '../shared/command/cache_option.ts'
+import { accessOptions } from '../shared/wire/client_access.ts'
 
 /** The worker's options. How a run computes (network, precision, threads, engine) is the coordinator's to say. */
 export const workerOptions = {

@@ -1,6 +1,6 @@
 import type { Sample } from '../shared/data/dataset.ts'
-import type { ImageSource } from '../shared/data/image_source.ts'
-import { DataError, ProtocolError } from '../shared/errors.ts'
+import type { ImageSource } from '../shared/data/sources/image_source.ts'
+import { DataError, ProtocolError } from '../shared/kit/errors.ts'
 import { hashOf, type ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
 

@@ -1,5 +1,5 @@
 import { newestOn, VERSIONS_BEHIND } from '../shared/wire/board.ts'
-import { CONTENT_AT, MemoryFile } from '../shared/wire/memory_file.ts'
+import { CONTENT_AT, MemoryFile } from '../shared/kit/memory_file.ts'
 import type { SharedBytes, SharedMemory } from '../shared/wire/messages.ts'
 import type { BytesInMemory } from '../shared/wire/payload.ts'
 

@@ -1,5 +1,5 @@
 import { codecFor, type Codec } from '../shared/compress/codec.ts'
-import { ProtocolError } from '../shared/errors.ts'
+import { ProtocolError } from '../shared/kit/errors.ts'
 import { decodePayload } from '../shared/wire/payload.ts'
 import type { ArrivedWeights } from './link.ts'
 

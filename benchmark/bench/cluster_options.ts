@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { compressions } from '../../shared/compress/format.ts'
-import { networkSchema } from '../../shared/network/network.ts'
+import { networkSchema } from '../../shared/model/network.ts'
 import { processorTimeSchema } from './processor_time.ts'
 
 /** What benchmark/bench/coordinator_main.ts is started with, as JSON. */

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { createEagerEngine } from '../../shared/engine/eager/engine.ts'
 import { loadNative } from '../../shared/engine/native.ts'
-import { LaneStack } from '../../shared/train/lane_stack.ts'
+import { LaneStack } from '../../shared/lanes/lane_stack.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
 import { benchLane, benchNetwork } from './lane.ts'
 

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { Contender } from './contender.ts'
 import { listeningSchema, stepSchema, type ClusterOptions, type Step } from './cluster_options.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS, nodeArguments } from '../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS, nodeArguments } from '../../shared/kit/node_process.ts'
 import { between, processorTimeSchema, sum, type ProcessorTime } from './processor_time.ts'
 import { RoundProcess } from './round_process.ts'
 import { ROOT } from '../../shared/kit/project.ts'

@@ -4,8 +4,8 @@ import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { RunError } from '../../shared/errors.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
+import { RunError } from '../../shared/kit/errors.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 const BIN = path.join(ROOT, 'bin')

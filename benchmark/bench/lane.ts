@@ -1,9 +1,9 @@
-import { initialParameters } from '../../shared/network/initial.ts'
-import { articleNetwork } from '../../shared/network/article.ts'
-import { layoutOf } from '../../shared/network/layout.ts'
-import type { Network } from '../../shared/network/network.ts'
+import { initialParameters } from '../../shared/model/initial.ts'
+import { articleNetwork } from '../../shared/model/article.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
+import type { Network } from '../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
-import type { PreparedLane } from '../../shared/train/lane_stack.ts'
+import type { PreparedLane } from '../../shared/lanes/lane_stack.ts'
 
 const CLASSES = 10
 

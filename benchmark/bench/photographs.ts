@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
-import type { ImageSource } from '../../shared/data/image_source.ts'
+import type { ImageSource } from '../../shared/data/sources/image_source.ts'
 import type { Sample } from '../../shared/data/dataset.ts'
-import { scanFolder } from '../../shared/data/scan.ts'
+import { scanFolder } from '../../shared/data/sources/scan.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
 /** Files of images in memory. */

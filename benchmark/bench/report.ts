@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { figure } from '../../shared/figure.ts'
-import { machineSchema } from '../../shared/machine.ts'
+import { figure } from '../../shared/kit/figure.ts'
+import { machineSchema } from '../../shared/kit/machine.ts'
 import { sectionSchema, type Section } from './section.ts'
 import { spreadOf } from './statistics.ts'
 

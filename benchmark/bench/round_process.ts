@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { RunError } from '../../shared/errors.ts'
+import { RunError } from '../../shared/kit/errors.ts'
 
 /**
  * A process that measures one round for each line that it is sent: first it tells a line of facts when it is ready, then for each

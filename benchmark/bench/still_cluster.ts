@@ -1,6 +1,6 @@
 import type { Compression } from '../../shared/compress/format.ts'
-import { layoutOf } from '../../shared/network/layout.ts'
-import { networkSchema, type Network } from '../../shared/network/network.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
+import { networkSchema, type Network } from '../../shared/model/network.ts'
 import { HerdCluster, type Places } from './herd_cluster.ts'
 
 /** Steps of one round, where the network is fast. */

@@ -1,7 +1,7 @@
 import { sumRounding } from '../../shared/compress/codec.ts'
 import type { Compression } from '../../shared/compress/format.ts'
-import type { Compute } from '../../shared/train/compute.ts'
-import type { Partial, PreparedLane, Stretch } from '../../shared/train/lane_stack.ts'
+import type { Compute } from '../../shared/compute/compute.ts'
+import type { Partial, PreparedLane, Stretch } from '../../shared/lanes/lane_stack.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
 
 /** Longer than no time at all, which no engine takes. */

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { parseAddress } from '../../shared/command/options.ts'
-import { UsageError } from '../../shared/errors.ts'
+import { UsageError } from '../../shared/kit/errors.ts'
 
 /**
  * A TCP relay that hands every byte on later, in both directions: latency where the kernel cannot add it (netem is no part of every one).

@@ -1,4 +1,4 @@
-"""Golden values for shared/data/transforms.ts: what torchvision makes of PIL images.
+"""Golden values for shared/data/transforms/transforms.ts: what torchvision makes of PIL images.
 
     python benchmark/peers/transforms.py cases.json > golden.json
     python benchmark/peers/transforms.py --synthetic > golden.json
@@ -6,7 +6,7 @@
 cases.json is a list of {"pixels" | "file", "width", "height", "imageSize", "flip", "degrees"}: `pixels` names a file of raw
 RGB bytes (width x height), `file` an image that PIL opens; `degrees` null means the evaluation transforms. Each case gets
 the sha256 of the uint8 [imageSize, imageSize, 3] that comes out. --synthetic computes the cases of
-test/unit/shared/data/transforms.test.ts. Needs torchvision and Pillow (not Pillow-SIMD); nothing in the test suite runs it.
+test/unit/shared/data/transforms/transforms.test.ts. Needs torchvision and Pillow (not Pillow-SIMD); nothing in the test suite runs it.
 """
 
 import hashlib

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { text, whole } from '../../shared/command/options.ts'
-import { messageOf, RunError, UsageError } from '../../shared/errors.ts'
+import { messageOf, RunError, UsageError } from '../../shared/kit/errors.ts'
 import { commandOf } from '../command.ts'
 import { print } from '../output.ts'
 

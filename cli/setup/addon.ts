@@ -3,7 +3,7 @@ import { copyFile, cp, mkdir, readFile, realpath, symlink } from 'node:fs/promis
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
-import { RunError } from '../../shared/errors.ts'
+import { RunError } from '../../shared/kit/errors.ts'
 import { buildEntry, cachedEntry, fileSize, inStaging, type NativeCache } from './cache.ts'
 import { findProgram, reasonIn, runProcess } from './process.ts'
 import { type NativeRelease } from './releases.ts'

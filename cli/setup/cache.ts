@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { cacheFolder } from '../../shared/paths.ts'
+import { cacheFolder } from '../../shared/kit/paths.ts'
 
 /**
  * The native engine's part of the user's cache. Each entry is a folder that appears whole, by a rename, and never

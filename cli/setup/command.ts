@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import * as z from 'zod'
-import { UsageError } from '../../shared/errors.ts'
-import { logFormats } from '../../shared/log_options.ts'
+import { UsageError } from '../../shared/kit/errors.ts'
+import { logFormats } from '../../shared/kit/log_options.ts'
 import { npmPackageOf, releaseFor } from './releases.ts'
 import { createLogReporter, createReporter } from './reporter.ts'
 import { setUp } from './setup.ts'
@@ -55,7 +55,7 @@ Examples:
           force: options.force,
           environment: process.env,
         },
-        options.logFormat === 'json' ? createLogReporter((await import('../../shared/log.ts')).createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
+        options.logFormat === 'json' ? createLogReporter((await import('../../shared/kit/log.ts')).createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
       )
       if (engine === 'wasm' && options.require) process.exitCode = 1
     })

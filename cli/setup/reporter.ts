@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/kit/log.ts'
 
 /** Where `herd setup` tells what it does. */
 export interface Reporter {

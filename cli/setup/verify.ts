@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { RunError } from '../../shared/errors.ts'
+import { RunError } from '../../shared/kit/errors.ts'
 import { reasonIn, runProcess } from './process.ts'
 
 /** What a working engine said about itself. */

@@ -1,4 +1,4 @@
-import type { MemberView, RunBrief } from '../../shared/live/view.ts'
+import type { MemberView, RunBrief } from '../../live/view.ts'
 import { plainText } from '../../shared/wire/messages.ts'
 import { percent } from '../output.ts'
 

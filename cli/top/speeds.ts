@@ -1,4 +1,4 @@
-import type { MemberView, RunBrief } from '../../shared/live/view.ts'
+import type { MemberView, RunBrief } from '../../live/view.ts'
 
 /** A speed is that of so many last seconds. */
 const SECONDS = 10

@@ -1,7 +1,7 @@
 import { status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
-import { HerdError, ProtocolError, RunError } from '../../shared/errors.ts'
-import { briefSchema, type RunBrief } from '../../shared/live/view.ts'
-import type { Access } from '../../shared/wire/access.ts'
+import { HerdError, ProtocolError, RunError } from '../../shared/kit/errors.ts'
+import { briefSchema, type RunBrief } from '../../live/view.ts'
+import type { Access } from '../../shared/wire/client_access.ts'
 import { openChannel, reasonOf } from '../../shared/wire/channel.ts'
 import { briefMessageSchema, checked, checkedJson } from '../../shared/wire/messages.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { networkSchema, type Network } from '../network/network.ts'
+import { networkSchema, type Network } from '../model/network.ts'
 
 /** Raised whenever an older Herd could not read the file rightly any more. 2: steps can have been left out. */
 export const FORMAT_VERSION = 2

@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
-import { CheckpointError, messageOf, NewerCheckpointError } from '../errors.ts'
-import { layoutOf, type Layout } from '../network/layout.ts'
-import { checkNetwork } from '../network/network.ts'
+import { CheckpointError, messageOf, NewerCheckpointError } from '../kit/errors.ts'
+import { layoutOf, type Layout } from '../model/layout.ts'
+import { checkNetwork } from '../model/network.ts'
 import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
 import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
-import { bytesOf } from '../wire/floats.ts'
+import { bytesOf } from '../kit/floats.ts'
 import { checksum } from './save.ts'
 
 /**

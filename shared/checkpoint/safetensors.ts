@@ -1,4 +1,4 @@
-import { bytesOf } from '../wire/floats.ts'
+import { bytesOf } from '../kit/floats.ts'
 
 /**
  * The safetensors file format (https://github.com/huggingface/safetensors#format): an unsigned 64-bit length, that many

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
-import { CheckpointError, messageOf } from '../errors.ts'
+import { CheckpointError, messageOf } from '../kit/errors.ts'
 import { LENGTH_BYTES, METADATA_KEY, type TensorEntry } from './safetensors.ts'
 
 /** A network of a thousand layers has a header of a few hundred kB; more is an attack or not a safetensors file. */

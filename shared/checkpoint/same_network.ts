@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { CheckpointError } from '../errors.ts'
-import type { Network } from '../network/network.ts'
+import { CheckpointError } from '../kit/errors.ts'
+import type { Network } from '../model/network.ts'
 import type { Checkpoint } from './format.ts'
 
 /**

@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { CheckpointError, messageOf } from '../errors.ts'
-import { layoutOf, viewOf, type Layout } from '../network/layout.ts'
-import { writeAtomically } from '../atomic_file.ts'
+import { CheckpointError, messageOf } from '../kit/errors.ts'
+import { layoutOf, viewOf, type Layout } from '../model/layout.ts'
+import { writeAtomically } from '../kit/atomic_file.ts'
 import { parameterDigest } from './digest.ts'
 import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
-import { bytesOf } from '../wire/floats.ts'
+import { bytesOf } from '../kit/floats.ts'
 import { encodeHeader, type NamedTensor } from './safetensors.ts'
 
 /** Hashed at a time: a few milliseconds. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CommanderError } from 'commander'
 import { z } from 'zod'
-import { HerdError, messageOf } from '../errors.ts'
-import { createLog } from '../log.ts'
-import { logFormats } from '../log_options.ts'
+import { HerdError, messageOf } from '../kit/errors.ts'
+import { createLog } from '../kit/log.ts'
+import { logFormats } from '../kit/log_options.ts'
 
 /** Tells on standard error why a program failed, in the form that its command line asks for. */
 export function tellFailure(error: unknown, exitCode: number, argv: readonly string[], environment: NodeJS.ProcessEnv): void {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
-import { messageOf, UsageError } from '../errors.ts'
-import { logFormats } from '../log_options.ts'
+import { messageOf, UsageError } from '../kit/errors.ts'
+import { logFormats } from '../kit/log_options.ts'
 
 /**
  * Options as data. Each can be given on the command line, as HERD_NAME in the environment, or in the file given by

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { HerdError } from '../errors.ts'
+import { HerdError } from '../kit/errors.ts'
 
 /** The command line of a program: what is wrong with it is thrown, and told by `runProgram`. */
 export function createProgram(name: string): Command {

@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
-import type { Log } from '../log.ts'
-import type { LogOptions } from '../log_options.ts'
+import type { Log } from '../kit/log.ts'
+import type { LogOptions } from '../kit/log_options.ts'
 
 /** Shows how far a piece of work is. */
 export interface Progress {

@@ -2,7 +2,7 @@ import { BLOCK_FLOATS, type Format } from './format.ts'
 import { NOISE_FLOATS, noise, type NoiseKey } from './noise.ts'
 
 /**
- * The formats in plain TypeScript: what the kernel of shared/kernels/compress.ts is held to, and what computes where it cannot be had.
+ * The formats in plain TypeScript: what the kernel of shared/compress/kernel.ts is held to, and what computes where it cannot be had.
  *
  * Rounding is stochastic: a value between two that the format holds goes to either, the nearer the likelier, so that a sum of many keeps
  * its mean (Gupta et al., "Deep Learning with Limited Numerical Precision", ICML 2015, section 3). To its 16 random bits a value is cut off.

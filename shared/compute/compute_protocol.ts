@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
-import { networkSchema } from '../network/network.ts'
+import { networkSchema } from '../model/network.ts'
 import { engineInfoSchema, laneReportSchema } from '../wire/messages.ts'
 
 /** Where a body is in the memory that both processes share, in the place of the frame's own. */

@@ -3,8 +3,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { EngineKind, Precision } from '../engine/engine.ts'
 import { computeEnvironment } from '../engine/native.ts'
-import { messageOf } from '../errors.ts'
-import { nodeArguments } from '../node_process.ts'
+import { messageOf } from '../kit/errors.ts'
+import { nodeArguments } from '../kit/node_process.ts'
 import { measurementSchema, type PrecisionMeasurement, type PrecisionSettings } from './precision_protocol.ts'
 
 /** So many times faster than f32 bf16 must be: less is not worth its rounding, and could be the machine's noise. */

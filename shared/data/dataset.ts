@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type FileFacts } from './file_cache.ts'
-import { inspectFiles, type InspectOptions } from './inspect.ts'
-import { scanFolder, type Scan, type Split } from './scan.ts'
+import { type FileFacts } from './caches/file_cache.ts'
+import { inspectFiles, type InspectOptions } from './sources/inspect.ts'
+import { scanFolder, type Scan, type Split } from './sources/scan.ts'
 import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
 
 /** One readable image. Its index in the data set's samples is its id. */

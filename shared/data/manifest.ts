@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError } from '../kit/errors.ts'
 import { type Dataset, type Sample } from './dataset.ts'
-import { MAX_FILE_BYTES } from './inspect.ts'
-import { pathProblem } from './paths.ts'
+import { MAX_FILE_BYTES } from './sources/inspect.ts'
+import { pathProblem } from './sources/paths.ts'
 
 /** What a worker without the images needs to know of a data set. It comes over the wire, so nothing in it is trusted. */
 export interface Manifest {

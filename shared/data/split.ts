@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { DataError, UsageError } from '../errors.ts'
-import { type Split } from './scan.ts'
+import { DataError, UsageError } from '../kit/errors.ts'
+import { type Split } from './sources/scan.ts'
 
 /**
  * Which side of the split an image is on: sha256 of its relative path as a number in [0, 1) is below the test fraction. It depends

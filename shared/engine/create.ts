@@ -1,5 +1,5 @@
-import { EngineError } from '../errors.ts'
-import type { Network } from '../network/network.ts'
+import { EngineError } from '../kit/errors.ts'
+import type { Network } from '../model/network.ts'
 import type { Engine, EngineChoice, EngineKind, Precision } from './engine.ts'
 import { numericsFingerprint } from './fingerprint.ts'
 import { loadNative, nativeAvailable } from './native.ts'

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { initialParameters } from '../network/initial.ts'
-import { layoutOf } from '../network/layout.ts'
-import { networkSchema } from '../network/network.ts'
+import { initialParameters } from '../model/initial.ts'
+import { layoutOf } from '../model/layout.ts'
+import { networkSchema } from '../model/network.ts'
 import { KeyedRandom, Purpose } from '../random/philox.ts'
-import { bytesOf } from '../wire/floats.ts'
+import { bytesOf } from '../kit/floats.ts'
 import type { Engine } from './engine.ts'
 
 /** A small fixed problem with the layers that most of the arithmetic is in; never change it, or fingerprints of old runs lose their meaning. */

@@ -1,6 +1,6 @@
-import { EngineError } from '../errors.ts'
-import { dropoutLayers, type Network } from '../network/network.ts'
-import type { Layout } from '../network/layout.ts'
+import { EngineError } from '../kit/errors.ts'
+import { dropoutLayers, type Network } from '../model/network.ts'
+import type { Layout } from '../model/layout.ts'
 import type { LaneInput } from './engine.ts'
 
 /** @throws EngineError where the vector is not of the layout's size. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
-import { EngineError, messageOf } from '../errors.ts'
+import { EngineError, messageOf } from '../kit/errors.ts'
 
 /** Which TensorFlow to load: for the CPU, or for one GPU of this machine by its number. */
 export interface NativeOptions {

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { temporaryBeside } from '../atomic_file.ts'
-import { cacheFolder } from '../paths.ts'
+import { temporaryBeside } from '../kit/atomic_file.ts'
+import { cacheFolder } from '../kit/paths.ts'
 import { escapeXml } from './text.ts'
 
 /** The family that every picture names first, so that text looks and measures the same on every machine. */

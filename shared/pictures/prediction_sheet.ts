@@ -1,5 +1,5 @@
 import { displayName } from '../data/class_names.ts'
-import { decodeImage } from '../data/decode.ts'
+import { decodeImage } from '../data/transforms/decode.ts'
 import { contactSheet, TILE, type RawImage, type SheetItem } from './contact_sheet.ts'
 
 /** An image on a sheet of predictions. */

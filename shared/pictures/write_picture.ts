@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { writeAtomically } from '../atomic_file.ts'
-import { messageOf, WriteError } from '../errors.ts'
+import { writeAtomically } from '../kit/atomic_file.ts'
+import { messageOf, WriteError } from '../kit/errors.ts'
 import { useBundledFonts } from './fonts.ts'
 
 /** Dots per CSS pixel: sharp on a screen of double density and in print. */

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { syncFolder, temporaryBeside } from '../atomic_file.ts'
+import { syncFolder, temporaryBeside } from '../kit/atomic_file.ts'
 import { loadCheckpoint, readPosition, saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
-import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError } from '../errors.ts'
+import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError } from '../kit/errors.ts'
 
 /** Saved states that are kept besides the epochs'. */
 const LAST_KEPT = 3

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
-import { writeAtomically } from '../atomic_file.ts'
-import { messageOf, RunError, WriteError } from '../errors.ts'
+import { writeAtomically } from '../kit/atomic_file.ts'
+import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 
 /**
  * Writes a value, checked by its schema, as JSON for people to read: whole or not at all.

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { z } from 'zod'
-import { appendWhole } from '../append_whole.ts'
-import { messageOf, RunError, WriteError } from '../errors.ts'
+import { appendWhole } from '../kit/append_whole.ts'
+import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 import { checked, readLines } from './json_files.ts'
 
 /**

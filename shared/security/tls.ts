@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { messageOf, UsageError } from '../errors.ts'
+import { messageOf, UsageError } from '../kit/errors.ts'
 
 /** The options --tls-cert, --tls-key and --tls-ca of a daemon: names of PEM files. */
 export interface TlsOptions {

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
-import { messageOf, UsageError } from '../errors.ts'
+import { messageOf, UsageError } from '../kit/errors.ts'
 
 /** Long enough that nobody guesses it, short enough for a header; printable, since it travels in one. */
 const SHAPE = /^[\x21-\x7e]{16,1024}$/

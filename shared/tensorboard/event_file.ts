@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import protobuf from 'protobufjs'
-import { appendWhole } from '../append_whole.ts'
-import { messageOf, WriteError } from '../errors.ts'
+import { appendWhole } from '../kit/append_whole.ts'
+import { messageOf, WriteError } from '../kit/errors.ts'
 import { recordOf } from './record.ts'
 import { ROOT } from '../kit/project.ts'
 

@@ -1,4 +1,4 @@
-import { CONTENT_AT, PAGE_BYTES, type MemoryFile } from './memory_file.ts'
+import { CONTENT_AT, PAGE_BYTES, type MemoryFile } from '../kit/memory_file.ts'
 import type { SharedBytes } from './messages.ts'
 
 /** A worker may be this many versions of the weights behind before it is cut off. */

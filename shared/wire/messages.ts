@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { messageOf, ProtocolError } from '../errors.ts'
+import { messageOf, ProtocolError } from '../kit/errors.ts'
 import { spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */

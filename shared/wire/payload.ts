@@ -1,5 +1,5 @@
 import type { Codec } from '../compress/codec.ts'
-import { bytesOf } from './floats.ts'
+import { bytesOf } from '../kit/floats.ts'
 
 /** Bytes in memory that is shared with another process. */
 export interface BytesInMemory {

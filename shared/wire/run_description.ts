@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
-import { messageOf } from '../errors.ts'
-import { layoutOf } from '../network/layout.ts'
-import { networkSchema, type Network } from '../network/network.ts'
+import { messageOf } from '../kit/errors.ts'
+import { layoutOf } from '../model/layout.ts'
+import { networkSchema, type Network } from '../model/network.ts'
 
 /** 1 GiB of weights: a worker has room for them several times over. */
 const MAX_PARAMETERS = 2 ** 28

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { logVerbosity, makeClientConstructor, setLogVerbosity, type ChannelOptions, type MethodDefinition, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError } from '../kit/errors.ts'
 import { ROOT } from '../kit/project.ts'
 
 const PROTO_FILE = path.join(ROOT, 'proto/herd.proto')

@@ -1,4 +1,4 @@
-import type { Access } from './access.ts'
+import type { Access } from './client_access.ts'
 
 /** What the library says of a connection that does not come about, and what that means; the first that fits. */
 const meanings: [said: RegExp, when: 'tls' | 'certificate' | 'plain' | 'always', meaning: string][] = [

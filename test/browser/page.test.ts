@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test, type TestContext } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { serveLive } from '../../shared/live/server.ts'
+import { serveLive } from '../../live/server.ts'
 import { Token } from '../../shared/security/token.ts'
 import { barriers, drawnPictures, eventually, needsBrowser, openPage, overflow, says, startBrowser, type Opened, type ViewOptions } from '../support/browser.ts'
 import { epochLine, evaluation, event, FedSource, finishedRun, member, progressAt, runAfter, stepPoint, strip, STEPS_PER_EPOCH } from '../support/live_source.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RunError } from '../../shared/errors.ts'
+import { RunError } from '../../shared/kit/errors.ts'
 import { addressOf, Program, type Ended } from '../support/processes.ts'
 import { FaultyLink } from './link.ts'
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import sharp from 'sharp'
 import { z } from 'zod'
-import { SHIPPED_MEASURED } from '../../shared/plan/costs.ts'
+import { SHIPPED_MEASURED } from '../../cli/plan/costs.ts'
 import { run } from '../support/processes.ts'
 import { createWorkspace, type Workspace } from '../support/workspace.ts'
 

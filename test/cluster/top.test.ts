@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { briefSchema, type RunBrief } from '../../shared/live/view.ts'
+import { briefSchema, type RunBrief } from '../../live/view.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
 import { TerminalProgram, withoutTerminal } from '../support/terminal.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'

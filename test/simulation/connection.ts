@@ -1,4 +1,4 @@
-import { HerdError, messageOf, ProtocolError } from '../../shared/errors.ts'
+import { HerdError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
 import type { ArrivedWeights, Link } from '../../worker/link.ts'
 import type { Network } from './network.ts'
@@ -41,7 +41,7 @@ const CLOSE_PATIENCE_MS = 500
 
 /**
  * Both ends of one worker's connections to a coordinator, control and bulk, as worker/connection.ts and
- * coordinator/server.ts have them: streams in order, each of which can break by itself.
+ * coordinator/members/server.ts have them: streams in order, each of which can break by itself.
  */
 export class Connection implements Link {
   readonly lost: Promise<string>

@@ -1,8 +1,8 @@
-import type { CheckpointerParts } from '../../coordinator/checkpointer.ts'
+import type { CheckpointerParts } from '../../coordinator/record/checkpointer.ts'
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
-import { WriteError } from '../../shared/errors.ts'
+import { WriteError } from '../../shared/kit/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
-import { bytesOf } from '../../shared/wire/floats.ts'
+import { bytesOf } from '../../shared/kit/floats.ts'
 import type { SimulatedProcess } from './process.ts'
 
 /** The disk of the coordinator's machine, which outlives its processes: the latest checkpoint, replaced whole or not at all. */

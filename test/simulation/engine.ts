@@ -1,5 +1,5 @@
 import type { Engine, EngineInfo, LaneInput, LaneResult } from '../../shared/engine/engine.ts'
-import type { Network } from '../../shared/network/network.ts'
+import type { Network } from '../../shared/model/network.ts'
 
 /**
  * A real engine for one small network, [flatten, dropout, dense]: softmax regression in float32, in plain TypeScript.

@@ -1,16 +1,16 @@
 import { gzipSync } from 'node:zlib'
 import type { Compression } from '../../shared/compress/format.ts'
 import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
-import { DecodedCache } from '../../shared/data/decoded_cache.ts'
-import type { DecodedImage } from '../../shared/data/decode.ts'
+import { DecodedCache } from '../../shared/data/caches/decoded_cache.ts'
+import type { DecodedImage } from '../../shared/data/transforms/decode.ts'
 import type { Manifest } from '../../shared/data/manifest.ts'
-import { initialParameters } from '../../shared/network/initial.ts'
-import { layoutOf, type Layout } from '../../shared/network/layout.ts'
-import { networkSchema } from '../../shared/network/network.ts'
+import { initialParameters } from '../../shared/model/initial.ts'
+import { layoutOf, type Layout } from '../../shared/model/layout.ts'
+import { networkSchema } from '../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
-import { Schedule } from '../../shared/train/schedule.ts'
+import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
-import { freshState, Model } from '../../coordinator/model.ts'
+import { freshState, Model } from '../../shared/optim/stepped_weights.ts'
 
 /** A small training: data, network and options, but for who computes it. */
 export interface Problem {

@@ -1,5 +1,5 @@
-import type { Member, MemberHandler, WorkerFacts } from '../../coordinator/member.ts'
-import { HerdError, messageOf, ProtocolError } from '../../shared/errors.ts'
+import type { Member, MemberHandler, WorkerFacts } from '../../coordinator/contract/member.ts'
+import { HerdError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import { checkedJson, engineInfoSchema, PROTOCOL_VERSION, type CoordinatorMessage, type GradientChunk, type WeightsChunk } from '../../shared/wire/messages.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { Connection, ServerEnd, UpMessage } from './connection.ts'
@@ -58,7 +58,7 @@ export interface ServerParts {
   incarnation: number
 }
 
-/** The sessions of coordinator/server.ts on the simulated network. */
+/** The sessions of coordinator/members/server.ts on the simulated network. */
 export class SimulatedServer {
   readonly #parts: ServerParts
   readonly #sessions = new Map<string, Session>()

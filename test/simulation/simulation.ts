@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
-import type { Model } from '../../coordinator/model.ts'
+import type { Model } from '../../shared/optim/stepped_weights.ts'
 import type { Progress } from '../../coordinator/training.ts'
 import { undisturbed, type Undisturbed } from './baseline.ts'
 import { VirtualClock } from './clock.ts'

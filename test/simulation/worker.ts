@@ -1,4 +1,4 @@
-import { HerdError, messageOf } from '../../shared/errors.ts'
+import { HerdError, messageOf } from '../../shared/kit/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { Membership, type MembershipResult } from '../../worker/membership.ts'
 import type { VirtualClock } from './clock.ts'

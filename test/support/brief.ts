@@ -1,4 +1,4 @@
-import type { MemberView, RunBrief } from '../../shared/live/view.ts'
+import type { MemberView, RunBrief } from '../../live/view.ts'
 
 /** A worker in the middle of a run. */
 export function exampleMember(name: string, fields: Partial<MemberView> = {}): MemberView {

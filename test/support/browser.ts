@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import axe, { type AxeResults } from 'axe-core'
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
 import sharp from 'sharp'
-import { renderAnimal } from '../../shared/data/draw/raster.ts'
+import { renderAnimal } from '../../cli/draw/raster.ts'
 
 /** Headless, and quiet: Chromium looks for updates and the like on its own otherwise. */
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { nativeAvailable } from '../../shared/engine/native.ts'
-import { nodeArguments } from '../../shared/node_process.ts'
+import { nodeArguments } from '../../shared/kit/node_process.ts'
 
 /** Why tests of a GPU are skipped here, or false. TensorFlow is asked in a process of its own: it can be loaded once only. */
 export async function withoutGpu(): Promise<string | false> {

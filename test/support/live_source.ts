@@ -1,8 +1,8 @@
 import sharp from 'sharp'
-import { DataError, messageOf } from '../../shared/errors.ts'
-import { patched } from '../../shared/live/patch.ts'
-import type { LiveSource } from '../../shared/live/server.ts'
-import type { EvaluationView, EventView, LaneStrip, MemberView, PhotoPrediction, RunPatch, RunView, StepPoint } from '../../shared/live/view.ts'
+import { DataError, messageOf } from '../../shared/kit/errors.ts'
+import { patched } from '../../live/patch.ts'
+import type { LiveSource } from '../../live/server.ts'
+import type { EvaluationView, EventView, LaneStrip, MemberView, PhotoPrediction, RunPatch, RunView, StepPoint } from '../../live/view.ts'
 
 const CLASSES = ['cane', 'cavallo', 'elefante', 'farfalla', 'gallina', 'gatto', 'mucca', 'pecora', 'ragno', 'scoiattolo']
 export const STEPS_PER_EPOCH = 40

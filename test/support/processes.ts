@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 const BIN = path.join(ROOT, 'bin')

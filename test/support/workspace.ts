@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { nativeAvailable } from '../../shared/engine/native.ts'
-import { drawDataset } from '../../shared/data/draw/dataset.ts'
+import { drawDataset } from '../../cli/draw/dataset.ts'
 import { summarySchema, type Summary } from '../../shared/run_folder/schemas.ts'
 
 /** A folder for one test file, with a cache of its own, so that no test sees what another left. */

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import { drawDataset } from '../../../shared/data/draw/dataset.ts'
-import { articleNetwork } from '../../../shared/network/article.ts'
+import { drawDataset } from '../../../cli/draw/dataset.ts'
+import { articleNetwork } from '../../../shared/model/article.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { HerdCluster } from '../herd_cluster.ts'
 import { worldName } from '../peers.ts'

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { drawDataset } from '../../../shared/data/draw/dataset.ts'
+import { drawDataset } from '../../../cli/draw/dataset.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { HerdRun } from '../herd_run.ts'
 import { worldName } from '../peers.ts'

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Layer, Network } from '../../network/network.ts'
-import type { Parameter, ParameterRole } from '../../network/layout.ts'
+import type { Layer, Network } from '../../model/network.ts'
+import type { Parameter, ParameterRole } from '../../model/layout.ts'
 
 /** A parameter and its value. */
 export interface ParameterTensor {

@@ -1,5 +1,5 @@
-import type { Parameter } from '../../network/layout.ts'
-import { outputShape, type Shape } from '../../network/network.ts'
+import type { Parameter } from '../../model/layout.ts'
+import { outputShape, type Shape } from '../../model/network.ts'
 import type { GraphForms } from './forms.ts'
 import { favoursProducts, productKernelGradient } from './kernel_gradient.ts'
 import { poolAttributes, windowAttributes, type Step } from './forward.ts'

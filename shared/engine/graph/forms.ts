@@ -1,5 +1,5 @@
 import type { Precision } from '../engine.ts'
-import { processorExtensions } from '../processor.ts'
+import { processorExtensions } from '../../kit/processor.ts'
 
 /**
  * How the graph is written, which decides its bits, as the library's kernels do:

@@ -1,6 +1,6 @@
-import type { Layer, Network, Shape, SimpleLayer } from '../../network/network.ts'
-import { outputShape } from '../../network/network.ts'
-import type { Parameter, ParameterRole } from '../../network/layout.ts'
+import type { Layer, Network, Shape, SimpleLayer } from '../../model/network.ts'
+import { outputShape } from '../../model/network.ts'
+import type { Parameter, ParameterRole } from '../../model/layout.ts'
 import type { NodeBuilder, Value, ValueType } from './node_builder.ts'
 
 /** A parameter and the float32 value that feeds it. */

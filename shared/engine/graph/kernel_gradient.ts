@@ -1,4 +1,4 @@
-import type { Shape } from '../../network/network.ts'
+import type { Shape } from '../../model/network.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
 /** A convolution of stride 1: y [batch, oh, ow, filters] of x [batch, height, width, channels]. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeAtomically } from '../../atomic_file.ts'
+import { writeAtomically } from '../../kit/atomic_file.ts'
 import { MessageWriter } from './protobuf.ts'
 import { numberOfType, shapeMessage, type NodeBuilder, type Value } from './node_builder.ts'
 

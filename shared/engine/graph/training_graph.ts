@@ -1,5 +1,5 @@
-import { dropoutLayers, inputShape, type Network } from '../../network/network.ts'
-import { isStatistic, viewOf, type Layout } from '../../network/layout.ts'
+import { dropoutLayers, inputShape, type Network } from '../../model/network.ts'
+import { isStatistic, viewOf, type Layout } from '../../model/layout.ts'
 import type { Precision } from '../engine.ts'
 import { Backward } from './backward.ts'
 import type { GraphForms } from './forms.ts'

@@ -4,7 +4,7 @@ import { getKernel, ready, registerKernel, setBackend, unregisterKernel } from '
 // Node's bundle of tfjs-core leaves the gradients of its operations out; the layers package registers them when it is loaded.
 import '@tensorflow/tfjs-layers'
 import { setThreadsCount, setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm'
-import { EngineError, messageOf } from '../../errors.ts'
+import { EngineError, messageOf } from '../../kit/errors.ts'
 import { convolutionKernels } from './convolution.ts'
 import { depthwiseKernels } from './depthwise.ts'
 import { oneHotKernel } from './one_hot.ts'

@@ -3,7 +3,7 @@ import {
   type Conv2DBackpropFilterAttrs, type Conv2DBackpropInputAttrs, type KernelConfig, type Tensor4D,
 } from '@tensorflow/tfjs-core'
 import { type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
-import { EngineError } from '../../errors.ts'
+import { EngineError } from '../../kit/errors.ts'
 import { floats, type KernelCall, type Shape4D } from './heap.ts'
 
 /**

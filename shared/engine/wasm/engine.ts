@@ -1,5 +1,5 @@
-import { EngineError } from '../../errors.ts'
-import type { Network } from '../../network/network.ts'
+import { EngineError } from '../../kit/errors.ts'
+import type { Network } from '../../model/network.ts'
 import { createEagerEngine } from '../eager/engine.ts'
 import type { Engine, EngineOptions } from '../engine.ts'
 import { loadWasmBackend } from './backend.ts'

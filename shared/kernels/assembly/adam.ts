@@ -1,6 +1,6 @@
 /**
  * Adam's inner loop, four elements at a time. The operations and their order are those of `stepViews` in
- * shared/train/adam.ts, each rounded to float32, so both give the same bits.
+ * shared/optim/adam.ts, each rounded to float32, so both give the same bits.
  */
 
 /**

@@ -7,7 +7,7 @@ export function add(count: i32, left: usize, right: usize): void {
   for (; i < bytes; i += 4) store<f32>(left + i, load<f32>(left + i) + load<f32>(right + i))
 }
 
-/** Sum of the squares of `count` floats, in float64 and in the order of `plainSumOfSquares` in shared/train/vectors.ts: four sums, of every fourth square. */
+/** Sum of the squares of `count` floats, in float64 and in the order of `plainSumOfSquares` in shared/vectors/vectors.ts: four sums, of every fourth square. */
 export function squares(count: i32, values: usize): f64 {
   const bytes = <usize>count << 2
   const bytesOfFours = bytes & ~15

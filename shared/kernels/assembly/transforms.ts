@@ -1,7 +1,7 @@
 /**
  * The image transforms of shared/data (rotation.ts, resample.ts), vectorised: the same integers, to the bit.
  *
- * An axis comes packed (`packAxis` in shared/kernels/transforms.ts): for each output position its first input position,
+ * An axis comes packed (`packAxis` in shared/data/transforms/window_kernel.ts): for each output position its first input position,
  * then for each pair of taps the upper and the lower 11 bits of both weights, as two 16-bit halves of an i32. A pair is
  * then two 16-bit dot products, which cost less than 32-bit multiplications, and exact: sum = (upper << 11) + lower.
  *
@@ -28,7 +28,7 @@ export function narrow(source: usize, sourceStride: i32, rows: i32, axis: usize,
 }
 
 /**
- * As `narrow`, for rows of the flipped and rotated image (shared/data/rotation.ts), each gathered into `row` first.
+ * As `narrow`, for rows of the flipped and rotated image (shared/data/transforms/rotation.ts), each gathered into `row` first.
  * @param image all of it, uint8 RGB
  * @param x0 source position of the first pixel that is gathered, in 16.16 fixed point, as is y0
  * @param columns pixels gathered of each row

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'node:test'
 import { z } from 'zod'
-import { nodeArguments } from '../../../shared/node_process.ts'
+import { nodeArguments } from '../../../shared/kit/node_process.ts'
 import { ROOT } from '../../../shared/kit/project.ts'
 
 const RELAY = path.join(ROOT, 'dist/benchmark/hosts/relay_main.js')

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
-import { CoordinatorMetrics } from '../../../coordinator/metrics.ts'
-import type { MemberView } from '../../../shared/live/view.ts'
+import { CoordinatorMetrics } from '../../../coordinator/watch/metrics.ts'
+import type { MemberView } from '../../../live/view.ts'
 import { WorkerMetrics } from '../../../worker/metrics.ts'
 
 export interface MetricDescription {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { EngineError, ProtocolError } from '../../../shared/errors.ts'
+import { EngineError, ProtocolError } from '../../../shared/kit/errors.ts'
 import type { CoordinatorMessage } from '../../../shared/wire/messages.ts'
 import type { Link } from '../../../worker/link.ts'
 import { Membership } from '../../../worker/membership.ts'

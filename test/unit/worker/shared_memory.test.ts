@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import test, { type TestContext } from 'node:test'
-import { MachineMemory } from '../../../coordinator/shared_memory.ts'
+import { MachineMemory } from '../../../coordinator/members/machine_memory.ts'
 import { VERSIONS_BEHIND } from '../../../shared/wire/board.ts'
 import { BehindError, CoordinatorMemory } from '../../../worker/shared_memory.ts'
 import { withoutSharedMemory } from '../../support/shared_memory.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { ProtocolError } from '../../../shared/errors.ts'
-import { bytesOf } from '../../../shared/wire/floats.ts'
+import { ProtocolError } from '../../../shared/kit/errors.ts'
+import { bytesOf } from '../../../shared/kit/floats.ts'
 import type { WeightsChunk } from '../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 

@@ -7,7 +7,7 @@ import { ADDON_PATH } from '../../../../cli/setup/addon.ts'
 import { filesBelow, nativeCache } from '../../../../cli/setup/cache.ts'
 import { setUp } from '../../../../cli/setup/setup.ts'
 import { ChecksumError, wheelEntry } from '../../../../cli/setup/wheel.ts'
-import { RunError, UsageError } from '../../../../shared/errors.ts'
+import { RunError, UsageError } from '../../../../shared/kit/errors.ts'
 import {
   countingParts,
   createFixture,

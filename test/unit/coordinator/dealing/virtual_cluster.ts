@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealer.ts'
+import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealing/dealer.ts'
 import type { RoundKind } from '../../../../coordinator/dealing/speed.ts'
 
 /** A worker on a virtual clock: computes unit after unit, each in `unitMs`, and delivers each `deliveryMs` later. */

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadCheckpoint, parameterDigest, requireSameNetwork, saveCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
 import { checksum } from '../../../../shared/checkpoint/save.ts'
-import { CheckpointError } from '../../../../shared/errors.ts'
-import { layoutOf } from '../../../../shared/network/layout.ts'
+import { CheckpointError } from '../../../../shared/kit/errors.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
 import { everyLayerNetwork, exampleCheckpoint, smallNetwork, temporaryFolder } from './example.ts'
 
 interface RawHeader {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Checkpoint } from '../../../../shared/checkpoint/checkpoint.ts'
-import { layoutOf } from '../../../../shared/network/layout.ts'
-import { networkSchema, type Network } from '../../../../shared/network/network.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
+import { networkSchema, type Network } from '../../../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
 /** A folder that is gone after the test. */

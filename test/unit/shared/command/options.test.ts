@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, test } from 'node:test'
 import { Command } from 'commander'
 import { addOptions, address, choice, flag, givenOptions, optionalWhole, parseAddress, optionTable, readOptions, size, text, whole, type OptionValues } from '../../../../shared/command/options.ts'
-import { UsageError } from '../../../../shared/errors.ts'
+import { UsageError } from '../../../../shared/kit/errors.ts'
 
 const specs = {
   batchSize: whole('<images>', 'Batch.', { min: 1, max: 100 }, 64),

@@ -3,10 +3,10 @@ import test from 'node:test'
 import { codecFor, type Codec } from '../../../../shared/compress/codec.ts'
 import { compressions, encodedBytes } from '../../../../shared/compress/format.ts'
 import { plainDecode, plainEncode, plainRound } from '../../../../shared/compress/plain.ts'
-import { ProtocolError } from '../../../../shared/errors.ts'
-import { compressKernel } from '../../../../shared/kernels/compress.ts'
+import { ProtocolError } from '../../../../shared/kit/errors.ts'
+import { compressKernel } from '../../../../shared/compress/kernel.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
-import { bytesOf } from '../../../../shared/wire/floats.ts'
+import { bytesOf } from '../../../../shared/kit/floats.ts'
 
 const kernel = compressKernel() ?? assert.fail('this machine has no kernel')
 const random = new KeyedRandom(4, Purpose.draw)

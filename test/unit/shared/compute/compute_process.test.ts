@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ComputeProcess } from '../../../../shared/compute/compute_process.ts'
-import { initialParameters } from '../../../../shared/network/initial.ts'
-import { layoutOf } from '../../../../shared/network/layout.ts'
-import { buildNetwork } from '../../../../shared/network/models.ts'
+import { initialParameters } from '../../../../shared/model/initial.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
+import { buildNetwork } from '../../../../shared/model/models.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
-import type { Compute } from '../../../../shared/train/compute.ts'
-import type { PreparedLane } from '../../../../shared/train/lane_stack.ts'
-import { LocalCompute } from '../../../../shared/train/local_compute.ts'
-import { bytesOf } from '../../../../shared/wire/floats.ts'
-import { MemoryFile } from '../../../../shared/wire/memory_file.ts'
+import type { Compute } from '../../../../shared/compute/compute.ts'
+import type { PreparedLane } from '../../../../shared/lanes/lane_stack.ts'
+import { LocalCompute } from '../../../../shared/compute/local_compute.ts'
+import { bytesOf } from '../../../../shared/kit/floats.ts'
+import { MemoryFile } from '../../../../shared/kit/memory_file.ts'
 
 const network = buildNetwork('tiny', { imageSize: 24, classes: 3 })
 const settings = { seed: 1, compress: 'none' } as const

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { digestFolder, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
 import { manifestOf, parseManifest } from '../../../../shared/data/manifest.ts'
-import { DataError, UsageError } from '../../../../shared/errors.ts'
+import { DataError, UsageError } from '../../../../shared/kit/errors.ts'
 import { numbered, picture, put, putImages, temporaryFolder } from './images.ts'
 
 let folder: string

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Manifest, parseManifest } from '../../../../shared/data/manifest.ts'
-import { ProtocolError } from '../../../../shared/errors.ts'
+import { ProtocolError } from '../../../../shared/kit/errors.ts'
 
 const sha256 = '0123456789abcdef'.repeat(4)
 

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { createEngine } from '../../../../shared/engine/create.ts'
 import type { Engine, LaneInput, Precision } from '../../../../shared/engine/engine.ts'
-import { messageOf } from '../../../../shared/errors.ts'
-import { layoutOf } from '../../../../shared/network/layout.ts'
-import type { Network } from '../../../../shared/network/network.ts'
-import { bytesOf } from '../../../../shared/wire/floats.ts'
+import { messageOf } from '../../../../shared/kit/errors.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
+import type { Network } from '../../../../shared/model/network.ts'
+import { bytesOf } from '../../../../shared/kit/floats.ts'
 import { articleLayers, laneOf, layerCases, networkOf, parametersOf } from './layers_problem.ts'
 
 /**

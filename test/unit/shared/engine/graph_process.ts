@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { layoutOf } from '../../../../shared/network/layout.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
 import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'
 import type { Precision } from '../../../../shared/engine/engine.ts'
 import { articleLayers, laneOf, networkOf, parametersOf } from './layers_problem.ts'

@@ -9,9 +9,9 @@ import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'
 import { NodeBuilder } from '../../../../shared/engine/graph/node_builder.ts'
 import { writeSavedModel } from '../../../../shared/engine/graph/saved_model.ts'
 import { loadNative } from '../../../../shared/engine/native.ts'
-import { layoutOf } from '../../../../shared/network/layout.ts'
-import { articleNetwork } from '../../../../shared/network/article.ts'
-import { windowOutput } from '../../../../shared/network/network.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
+import { articleNetwork } from '../../../../shared/model/article.ts'
+import { windowOutput } from '../../../../shared/model/network.ts'
 import { laneOf, parametersOf, relativeError } from './layers_problem.ts'
 
 /** The gradient of a kernel as matrix products, against TensorFlow's own operation for it. */

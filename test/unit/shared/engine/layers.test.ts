@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { layoutOf } from '../../../../shared/network/layout.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
 import type { Engine, LaneInput, LaneResult } from '../../../../shared/engine/engine.ts'
 import { createEagerEngine } from '../../../../shared/engine/eager/engine.ts'
 import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'

@@ -1,6 +1,6 @@
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
-import { checkNetwork, dropoutLayers, networkSchema, type Network } from '../../../../shared/network/network.ts'
-import { layoutOf, viewOf } from '../../../../shared/network/layout.ts'
+import { checkNetwork, dropoutLayers, networkSchema, type Network } from '../../../../shared/model/network.ts'
+import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import type { LaneInput } from '../../../../shared/engine/engine.ts'
 
 /** A network from its layers as a user would write them, with the schema's defaults. */

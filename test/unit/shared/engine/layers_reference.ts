@@ -1,5 +1,5 @@
-import { windowOutput, type Layer, type Network } from '../../../../shared/network/network.ts'
-import { layoutOf, type ParameterRole } from '../../../../shared/network/layout.ts'
+import { windowOutput, type Layer, type Network } from '../../../../shared/model/network.ts'
+import { layoutOf, type ParameterRole } from '../../../../shared/model/layout.ts'
 import type { LaneInput } from '../../../../shared/engine/engine.ts'
 
 /**

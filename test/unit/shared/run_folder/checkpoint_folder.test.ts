@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { loadCheckpoint, type Checkpoint } from '../../../../shared/checkpoint/checkpoint.ts'
-import { CheckpointError, NewerCheckpointError, WriteError } from '../../../../shared/errors.ts'
+import { CheckpointError, NewerCheckpointError, WriteError } from '../../../../shared/kit/errors.ts'
 import { CheckpointFolder } from '../../../../shared/run_folder/checkpoint_folder.ts'
 import { exampleCheckpoint, temporaryFolder } from '../checkpoint/example.ts'
 

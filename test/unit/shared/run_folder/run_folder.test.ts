@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import sharp from 'sharp'
-import { RunError, UsageError, WriteError } from '../../../../shared/errors.ts'
+import { RunError, UsageError, WriteError } from '../../../../shared/kit/errors.ts'
 import { RunFolder } from '../../../../shared/run_folder/run_folder.ts'
 import type { HistoryLine, Summary } from '../../../../shared/run_folder/schemas.ts'
 import { limitFileSize, withoutFileLimits } from '../../../support/disk.ts'

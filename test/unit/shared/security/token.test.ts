@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect } from 'node:util'
-import { UsageError } from '../../../../shared/errors.ts'
+import { UsageError } from '../../../../shared/kit/errors.ts'
 import { takeToken, Token } from '../../../../shared/security/token.ts'
 
 const SECRET = 'correct-horse-battery-staple'

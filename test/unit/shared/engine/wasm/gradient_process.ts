@@ -1,8 +1,8 @@
 import { createEagerEngine } from '../../../../../shared/engine/eager/engine.ts'
 import { loadNative } from '../../../../../shared/engine/native.ts'
 import { createWasmEngine } from '../../../../../shared/engine/wasm/engine.ts'
-import { initialParameters } from '../../../../../shared/network/initial.ts'
-import { layoutOf } from '../../../../../shared/network/layout.ts'
+import { initialParameters } from '../../../../../shared/model/initial.ts'
+import { layoutOf } from '../../../../../shared/model/layout.ts'
 import { everyLayer, randomLane } from './problem.ts'
 
 /** Computes one gradient in a process of its own with the engine named by the first argument, and writes its bytes to standard output. */

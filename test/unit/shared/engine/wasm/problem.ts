@@ -1,4 +1,4 @@
-import { dropoutLayers, networkSchema, type Network } from '../../../../../shared/network/network.ts'
+import { dropoutLayers, networkSchema, type Network } from '../../../../../shared/model/network.ts'
 import type { LaneInput } from '../../../../../shared/engine/engine.ts'
 import { KeyedRandom, Purpose } from '../../../../../shared/random/philox.ts'
 

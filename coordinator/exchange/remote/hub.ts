@@ -1,0 +1,362 @@
+import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
+import { ProtocolError, RunError } from '../../../shared/kit/errors.ts'
+import type { Span } from '../../../shared/trace/span.ts'
+import type { OptimizerState } from '../../../shared/optim/adam.ts'
+import { drained } from '../../../shared/kit/drained.ts'
+import { stateChunkSchema, type ReducerMessage, type ReducerPlace, type ReductionMessage, type StateChunk, type Summed, type Whole } from '../../../shared/wire/messages.ts'
+import type { Connections } from '../../port/connections.ts'
+import type { RunEvent } from '../../contract/events.ts'
+import type { Member } from '../../contract/member.ts'
+import type { StepToReduce } from '../range_reducer.ts'
+import type { Reduction, ReductionSurroundings, Traffic } from '../reduction.ts'
+import type { RangeSums } from '../step_update.ts'
+import type { Range } from '../step_reduce.ts'
+import { takeChunks } from '../chunk_streams.ts'
+import { Gatherings } from './gathering.ts'
+import { ReducerCall, type ReducerSlot, type ReduceStream } from './reducer_call.ts'
+import { stateChunks } from './state_chunks.ts'
+
+export interface ReducerHubParts {
+  /** Of each reducer, in the vector's order. */
+  ranges: readonly Range[]
+  /** JSON of the run's description. */
+  run: string
+  learningRate: number
+  /** What the reducers begin with, of the whole vector; it must not change. */
+  start: Readonly<OptimizerState>
+  /** Steps of the run that came before. */
+  version: number
+  /** The coordinator starts them on its own machine: workers reach them at the host where they reach the coordinator. */
+  local: boolean
+  /** A reducer that is not heard of for this long is lost. */
+  silenceLimitMs: number
+  /** Milliseconds on a clock that only goes forward. */
+  now: () => number
+  observe: (event: RunEvent) => void
+  /** Is told what reducers' time goes to, by the coordinator's clock; only of a run that is traced. */
+  onReducerSpan?: (reducer: string, span: Span) => void
+}
+
+/** A reducer, and with it its part of the weights, is lost. */
+export class ReducerLostError extends RunError {}
+
+interface OpenStep {
+  round: number
+  sums: (RangeSums | undefined)[]
+  complete: (sums: RangeSums[]) => void
+  completed: Promise<RangeSums[]>
+}
+
+/** What is known of a worker's session. */
+interface Session {
+  /** Since it has joined. */
+  member: Member | undefined
+  /** Who has admitted it; then settled. */
+  admitted: Set<ReducerCall>
+  onAdmitted: () => void
+  /** By round, attempt and node: how many reducers have all of a partial. */
+  whole: Map<string, { round: number; reducers: number }>
+  traffic: Map<ReducerCall, Traffic>
+}
+
+const HELLO_MS = 8000
+
+/**
+ * The reducers of a run, in processes of their own, as the coordinator deals with them. It sees that all of them do the same in the
+ * same order: each gets the same messages over a stream that keeps their order, so between two steps all are at the same step.
+ */
+export class ReducerHub implements Reduction {
+  readonly #parts: ReducerHubParts
+  readonly #reducers: (ReducerCall | undefined)[]
+  readonly #loaded = new Set<ReducerCall>()
+  readonly #sessions = new Map<string, Session>()
+  readonly #gatherings: Gatherings
+  readonly #joined: Promise<void>
+  #resolveJoined: () => void = () => undefined
+  #rejectJoined: (error: Error) => void = () => undefined
+  #surroundings: ReductionSurroundings | undefined
+  #open: OpenStep | undefined
+  #failure: Error | undefined
+  #ready = false
+  #closed = false
+  #tickedAt: number
+
+  constructor(parts: ReducerHubParts) {
+    this.#parts = parts
+    this.#reducers = parts.ranges.map(() => undefined)
+    this.#gatherings = new Gatherings(parts.ranges)
+    this.#tickedAt = parts.now()
+    this.#joined = new Promise((resolve, reject) => {
+      this.#resolveJoined = resolve
+      this.#rejectJoined = reject
+    })
+    this.#joined.catch(() => undefined)
+  }
+
+  /** Takes up the reduction for a cluster. */
+  readonly reduce = (surroundings: ReductionSurroundings): Reduction => {
+    this.#surroundings = surroundings
+    return this
+  }
+
+  /** Settles when every reducer is in, and has its part of the weights. @throws RunError when that cannot be any more. */
+  ready(): Promise<void> {
+    return this.#joined
+  }
+
+  /** Nobody will come, or go on: whoever waits for reducers fails. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined || this.#closed) return
+    this.#giveUp(error)
+    this.#surroundings?.onFailed(error)
+  }
+
+  // What workers need to know.
+
+  /** Where workers reach the reducers; undefined as long as they are not all in. */
+  get places(): ReducerPlace[] | undefined {
+    if (!this.#ready) return undefined
+    return this.#reducers.flatMap((reducer) => (reducer === undefined ? [] : [{ address: this.#parts.local ? `:${reducer.address.slice(reducer.address.lastIndexOf(':') + 1)}` : reducer.reachedAt, ...reducer.range }]))
+  }
+
+  /** A worker of this session may call the reducers, once this settles. */
+  admit(id: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#sessions.set(id, { member: undefined, admitted: new Set(), onAdmitted: resolve, whole: new Map(), traffic: new Map() })
+      this.#tell({ message: 'admit', admit: { session: id } })
+    })
+  }
+
+  /** The session is over. */
+  dismiss(id: string): void {
+    if (this.#sessions.delete(id)) this.#tell({ message: 'dismissed', dismissed: { session: id } })
+  }
+
+  // The reduction.
+
+  join(member: Member): void {
+    const session = this.#sessions.get(member.id)
+    if (session !== undefined) session.member = member
+    this.#tell({ message: 'join', join: { session: member.id } })
+  }
+
+  leave(member: Member): void {
+    this.dismiss(member.id)
+  }
+
+  begin(step: StepToReduce): void {
+    let complete: OpenStep['complete'] = () => undefined
+    const completed = new Promise<RangeSums[]>((resolve) => (complete = resolve))
+    // Of a partial that was given up half-way, nothing more comes.
+    for (const { whole } of this.#sessions.values()) {
+      for (const [key, { round }] of whole) if (round < step.round - 2) whole.delete(key)
+    }
+    this.#open = { round: step.round, sums: this.#parts.ranges.map(() => undefined), complete, completed }
+    this.#tell({ message: 'begin', begin: step })
+  }
+
+  receive(): never {
+    throw new ProtocolError('gradients of this run go to its reducers')
+  }
+
+  async sums(): Promise<{ begin: number; sums: RangeSums }[]> {
+    const { ranges } = this.#parts
+    const sums = (await this.#open?.completed) ?? []
+    return sums.map((ofRange, index) => ({ begin: ranges[index].begin, sums: ofRange }))
+  }
+
+  settle(leaveOut: boolean): void {
+    if (this.#open !== undefined) this.#tell({ message: 'settle', settle: { round: this.#open.round, leaveOut } })
+    this.#open = undefined
+  }
+
+  trafficOf({ id }: Member): Traffic {
+    const traffic = [...(this.#sessions.get(id)?.traffic.values() ?? [])]
+    return { received: traffic.reduce((sum, each) => sum + each.received, 0), sent: traffic.reduce((sum, each) => sum + each.sent, 0) }
+  }
+
+  tick(): void {
+    const now = this.#parts.now()
+    const since = now - this.#tickedAt
+    this.#tickedAt = now
+    for (const reducer of this.#reducers) {
+      if (reducer === undefined) continue
+      if (reducer.silence(since) > this.#parts.silenceLimitMs) reducer.cut(`nothing was heard of it for ${this.#parts.silenceLimitMs / 1000} s`)
+      else this.#probeClock(reducer)
+    }
+  }
+
+  snapshot(): Promise<OptimizerState> {
+    return this.#gather(true)
+  }
+
+  async parameters(): Promise<Float32Array> {
+    return (await this.#gather(false)).parameters
+  }
+
+  // The server's calls.
+
+  accept(call: ReduceStream, connections: Connections): void {
+    new ReducerCall(call, {
+      connections, helloMs: HELLO_MS,
+      takePlace: (reducer) => this.#takePlace(reducer),
+      onPlaced: (reducer) => this.#assign(reducer),
+      onMessage: (reducer, message) => this.#take(reducer, message),
+      onLost: (reducer, reason) => this.#lose(reducer, reason),
+    })
+  }
+
+  /** @throws ProtocolError for a call of no reducer. */
+  async sendStart(id: string, call: ServerWritableStream<unknown, StateChunk>): Promise<void> {
+    const reducer = this.#reducerOf(id)
+    if (this.#loaded.has(reducer)) throw new ProtocolError('the reducer has its state')
+    reducer.claim(call.getPeer())
+    for (const chunk of stateChunks(this.#parts.start, reducer.range, 0, true)) {
+      if (call.destroyed) return
+      if (!call.write({ session: '', id: 0, ...chunk })) await drained(call)
+    }
+    call.end()
+  }
+
+  receiveState(call: ServerReadableStream<unknown, object>, connections: Connections, done: (error: string | undefined) => void): void {
+    let reducer: ReducerCall | undefined
+    const take = (chunk: StateChunk): void => {
+      if (reducer === undefined) {
+        reducer = this.#reducerOf(chunk.session)
+        reducer.claim(call.getPeer())
+        connections.widen(call.getPeer())
+      }
+      if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
+      this.#gatherings.receive(reducer.number - 1, chunk)
+    }
+    takeChunks(call, stateChunkSchema, 'a chunk of a state', take, (breach) => {
+      done(breach)
+      if (breach !== undefined) reducer?.cut(breach)
+    })
+  }
+
+  /** Ends all: the run is over. */
+  close(outcome: { finished: boolean; reason: string }): void {
+    this.#giveUp(new RunError('the run is over'))
+    this.#closed = true
+    for (const reducer of this.#reducers) reducer?.end({ message: 'stop', stop: outcome })
+  }
+
+  #giveUp(error: Error): void {
+    this.#failure ??= error
+    this.#rejectJoined(error)
+    this.#gatherings.fail(error)
+  }
+
+  #reducerOf(id: string): ReducerCall {
+    const reducer = this.#reducers.find((each) => each?.id === id)
+    if (reducer === undefined || id === '') throw new ProtocolError('no such reducer')
+    return reducer
+  }
+
+  #takePlace(reducer: ReducerCall): ReducerSlot | undefined {
+    const index = this.#closed || this.#failure !== undefined ? -1 : this.#reducers.indexOf(undefined)
+    if (index < 0) return undefined
+    this.#reducers[index] = reducer
+    return { number: index + 1, range: this.#parts.ranges[index] }
+  }
+
+  #assign(reducer: ReducerCall): void {
+    const { run, learningRate, version } = this.#parts
+    reducer.send({ message: 'assigned', assigned: { session: reducer.id, run, ...reducer.range, learningRate, version } })
+  }
+
+  #take(reducer: ReducerCall, message: Exclude<ReducerMessage, { message: 'hello' | 'heartbeat' }>): void {
+    switch (message.message) {
+      case 'ready':
+        return this.#onLoaded(reducer)
+      case 'admitted':
+        return this.#onAdmitted(reducer, message.admitted.session)
+      case 'whole':
+        return this.#onWhole(message.whole)
+      case 'summed':
+        return this.#onSummed(reducer, message.summed)
+      case 'broken': {
+        const { session, reason } = message.broken
+        this.#sessions.get(session)?.member?.evict(`${reason} (reducer ${reducer.number})`)
+        return
+      }
+      case 'spans':
+        return this.#onSpans(reducer, message.spans.spans)
+      case 'clockReading':
+        reducer.clock.answered(message.clockReading, this.#parts.now() / 1000)
+        return this.#probeClock(reducer)
+    }
+  }
+
+  #onLoaded(reducer: ReducerCall): void {
+    if (this.#loaded.has(reducer)) throw new ProtocolError('ready came twice')
+    this.#loaded.add(reducer)
+    this.#parts.observe({ type: 'reducerJoined', reducer: reducer.number, address: reducer.reachedAt, ...reducer.range })
+    if (this.#loaded.size < this.#parts.ranges.length) return
+    this.#ready = true
+    this.#resolveJoined()
+  }
+
+  #onAdmitted(reducer: ReducerCall, id: string): void {
+    const session = this.#sessions.get(id)
+    if (session === undefined) return
+    session.admitted.add(reducer)
+    if (session.admitted.size === this.#parts.ranges.length) session.onAdmitted()
+  }
+
+  #onWhole({ session: id, ...partial }: Whole): void {
+    const session = this.#sessions.get(id)
+    if (session?.member === undefined) return
+    const key = `${partial.round}/${partial.attempt}/${partial.node}`
+    const reducers = (session.whole.get(key)?.reducers ?? 0) + 1
+    session.whole.set(key, { round: partial.round, reducers })
+    if (reducers < this.#parts.ranges.length) return
+    session.whole.delete(key)
+    this.#surroundings?.onPartial(session.member, partial)
+  }
+
+  #onSummed(reducer: ReducerCall, { round, squares, notFinite, traffic, ...phases }: Summed): void {
+    for (const { session, ...ofSession } of traffic) this.#sessions.get(session)?.traffic.set(reducer, ofSession)
+    const open = this.#open
+    if (open?.round !== round) throw new ProtocolError(`the sums of round ${round} came, which is not open`)
+    open.sums[reducer.number - 1] = { squares, notFinite, phases }
+    const all = open.sums.filter((sums) => sums !== undefined)
+    if (all.length === open.sums.length) open.complete(all)
+  }
+
+  #onSpans(reducer: ReducerCall, spans: readonly Span[]): void {
+    for (const span of spans) {
+      const here = reducer.clock.spanHere(span)
+      if (here !== undefined) this.#parts.onReducerSpan?.(`reducer ${reducer.number}`, here)
+    }
+  }
+
+  /** Asks for a reducer's time, where the run is traced, every few seconds. */
+  #probeClock(reducer: ReducerCall): void {
+    if (this.#parts.onReducerSpan === undefined || !this.#loaded.has(reducer)) return
+    const sent = reducer.clock.ask(this.#parts.now() / 1000)
+    if (sent !== undefined) reducer.send({ message: 'clockProbe', clockProbe: { sent } })
+  }
+
+  /** A reducer that breaks off before all are in may come again. */
+  #lose(reducer: ReducerCall, reason: string): void {
+    this.#loaded.delete(reducer)
+    if (!this.#ready) this.#reducers[reducer.number - 1] = undefined
+    if (this.#closed) return
+    this.#parts.observe({ type: 'reducerLost', reducer: reducer.number, reason })
+    if (this.#ready) this.fail(new ReducerLostError(`reducer ${reducer.number} at ${reducer.reachedAt} is lost: ${reason}. Its part of the weights since the last checkpoint is lost with it.`))
+  }
+
+  #gather(moments: boolean): Promise<OptimizerState> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (!this.#ready) return Promise.reject(new RunError('The run is being prepared.'))
+    const { id, complete } = this.#gatherings.begin(moments)
+    this.#tell({ message: 'gather', gather: { id, moments } })
+    return complete
+  }
+
+  #tell(message: ReductionMessage): void {
+    for (const reducer of this.#reducers) reducer?.send(message)
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import type { LogFormat } from '../../shared/kit/log_options.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import type { TlsOptions } from '../../shared/security/tls.ts'
+import type { Token } from '../../shared/security/token.ts'
+import { ROOT } from '../../shared/kit/project.ts'
+
+export interface LocalProcessesOptions {
+  program: 'worker' | 'reducer'
+  count: number
+  /** What each of them is started with, besides what all have. @param index from 0 */
+  argumentsOf: (name: string, index: number) => string[]
+  coordinator: string
+  /** Handed on by the environment: everybody on a machine can read command lines. */
+  token: Token | undefined
+  /** The coordinator's own certificate is also theirs. */
+  tls: TlsOptions
+  verbose: boolean
+  logFormat: LogFormat
+  /** One has ended before the run; `left` is how many still run. */
+  onExit: (facts: { name: string; how: string; left: number }) => void
+}
+
+/** Processes of one program on this machine, as a user would start them. */
+export class LocalProcesses {
+  readonly #children = new Set<ChildProcess>()
+  #closing = false
+
+  constructor(options: LocalProcessesOptions) {
+    const { program, count, coordinator, tls, token, logFormat, verbose } = options
+    for (let index = 0; index < count; index++) {
+      const name = `local-${index + 1}`
+      const child = spawn(
+        process.execPath,
+        [
+          ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...options.argumentsOf(name, index), ...tlsArguments(tls),
+          '--log-format', logFormat,
+          verbose ? '--verbose' : '--quiet',
+        ],
+        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.environment }, detached: true },
+      )
+      this.#children.add(child)
+      const ended = (how: string): void => {
+        if (!this.#children.delete(child) || this.#closing) return
+        options.onExit({ name, how, left: this.#children.size })
+      }
+      child.once('error', (error) => ended(`could not be started: ${error.message}`))
+      child.once('exit', (code, signal) => ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`))
+    }
+  }
+
+  /** Process ids, in order of starting. */
+  get pids(): number[] {
+    return [...this.#children].flatMap((child) => child.pid ?? [])
+  }
+
+  /** Waits until all have ended by themselves (they were told that the run is over); ends those that take too long. */
+  async close(patienceMs = 5000): Promise<void> {
+    this.#closing = true
+    await Promise.all(
+      [...this.#children].map(
+        (child) =>
+          new Promise<void>((resolve) => {
+            const patience = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+            const done = (): void => {
+              clearTimeout(patience)
+              resolve()
+            }
+            if (child.exitCode !== null || child.signalCode !== null) done()
+            else child.once('exit', done)
+          }),
+      ),
+    )
+  }
+}
+
+function tlsArguments({ tlsCert, tlsKey, tlsCa }: TlsOptions): string[] {
+  return Object.entries({ '--tls-ca': tlsCa, '--tls-cert': tlsCert, '--tls-key': tlsKey }).flatMap(([option, file]) => (file === undefined ? [] : [option, file]))
+}
+
+/** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not theirs; the cache folder is shared. */
+function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
+}

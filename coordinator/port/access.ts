@@ -1,0 +1,48 @@
+import { parseAddress } from '../../shared/command/options.ts'
+import { UsageError } from '../../shared/kit/errors.ts'
+import { isLoopback } from '../../shared/security/loopback.ts'
+import { readTls, type TlsFiles, type TlsOptions } from '../../shared/security/tls.ts'
+import { takeToken, type Token } from '../../shared/security/token.ts'
+
+/** How a port is to be guarded. */
+export interface AccessOptions extends TlsOptions {
+  listen: string
+  tokenFile: string | undefined
+  insecure: boolean
+  /** Nothing is listened on. */
+  singleNode: boolean
+  maxWorkers: number
+}
+
+/** Who may take part in a run. */
+export interface Access {
+  token: Token | undefined
+  tls: TlsFiles | undefined
+  maxWorkers: number
+}
+
+/**
+ * Reads token and certificates.
+ * @param environment its HERD_TOKEN is taken out.
+ * @throws UsageError where a file does not fit, or where anybody could join from another machine and --insecure does not say so.
+ */
+export async function readAccess(options: AccessOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access; warning: string | undefined }> {
+  const token = await takeToken(environment, options.tokenFile)
+  const tls = await readTls(options, now)
+  const access = { token, tls, maxWorkers: options.maxWorkers }
+  const host = parseAddress(options.listen)?.host ?? ''
+  if (options.singleNode || isLoopback(host)) return { access, warning: undefined }
+  if (token === undefined && tls?.ca === undefined) {
+    if (!options.insecure) throw new UsageError(openDoor(options.listen))
+    return { access, warning: `--listen ${options.listen} with --insecure: whoever reaches this port can read the images and change the weights.` }
+  }
+  const warning = tls === undefined ? `--listen ${options.listen} without TLS: token, images and weights travel in the clear. \`herd certs\` makes certificates.` : undefined
+  return { access, warning }
+}
+
+function openDoor(listen: string): string {
+  return (
+    `--listen ${listen}: whoever reaches this port could join. Set a token (HERD_TOKEN or --token-file), or ask workers for certificates\n` +
+    '(--tls-cert, --tls-key and --tls-ca; `herd certs` makes them), or say --insecure in a network where everybody is trusted.'
+  )
+}

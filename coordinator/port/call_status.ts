@@ -1,0 +1,15 @@
+import type { status } from '@grpc/grpc-js'
+import { plainText } from '../../shared/wire/messages.ts'
+
+export type CallError = Error & { code: status; details: string }
+
+/** A status with which a call ends. Its reason travels in a header: one line, and not a long one. */
+export function callError(code: status, reason: string): CallError {
+  const details = plainText(reason, 1000)
+  return Object.assign(new Error(details), { code, details })
+}
+
+/** Ends a call with a status. grpc-js takes it from an 'error' event; destroying the stream would send nothing. */
+export function failCall(call: NodeJS.EventEmitter, code: status, reason: string): void {
+  call.emit('error', callError(code, reason))
+}

@@ -1,0 +1,27 @@
+import { Metadata, ServerCredentials, ServerInterceptingCall, status, type ServerInterceptor } from '@grpc/grpc-js'
+import type { TlsFiles } from '../../shared/security/tls.ts'
+import type { Token } from '../../shared/security/token.ts'
+
+/** Turns calls away that do not present the token, before anything of them is read. */
+export function tokenGate(token: Token): ServerInterceptor {
+  return (_method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, admit) => {
+            const [presented] = metadata.get('authorization')
+            if (typeof presented === 'string' && token.admits(presented)) return admit(metadata)
+            const details = presented === undefined
+              ? 'this coordinator asks for a token: give it by HERD_TOKEN or --token-file.'
+              : 'the token is not that of this coordinator: HERD_TOKEN or --token-file must be the same on both sides.'
+            call.sendStatus({ code: status.UNAUTHENTICATED, details, metadata: new Metadata() })
+          },
+        }),
+    })
+}
+
+/** What the server proves who it is with, and whether workers must do so too. */
+export function serverCredentials(tls: TlsFiles | undefined): ServerCredentials {
+  if (tls?.identity === undefined) return ServerCredentials.createInsecure()
+  return ServerCredentials.createSsl(tls.ca ?? null, [{ private_key: tls.identity.key, cert_chain: tls.identity.cert }], tls.ca !== undefined)
+}

@@ -1,0 +1,52 @@
+import { lookup } from 'node:dns/promises'
+import net from 'node:net'
+import { messageOf, RunError } from '../../shared/kit/errors.ts'
+
+/** A port that is listened on, on every address that its host's name stands for. */
+export interface ListeningPort {
+  port: number
+  close(): void
+}
+
+/**
+ * Listens.
+ * @param port 0 takes a free one
+ * @throws RunError when none of the host's addresses can be bound.
+ */
+export async function listenOn(host: string, port: number, onConnection: (socket: net.Socket) => void): Promise<ListeningPort> {
+  const option = `--listen ${host.includes(':') ? `[${host}]` : host}:${port}`
+  const addresses = await lookup(host, { all: true }).catch((error: unknown) => {
+    throw new RunError(`${option}: the host is unknown: ${messageOf(error)}`)
+  })
+  const servers: net.Server[] = []
+  const failures: Error[] = []
+  let bound = port
+  for (const { address } of addresses) {
+    try {
+      const server = await listen(address, bound, onConnection)
+      servers.push(server)
+      bound = (server.address() as net.AddressInfo).port
+    } catch (error) {
+      failures.push(error as Error)
+    }
+  }
+  if (servers.length === 0) throw new RunError(`${option}: ${bindFailure(failures[0], port)}`)
+  return { port: bound, close: () => servers.forEach((server) => server.close()) }
+}
+
+function listen(host: string, port: number, onConnection: (socket: net.Socket) => void): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ noDelay: true }, onConnection)
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      // E.g. no descriptor left to accept a connection with: there will be one again.
+      server.off('error', reject).on('error', () => undefined)
+      resolve(server)
+    })
+  })
+}
+
+function bindFailure(error: NodeJS.ErrnoException | undefined, port: number): string {
+  if (error?.code === 'EADDRINUSE') return `the port ${port} is in use; choose another, or 0 for a free one.`
+  return `cannot listen there: ${error?.message ?? 'the host has no address.'}`
+}

@@ -1,0 +1,133 @@
+import { messageOf, RunError } from '../../shared/kit/errors.ts'
+import type { CheckpointFolder } from '../../shared/run_folder/checkpoint_folder.ts'
+import type { OptimizerState } from '../../shared/optim/adam.ts'
+import type { CheckpointFacts } from './checkpoint_position.ts'
+import type { Observer } from '../contract/events.ts'
+import type { Weights } from '../exchange/reduction.ts'
+import type { Progress } from '../training.ts'
+
+export interface CheckpointerParts {
+  folder: Pick<CheckpointFolder, 'save' | 'latest' | 'ofEpoch' | 'ofStep'>
+  weights: Pick<Weights, 'snapshot'>
+  factsOf: (progress: Progress) => CheckpointFacts
+  /** Time between two checkpoints, in seconds; 0: none in mid-epoch. */
+  everySeconds: number
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  observe: Observer
+}
+
+/** Weights and moments of a moment. */
+export interface HeldState {
+  state: Promise<OptimizerState>
+  /** In seconds. */
+  since: number
+}
+
+/** After a failed save the next is tried after a second, then two, four, ... */
+const FIRST_PAUSE_SECONDS = 1
+const LONGEST_PAUSE_SECONDS = 300
+
+/**
+ * Saves a run's checkpoints, one at a time. A save that fails (disk full, folder gone) is reported and tried again; it
+ * never ends the training, whose state is safe in memory. Only the last save of a run must succeed.
+ */
+export class Checkpointer {
+  readonly #parts: CheckpointerParts
+  #saving: Promise<void> | undefined
+  #dueAt: number
+  #failures = 0
+  #lastFailure = ''
+  /** Steps of the newest state on disk. */
+  #savedStep: number | undefined
+
+  constructor(parts: CheckpointerParts) {
+    this.#parts = parts
+    this.#dueAt = parts.now() + this.#everySeconds
+  }
+
+  /** True when it is time to save, and nothing is being written. */
+  get isDue(): boolean {
+    return this.#saving === undefined && this.#parts.now() >= this.#dueAt
+  }
+
+  /**
+   * Between two steps: when it is time, begins to save. The state is copied, so training goes on while it is written; as
+   * long as that takes, no other save begins.
+   */
+  offer(progress: Progress): void {
+    if (this.isDue) void this.save(progress, { keep: false })
+  }
+
+  /** Copies the state as it is now, between two steps. */
+  hold(): HeldState {
+    const state = this.#parts.weights.snapshot()
+    // Who awaits it may come later than its failure.
+    state.catch(() => undefined)
+    return { state, since: this.#parts.now() }
+  }
+
+  /**
+   * Saves as soon as nothing else is being written. A failure is reported, and tried again later.
+   * @param held what to save, whose age then decides when the next save is due; where it is left out, the state as it is now
+   */
+  async save(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
+    const facts = this.#parts.factsOf(progress)
+    const { state } = held ?? this.hold()
+    const saving = this.idle().then(() => this.#write(facts, state, keep)).then((saved) => {
+      if (saved) this.#dueAt = (held?.since ?? this.#parts.now()) + this.#everySeconds
+    })
+    this.#saving = saving
+    try {
+      await saving
+    } finally {
+      if (this.#saving === saving) this.#saving = undefined
+    }
+  }
+
+  /**
+   * Makes sure that a run's last state is on disk.
+   * @param held that state, where it is not the present one
+   * @throws RunError when it cannot be saved.
+   */
+  async saveLast(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
+    await this.idle()
+    if (this.#failures > 0 || this.#savedStep !== progress.at.step) await this.save(progress, { keep, held })
+    if (this.#failures === 0) return
+    const before = this.#savedStep === undefined ? 'There is no earlier checkpoint of this process' : `The newest checkpoint is that of step ${this.#savedStep}`
+    throw new RunError(`the run's last state, of step ${progress.at.step}, could not be saved: ${this.#lastFailure}\n${before}: make room, then go on from there with --resume latest.`)
+  }
+
+  /** Settles when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#saving
+  }
+
+  /** @returns whether it is on disk */
+  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<boolean> {
+    const { folder, now, observe } = this.#parts
+    const { epoch, stepInEpoch, step } = facts.position
+    const begin = now()
+    let bytes: number
+    try {
+      const { parameters, m, v } = await state
+      bytes = await folder.save({ ...facts, parameters, adamM: m, adamV: v }, { keep })
+    } catch (error) {
+      // Whatever it was: a training of days is worth more than to end for it.
+      const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)
+      this.#failures++
+      this.#lastFailure = messageOf(error)
+      this.#dueAt = now() + pause
+      observe({ type: 'checkpointFailed', file: keep ? folder.ofEpoch(epoch) : folder.ofStep(step), epoch, step, reason: this.#lastFailure, retrySeconds: pause })
+      return false
+    }
+    this.#failures = 0
+    this.#savedStep = step
+    observe({ type: 'checkpoint', file: folder.latest, epoch, stepInEpoch, step, bytes, seconds: now() - begin })
+    return true
+  }
+
+  get #everySeconds(): number {
+    return this.#parts.everySeconds || Number.POSITIVE_INFINITY
+  }
+}

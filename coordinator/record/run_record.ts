@@ -1,0 +1,242 @@
+import path from 'node:path'
+import { writeAtomically } from '../../shared/kit/atomic_file.ts'
+import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
+import type { Dataset } from '../../shared/data/dataset.ts'
+import type { ImageSource } from '../../shared/data/sources/image_source.ts'
+import { messageOf, WriteError } from '../../shared/kit/errors.ts'
+import type { Network } from '../../shared/model/network.ts'
+import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sheet.ts'
+import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
+import type { Summary } from '../../shared/run_folder/schemas.ts'
+import { scoreClasses, type TestPrediction, type TestScore } from '../../shared/evaluation/score.ts'
+import { Checkpointer, type HeldState } from './checkpointer.ts'
+import { checkpointFacts } from './checkpoint_position.ts'
+import type { ClusterStatus } from '../contract/cluster.ts'
+import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
+import type { RunOptions } from '../options.ts'
+import type { Weights } from '../exchange/reduction.ts'
+import { choosePredictions, showPredictions } from './shown_predictions.ts'
+import type { EpochResult, Progress } from '../training.ts'
+
+export interface RecordParts {
+  folder: RunFolder
+  options: RunOptions
+  /** What decides the run, as it goes into config.json and checkpoints. */
+  config: Record<string, unknown>
+  network: Network
+  dataset: Dataset
+  source: ImageSource
+  stepsPerEpoch: number
+  weights: Weights
+  status: () => ClusterStatus
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  observe: Observer
+}
+
+/**
+ * Keeps a run in its folder: history, plots and checkpoints as it goes, pictures and the summary when it ends. A disk that
+ * refuses ends no training: what can wait, waits in memory, and is reported.
+ */
+export class RunRecord {
+  readonly #parts: RecordParts
+  readonly #checkpointer: Checkpointer
+  /** Files whose last write failed, which has been said. */
+  readonly #unwritable = new Set<string>()
+  /** What happened before the folder was the run's to write; then undefined. */
+  #early: RunEvent[] | undefined = []
+
+  constructor(parts: RecordParts) {
+    this.#parts = parts
+    const { folder, options, network, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const about = { network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }
+    this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
+  }
+
+  /** events.jsonl. */
+  readonly observe: Observer = (event) => {
+    if (isLarge(event) || (isFrequent(event) && !this.#parts.options.stepEvents)) return
+    if (this.#early === undefined) this.#note(event)
+    else this.#early.push(event)
+  }
+
+  /**
+   * Takes the folder: nothing in it is touched before. Puts right what a crash left there, drops the history of epochs
+   * that will be trained again, and writes config.json.
+   */
+  async begin(progress: Progress): Promise<void> {
+    const { folder, observe } = this.#parts
+    const repairs = await folder.repair()
+    await folder.truncateHistory(progress.at.epoch - 1)
+    await this.#writeConfig()
+    const early = this.#early ?? []
+    this.#early = undefined
+    early.forEach((event) => this.#note(event))
+    for (const what of repairs) observe({ type: 'repaired', what })
+  }
+
+  /** A checkpoint before the first step: a run can be resumed from its first moment on. */
+  async keepBeginning(progress: Progress): Promise<void> {
+    await this.#checkpointer.save(progress, { keep: false })
+  }
+
+  /** Between two steps: a checkpoint, when it is time for one. Nothing waits for it. */
+  keepStep(progress: Progress): void {
+    this.#checkpointer.offer(progress)
+  }
+
+  /** True when it is time for a checkpoint. */
+  get keepIsDue(): boolean {
+    return this.#checkpointer.isDue
+  }
+
+  /** Copies weights and moments as they are now, between two steps. */
+  hold(): HeldState {
+    return this.#checkpointer.hold()
+  }
+
+  /** @param held at `progress`, the beginning of the next epoch */
+  async keepEpoch(result: EpochResult, progress: Progress, held: HeldState): Promise<void> {
+    const { folder, options, dataset, observe } = this.#parts
+    const { epoch, train, test, images, skippedSteps, seconds } = result
+    const line = {
+      epoch,
+      skippedSteps,
+      trainLoss: train.loss,
+      trainAccuracy: train.accuracy,
+      testLoss: test.loss,
+      testAccuracy: test.accuracy,
+      learningRate: options.lr,
+      images,
+      seconds,
+      imagesPerSecond: images / seconds,
+      workers: this.#parts.status().workers,
+      step: progress.at.step,
+    }
+    this.#append(folder.historyFile, () => folder.appendHistory(line))
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
+    await this.#tolerate(folder.plotsFolder, async () => {
+      await folder.writeCurves()
+      await folder.writeConfusion(test.confusion, dataset.classes)
+    })
+    await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
+    observe({ type: 'epoch', ...line, epochs: options.epochs })
+  }
+
+  /** A stopped run's last checkpoint. @param held at `progress`, where that is not the present state @throws RunError when it cannot be saved. */
+  async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
+    await this.#checkpointer.saveLast(progress, { keep: false, held })
+    await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
+  }
+
+  /**
+   * The last checkpoint, summary.json, and the sheet of predictions on random test images.
+   * @throws RunError when the disk refuses a checkpoint or a line of history or events to the last.
+   */
+  async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string; summary: Summary }> {
+    const { folder, options, dataset, weights } = this.#parts
+    await this.#checkpointer.saveLast(progress, { keep: true })
+    await this.#writeConfig()
+    const status = this.#parts.status()
+    const digest = parameterDigest(await weights.parameters())
+    const summary: Summary = {
+      digest,
+      epochs: progress.at.epoch - 1,
+      steps: progress.at.step,
+      skippedSteps: progress.skippedSteps,
+      trainLoss: last.train.loss,
+      testLoss: last.test.loss,
+      testAccuracy: last.test.accuracy,
+      perClass: scoreClasses(last.test.confusion, dataset.classes),
+      images: progress.images,
+      imagesPerSecond: progress.seconds === 0 ? 0 : progress.images / progress.seconds,
+      seconds: progress.seconds,
+      engine: status.engine?.kind ?? 'native',
+      device: status.engine?.device ?? 'cpu',
+      precision: options.precision,
+      lanes: options.lanes,
+      batch: options.batch,
+      workers: status.totals.mostWorkers,
+      lanesComputed: status.totals.unitsDelivered,
+      lanesCounted: status.totals.unitsCounted,
+      lanesRecomputed: status.totals.unitsDealtAgain,
+      lanesTakenOver: status.totals.unitsTakenOver,
+      workersLost: status.totals.workersLost,
+      restarts,
+      fingerprints: [...new Set(Object.values(status.fingerprints))],
+    }
+    await folder.writeSummary(summary)
+    const sheet = path.join(folder.plotsFolder, 'predictions.png')
+    await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
+    folder.flush()
+    return { digest, sheet, summary }
+  }
+
+  /** Settles when no file is being written any more. */
+  async idle(): Promise<void> {
+    await this.#checkpointer.idle()
+  }
+
+  async #writeConfig(): Promise<void> {
+    await this.#parts.folder.writeConfig({ ...this.#parts.config, fingerprints: this.#parts.status().fingerprints })
+  }
+
+  #note({ type, ...fields }: RunEvent): void {
+    const { folder } = this.#parts
+    this.#append(folder.eventsFile, () => folder.appendEvent(type, fields))
+  }
+
+  /** Adds to a file of lines, which keeps those in memory that the disk does not take now. */
+  #append(file: string, append: () => void): void {
+    try {
+      append()
+      this.#unwritable.delete(file)
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error
+      this.#cannotWrite(file, error)
+    }
+  }
+
+  /** What is written again anyhow, such as pictures after the next epoch. */
+  async #tolerate(place: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+      this.#unwritable.delete(place)
+    } catch (error) {
+      this.#cannotWrite(place, error)
+    }
+  }
+
+  /** Said once, until it could be written again. */
+  #cannotWrite(place: string, error: unknown): void {
+    if (this.#unwritable.has(place)) return
+    this.#unwritable.add(place)
+    this.#parts.observe({ type: 'writeFailed', file: place, reason: error instanceof WriteError ? error.message : `${place} cannot be written: ${messageOf(error)}.` })
+  }
+
+  /** evaluation.json, for whoever looks at the run. */
+  async #keepEvaluation(epoch: number, step: number, { confusion, predictions }: TestScore): Promise<void> {
+    const { folder, dataset, source, options, observe } = this.#parts
+    const { classes } = dataset
+    const shown = await showPredictions(choosePredictions(predictions, options.seed, epoch), dataset, source)
+    await folder.writeEvaluation({ epoch, classes, confusion, predictions: shown })
+    observe({ type: 'evaluated', epoch, step, classes, confusion, predictions: shown })
+  }
+
+  async #drawPredictions(predictions: readonly TestPrediction[], file: string): Promise<void> {
+    const { dataset, source, options } = this.#parts
+    const chosen = choosePredictions(predictions, options.seed, 0)
+    const images = await source.read(chosen.map((prediction) => prediction.sample))
+    const sheet = await predictionSheet(
+      await Promise.all(
+        chosen.map(async ({ sample, label, predicted, probability }, index) => ({
+          image: await sheetImage(images[index], dataset.samples[sample].path),
+          predicted: dataset.classes[predicted],
+          probability,
+          truth: dataset.classes[label],
+        })),
+      ),
+    )
+    await writeAtomically(file, [sheet])
+  }
+}

@@ -1,0 +1,33 @@
+import sharp from 'sharp'
+import type { Dataset } from '../../shared/data/dataset.ts'
+import type { ImageSource } from '../../shared/data/sources/image_source.ts'
+import type { ShownPrediction } from '../../live/view.ts'
+import { sheetImage } from '../../shared/pictures/prediction_sheet.ts'
+import { KeyedRandom, permutation, Purpose } from '../../shared/random/philox.ts'
+import type { TestPrediction } from '../../shared/evaluation/score.ts'
+
+/** Test images that are shown. */
+export const SHOWN_IMAGES = 12
+const QUALITY = 75
+
+/** Random test predictions, others in each epoch, the same in each run of a seed. */
+export function choosePredictions(predictions: readonly TestPrediction[], seed: number, epoch: number): TestPrediction[] {
+  return [...permutation(predictions.length, new KeyedRandom(seed, Purpose.draw, epoch))].slice(0, SHOWN_IMAGES).map((place) => predictions[place])
+}
+
+/** Small pictures of test images, with what the network says of them. */
+export async function showPredictions(chosen: readonly TestPrediction[], dataset: Dataset, source: ImageSource): Promise<ShownPrediction[]> {
+  const files = await source.read(chosen.map(({ sample }) => sample))
+  return Promise.all(
+    chosen.map(async ({ sample, label, predicted, probability }, index) => {
+      const { path } = dataset.samples[sample]
+      const { data, width, height, channels } = await sheetImage(files[index], path)
+      const picture = await sharp(data, { raw: { width, height, channels } }).webp({ quality: QUALITY }).toBuffer()
+      return {
+        path, truth: dataset.classes[label], predicted: dataset.classes[predicted],
+        probability: Number.isFinite(probability) ? probability : null,
+        image: picture.toString('base64'),
+      }
+    }),
+  )
+}

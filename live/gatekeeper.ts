@@ -1,0 +1,118 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Token } from '../shared/security/token.ts'
+
+/** What the page must ask its reader for. */
+export type PageAccess = 'open' | 'granted' | 'token needed'
+
+/** A browser that logged in stays so for a week, unless so many others did since. */
+const SESSION_MS = 7 * 24 * 3600 * 1000
+const MAX_SESSIONS = 256
+/** Wrong tokens that an address may give within the time. One that is mistyped comes again a few times; guessing takes for ever. */
+const MAX_FAILURES = 10
+const FAILURE_MS = 60_000
+const MAX_ADDRESSES = 1000
+
+/**
+ * Who may look. A browser gives the token once and gets a cookie with a random session id, which nobody's page can read;
+ * a program sends the token itself, as workers do.
+ */
+export class Gatekeeper {
+  readonly #token: Token | undefined
+  readonly #secure: boolean
+  readonly #now: () => number
+  /** Hashes of session ids, so that looking one up says nothing of the others; oldest first. */
+  readonly #sessions = new Map<string, { until: number }>()
+  readonly #failures = new Map<string, { count: number; until: number }>()
+  /** Cookies of one host are shared by all its ports, and another coordinator may have one of them. */
+  #cookie = ''
+
+  /**
+   * @param token undefined: everybody may look.
+   * @param secure whether the page is served over TLS.
+   * @param now milliseconds, on a clock that only goes forward.
+   */
+  constructor(token: Token | undefined, secure: boolean, now: () => number) {
+    this.#token = token
+    this.#secure = secure
+    this.#now = now
+  }
+
+  /** @param port that is listened on. */
+  nameCookie(port: number): void {
+    this.#cookie = `${this.#secure ? '__Host-' : ''}herd-${port}`
+  }
+
+  accessOf(request: IncomingMessage): PageAccess {
+    if (this.#token === undefined) return 'open'
+    return this.#hasSession(request) || this.#presentsToken(request) ? 'granted' : 'token needed'
+  }
+
+  admits(request: IncomingMessage): boolean {
+    return this.accessOf(request) !== 'token needed'
+  }
+
+  /** Whether an address has given so many wrong tokens that it is not asked for a while. */
+  mustWait(request: IncomingMessage): boolean {
+    const failures = this.#failuresOf(addressOf(request))
+    return failures !== undefined && failures.count >= MAX_FAILURES
+  }
+
+  /** @returns the header `set-cookie` for who gives the token; undefined for who does not. */
+  login(request: IncomingMessage, token: string): string | undefined {
+    if (!this.#check(request, `Bearer ${token}`)) return undefined
+    const id = randomBytes(32).toString('base64url')
+    for (const oldest of this.#sessions.keys()) {
+      if (this.#sessions.size < MAX_SESSIONS) break
+      this.#sessions.delete(oldest)
+    }
+    this.#sessions.set(hashOf(id), { until: this.#now() + SESSION_MS })
+    return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_MS / 1000}${this.#secure ? '; Secure' : ''}`
+  }
+
+  #hasSession(request: IncomingMessage): boolean {
+    const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim())
+    const prefix = `${this.#cookie}=`
+    return pairs.some((pair) => {
+      if (!pair.startsWith(prefix)) return false
+      const session = this.#sessions.get(hashOf(pair.slice(prefix.length)))
+      return session !== undefined && this.#now() < session.until
+    })
+  }
+
+  #presentsToken(request: IncomingMessage): boolean {
+    const { authorization } = request.headers
+    return authorization !== undefined && this.#check(request, authorization)
+  }
+
+  #check(request: IncomingMessage, header: string): boolean {
+    if (this.mustWait(request)) return false
+    const right = this.#token?.admits(header) === true
+    if (!right) this.#noteFailure(addressOf(request))
+    return right
+  }
+
+  #failuresOf(address: string): { count: number; until: number } | undefined {
+    const failures = this.#failures.get(address)
+    return failures !== undefined && this.#now() < failures.until ? failures : undefined
+  }
+
+  #noteFailure(address: string): void {
+    const failures = this.#failuresOf(address) ?? { count: 0, until: this.#now() + FAILURE_MS }
+    failures.count++
+    this.#failures.delete(address)
+    for (const oldest of this.#failures.keys()) {
+      if (this.#failures.size < MAX_ADDRESSES) break
+      this.#failures.delete(oldest)
+    }
+    this.#failures.set(address, failures)
+  }
+}
+
+function addressOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? ''
+}
+
+function hashOf(id: string): string {
+  return createHash('sha256').update(id).digest('base64')
+}

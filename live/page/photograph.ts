@@ -1,0 +1,92 @@
+import { displayName } from '../../shared/data/class_names.ts'
+import type { PhotoPrediction } from '../view.ts'
+import { shareBar } from './confusion.ts'
+import { h, setAttributes, setText, whenChanged } from './dom.ts'
+import { bytes, integer, percent } from './format.ts'
+import { predict, SaidError } from './api.ts'
+import { card, type Section, type Shown } from './shown.ts'
+
+/** The server takes no more. */
+const MAX_BYTES = 32 * 1024 * 1024
+const CLASSES_SHOWN = 10
+
+/** A photograph is dropped in or chosen, and the network says what it sees. */
+export function photographSection(onTokenNeeded: () => void): Section {
+  const input = h('input', { type: 'file', id: 'photograph', accept: 'image/*', 'aria-describedby': 'photograph-hint' })
+  const drop = h('div', { class: 'drop' }, h('label', { for: 'photograph' }, 'Choose a photograph'), input, h('p', { id: 'photograph-hint' }, 'or drop one here. It goes to the host of this page and nowhere else.'))
+  const picture = h('img', { alt: 'Your photograph', hidden: true })
+  const error = h('p', { class: 'error', role: 'alert' })
+  const status = h('p', { class: 'status', role: 'status' })
+  const answer = h('ol', { class: 'answer' })
+  const element = card('photograph', 'Ask about a photograph', h('form', {}, drop), h('div', { class: 'asked' }, picture, h('div', {}, error, status, answer)))
+  let run = 0
+  let asked = 0
+
+  const ask = async (photograph: File): Promise<void> => {
+    const mine = ++asked
+    setText(error, '')
+    answer.replaceChildren()
+    setText(status, 'Asking the network …')
+    URL.revokeObjectURL(picture.src)
+    picture.src = URL.createObjectURL(photograph)
+    picture.hidden = false
+    setAttributes(element, { 'aria-busy': 'true' })
+    try {
+      if (photograph.size > MAX_BYTES) throw new SaidError(`${photograph.name} has ${bytes(photograph.size)}: choose one of ${bytes(MAX_BYTES)} at most.`, 413)
+      const prediction = await predict(run, photograph)
+      if (mine === asked) show(prediction)
+    } catch (reason) {
+      if (mine !== asked) return
+      setText(status, '')
+      setText(error, reason instanceof Error ? reason.message : String(reason))
+      if (reason instanceof SaidError && reason.status === 401) onTokenNeeded()
+    } finally {
+      if (mine === asked) setAttributes(element, { 'aria-busy': false })
+    }
+  }
+
+  const show = ({ classes, epoch, step }: PhotoPrediction): void => {
+    const [best] = classes
+    setText(status, `${displayName(best.class)}, ${percent(best.probability)}, say the weights of step ${integer(step)} (epoch ${integer(epoch)}).`)
+    answer.replaceChildren(
+      ...classes.slice(0, CLASSES_SHOWN).map(({ class: name, probability }) => h('li', {}, h('span', { class: 'label' }, displayName(name)), shareBar(probability), h('span', { class: 'value' }, percent(probability)))),
+    )
+  }
+
+  input.addEventListener('change', () => {
+    const [file] = input.files ?? []
+    if (file !== undefined) void ask(file)
+    // The same one can be chosen again, of later weights.
+    input.value = ''
+  })
+  picture.addEventListener('error', () => (picture.hidden = true))
+  takeDrops(drop, (file) => void ask(file))
+
+  const choose = whenChanged((selected: number) => {
+    run = selected
+    // What another run said, or is about to say, is not this one's.
+    asked++
+    setText(error, '')
+    setText(status, '')
+    answer.replaceChildren()
+    picture.hidden = true
+    setAttributes(element, { 'aria-busy': false })
+  })
+  return { element, update: ({ selected }: Shown) => choose(selected) }
+}
+
+/** Dropped beside the field, a file would take the page's place: the page takes it from anywhere. */
+function takeDrops(drop: HTMLElement, onFile: (file: File) => void): void {
+  const mark = (over: boolean): void => void drop.classList.toggle('over', over)
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault()
+    mark(true)
+  })
+  document.addEventListener('dragleave', (event) => event.relatedTarget === null && mark(false))
+  document.addEventListener('drop', (event) => {
+    event.preventDefault()
+    mark(false)
+    const [file] = event.dataTransfer?.files ?? []
+    if (file !== undefined) onFile(file)
+  })
+}

@@ -1,0 +1,127 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { RunError } from '../shared/kit/errors.ts'
+import { layoutOf } from '../shared/model/layout.ts'
+import { buildNetwork } from '../shared/model/models.ts'
+import { shownPath } from '../shared/kit/paths.ts'
+import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import type { EventLine, HistoryLine } from '../shared/run_folder/schemas.ts'
+import { describeEvent } from './event_text.ts'
+import { patched } from './patch.ts'
+import type { LaneStrip, RunFacts, RunProgress, RunState, RunView, StepPoint } from './view.ts'
+
+/** A run whose files nobody has touched for so long, or for two of its epochs, does not go on. */
+const QUIET_MS = 15 * 60_000
+/** These are shown as figures, curves and strips, or are too many to read. */
+const NOT_IN_WORDS: ReadonlySet<string> = new Set(['step', 'dealt', 'takenOver', 'dropped', 'evaluating', 'testing', 'epoch'])
+
+const count = z.int().min(0).catch(0)
+const name = z.string().catch('unknown')
+
+/** What config.json says; a run of another version may have left some of it out. */
+const factsSchema = z.object({
+  model: name, imageSize: count, classes: z.array(z.string()).catch([]), trainImages: count, testImages: count,
+  batch: count, lanes: count, epochs: count, lr: z.number().catch(0), seed: count, precision: name, engine: name,
+})
+
+const stepEventSchema = z.object({
+  event: z.literal('step'),
+  step: z.int().min(0),
+  samples: z.number().min(0),
+  seconds: z.number().positive(),
+  loss: z.number().nullable(),
+  accuracy: z.number(),
+  gradientNorm: z.number().nullable().default(null),
+  computedBy: z.array(z.string()).optional(),
+})
+const positionSchema = z.object({ epoch: z.int().min(1), stepInEpoch: z.int().min(0), step: z.int().min(0) })
+
+/**
+ * A run as its folder tells of it, whether it has finished, broke off, or goes on in another process. What is missing, or
+ * of another version of Herd, is left out.
+ * @throws RunError where a file cannot be read, or history or events are damaged.
+ */
+export async function readRunView(folder: RunFolder, now: Date): Promise<RunView> {
+  const [facts, history, events, evaluation, summary, touched] = await Promise.all([
+    readFacts(folder), folder.readHistory(), folder.readEvents(), orNull(folder.readEvaluation()), orNull(folder.readSummary()), lastTouched(folder),
+  ])
+  const goesOn = now.getTime() - touched < Math.max(QUIET_MS, 2000 * Math.max(0, ...history.map(({ seconds }) => seconds)))
+  const state = stateOf(events, summary !== null, goesOn)
+  const begun = events.findLast(({ event }) => event === 'started') ?? events.at(0)
+  const view: RunView = {
+    facts, state, startedAt: begun?.time ?? new Date(touched).toISOString(), progress: progressOf(facts, state, history, events), history, steps: [], members: [], strips: [],
+    evaluation: evaluation ?? null, events: [], summary: state === 'finished' ? summary : null,
+  }
+  const newEvents = events.filter(({ event }) => !NOT_IN_WORDS.has(event)).map(({ time, event, ...fields }) => ({ time, kind: event, ...describeEvent(event, fields) }))
+  return patched(view, { newEvents, ...stepsOf(events) })
+}
+
+async function readFacts(folder: RunFolder): Promise<RunFacts> {
+  const { lr, ...config } = factsSchema.parse((await orNull(folder.readConfig())) ?? {})
+  const stepsPerEpoch = config.batch === 0 ? 0 : Math.ceil(config.trainImages / config.batch)
+  return { name: path.basename(folder.path), folder: shownPath(folder.path), ...config, parameters: parametersOf(config), learningRate: lr, stepsPerEpoch }
+}
+
+/** 0 where this Herd does not have the network. */
+function parametersOf({ model, imageSize, classes }: Pick<RunFacts, 'model' | 'imageSize' | 'classes'>): number {
+  try {
+    return layoutOf(buildNetwork(model, { imageSize, classes: classes.length })).size
+  } catch {
+    return 0
+  }
+}
+
+/** @returns null where a file does not exist or is not as expected */
+async function orNull<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof RunError) return null
+    throw error
+  }
+}
+
+/** When the run's process last wrote something: milliseconds. */
+async function lastTouched(folder: RunFolder): Promise<number> {
+  const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.checkpoints.path]
+  const times = await Promise.all(files.map((file) => stat(file).then(({ mtimeMs }) => mtimeMs, () => 0)))
+  return Math.max(...times)
+}
+
+/** How the last process of the run ended, if it did. */
+function stateOf(events: readonly EventLine[], hasSummary: boolean, goesOn: boolean): RunState {
+  const last = events.findLast(({ event }) => ['started', 'finished', 'stopped', 'failed'].includes(event))?.event
+  if (last === 'finished' || last === 'stopped' || last === 'failed') return last
+  if (last === undefined && hasSummary) return 'finished'
+  if (!goesOn) return 'interrupted'
+  return events.at(-1)?.event === 'waiting' ? 'waiting' : 'training'
+}
+
+function progressOf({ epochs, stepsPerEpoch }: RunFacts, state: RunState, history: readonly HistoryLine[], events: readonly EventLine[]): RunProgress {
+  const line = history.at(-1)
+  const unknown = { imagesPerSecond: state === 'training' ? (line?.imagesPerSecond ?? null) : null, epochSecondsLeft: null, runSecondsLeft: null, testing: null }
+  const noted = events.findLast(({ event }) => event === 'step' || event === 'checkpoint')
+  const { success, data: at } = positionSchema.safeParse(noted)
+  // An event of a step says which one of its epoch it was, from 0.
+  if (success && at.step > (line?.step ?? 0)) return { ...unknown, ...at, stepInEpoch: at.stepInEpoch + Number(noted?.event === 'step') }
+  if (line === undefined) return { ...unknown, epoch: 1, stepInEpoch: 0, step: 0 }
+  const over = state === 'finished' || line.epoch >= epochs
+  return { ...unknown, epoch: over ? line.epoch : line.epoch + 1, stepInEpoch: over ? stepsPerEpoch : 0, step: line.step }
+}
+
+/** Only runs with --step-events have them. */
+function stepsOf(events: readonly EventLine[]): { newSteps: StepPoint[]; newStrips: LaneStrip[] } {
+  let newSteps: StepPoint[] = []
+  const newStrips: LaneStrip[] = []
+  for (const event of events) {
+    // What came after the checkpoint that a run was resumed from, it did again.
+    if (event.event === 'resumed') newSteps = newSteps.filter(({ step }) => step <= Number(event['step']))
+    const { success, data } = stepEventSchema.safeParse(event)
+    if (!success) continue
+    const { step, samples, seconds, loss, accuracy, gradientNorm, computedBy } = data
+    newSteps.push({ step, loss, accuracy, gradientNorm, imagesPerSecond: samples / seconds })
+    if (computedBy !== undefined) newStrips.push({ step, computedBy })
+  }
+  return { newSteps, newStrips }
+}

@@ -1,0 +1,242 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import https from 'node:https'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { z } from 'zod'
+import { DataError, messageOf, RunError } from '../shared/kit/errors.ts'
+import { boundedHttp, listenHttp, type HttpLimits, type ListeningServer } from '../shared/http/http_server.ts'
+import { isLoopback, reachableHost } from '../shared/security/loopback.ts'
+import type { TlsFiles } from '../shared/security/tls.ts'
+import type { Token } from '../shared/security/token.ts'
+import { Gatekeeper } from './gatekeeper.ts'
+import { Audience, type AudienceLimits } from './audience.ts'
+import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
+import { readBody } from './request_body.ts'
+import { whyForeign } from './same_site.ts'
+import { Turns } from '../shared/kit/turns.ts'
+import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
+
+/** What the page shows: a run that goes on, or folders of runs. */
+export interface LiveSource {
+  /** Runs that go on, rather than folders of earlier ones. */
+  readonly live: boolean
+  /** None while the first one is being prepared. */
+  runs(): RunView[]
+  /**
+   * @param listener gets what `runs()` has already
+   * @returns ends the subscription
+   */
+  subscribe(listener: (run: number, patch: RunPatch) => void): () => void
+  /** @throws DataError for what is no image; RunError where there are no weights yet */
+  predict(run: number, image: Buffer): Promise<PhotoPrediction>
+}
+
+export interface LiveOptions {
+  host: string
+  /** 0 takes a free one. */
+  port: number
+  /** What a viewer must know; undefined: nothing. */
+  token: Token | undefined
+  /** With an identity, the page is served by HTTPS. */
+  tls: TlsFiles | undefined
+}
+
+export interface LiveLimits extends HttpLimits, AudienceLimits {
+  /** For a photograph to come through a slow network. */
+  uploadMs: number
+  photoBytes: number
+  /** Photographs that are predicted or wait for it. */
+  photos: number
+}
+const LIMITS: LiveLimits = {
+  connections: 64, patienceMs: 10_000, viewers: 32, untakenBytes: 4 * 2 ** 20, pingMs: 15_000, uploadMs: 120_000, photoBytes: 32 * 2 ** 20, photos: 4,
+}
+const MAX_LOGIN_BYTES = 4096
+/** A page sends nothing through its WebSocket. */
+const MAX_MESSAGE_BYTES = 256
+
+const loginSchema = z.object({ token: z.string() })
+
+/**
+ * Serves the live page. It changes nothing: all that can be done is to look, and to have a photograph classified.
+ * @throws RunError when the port cannot be had.
+ */
+export async function serveLive(source: LiveSource, options: LiveOptions, limits: LiveLimits = LIMITS): Promise<ListeningServer> {
+  const page = new LiveServer(source, options, await pageFiles(), limits)
+  return page.listen()
+}
+
+/** Where a browser on this machine finds the page, for people. */
+export function pageUrl({ host, tls }: Pick<LiveOptions, 'host' | 'tls'>, port: number): string {
+  const name = reachableHost(host)
+  return `${tls?.identity === undefined ? 'http' : 'https'}://${name.includes(':') ? `[${name}]` : name}:${port}/`
+}
+
+/** @returns milliseconds on a clock that only goes forward */
+const now = (): number => performance.now()
+
+class LiveServer {
+  readonly #source: LiveSource
+  readonly #options: LiveOptions
+  readonly #files: Map<string, PageFile>
+  readonly #limits: LiveLimits
+  readonly #gatekeeper: Gatekeeper
+  readonly #audience: Audience
+  readonly #sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false })
+  readonly #turns = new Turns()
+  #photos = 0
+
+  constructor(source: LiveSource, options: LiveOptions, files: Map<string, PageFile>, limits: LiveLimits) {
+    this.#source = source
+    this.#options = options
+    this.#files = files
+    this.#limits = limits
+    this.#gatekeeper = new Gatekeeper(options.token, options.tls?.identity !== undefined, now)
+    this.#audience = new Audience(source, limits)
+  }
+
+  async listen(): Promise<ListeningServer> {
+    const { host, port, tls } = this.#options
+    const settings = { ...boundedHttp(this.#limits), requestTimeout: this.#limits.uploadMs }
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#answer(request, response).catch((error: unknown) => sayError(response, 500, messageOf(error)))
+    }
+    const server = tls?.identity === undefined ? http.createServer(settings, answer) : https.createServer({ ...settings, ...tls.identity, handshakeTimeout: this.#limits.patienceMs }, answer)
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head))
+    const listening = await listenHttp(server, { host, port, option: '--http-port' }, this.#limits).catch((error: unknown) => {
+      this.#audience.close()
+      throw error
+    })
+    this.#gatekeeper.nameCookie(listening.port)
+    const unsubscribe = this.#source.subscribe((run, patch) => this.#audience.tell(run, patch))
+    return {
+      port: listening.port,
+      close: () => {
+        unsubscribe()
+        this.#audience.close()
+        return listening.close()
+      },
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
+    const foreign = this.#whyForeign(request)
+    if (foreign !== undefined) return sayError(response, 403, foreign)
+    const url = urlOf(request)
+    const file = this.#files.get(url?.pathname ?? '')
+    const getting = request.method === 'GET' || request.method === 'HEAD'
+    if (file !== undefined) return getting ? sendFile(response, file) : refuseMethod(response, 'GET, HEAD')
+    switch (url?.pathname) {
+      case '/session':
+        return getting ? sayJson(response, 200, { access: this.#gatekeeper.accessOf(request) }) : refuseMethod(response, 'GET, HEAD')
+      case '/login':
+        return request.method === 'POST' ? this.#login(request, response) : refuseMethod(response, 'POST')
+      case '/predict':
+        return request.method === 'POST' ? this.#predict(request, response, url.searchParams.get('run')) : refuseMethod(response, 'POST')
+      case '/live':
+        return getting ? sayText(response, 426, 'this is a WebSocket\n', { upgrade: 'websocket' }) : refuseMethod(response, 'GET')
+      default:
+        return sayText(response, 404, 'see /\n')
+    }
+  }
+
+  /** A connection that becomes a WebSocket: only /live does. */
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => undefined)
+    const foreign = this.#whyForeign(request)
+    if (foreign !== undefined) return refuseUpgrade(socket, 403, foreign)
+    if (urlOf(request)?.pathname !== '/live') return refuseUpgrade(socket, 404, 'see /')
+    if (!this.#gatekeeper.admits(request)) return refuseUpgrade(socket, 401, NEEDS_TOKEN)
+    if (this.#audience.isFull) return refuseUpgrade(socket, 503, 'As many pages look on as may.')
+    this.#sockets.handleUpgrade(request, socket, head, (connected) => this.#audience.welcome(connected))
+  }
+
+  async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#gatekeeper.mustWait(request)) return sayError(response, 429, 'Too many wrong tokens: wait a minute.')
+    const body = await readBody(request, MAX_LOGIN_BYTES)
+    const login = loginSchema.safeParse(parseJson(body))
+    if (!login.success) return sayError(response, 400, 'Expected {"token": "..."}.')
+    const cookie = this.#gatekeeper.login(request, login.data.token)
+    if (cookie === undefined) return sayError(response, 401, "This is not the run's token: the coordinator got it as HERD_TOKEN or --token-file.")
+    response.writeHead(204, { 'set-cookie': cookie }).end()
+  }
+
+  async #predict(request: IncomingMessage, response: ServerResponse, asked: string | null): Promise<void> {
+    if (!this.#gatekeeper.admits(request)) return sayError(response, 401, NEEDS_TOKEN)
+    const runs = this.#source.runs().length
+    if (runs === 0) return sayError(response, 503, 'The run is being prepared: try again in a moment.')
+    const run = z.string().regex(/^\d{1,6}$/).transform(Number).pipe(z.number().max(runs - 1)).safeParse(asked ?? '0')
+    if (!run.success) return sayError(response, 404, `There is no run ${asked}: expected 0 to ${runs - 1}.`)
+    if (this.#photos >= this.#limits.photos) return sayError(response, 503, 'Other photographs are being looked at: try again in a moment.')
+    this.#photos++
+    try {
+      const image = await readBody(request, this.#limits.photoBytes)
+      if (image === undefined) return sayError(response, 413, `The photograph is too large: it may have ${this.#limits.photoBytes / 2 ** 20} MiB.`)
+      // From here on, it waits for us.
+      request.socket.setTimeout(0)
+      sayJson(response, 200, await this.#turns.take(() => this.#source.predict(run.data, image)))
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+      sayError(response, error instanceof DataError ? 400 : 503, error.message)
+    } finally {
+      this.#photos--
+    }
+  }
+
+  #whyForeign(request: IncomingMessage): string | undefined {
+    return whyForeign(request, isLoopback(this.#options.host))
+  }
+}
+
+const NEEDS_TOKEN = 'The token of the run is needed to look at it.'
+
+/** The page is all there is, it is nobody else's to embed, and it tells no other site that it was open. */
+const HEADERS = {
+  'content-security-policy': PAGE_POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+}
+
+function urlOf({ url = '' }: IncomingMessage): URL | undefined {
+  return URL.canParse(url, 'http://page') ? new URL(url, 'http://page') : undefined
+}
+
+function parseJson(body: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(body?.toString() ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+function sendFile(response: ServerResponse, { type, body }: PageFile): void {
+  response.writeHead(200, { 'content-type': type, 'content-length': body.length }).end(body)
+}
+
+function sayText(response: ServerResponse, status: number, text: string, headers: http.OutgoingHttpHeaders = {}): void {
+  // What is not read of a request goes with its connection.
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close', ...headers }).end(text)
+}
+
+function refuseMethod(response: ServerResponse, allow: string): void {
+  sayText(response, 405, `expected ${allow}\n`, { allow })
+}
+
+function sayJson(response: ServerResponse, status: number, value: object, headers: http.OutgoingHttpHeaders = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(value))
+}
+
+/** A sentence for whoever is in front of the page. */
+function sayError(response: ServerResponse, status: number, error: string): void {
+  if (response.headersSent) return void response.destroy()
+  sayJson(response, status, { error }, { connection: 'close' })
+}
+
+function refuseUpgrade(socket: Duplex, status: number, why: string): void {
+  const body = `${why}\n`
+  socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+}

@@ -1,0 +1,109 @@
+import { stat } from 'node:fs/promises'
+import { z } from 'zod'
+import { loadCheckpoint } from '../shared/checkpoint/checkpoint.ts'
+import { RunError } from '../shared/kit/errors.ts'
+import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import { difference } from './difference.ts'
+import { Predictor } from './predictor.ts'
+import { readRunView } from './run_folder_view.ts'
+import type { LiveSource } from './server.ts'
+import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
+
+/** How often it is looked whether a run of another process has gone on. */
+const LOOK_MS = 2000
+
+const engineSchema = z.object({ engine: z.enum(['native', 'wasm']).catch('native') })
+
+interface Shown {
+  folder: RunFolder
+  view: RunView
+  /** Of the files that the view was read from. */
+  stamp: string
+  predictor: Predictor
+}
+
+/** Folders of runs, as the live page shows them. One that still grows is followed. */
+export class ShownFolders implements LiveSource {
+  readonly live = false
+  readonly #shown: Shown[]
+  readonly #now: () => Date
+  readonly #listeners = new Set<(run: number, patch: RunPatch) => void>()
+  readonly #timer: NodeJS.Timeout
+  #looking: Promise<void> = Promise.resolve()
+
+  private constructor(shown: Shown[], now: () => Date, lookMs: number) {
+    this.#shown = shown
+    this.#now = now
+    let busy = false
+    this.#timer = setInterval(() => {
+      if (busy) return
+      busy = true
+      this.#looking = this.#look().finally(() => (busy = false))
+    }, lookMs)
+  }
+
+  /** @throws RunError where the files of a run cannot be read. */
+  static async open(folders: readonly RunFolder[], now: () => Date, lookMs = LOOK_MS): Promise<ShownFolders> {
+    const shown = await Promise.all(folders.map(async (folder) => {
+      const stamp = await stampOf(folder)
+      return { folder, view: await readRunView(folder, now()), stamp, predictor: predictorOf(folder) }
+    }))
+    return new ShownFolders(shown, now, lookMs)
+  }
+
+  runs(): RunView[] {
+    return this.#shown.map(({ view }) => view)
+  }
+
+  subscribe(listener: (run: number, patch: RunPatch) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  predict(run: number, photograph: Buffer): Promise<PhotoPrediction> {
+    return this.#shown[run].predictor.predict(photograph)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    await Promise.all(this.#shown.map(({ predictor }) => predictor.close()))
+  }
+
+  async #look(): Promise<void> {
+    for (const [run, shown] of this.#shown.entries()) {
+      const stamp = await stampOf(shown.folder)
+      const goesOn = shown.view.state === 'training' || shown.view.state === 'waiting'
+      if (stamp === shown.stamp && !goesOn) continue
+      const view = await this.#read(shown.folder)
+      if (view === undefined) continue
+      const patch = difference(shown.view, view)
+      Object.assign(shown, { view, stamp })
+      if (patch !== undefined) this.#listeners.forEach((listener) => listener(run, patch))
+    }
+  }
+
+  /** @returns undefined where that is not possible just now: what was read before stays */
+  async #read(folder: RunFolder): Promise<RunView | undefined> {
+    try {
+      return await readRunView(folder, this.#now())
+    } catch (error) {
+      if (error instanceof RunError) return undefined
+      throw error
+    }
+  }
+}
+
+/** Changes when the run's process writes. */
+async function stampOf(folder: RunFolder): Promise<string> {
+  const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.summaryFile]
+  const stamps = await Promise.all(files.map((file) => stat(file).then(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`, () => '-')))
+  return stamps.join()
+}
+
+function predictorOf(folder: RunFolder): Predictor {
+  return new Predictor(async () => {
+    const { network, classes, parameters, position, config } = await loadCheckpoint(folder.checkpoints.latest)
+    return { network, classes, parameters, step: position.step, epoch: position.epoch, ...engineSchema.parse(config) }
+  })
+}

@@ -1,0 +1,67 @@
+import pRetry from 'p-retry'
+import { parseAddress } from '../shared/command/options.ts'
+import { RunError } from '../shared/kit/errors.ts'
+import { createLog, type Log } from '../shared/kit/log.ts'
+import { isEveryAddress } from '../shared/security/loopback.ts'
+import { onStopSignal } from '../shared/kit/stop_signals.ts'
+import { readAccess } from '../coordinator/port/access.ts'
+import { ReducerMembership } from './membership.ts'
+import { ReducerServer } from './server.ts'
+import type { ReducerOptions } from './options.ts'
+
+/** A reducer's life, until the run ends or a signal asks for its end. @returns the exit code */
+export async function reduceRange(options: ReducerOptions): Promise<number> {
+  const { access, warning } = await readAccess({ ...options, singleNode: false }, process.env, new Date())
+  const log = createLog(options)
+  if (warning !== undefined) log.warn(warning)
+
+  const { server, port } = await ReducerServer.listen(options.listen, access)
+  const host = parseAddress(options.listen)?.host ?? ''
+  const address = `${isEveryAddress(host) ? '' : host.includes(':') ? `[${host}]` : host}:${port}`
+  let exitCode = 0
+  let membership: ReducerMembership | undefined
+  const stop = new AbortController()
+  const removeSignals = onStopSignal((signal, code) => {
+    log.info(`${signal}: leaving the run.`)
+    exitCode = code
+    stop.abort()
+    membership?.leave()
+  })
+  try {
+    await reduceUntilTheEnd({ ...options, patienceMs: options.patience * 1000 }, log, stop.signal, () => (membership = new ReducerMembership(options.coordinator, access, server, address)))
+  } finally {
+    removeSignals()
+    await server.close()
+  }
+  return exitCode
+}
+
+/** Joins, and joins again when the coordinator is lost, until a run has finished. */
+async function reduceUntilTheEnd({ coordinator, patienceMs }: { coordinator: string; patienceMs: number }, log: Log, stop: AbortSignal, join: () => ReducerMembership): Promise<void> {
+  const unreachable = 'no membership came about'
+  while (!stop.aborted) {
+    const end = await pRetry(
+      async () => {
+        const result = await join().run()
+        if (result.how === 'lost' && !result.assigned && !stop.aborted) throw new Error(unreachable, { cause: result.reason })
+        return result
+      },
+      {
+        retries: patienceMs === 0 ? 0 : Number.POSITIVE_INFINITY, maxRetryTime: patienceMs === 0 ? Number.POSITIVE_INFINITY : patienceMs, minTimeout: 200, maxTimeout: 1000, randomize: true,
+        shouldRetry: ({ error }) => error.message === unreachable,
+        onFailedAttempt: ({ error, attemptNumber }) => {
+          if (error.message === unreachable && attemptNumber === 1 && patienceMs > 0) log.info(`waiting for the coordinator at ${coordinator}: ${String(error.cause)}.`)
+        },
+      },
+    ).catch((error: unknown) => {
+      if (!(error instanceof Error) || error.message !== unreachable) throw error
+      throw new RunError(`--coordinator ${coordinator}: ${String(error.cause)} (tried for ${Math.round(patienceMs / 1000)} s). Is the coordinator running, and is the address right?`)
+    })
+    if (end.how === 'finished') return log.info('the run has finished.')
+    // Who is to be patient waits for the run to be resumed.
+    if (stop.aborted || (end.how === 'stopped' && patienceMs === 0)) return
+    if (patienceMs === 0) throw new RunError(`${end.reason}.`)
+    log.warn(`${end.reason}; joining again.`)
+  }
+}
+

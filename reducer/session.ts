@@ -1,0 +1,151 @@
+import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
+import { messageOf, ProtocolError } from '../shared/kit/errors.ts'
+import type { Layout } from '../shared/model/layout.ts'
+import { layoutOfRange } from '../shared/model/layout.ts'
+import type { SpanObserver } from '../shared/trace/span.ts'
+import type { OptimizerState } from '../shared/optim/adam.ts'
+import { LaneTree } from '../shared/lanes/lane_tree.ts'
+import type { Assigned, Gather, GradientChunk, ReducerMessage, ReductionMessage, WeightsChunk } from '../shared/wire/messages.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { Connections } from '../coordinator/port/connections.ts'
+import { Model } from '../shared/optim/stepped_weights.ts'
+import { RangeReducer, type Compressed } from '../coordinator/exchange/range_reducer.ts'
+import { kindOf, stepOf } from '../coordinator/contract/rounds.ts'
+import { WorkerStreams } from './worker_streams.ts'
+
+export interface ReducerSessionParts {
+  assigned: Pick<Assigned, 'begin' | 'end' | 'learningRate' | 'version'>
+  /** Of the whole vector. */
+  layout: Layout
+  run: Compressed & Pick<RunDescription, 'lanes'>
+  /** Weights and moments of the range. */
+  start: OptimizerState
+  send: (message: ReducerMessage) => void
+  /** Sends a copy of the state: it does not change meanwhile. */
+  sendState: (gather: Gather, state: OptimizerState) => void
+  connections: Connections
+  /** Seconds on a clock that only goes forward. */
+  now: () => number
+  onSpan?: SpanObserver
+}
+
+/** What a reducer does in one run: it carries out what the coordinator says, and reduces what workers send. */
+export class ReducerSession {
+  readonly #parts: ReducerSessionParts
+  readonly #reducer: RangeReducer<WorkerStreams>
+  readonly #workers = new Map<string, WorkerStreams>()
+  /** The newest round that has begun. */
+  #round: number
+  #summed = true
+
+  constructor(parts: ReducerSessionParts) {
+    const { assigned, layout, run, start, now, onSpan } = parts
+    const { begin, end, learningRate, version } = assigned
+    const range = { begin, end }
+    this.#parts = parts
+    this.#round = 2 * version
+    this.#reducer = new RangeReducer<WorkerStreams>({
+      range, model: new Model(layoutOfRange(layout, range), learningRate, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
+      onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
+    })
+  }
+
+  /** Carries out what the coordinator says. @throws ProtocolError for what cannot be now. */
+  take(message: Exclude<ReductionMessage, { message: 'assigned' | 'refused' | 'stop' | 'clockProbe' }>): void {
+    switch (message.message) {
+      case 'admit': {
+        const { session } = message.admit
+        this.#workers.set(session, new WorkerStreams(session, this.#parts.connections, (reason) => this.#parts.send({ message: 'broken', broken: { session, reason } })))
+        return this.#parts.send({ message: 'admitted', admitted: { session } })
+      }
+      case 'join': {
+        const worker = this.#workers.get(message.join.session)
+        if (worker === undefined) return
+        worker.isMember = true
+        // Its stream may come later than the coordinator's word.
+        if (worker.hasWeightsStream) this.#reducer.join(worker)
+        return
+      }
+      case 'dismissed':
+        return this.#dismiss(message.dismissed.session)
+      case 'begin':
+        return this.#begin(message.begin)
+      case 'settle':
+        if (message.settle.round !== this.#round || !this.#summed) throw new ProtocolError(`the coordinator settles round ${message.settle.round}, which is not summed`)
+        return this.#reducer.settle(message.settle.leaveOut)
+      case 'gather': {
+        const { parameters, m, v } = this.#reducer.state
+        const { moments } = message.gather
+        return this.#parts.sendState(message.gather, { parameters: parameters.slice(), m: moments ? m.slice() : new Float32Array(0), v: moments ? v.slice() : new Float32Array(0) })
+      }
+    }
+  }
+
+  /** @throws ProtocolError when the worker has a weights stream already. */
+  attachWeights(worker: WorkerStreams, stream: ServerWritableStream<unknown, WeightsChunk>): void {
+    worker.attachWeights(stream)
+    if (worker.isMember) this.#reducer.join(worker)
+  }
+
+  /** A worker that was admitted. @throws ProtocolError for a session that is not. */
+  worker(id: string): WorkerStreams {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) throw new ProtocolError('no such session')
+    return worker
+  }
+
+  /** Has the coordinator cut a worker off that does not keep to the protocol. */
+  evict(id: string, reason: string): void {
+    this.#workers.get(id)?.evict(reason)
+  }
+
+  /** @throws ProtocolError when the chunk is not as it should be: the worker's session must end. */
+  receive(stream: ServerReadableStream<unknown, object>, chunk: GradientChunk): void {
+    const worker = this.worker(chunk.session)
+    worker.attachGradients(stream)
+    worker.received += chunk.data.length
+    if (kindOf(chunk.round) !== 'TRAIN') throw new ProtocolError(`a gradient chunk names round ${chunk.round}, which is of another kind`)
+    // The lanes were dealt after the step had begun, but over another connection than the word of that came to this process.
+    if (chunk.round > this.#round) return worker.hold(chunk)
+    this.#add(worker, chunk)
+  }
+
+  close(): void {
+    for (const id of [...this.#workers.keys()]) this.#dismiss(id)
+  }
+
+  #begin({ round, samples, update }: { round: number; samples: number; update: number }): void {
+    if (round <= this.#round || kindOf(round) !== 'TRAIN' || stepOf(round) < this.#parts.assigned.version) throw new ProtocolError(`the coordinator begins round ${round} after round ${this.#round}`)
+    this.#round = round
+    this.#summed = false
+    this.#reducer.begin({ round, samples, update })
+    for (const worker of [...this.#workers.values()]) {
+      const early = worker.release()
+      if (early === undefined) continue
+      try {
+        if (early.round > round) worker.hold(early)
+        else this.#add(worker, early)
+      } catch (error) {
+        worker.evict(messageOf(error))
+      }
+    }
+  }
+
+  #add(worker: WorkerStreams, chunk: GradientChunk): void {
+    this.#reducer.receive(worker, chunk)
+    const { sums } = this.#reducer
+    if (this.#summed || sums === undefined) return
+    this.#summed = true
+    const { squares, notFinite, phases } = sums
+    const traffic = [...this.#workers.values()].map(({ id, received, sent }) => ({ session: id, received, sent }))
+    this.#parts.send({ message: 'summed', summed: { round: this.#round, squares, ...(notFinite === undefined ? {} : { notFinite }), ...phases, traffic } })
+  }
+
+  #dismiss(id: string): void {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    this.#workers.delete(id)
+    this.#reducer.leave(worker)
+    worker.close()
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { writeAtomically } from '../../kit/atomic_file.ts'
+import { DataError, messageOf } from '../../kit/errors.ts'
+import { DECODER_VERSION } from '../transforms/decode.ts'
+
+const FORMAT = `files 1, ${DECODER_VERSION}`
+
+const fileFacts = z.object({
+  bytes: z.int().min(0),
+  /** Of the last change, in milliseconds since 1970, with the fraction that the file system keeps. */
+  modified: z.number(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Why it cannot be decoded; null: it can; absent: not tried yet. */
+  problem: z.string().nullable().optional(),
+})
+export type FileFacts = z.infer<typeof fileFacts>
+
+const cacheSchema = z.object({ format: z.literal(FORMAT), root: z.string(), files: z.record(z.string(), fileFacts) })
+
+/**
+ * What is known of a data set's files, kept on disk between runs, so that an unchanged file (by size and time of change) is
+ * neither hashed nor decoded again. A cache that is missing, damaged or of another version is empty: all it holds can be found out anew.
+ */
+export class FileCache {
+  readonly #file: string
+  readonly #root: string
+  readonly #facts: Map<string, FileFacts>
+  #changed = false
+
+  private constructor(file: string, root: string, facts: Map<string, FileFacts>) {
+    this.#file = file
+    this.#root = root
+    this.#facts = facts
+  }
+
+  /** @param paths of the files that are there now; what is known of others is forgotten. */
+  static async open(cacheFolder: string, root: string, paths: ReadonlySet<string>): Promise<FileCache> {
+    const absolute = resolve(root)
+    const file = join(cacheFolder, 'datasets', `${createHash('sha256').update(absolute).digest('hex').slice(0, 32)}.json`)
+    const facts = await readCache(file, absolute)
+    for (const path of facts.keys()) if (!paths.has(path)) facts.delete(path)
+    return new FileCache(file, absolute, facts)
+  }
+
+  /** Facts of a file that has not changed since; undefined otherwise. */
+  find(path: string, bytes: number, modified: number): FileFacts | undefined {
+    const facts = this.#facts.get(path)
+    return facts?.bytes === bytes && facts.modified === modified ? facts : undefined
+  }
+
+  add(path: string, facts: FileFacts): void {
+    this.#facts.set(path, facts)
+    this.#changed = true
+  }
+
+  /**
+   * Writes what was added since it was opened, in one piece or not at all.
+   * @throws DataError where the folder cannot be written.
+   */
+  async save(): Promise<void> {
+    if (!this.#changed) return
+    try {
+      await mkdir(dirname(this.#file), { recursive: true })
+      await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) })])
+    } catch (error) {
+      throw new DataError(`what is known of the images cannot be saved in ${dirname(this.#file)}: ${messageOf(error)}. Choose a cache folder that can be written.`, { cause: error })
+    }
+  }
+}
+
+async function readCache(file: string, root: string): Promise<Map<string, FileFacts>> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return new Map()
+  }
+  const cache = cacheSchema.safeParse(parsed)
+  return cache.success && cache.data.root === root ? new Map(Object.entries(cache.data.files)) : new Map()
+}

@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf } from '../../../kit/errors.ts'
+import type { DecodedImage } from '../../transforms/decode.ts'
+import { Buffers } from './buffers.ts'
+import { pixelBytes, SLOT_BYTES, variantOf, type Entry } from './entry.ts'
+import { makeRoom, segmentName, segmentsOf } from './room.ts'
+import { Segment } from './segment.ts'
+import { SegmentWriter } from './segment_writer.ts'
+
+export interface PixelCacheOptions {
+  folder: string
+  /** Of all segments of the folder together. */
+  limitBytes: number
+  /** sha256 of the image files that will be asked for, in hexadecimal. */
+  files: Iterable<string>
+  /** Short side to which larger images are reduced while they are decoded. */
+  shortSide: number
+  /** Milliseconds since 1970. */
+  now: () => number
+  /** Is told once if nothing can be kept. */
+  warn: (text: string) => void
+  observer?: PixelCacheObserver
+}
+
+export interface PixelCacheObserver {
+  onRead(bytes: number): void
+  onWrite(bytes: number): void
+  /** Something that the index speaks of was not there, or not what it should be. */
+  onDamage(): void
+}
+
+/** Reads at a time: more than libuv has threads for them. */
+const READS = 8
+/** Images that wait to be written take no more memory than this; beyond, they are left for the next epoch. */
+const QUEUE_BYTES = 64 * 1024 * 1024
+/** What goes when room is made, and what a crash can cost: a small part of the limit. */
+const SEGMENTS_IN_LIMIT = 16
+const MAX_SEGMENT_BYTES = 1024 ** 3
+/** How much is written before the folder is looked at again, since others write to it too. */
+const MAX_ROOM_STEP_BYTES = 64 * 1024 * 1024
+/** The least time between two looks at what others have written, and how many times longer than a look it is. */
+const LOOK_MS = 1000
+const LOOK_REST = 50
+
+/**
+ * Decoded images on disk, for all processes and runs of a machine, by the content of their files. A folder of segments, each a
+ * packed file of pixels with an index; each process writes segments of its own and reads those of all, so that nobody waits for
+ * a lock, and none is left by a crash. Every image is checked when it is read: whatever is damaged, cut off or gone costs a decode.
+ *
+ * Segments that no process uses go when the limit is reached, those not used for longest first. Nothing that holds an image
+ * of this data set goes for another one: an epoch uses each once, so that exchanging them would only cost.
+ */
+export class PixelCache {
+  readonly #options: PixelCacheOptions
+  readonly #variant: string
+  readonly #openedAt: number
+  /** Every file that may be asked for, with the place of its pixels once there is one. */
+  readonly #places: Map<string, { segment: Segment; entry: Entry } | undefined>
+  readonly #segments = new Map<string, Segment>()
+  readonly #inUse = new Set<string>()
+  readonly #buffers = new Buffers(READS)
+  #looking: Promise<void> | undefined
+  #nextLook = 0
+  #writer: { own: SegmentWriter; segment: Segment } | undefined
+  #writing: Promise<void> = Promise.resolve()
+  readonly #queued = new Set<string>()
+  #queuedBytes = 0
+  /** Bytes that may be written before the folder is looked at again. */
+  #granted = 0
+  #bytes = 0
+  #ended = false
+
+  private constructor(options: PixelCacheOptions) {
+    this.#options = options
+    this.#variant = variantOf(options.shortSide)
+    this.#openedAt = options.now()
+    this.#places = new Map([...options.files].map((sha256) => [sha256, undefined]))
+  }
+
+  /** Never fails: where there is nothing to read, or it cannot be read, it is empty. */
+  static async open(options: PixelCacheOptions): Promise<PixelCache> {
+    const cache = new PixelCache(options)
+    // The limit may have been a larger one.
+    cache.#bytes = (await makeRoom(options.folder, options.limitBytes, 0, () => true)).total
+    await cache.#look()
+    return cache
+  }
+
+  /** Size of all segments, as of the last look. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /**
+   * Hands an image to `use`, if it is there and sound.
+   * @param use must not keep the pixels: their memory is used again
+   * @returns whether it was called
+   */
+  async read(sha256: string, use: (image: DecodedImage) => void): Promise<boolean> {
+    if (this.#places.get(sha256) === undefined) await this.#lookAgain()
+    const place = this.#places.get(sha256)
+    if (place === undefined) return false
+    const { segment, entry } = place
+    const bytes = pixelBytes(entry)
+    return this.#buffers.with(bytes, async (buffer) => {
+      if (await segment.read(entry, buffer).catch(() => false)) {
+        this.#options.observer?.onRead(bytes)
+        use({ data: buffer.subarray(0, bytes), width: entry.width, height: entry.height })
+        return true
+      }
+      if (this.#places.get(sha256) === place) this.#places.set(sha256, undefined)
+      this.#options.observer?.onDamage()
+      return false
+    })
+  }
+
+  /** Keeps an image, if there is room; it is written meanwhile, and must not be changed. */
+  offer(sha256: string, image: DecodedImage): void {
+    const known = !this.#places.has(sha256) || this.#places.get(sha256) !== undefined || this.#queued.has(sha256)
+    if (this.#ended || known || this.#queuedBytes + image.data.length > QUEUE_BYTES) return
+    this.#queued.add(sha256)
+    this.#queuedBytes += image.data.length
+    this.#writing = this.#writing.then(async () => {
+      await this.#append(sha256, image).catch((error: unknown) => this.#giveUp(error))
+      this.#queued.delete(sha256)
+      this.#queuedBytes -= image.data.length
+    })
+  }
+
+  /** Settles when all that was offered is written. */
+  async close(): Promise<void> {
+    await this.#writing
+    this.#ended = true
+    await this.#endSegment()
+    await Promise.all([...this.#segments.values()].map((segment) => segment.close()))
+  }
+
+  async #append(sha256: string, image: DecodedImage): Promise<void> {
+    if (this.#ended) return
+    const { folder, limitBytes, observer, now } = this.#options
+    await this.#takeRoom(image.data.length + SLOT_BYTES)
+    const segmentBytes = Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_SEGMENT_BYTES)
+    if (this.#writer !== undefined && this.#writer.own.bytes + image.data.length > segmentBytes) await this.#endSegment()
+    if (this.#writer === undefined) {
+      const name = segmentName(this.#variant, now(), randomBytes(4))
+      const own = await SegmentWriter.create(path.join(folder, name), this.#variant)
+      this.#writer = { own, segment: this.#segmentOf(name) }
+      this.#inUse.add(name)
+    }
+    const { own, segment } = this.#writer
+    this.#places.set(sha256, { segment, entry: await own.append(sha256, image) })
+    observer?.onWrite(image.data.length)
+  }
+
+  /** @throws Error where there is none */
+  async #takeRoom(bytes: number): Promise<void> {
+    if (bytes > this.#granted) {
+      const { folder, limitBytes } = this.#options
+      await mkdir(folder, { recursive: true })
+      const step = Math.max(bytes, Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_ROOM_STEP_BYTES))
+      const { full, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
+      this.#bytes = total
+      if (full === 'limit') throw new Error(`its limit is reached with ${this.#kept} of the ${this.#places.size} images of this data set`)
+      if (full === 'disk') throw new Error('the disk is nearly full')
+      this.#granted = step
+    }
+    this.#granted -= bytes
+    this.#bytes += bytes
+  }
+
+  async #giveUp(error: unknown): Promise<void> {
+    this.#ended = true
+    this.#options.warn(`no more decoded images are kept in ${this.#options.folder}: ${messageOf(error)}. Training goes on, and decodes the others in every epoch. --cache-size is its limit; 0 does without.`)
+    await this.#endSegment().catch(() => undefined)
+  }
+
+  get #kept(): number {
+    return [...this.#places.values()].filter((place) => place !== undefined).length
+  }
+
+  async #endSegment(): Promise<void> {
+    const { own } = this.#writer ?? {}
+    this.#writer = undefined
+    await own?.close()
+  }
+
+  #segmentOf(name: string): Segment {
+    let segment = this.#segments.get(name)
+    if (segment === undefined) {
+      segment = new Segment(path.join(this.#options.folder, name), this.#variant, this.#options.now)
+      this.#segments.set(name, segment)
+    }
+    return segment
+  }
+
+  /** Others may have written what is missing here; but not every image is worth a look. */
+  async #lookAgain(): Promise<void> {
+    if (this.#looking === undefined && this.#options.now() < this.#nextLook) return
+    await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)))
+  }
+
+  /** Learns what is new in the folder. */
+  async #look(): Promise<void> {
+    const { folder, now } = this.#options
+    const begin = now()
+    const names = await segmentsOf(folder, this.#variant)
+    for (const [name, segment] of this.#segments) if (!names.includes(name)) await this.#forget(name, segment)
+    for (const name of names) {
+      const segment = this.#segmentOf(name)
+      const wanted = (await segment.newEntries().catch(() => [])).filter(({ sha256 }) => this.#places.has(sha256))
+      for (const entry of wanted) this.#places.set(entry.sha256, { segment, entry })
+      if (wanted.length > 0) this.#inUse.add(name)
+      if (this.#inUse.has(name)) await segment.touch()
+    }
+    this.#nextLook = now() + Math.max(LOOK_MS, LOOK_REST * (now() - begin))
+  }
+
+  /** A segment that somebody has removed; who still reads from it comes to his end. */
+  async #forget(name: string, segment: Segment): Promise<void> {
+    this.#segments.delete(name)
+    this.#inUse.delete(name)
+    this.#writing = this.#writing.then(() => (this.#writer?.segment === segment ? this.#endSegment().catch(() => undefined) : undefined))
+    await segment.close().catch(() => undefined)
+  }
+}

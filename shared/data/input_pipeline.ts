@@ -1,0 +1,87 @@
+import type { Sample } from './dataset.ts'
+import type { DecodedCache } from './caches/decoded_cache.ts'
+import type { ImageSource } from './sources/image_source.ts'
+import { augment } from './transforms/transforms.ts'
+import { machineSeconds, type SpanObserver } from '../trace/span.ts'
+import { KeyedRandom, Purpose } from '../random/philox.ts'
+import type { PreparedLane } from '../lanes/lane_stack.ts'
+import { decodeSamples, evaluationImages, type ImageObserver } from './sample_images.ts'
+import type { Schedule, StepPosition } from '../lanes/sample_schedule.ts'
+
+export interface InputPipelineOptions {
+  source: ImageSource
+  samples: readonly Sample[]
+  schedule: Schedule
+  imageSize: number
+  seed: number
+  decoded?: DecodedCache
+  observer?: ImageObserver
+  onSpan?: SpanObserver
+}
+
+/**
+ * Decodes and augments images for the engine, ahead of their turn: decoding runs on libuv's threads while another
+ * process computes. A sample's augmentation is keyed by (seed, epoch, sample), so it does not matter who prepares it.
+ */
+export class InputPipeline {
+  readonly #options: InputPipelineOptions
+  readonly #prepared = new Map<string, Promise<PreparedLane>>()
+
+  constructor(options: InputPipelineOptions) {
+    this.#options = options
+  }
+
+  /** Lanes that are ready, or being prepared. */
+  get prepared(): number {
+    return this.#prepared.size
+  }
+
+  /** Begins to prepare lanes that are likely to be asked for next, and forgets those of steps that are over. */
+  prefetch(at: StepPosition, lanes: readonly number[]): void {
+    for (const key of this.#prepared.keys()) if (Number(key.split('/')[0]) < at.step - 1) this.#prepared.delete(key)
+    for (const lane of lanes) void this.#remember(at, lane)
+  }
+
+  /** Samples of one lane of a training step: uint8 images after augmentation. */
+  async lane(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const key = keyOf(at, lane)
+    const prepared = this.#remember(at, lane)
+    try {
+      return await prepared
+    } finally {
+      this.#prepared.delete(key)
+    }
+  }
+
+  /** Test images, in the order asked for, without augmentation: uint8 [samples, imageSize, imageSize, 3]. */
+  images(samples: readonly number[]): Promise<Uint8Array> {
+    return evaluationImages(this.#options, samples)
+  }
+
+  #remember(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const key = keyOf(at, lane)
+    let prepared = this.#prepared.get(key)
+    if (prepared === undefined) {
+      prepared = this.#prepare(at, lane)
+      // A prefetched lane may never be asked for; whoever asks still gets the error.
+      prepared.catch(() => undefined)
+      this.#prepared.set(key, prepared)
+    }
+    return prepared
+  }
+
+  async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
+    const { schedule, imageSize, seed, onSpan } = this.#options
+    const begin = machineSeconds()
+    const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
+    const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
+      augment(image, imageSize, new KeyedRandom(seed, Purpose.augment, at.epoch, sample), out, offset),
+    )
+    onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
+    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }
+  }
+}
+
+function keyOf(at: StepPosition, lane: number): string {
+  return `${at.step}/${lane}`
+}

@@ -1,0 +1,52 @@
+import type { Network } from '../model/network.ts'
+
+/** Test images in one block: the unit that is dealt to workers, and the order in which losses are added. */
+const EVALUATION_BLOCK = 32
+
+export interface EvaluatedBlock {
+  lossSum: number
+  predicted: number[]
+  probability: number[]
+}
+
+/** Sample ids of one block of the test set. */
+export function blockSamples(test: readonly number[], block: number): number[] {
+  return test.slice(block * EVALUATION_BLOCK, (block + 1) * EVALUATION_BLOCK)
+}
+
+export function blockCount(test: readonly number[]): number {
+  return Math.ceil(test.length / EVALUATION_BLOCK)
+}
+
+/**
+ * Softmax of one row of logits, in float64, shifted by the maximum so that nothing overflows.
+ */
+export function softmax(logits: Float32Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
+  const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - largest))
+  const sum = exponentials.reduce((a, b) => a + b, 0)
+  return exponentials.map((value) => value / sum)
+}
+
+/** Index of the largest value; the first of equals. */
+export function argmax(values: ArrayLike<number>): number {
+  let best = 0
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
+  return best
+}
+
+/**
+ * Loss (cross entropy without label smoothing) and predictions of one block.
+ * @param logits float32 [labels, classes]
+ */
+export function evaluateBlock(network: Network, logits: Float32Array, labels: readonly number[]): EvaluatedBlock {
+  const result: EvaluatedBlock = { lossSum: 0, predicted: [], probability: [] }
+  labels.forEach((label, row) => {
+    const probabilities = softmax(logits.subarray(row * network.classes, (row + 1) * network.classes))
+    const predicted = argmax(probabilities)
+    result.lossSum -= Math.log(Math.max(probabilities[label], Number.MIN_VALUE))
+    result.predicted.push(predicted)
+    result.probability.push(probabilities[predicted])
+  })
+  return result
+}

@@ -1,0 +1,51 @@
+import http from 'node:http'
+import { collectDefaultMetrics, type Registry } from 'prom-client'
+import { messageOf } from '../kit/errors.ts'
+import { boundedHttp, listenHttp, type HttpLimits, type ListeningServer } from './http_server.ts'
+import type { Log } from '../kit/log.ts'
+
+/** prom-client's sums of the gauges beside them, under names that Prometheus keeps for counters. */
+const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
+
+/** Adds what is known of every Node process: memory, CPU time, event loop, garbage collection. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
+}
+
+/** A scrape takes milliseconds. */
+const LIMITS: HttpLimits = { connections: 64, patienceMs: 10_000 }
+
+/**
+ * Serves a registry at /metrics, and for whoever supervises the process /healthz (it is alive) and /readyz.
+ * @param unready why the process cannot do its work yet; undefined when it can
+ * @param port 0 takes a free one
+ * @throws RunError when the port cannot be had.
+ */
+export function serveMetrics(registry: Registry, unready: () => string | undefined, host: string, port: number, limits = LIMITS): Promise<ListeningServer> {
+  const server = http.createServer(boundedHttp(limits), (request, response) => {
+    const answer = async (): Promise<void> => {
+      // Node leaves the body out of an answer to HEAD. What is not read of a request goes with its connection.
+      if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD', connection: 'close' }).end()
+      else if (request.url === '/metrics') response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
+      else if (request.url === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
+      else if (request.url === '/readyz') {
+        const why = unready()
+        response.writeHead(why === undefined ? 200 : 503, { 'content-type': 'text/plain' }).end(`${why ?? 'ok'}\n`)
+      } else response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n')
+    }
+    answer().catch((error: unknown) => response.writeHead(500).end(messageOf(error)))
+  })
+  return listenHttp(server, { host, port, option: '--metrics-port' }, limits)
+}
+
+/** The server that --metrics-port asks for, if it does; says in the log where it is. */
+export async function serveMetricsIfAsked(
+  { registry, unready }: { registry: Registry; unready: () => string | undefined }, options: { metricsPort: number | undefined; metricsHost: string | undefined }, log: Log,
+): Promise<(ListeningServer & { host: string }) | undefined> {
+  if (options.metricsPort === undefined) return undefined
+  const host = options.metricsHost ?? '127.0.0.1'
+  const server = await serveMetrics(registry, unready, host, options.metricsPort)
+  log.info(`metrics at http://${host}:${server.port}/metrics`)
+  return { ...server, host }
+}

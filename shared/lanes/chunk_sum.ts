@@ -1,0 +1,77 @@
+import type { LaneTree } from './lane_tree.ts'
+import { addInto } from '../vectors/vectors.ts'
+
+/**
+ * The reduce of one chunk of the gradient vector: partials come in any order, are added along the lane tree, and give
+ * the same bits as one process that computes every lane.
+ */
+export class ChunkSum {
+  readonly #tree: LaneTree
+  readonly #round: (sum: Float32Array, node: number) => void
+  readonly #free: (values: Float32Array) => void
+  readonly #sums = new Map<number, Float32Array>()
+
+  /**
+   * @param round rounds the sum over a node in place, where sums are compressed
+   * @param free gets the values that are not needed any more, as they were given to `add`
+   */
+  constructor(tree: LaneTree, { round = () => undefined, free = () => undefined }: { round?: (sum: Float32Array, node: number) => void; free?: (values: Float32Array) => void } = {}) {
+    this.#tree = tree
+    this.#round = round
+    this.#free = free
+  }
+
+  /**
+   * Takes one partial. What a node or any above it already covers is dropped: lanes that were computed again after a
+   * failure carry the same bits, and count once.
+   * @param values the partial's elements of this chunk; the sum keeps and overwrites them, until they are free.
+   * @returns the sum over all lanes, once the tree is complete.
+   */
+  add(nodeId: number, values: Float32Array): Float32Array | undefined {
+    for (const node of this.#tree.lineage(nodeId)) {
+      if (!this.#sums.has(node.id)) continue
+      this.#free(values)
+      return undefined
+    }
+    let id = nodeId
+    let sum = values
+    for (;;) {
+      this.#forgetBelow(id)
+      const parent = this.#tree.nodes[id].parent
+      if (parent === undefined) {
+        this.#sums.set(id, sum)
+        return sum
+      }
+      const [left, right] = this.#tree.nodes[parent].children ?? [id, id]
+      const sibling = id === left ? right : left
+      const other = this.#sums.get(sibling)
+      if (other === undefined) {
+        this.#sums.set(id, sum)
+        return undefined
+      }
+      this.#sums.delete(sibling)
+      const added = id === left ? other : sum
+      sum = addInto(id === left ? sum : other, added)
+      this.#free(added)
+      this.#round(sum, parent)
+      id = parent
+    }
+  }
+
+  #forgetBelow(id: number): void {
+    for (const child of this.#tree.nodes[id].children ?? []) {
+      const forgotten = this.#sums.get(child)
+      if (forgotten !== undefined) this.#free(forgotten)
+      this.#sums.delete(child)
+      this.#forgetBelow(child)
+    }
+  }
+}
+
+/** Where the vector is cut for the wire: chunks of about 1 MiB. */
+export const CHUNK_FLOATS = 262144
+
+export function chunkRanges(size: number, chunkFloats = CHUNK_FLOATS): { begin: number; end: number }[] {
+  const count = Math.ceil(size / chunkFloats)
+  return Array.from({ length: count }, (_, i) => ({ begin: i * chunkFloats, end: Math.min(size, (i + 1) * chunkFloats) }))
+}

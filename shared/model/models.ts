@@ -1,0 +1,42 @@
+import { UsageError } from '../kit/errors.ts'
+import { articleNetwork } from './article.ts'
+import { checkNetwork, type Network } from './network.ts'
+
+type Builder = (size: { imageSize: number; classes: number }) => Network
+
+/** A network of a few thousand parameters for any image of at least 8 px: to try a cluster out, and for tests. */
+function tinyNetwork({ imageSize, classes }: { imageSize: number; classes: number }): Network {
+  const network: Network = {
+    name: 'tiny',
+    imageSize,
+    classes,
+    mean: [0.5, 0.5, 0.5],
+    std: [0.25, 0.25, 0.25],
+    labelSmoothing: 0,
+    layers: [
+      { type: 'conv2d', filters: 8, kernel: 3, stride: 2, padding: 'same', bias: true },
+      { type: 'relu' },
+      { type: 'conv2d', filters: 16, kernel: 3, stride: 1, padding: 'same', bias: true },
+      { type: 'relu' },
+      { type: 'maxPool', size: 2, stride: 2, padding: 'valid' },
+      { type: 'flatten' },
+      { type: 'dropout', rate: 0.25 },
+      { type: 'dense', units: classes, bias: true },
+    ],
+  }
+  checkNetwork(network)
+  return network
+}
+
+const builders: Record<string, Builder> = { article: articleNetwork, tiny: tinyNetwork }
+
+export const modelNames = Object.keys(builders)
+
+/**
+ * A network by name.
+ * @throws UsageError when the name is unknown or the image too small.
+ */
+export function buildNetwork(name: string, size: { imageSize: number; classes: number }): Network {
+  if (!Object.hasOwn(builders, name)) throw new UsageError(`--model "${name}" is unknown: choose one of ${modelNames.join(', ')}.`)
+  return builders[name](size)
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { UsageError } from '../kit/errors.ts'
+
+/**
+ * The network as data: a list of layers that every engine compiles. Images are NHWC, convolution kernels HWIO,
+ * dense kernels [inputs, units], as TensorFlow has them.
+ */
+
+const positive = z.int().min(1)
+const padding = z.enum(['valid', 'same'])
+
+const simpleLayer = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('conv2d'), filters: positive, kernel: positive, stride: positive.default(1), padding: padding.default('valid'), bias: z.boolean().default(true) }),
+  z.object({ type: z.literal('depthwiseConv2d'), kernel: positive, stride: positive.default(1), padding: padding.default('valid'), bias: z.boolean().default(true) }),
+  z.object({ type: z.literal('relu') }),
+  z.object({ type: z.literal('maxPool'), size: positive, stride: positive, padding: padding.default('valid') }),
+  z.object({ type: z.literal('averagePool'), size: positive, stride: positive, padding: padding.default('valid') }),
+  z.object({ type: z.literal('globalAveragePool') }),
+  z.object({ type: z.literal('flatten') }),
+  z.object({ type: z.literal('dense'), units: positive, bias: z.boolean().default(true) }),
+  z.object({ type: z.literal('dropout'), rate: z.number().min(0).lt(1) }),
+  /** `momentum` is the weight that the running average keeps at each step. */
+  z.object({ type: z.literal('batchNorm'), momentum: z.number().min(0).lt(1).default(0.9), epsilon: z.number().positive().default(1e-5) }),
+])
+
+export type SimpleLayer = z.infer<typeof simpleLayer>
+/** y = layers(x) + shortcut(x); an empty shortcut is the identity. */
+export interface ResidualLayer {
+  type: 'residual'
+  layers: Layer[]
+  shortcut: Layer[]
+}
+export type Layer = SimpleLayer | ResidualLayer
+
+const layer: z.ZodType<Layer> = z.lazy(() =>
+  z.union([simpleLayer, z.object({ type: z.literal('residual'), layers: z.array(layer).min(1), shortcut: z.array(layer) })]),
+)
+
+const perChannel = z.tuple([z.number(), z.number(), z.number()])
+
+export const networkSchema = z.object({
+  name: z.string().min(1),
+  /** Height and width of the square input, in pixels; three channels. */
+  imageSize: positive,
+  classes: z.int().min(2),
+  /** Pixels enter as (value / 255 - mean) / std. */
+  mean: perChannel,
+  std: perChannel,
+  layers: z.array(layer).min(1),
+  /** Softmax cross entropy against (1 - s) one-hot + s / classes. */
+  labelSmoothing: z.number().min(0).lt(1).default(0),
+})
+export type Network = z.infer<typeof networkSchema>
+
+/** Shape of a layer's output without the batch dimension: [height, width, channels] or [units]. */
+export type Shape = readonly number[]
+
+/** Output length of a window along one axis (TensorFlow's rule for "VALID" and "SAME"). */
+export function windowOutput(input: number, size: number, stride: number, pad: 'valid' | 'same'): number {
+  return pad === 'valid' ? Math.floor((input - size) / stride) + 1 : Math.ceil(input / stride)
+}
+
+export class ShapeError extends UsageError {}
+
+function spatial(layer: Layer, input: Shape): readonly [number, number, number] {
+  if (input.length !== 3) throw new ShapeError(`layer ${layer.type} needs an input of height x width x channels, but gets [${input.join(', ')}].`)
+  return [input[0], input[1], input[2]]
+}
+
+/**
+ * Shape after one layer.
+ * @throws ShapeError where the layer does not fit its input.
+ */
+export function outputShape(layer: Layer, input: Shape): Shape {
+  switch (layer.type) {
+    case 'conv2d':
+    case 'depthwiseConv2d':
+    case 'maxPool':
+    case 'averagePool': {
+      const [height, width, channels] = spatial(layer, input)
+      const size = layer.type === 'maxPool' || layer.type === 'averagePool' ? layer.size : layer.kernel
+      const outHeight = windowOutput(height, size, layer.stride, layer.padding)
+      const outWidth = windowOutput(width, size, layer.stride, layer.padding)
+      if (outHeight < 1 || outWidth < 1) throw new ShapeError(`layer ${layer.type} with a window of ${size} does not fit an input of ${height} x ${width}.`)
+      return [outHeight, outWidth, layer.type === 'conv2d' ? layer.filters : channels]
+    }
+    case 'globalAveragePool':
+      return [spatial(layer, input)[2]]
+    case 'flatten':
+      return [input.reduce((a, b) => a * b, 1)]
+    case 'dense':
+      if (input.length !== 1) throw new ShapeError(`layer dense needs a flat input, but gets [${input.join(', ')}]: put a flatten or globalAveragePool before it.`)
+      return [layer.units]
+    case 'relu':
+    case 'dropout':
+    case 'batchNorm':
+      return input
+    case 'residual': {
+      const main = outputOf(layer.layers, input)
+      const shortcut = outputOf(layer.shortcut, input)
+      if (main.join() !== shortcut.join()) throw new ShapeError(`residual adds [${main.join(', ')}] and [${shortcut.join(', ')}]: give its shortcut a layer that makes them equal.`)
+      return main
+    }
+  }
+}
+
+/** Shape after a list of layers. */
+export function outputOf(layers: readonly Layer[], input: Shape): Shape {
+  return layers.reduce((shape, layer) => outputShape(layer, shape), input)
+}
+
+/** Shape of one image. */
+export function inputShape(network: Network): Shape {
+  return [network.imageSize, network.imageSize, 3]
+}
+
+/**
+ * Checks that the layers fit each other and end in one logit per class.
+ * @throws ShapeError otherwise.
+ */
+export function checkNetwork(network: Network): void {
+  const logits = outputOf(network.layers, inputShape(network))
+  if (logits.length !== 1 || logits[0] !== network.classes) {
+    throw new ShapeError(`network ${network.name} ends in [${logits.join(', ')}], but ${network.classes} classes need [${network.classes}] logits.`)
+  }
+}
+
+/** Every dropout layer in the order of computation (main branch of a residual first), with the shape that its mask has per sample. */
+export function dropoutLayers(network: Network): { rate: number; shape: Shape }[] {
+  const found: { rate: number; shape: Shape }[] = []
+  const walk = (layers: readonly Layer[], input: Shape): Shape => {
+    let shape = input
+    for (const layer of layers) {
+      if (layer.type === 'dropout') found.push({ rate: layer.rate, shape })
+      if (layer.type === 'residual') {
+        walk(layer.layers, shape)
+        walk(layer.shortcut, shape)
+      }
+      shape = outputShape(layer, shape)
+    }
+    return shape
+  }
+  walk(network.layers, inputShape(network))
+  return found
+}

@@ -1,0 +1,58 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import { credentials, InterceptingCall, type ChannelCredentials, type ChannelOptions, type Interceptor } from '@grpc/grpc-js'
+import { parseAddress, text, type OptionValues } from '../command/options.ts'
+import { UsageError } from '../kit/errors.ts'
+import { readTls, type TlsFiles } from '../security/tls.ts'
+import { takeToken, type Token } from '../security/token.ts'
+
+/** How whoever calls a coordinator shows who it is. */
+export const accessOptions = {
+  tokenFile: text('<file>', "File with the cluster's token; the environment variable HERD_TOKEN can have the token itself."),
+  tlsCa: text('<file>', "Authority of the coordinator's certificate, PEM: connect by TLS."),
+  tlsCert: text('<file>', 'A certificate to show to a coordinator that asks for one, PEM.'),
+  tlsKey: text('<file>', 'The key of --tls-cert, PEM.'),
+} as const
+
+/** What the coordinator is shown, and how it is known that it is the right one. */
+export interface Access {
+  token: Token | undefined
+  tls: TlsFiles | undefined
+}
+
+/**
+ * Reads token and certificates.
+ * @param environment its HERD_TOKEN is taken out.
+ * @throws UsageError where a file does not fit.
+ */
+export async function readAccess(options: OptionValues<typeof accessOptions>, environment: NodeJS.ProcessEnv, now: Date): Promise<Access> {
+  if (options.tlsCert !== undefined && options.tlsCa === undefined) {
+    throw new UsageError(`--tls-cert ${options.tlsCert} needs --tls-ca, the authority by which the coordinator is known.`)
+  }
+  return { token: await takeToken(environment, options.tokenFile), tls: await readTls(options, now) }
+}
+
+/** How a channel to this address is secured. */
+export function secureChannel({ tls }: Access, address: string): { credentials: ChannelCredentials; options: ChannelOptions } {
+  if (tls === undefined) return { credentials: credentials.createInsecure(), options: {} }
+  const host = parseAddress(address)?.host ?? address
+  const secured = credentials.createSsl(tls.ca ?? null, tls.identity?.key ?? null, tls.identity?.cert ?? null, {
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+  })
+  // TLS lets a client name hosts, but not addresses; the certificate is checked for the address all the same, just above.
+  return { credentials: secured, options: isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'coordinator' } }
+}
+
+/** Presents the token with every call. */
+export function presenting({ token }: Access): Interceptor[] {
+  if (token === undefined) return []
+  return [
+    (options, next) =>
+      new InterceptingCall(next(options), {
+        start: (metadata, listener, start) => {
+          metadata.set('authorization', token.header)
+          start(metadata, listener)
+        },
+      }),
+  ]
+}

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { Member } from '../../../../coordinator/contract/member.ts'
+import { freshState, Model } from '../../../../shared/optim/stepped_weights.ts'
+import { reduceHere } from '../../../../coordinator/exchange/reduction.ts'
+import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts'
+import { ProtocolError } from '../../../../shared/kit/errors.ts'
+import { layoutOf } from '../../../../shared/model/layout.ts'
+import { networkSchema } from '../../../../shared/model/network.ts'
+import { adamStep } from '../../../../shared/optim/adam.ts'
+import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
+import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
+import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
+
+const LANES = 4
+const CHUNK = 8
+const TEST_IMAGES = 40
+const network = networkSchema.parse({
+  name: 'line', imageSize: 2, classes: 2, mean: [0, 0, 0], std: [1, 1, 1],
+  layers: [{ type: 'flatten' }, { type: 'dense', units: 2, bias: false }],
+})
+const layout = layoutOf(network)
+const beginning = { epoch: 1, stepInEpoch: 0, step: 0 }
+const second = { epoch: 1, stepInEpoch: 1, step: 1 }
+
+/** A member that remembers what it is dealt, and does nothing by itself. */
+interface StillMember extends Member {
+  readonly dealt: Deal[]
+  readonly weights: WeightsChunk[]
+}
+
+function stillMember(name: string): StillMember {
+  const dealt: Deal[] = []
+  const weights: WeightsChunk[] = []
+  return {
+    id: name, name, dealt, weights, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '', metricsAddress: '' },
+    send: (message: CoordinatorMessage) => {
+      if (message.message === 'deal') dealt.push(message.deal)
+    },
+    sendWeights: (chunk: WeightsChunk) => weights.push(chunk),
+    evict: () => undefined,
+  }
+}
+
+/** A cluster with its members in. */
+function clusterOf(...members: Member[]): WorkerCluster {
+  const cluster = new WorkerCluster({
+    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
+    test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
+    reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
+    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
+  })
+  for (const member of members) assert.equal(cluster.onReady(member), undefined)
+  return cluster
+}
+
+/** The chunks of one partial whose values are all 1. */
+function partial(round: number, node: number, lanes: number[]): GradientChunk[] {
+  const count = layout.size / CHUNK
+  return Array.from({ length: count }, (_, index) => ({
+    session: '', round, attempt: 0, node, offset: index * CHUNK, data: bytesOf(new Float32Array(CHUNK).fill(1)),
+    lanes: index === count - 1 ? lanes.map((lane) => ({ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0, notFinite: false })) : [],
+    began: 0,
+  }))
+}
+
+const blockResult = (round: number, block: number, images: number): EvaluationResult =>
+  ({ round, attempt: 0, block, seconds: 0, lossSum: 1, predicted: new Array<number>(images).fill(0), probability: new Array<number>(images).fill(1) })
+
+/** Plays a whole training step with one member that computes everything. */
+async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
+  const step = cluster.trainStep(beginning, 8, 1)
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await step).lanes.length, LANES)
+}
+
+test("a gradient for an evaluation's round, and a test block for a training round, break the protocol", async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  void cluster.trainStep(beginning, 8, 1)
+  assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /round 1, which is of another kind/ })
+
+  const evaluating = stillMember('b')
+  const next = clusterOf(evaluating)
+  await playStep(next, evaluating)
+  void next.evaluate(second)
+  assert.throws(() => next.onGradient(evaluating, partial(2, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 2, which is of another kind/ })
+  assert.equal(next.status.totals.unitsCounted, LANES)
+})
+
+test('a result of a round that has not begun breaks the protocol', () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  assert.throws(() => cluster.onGradient(member, partial(1, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 1, which has not begun/ })
+  assert.throws(() => cluster.onEvaluation(member, blockResult(0, 0, 32)), { name: ProtocolError.name, message: /has not begun/ })
+})
+
+test('what comes late for a round that is over is dropped, whatever it was', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  void cluster.evaluate(second)
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal(cluster.status.totals.unitsCounted, LANES)
+})
+
+test('a round has the same number after a restart, so that a result of before it can only be the right one', async () => {
+  const [before, after] = [stillMember('a'), stillMember('a')]
+  const cluster = clusterOf(before)
+  await playStep(cluster, before)
+  void cluster.evaluate(second)
+  void clusterOf(after).evaluate(second)
+  assert.deepEqual(before.dealt.map(({ round }) => round), [1, 2])
+  assert.deepEqual(after.dealt.map(({ round }) => round), [2])
+})
+
+test('a partial that lacks its end breaks the protocol when the next one begins', () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  void cluster.trainStep(beginning, 8, 1)
+  const [left, right] = [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
+  for (const chunk of left.slice(0, -1)) cluster.onGradient(member, chunk)
+  assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
+})
+
+test('a partial of a round that is over may lack its end', async () => {
+  const [slow, fast] = [stillMember('a'), stillMember('b')]
+  const cluster = clusterOf(slow, fast)
+  const step = cluster.trainStep(beginning, 8, 1)
+  cluster.onGradient(slow, partial(1, 1, [0, 1])[0])
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(fast, chunk)
+  await step
+  void cluster.trainStep(second, 8, 2)
+  for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
+  assert.equal(cluster.status.totals.unitsCounted, LANES + 2)
+})
+
+test('a chunk that comes twice, or is left out, breaks the protocol', () => {
+  for (const order of [[0, 0], [0, 2], [1]]) {
+    const member = stillMember('a')
+    const cluster = clusterOf(member)
+    void cluster.trainStep(beginning, 8, 1)
+    const chunks = partial(1, 0, [0, 1, 2, 3])
+    const [last, ...before] = order.toReversed()
+    for (const index of before) cluster.onGradient(member, chunks[index])
+    assert.throws(() => cluster.onGradient(member, chunks[last]), { name: ProtocolError.name, message: /out of order/ })
+  }
+})
+
+test('a test block that is none breaks the protocol, and the evaluation goes on', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  const evaluation = cluster.evaluate(beginning)
+  assert.throws(() => cluster.onEvaluation(member, blockResult(0, 2, 0)), { name: ProtocolError.name, message: /block 2 is none of 2/ })
+  cluster.onEvaluation(member, blockResult(0, 0, 32))
+  cluster.onEvaluation(member, blockResult(0, 1, 8))
+  assert.equal((await evaluation).length, 2)
+})
+
+test('after a step whose gradient is not finite, every worker gets the weights as they were, whole, as the next version', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  const inbox = new WeightsInbox(layout.size)
+  const late = stillMember('late')
+  const lateInbox = new WeightsInbox(layout.size)
+
+  const step = cluster.trainStep(beginning, 8, 1)
+  const [first, ...rest] = partial(1, 0, [0, 1, 2, 3])
+  cluster.onGradient(member, first)
+  assert.equal(cluster.onReady(late), undefined)
+  floatsOf(rest[0].data)[3] = NaN
+  for (const chunk of rest) cluster.onGradient(member, chunk)
+  assert.equal((await step).notFinite, 'dense_1/kernel')
+
+  const before = new Float32Array(layout.size)
+  for (const [{ weights }, of] of [[member, inbox], [late, lateInbox]] as const) {
+    for (const chunk of weights) of.receive(chunk)
+    assert.deepEqual(await of.take(1), before)
+  }
+  assert.deepEqual(member.weights.map(({ version, offset }) => [version, offset]), [[0, 0], [0, 8], [0, 16], [1, 0], [1, 0], [1, 8], [1, 16]], 'the first chunk of the step had gone out')
+
+  const next = cluster.trainStep({ ...beginning, stepInEpoch: 1, step: 1 }, 8, 1)
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await next).notFinite, undefined)
+  for (const chunk of member.weights.slice(7)) inbox.receive(chunk)
+  const stepped = freshState(layout.size)
+  adamStep(layout, { begin: 0, end: layout.size }, new Float32Array(layout.size).fill(1), 8, 1, 0.1, stepped, stepped)
+  assert.deepEqual(await inbox.take(2), stepped.parameters)
+})
+
+test('beside a step, the test set comes to what it comes to between two steps; blocks are counted once, and each kind of unit is', async () => {
+  const still = stillMember('a')
+  const stopping = clusterOf(still)
+  await playStep(stopping, still)
+  const expected = stopping.evaluate(second)
+  for (const [block, images] of [[0, 32], [1, 8]]) stopping.onEvaluation(still, blockResult(2, block, images))
+
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const evaluation = cluster.evaluateBeside?.(second)
+  const step = cluster.trainStep(second, 8, 2)
+  assert.deepEqual(member.dealt.slice(1).map(({ kind, round, units }) => [kind, round, units]), [['EVALUATE', 2, [0]], ['EVALUATE', 2, [1]], ['TRAIN', 3, [0, 1, 2, 3]]])
+  assert.deepEqual(cluster.status.members.map(({ kind, owes }) => [kind, owes]), [['TRAIN', [0, 1, 2, 3]]])
+  cluster.onEvaluation(member, blockResult(2, 1, 8))
+  cluster.onEvaluation(member, blockResult(2, 1, 8))
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  assert.equal((await step).lanes.length, LANES)
+  assert.deepEqual(cluster.status.members.map(({ kind, owes, state }) => [kind, owes, state]), [['EVALUATE', [0], 'computing']])
+  cluster.onEvaluation(member, blockResult(2, 0, 32))
+  assert.deepEqual(await evaluation, await expected)
+  cluster.onEvaluation(member, blockResult(2, 0, 32))
+  const { unitsDelivered, unitsCounted, unitsDropped } = cluster.status.totals
+  assert.deepEqual([unitsDelivered, unitsCounted, unitsDropped], [2 * LANES + 4, 2 * LANES + 2, 2])
+})
+
+test('who joins while the test set is evaluated beside training gets the weights of that moment first, and nobody afterwards', async () => {
+  const [member, late, later] = [stillMember('a'), stillMember('late'), stillMember('later')]
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const inbox = new WeightsInbox(layout.size)
+  for (const chunk of member.weights) inbox.receive(chunk)
+  const expected = await inbox.take(1)
+  const evaluation = cluster.evaluateBeside?.(second)
+  const step = cluster.trainStep(second, 8, 2)
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  await step
+
+  assert.equal(cluster.onReady(late), undefined)
+  const lateInbox = new WeightsInbox(layout.size)
+  lateInbox.keepEvery(1, () => undefined)
+  for (const chunk of late.weights) lateInbox.receive(chunk)
+  assert.deepEqual(late.weights.map(({ version }) => version), [1, 1, 1, 2, 2, 2])
+  assert.deepEqual(lateInbox.find(1), expected)
+  assert.notDeepEqual(lateInbox.find(2), expected)
+  cluster.onLost(member, 'it is gone')
+  assert.deepEqual(late.dealt.map(({ units }) => units), [[1], [0]])
+  for (const [block, images] of [[0, 32], [1, 8]]) cluster.onEvaluation(late, blockResult(2, block, images))
+  assert.equal((await evaluation)?.length, 2)
+  assert.equal(cluster.onReady(later), undefined)
+  assert.deepEqual(later.weights.map(({ version }) => version), [2, 2, 2])
+})
+
+test('a cluster that fails fails the step and the evaluation beside it', async () => {
+  const member = stillMember('a')
+  const cluster = clusterOf(member)
+  await playStep(cluster, member)
+  const waits = [cluster.evaluateBeside?.(second), cluster.trainStep(second, 8, 2)]
+  cluster.fail(new Error('nobody comes'))
+  for (const wait of waits) await assert.rejects(wait ?? Promise.resolve(), { message: 'nobody comes' })
+})

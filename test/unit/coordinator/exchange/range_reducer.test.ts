@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { freshState, Model } from '../../../../shared/optim/stepped_weights.ts'
+import { RangeReducer, type Receiver } from '../../../../coordinator/exchange/range_reducer.ts'
+import { cutRanges } from '../../../../coordinator/exchange/remote/ranges.ts'
+import { MachineMemory } from '../../../../coordinator/members/machine_memory.ts'
+import { outcomeOf, type RangeSums } from '../../../../coordinator/exchange/step_update.ts'
+import type { Range } from '../../../../coordinator/exchange/step_reduce.ts'
+import { ProtocolError } from '../../../../shared/kit/errors.ts'
+import { layoutOf, layoutOfRange } from '../../../../shared/model/layout.ts'
+import { networkSchema } from '../../../../shared/model/network.ts'
+import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
+import { CHUNK_FLOATS, chunkRanges } from '../../../../shared/lanes/chunk_sum.ts'
+import { LaneTree } from '../../../../shared/lanes/lane_tree.ts'
+import { bytesOf } from '../../../../shared/kit/floats.ts'
+import type { GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
+import { CoordinatorMemory } from '../../../../worker/shared_memory.ts'
+import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
+import { withoutSharedMemory } from '../../../support/shared_memory.ts'
+
+const LANES = 4
+const CHUNK = 16
+const SAMPLES = 8
+/** With running statistics, which are averaged and not stepped, and parameters that ranges cut. */
+const layout = layoutOf(networkSchema.parse({
+  name: 'small', imageSize: 6, classes: 3, mean: [0, 0, 0], std: [1, 1, 1],
+  layers: [{ type: 'conv2d', filters: 5, kernel: 3 }, { type: 'batchNorm' }, { type: 'relu' }, { type: 'flatten' }, { type: 'dense', units: 3 }],
+}))
+const { size } = layout
+const tree = new LaneTree(LANES)
+const random = new KeyedRandom(5, Purpose.draw)
+const vector = (): Float32Array => Float32Array.from({ length: size }, () => random.normal())
+const start = { parameters: vector(), m: freshState(size).m, v: freshState(size).v }
+const leaves = tree.nodes.filter(({ children }) => children === undefined)
+/** By step and lane. */
+const gradients = Array.from({ length: 3 }, () => leaves.map(() => vector()))
+/** The second step is spoilt in one element, near the end of the vector. */
+gradients[1][2][size - 20] = NaN
+
+interface Worker extends Receiver {
+  chunks: WeightsChunk[]
+}
+
+function workerWith(memory?: Receiver['memory']): Worker {
+  const chunks: WeightsChunk[] = []
+  return { chunks, backlogBytes: 0, sendWeights: (chunk) => chunks.push(chunk), evict: (reason) => assert.fail(reason), memory }
+}
+
+/** What a worker, and whoever reduces, have of this machine's memory. */
+function sharedMemory(t: TestContext) {
+  const machine = MachineMemory.create(size) ?? assert.fail('this machine has no files in memory')
+  const { gradients, places } = machine.offer('127.0.0.1:1') ?? assert.fail('not offered')
+  const own = CoordinatorMemory.open(places) ?? assert.fail('not opened')
+  t.after(() => {
+    for (const each of [machine, gradients, own]) each.close()
+  })
+  return { board: machine.board, gradients, own }
+}
+
+function chunksOf(range: Range, step: number, leaf: number): GradientChunk[] {
+  const { id: node, begin: lane } = leaves[leaf]
+  const own = chunkRanges(size, CHUNK).filter(({ begin, end }) => begin >= range.begin && end <= range.end)
+  return own.map(({ begin, end }, index) => ({
+    session: '', round: 2 * step + 1, attempt: 0, node, offset: begin, data: Buffer.from(bytesOf(gradients[step][leaf].slice(begin, end))), began: 0,
+    lanes: index === own.length - 1 ? [{ lane, lossSum: 1, correct: 1, samples: 2, seconds: 0, notFinite: false }] : [],
+  }))
+}
+
+/** Ranges of so many chunks each. */
+function rangesOf(chunks: readonly number[]): Range[] {
+  let begin = 0
+  return chunks.map((count) => {
+    const range = { begin, end: Math.min(size, begin + count * CHUNK) }
+    begin = range.end
+    return range
+  })
+}
+
+/** Three steps with an owner for each range; the second is left out. @param shared for what is exchanged */
+async function trained(ranges: readonly Range[], shared?: ReturnType<typeof sharedMemory>) {
+  const worker = workerWith(shared?.gradients)
+  const inbox = new WeightsInbox(size, ranges)
+  const whole: number[][] = ranges.map(() => [])
+  const owners = ranges.map((range, index) => ({
+    range,
+    model: new Model(layoutOfRange(layout, range), 0.01, { parameters: start.parameters.subarray(range.begin, range.end), m: start.m.subarray(range.begin, range.end), v: start.v.subarray(range.begin, range.end) }),
+    onPartial: (node: number): void => void whole[index].push(node),
+  }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), ...(shared === undefined ? {} : { board: shared.board }) }))
+  for (const reducer of reducers) reducer.join(worker)
+  const outcomes = []
+  const weights: (number[] | undefined)[] = []
+  for (let step = 0; step < gradients.length; step++) {
+    for (const reducer of reducers) reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1 })
+    reducers.forEach((reducer, index) => {
+      // Partials reach each range in an order of its own.
+      for (const leaf of permutation(LANES, random)) {
+        assert.equal(reducer.sums, undefined)
+        for (const chunk of chunksOf(ranges[index], step, leaf)) reducer.receive(worker, shared === undefined ? chunk : { ...chunk, data: Buffer.alloc(0), shared: shared.own.putGradient(chunk.round, chunk.data) })
+      }
+    })
+    const outcome = outcomeOf(layout, SAMPLES, reducers.map((reducer, index) => ({ begin: ranges[index].begin, sums: reducer.sums as RangeSums })))
+    for (const reducer of reducers) reducer.settle(outcome.notFinite !== undefined)
+    outcomes.push(outcome.notFinite ?? outcome.gradientNorm)
+    for (const { shared: place, ...chunk } of worker.chunks.splice(0)) {
+      assert.equal(place !== undefined, shared !== undefined)
+      inbox.receive(place === undefined || place === null || shared === undefined ? chunk : { ...chunk, data: shared.own.weights(chunk.version, place) })
+    }
+    weights.push([...(await inbox.take(step + 1)) ?? []])
+  }
+  assert.deepEqual(whole.map((nodes) => nodes.length), ranges.map(() => gradients.length * LANES))
+  const bytes = (key: 'parameters' | 'm' | 'v'): string => Buffer.concat(reducers.map(({ state }) => bytesOf(state[key].slice()))).toString('hex')
+  return { outcomes, weights, state: [bytes('parameters'), bytes('m'), bytes('v')] }
+}
+
+test('however the vector is cut, weights, moments, norms and the first place that is not finite are the same, and so is what a worker gets', async () => {
+  const chunks = Math.ceil(size / CHUNK)
+  const alone = await trained(rangesOf([chunks]))
+  assert.equal(typeof alone.outcomes[0], 'number')
+  assert.match(String(alone.outcomes[1]), /^dense_1/)
+  assert.deepEqual(alone.weights[1], alone.weights[0], 'of a step that is left out, the weights stay')
+  assert.notDeepEqual(alone.weights[2], alone.weights[1])
+  for (const cut of [[1, chunks - 1], [chunks - 1, 1], [3, 4, chunks - 7], Array.from({ length: chunks }, () => 1)]) assert.deepEqual(await trained(rangesOf(cut)), alone)
+})
+
+test('through memory, weights, moments, norms and what a worker gets are the same as through messages', { skip: withoutSharedMemory }, async (t) => {
+  const whole = rangesOf([Math.ceil(size / CHUNK)])
+  assert.deepEqual(await trained(whole, sharedMemory(t)), await trained(whole))
+})
+
+test('a gradient that is not where a worker says is refused', { skip: withoutSharedMemory }, (t) => {
+  const { board, gradients } = sharedMemory(t)
+  const worker = workerWith(gradients)
+  const range = { begin: 0, end: size }
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, 0.01, freshState(size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, board })
+  reducer.join(worker)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1 })
+  const [own] = chunksOf(range, 0, 0)
+  assert.throws(() => reducer.receive(worker, { ...own, data: Buffer.alloc(0), shared: { at: 2 ** 40, length: own.data.length } }), new ProtocolError(`shared memory has no ${own.data.length} bytes at ${2 ** 40}`))
+})
+
+test('chunks that are not of the range, or do not follow each other, are refused', () => {
+  const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
+  const model = new Model(layoutOfRange(layout, second), 0.01, freshState(second.end - second.begin))
+  const opened = (): { reducer: RangeReducer<Worker>; worker: Worker } => {
+    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+    const worker = workerWith()
+    reducer.join(worker)
+    reducer.begin({ round: 1, samples: SAMPLES, update: 1 })
+    return { reducer, worker }
+  }
+  const [own] = chunksOf(second, 0, 0)
+  const wrong: GradientChunk[] = [
+    chunksOf(first, 0, 0)[0], { ...own, offset: own.offset + CHUNK }, { ...own, node: 99 }, { ...own, data: own.data.subarray(0, 7) }, { ...own, data: own.data.subarray(0, 8) },
+    { ...own, data: Buffer.alloc(0), shared: { at: 2048, length: own.data.length } },
+    { ...own, lanes: [{ lane: 3, lossSum: 0, correct: 0, samples: 0, seconds: 0, notFinite: false }] },
+  ]
+  for (const chunk of wrong) {
+    const { reducer, worker } = opened()
+    assert.throws(() => reducer.receive(worker, chunk), ProtocolError)
+  }
+  const { reducer } = opened()
+  assert.throws(() => reducer.receive(workerWith(), own), /no member/)
+})
+
+test('a vector is cut where chunks are, into parts that differ by one chunk at most', () => {
+  const floats = 8 * CHUNK_FLOATS + 5
+  for (const reducers of [1, 2, 4, 9]) {
+    const ranges = cutRanges(floats, reducers)
+    assert.equal(ranges.length, reducers)
+    assert.deepEqual([ranges[0].begin, ranges[reducers - 1].end], [0, floats])
+    ranges.slice(1).forEach(({ begin }, index) => assert.equal(begin, ranges[index].end))
+    const chunks = ranges.map(({ begin, end }) => Math.ceil((end - begin) / CHUNK_FLOATS))
+    assert.ok(Math.max(...chunks) - Math.min(...chunks) <= 1, chunks.join())
+    for (const { begin } of ranges) assert.equal(begin % CHUNK_FLOATS, 0)
+  }
+  assert.throws(() => cutRanges(floats, 10), /--reducers 10: expected at most 9/)
+})
