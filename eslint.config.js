@@ -1,16 +1,5 @@
 import tseslint from 'typescript-eslint'
 
-/** Dependencies point one way: coordinator, worker and cli use shared; shared uses none of them; only tests start the other side. */
-const mayNotImport = (folder, others) => ({
-  files: [`${folder}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      { patterns: others.map((other) => ({ group: [`**/${other}/**`], message: `${folder} does not depend on ${other}.` })) },
-    ],
-  },
-})
-
 export default tseslint.config(
   { ignores: ['node_modules/', 'runs/', 'data/', 'benchmark/peers/.venv/', 'shared/kernels/assembly/'] },
   {
@@ -33,10 +22,4 @@ export default tseslint.config(
       'prefer-const': 'error',
     },
   },
-  mayNotImport('shared', ['coordinator', 'reducer', 'worker', 'cli', 'live', 'test', 'benchmark']),
-  mayNotImport('coordinator', ['reducer', 'worker', 'cli', 'test', 'benchmark']),
-  mayNotImport('reducer', ['worker', 'cli', 'live', 'test', 'benchmark']),
-  mayNotImport('live', ['coordinator', 'reducer', 'worker', 'cli', 'test', 'benchmark']),
-  mayNotImport('worker', ['coordinator', 'cli', 'test', 'benchmark']),
-  mayNotImport('cli', ['coordinator', 'worker', 'test', 'benchmark']),
 )

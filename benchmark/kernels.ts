@@ -7,7 +7,7 @@ import { compressKernel, type CompressKernel } from '../shared/compress/kernel.t
 import { plainWindow } from '../shared/data/transforms/plain_window.ts'
 import { transform } from '../shared/data/transforms/transforms.ts'
 import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { chunkRanges } from '../shared/lanes/chunk_sum.ts'
+import { chunkRanges } from '../shared/vectors/chunks.ts'
 import { addInto, plainAddInto } from '../shared/vectors/vectors.ts'
 
 /**

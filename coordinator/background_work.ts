@@ -2,7 +2,7 @@
  * Work that goes on beside training, one piece at a time. What fails is told to whoever asks next, once; it is never lost, and
  * never unhandled.
  */
-export class Beside {
+export class BackgroundWork {
   #work: Promise<void> = Promise.resolve()
   #failure: { error: unknown } | undefined
 

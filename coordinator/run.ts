@@ -47,7 +47,9 @@ import { RunRecord } from './record/run_record.ts'
 import { MachineMemory } from './members/machine_memory.ts'
 import { SingleNodeCluster } from './single_node.ts'
 import { TensorBoardRecord } from './watch/tensorboard.ts'
-import { beginning, StoppedWhileWaiting, train } from './training.ts'
+import { train } from './training.ts'
+import { StoppedWhileWaiting } from './contract/interruptions.ts'
+import { beginning } from './contract/progress.ts'
 
 export interface RunSurroundings {
   /** Names of options that the user gave, rather than left at their defaults. */

@@ -1,37 +1,13 @@
-import { RunError } from '../shared/kit/errors.ts'
 import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
-import type { Score, TestScore } from '../shared/evaluation/score.ts'
+import type { TestScore } from '../shared/evaluation/score.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
-import { Beside } from './background_work.ts'
-import type { HeldState } from './record/checkpointer.ts'
+import { BackgroundWork } from './background_work.ts'
+import { InterruptedError, StoppedWhileWaiting, whatIsNotFinite } from './contract/interruptions.ts'
+import type { EpochResult, HeldState, Progress } from './contract/progress.ts'
 import type { Cluster, StepResult } from './contract/cluster.ts'
 import type { Observer } from './contract/events.ts'
-import { splitOf } from './exchange/step_phases.ts'
-import { addSkippedStep, addStep, emptySums, scoreOf, type EpochSums } from './contract/epoch_sums.ts'
-
-/** Where a run stands: all that resuming needs besides the model. */
-export interface Progress {
-  at: StepPosition
-  /** The epoch in progress. */
-  sums: EpochSums
-  /** Since the run began, over every resumption. */
-  images: number
-  /** Steps that were left out, since their gradient was not finite. */
-  skippedSteps: number
-  seconds: number
-}
-
-export const beginning: Progress = { at: { epoch: 1, stepInEpoch: 0, step: 0 }, sums: emptySums, images: 0, skippedSteps: 0, seconds: 0 }
-
-export interface EpochResult {
-  epoch: number
-  train: Score
-  test: TestScore
-  /** Training images of this epoch, steps that were left out, and seconds of all its steps. */
-  images: number
-  skippedSteps: number
-  seconds: number
-}
+import { splitOf } from './contract/step_split.ts'
+import { addSkippedStep, addStep, emptySums, scoreOf } from './contract/epoch_sums.ts'
 
 /** What the loop needs of its surroundings. */
 export interface TrainingParts {
@@ -64,12 +40,6 @@ export interface TrainingParts {
   keepEpoch: (result: EpochResult, progress: Progress, held: HeldState) => Promise<void>
 }
 
-/** A stop came while nobody was there to compute: there is no step to wait for. */
-export class StoppedWhileWaiting extends Error {}
-
-/** The run cannot go on now, and can be resumed from the step that it has reached. */
-export class InterruptedError extends RunError {}
-
 export interface TrainingEnd {
   progress: Progress
   /** Weights and moments at `progress`, where training has gone on from there. */
@@ -92,7 +62,7 @@ interface Reached {
 /** The run: epochs from where it stands, until all are done or a stop is requested. It has ended when all is tested and kept. */
 export async function train(parts: TrainingParts, from: Progress): Promise<TrainingEnd> {
   const run: Reached = { progress: from, last: undefined, untested: undefined }
-  const keeping = new Beside()
+  const keeping = new BackgroundWork()
   try {
     const end = await interruptible(() => trainEpochs(parts, run, keeping))
     const kept = await interruptible(() => keeping.done().then(() => end))
@@ -114,7 +84,7 @@ async function interruptible(work: () => Promise<Pick<TrainingEnd, 'stopped' | '
   }
 }
 
-async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Beside): Promise<{ stopped: boolean }> {
+async function trainEpochs(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<{ stopped: boolean }> {
   await parts.cluster.gathered()
   while (run.progress.at.epoch <= parts.epochs) {
     if (!(await trainEpoch(parts, run, keeping))) return { stopped: true }
@@ -144,7 +114,7 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Beside):
  * @returns false when a stop was requested between two steps
  * @throws InterruptedError at a step whose gradient is not finite, unless such steps are skipped
  */
-async function trainEpoch(parts: TrainingParts, run: Reached, keeping: Beside): Promise<boolean> {
+async function trainEpoch(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<boolean> {
   const { cluster, schedule, now } = parts
   const { epoch } = run.progress.at
 
@@ -175,7 +145,7 @@ async function trainEpoch(parts: TrainingParts, run: Reached, keeping: Beside): 
 }
 
 /** Keeps where the run stands, when it is time to: by then, the epoch before must be tested. */
-async function keepStep(parts: TrainingParts, run: Reached, keeping: Beside): Promise<void> {
+async function keepStep(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<void> {
   if (run.untested !== undefined) {
     if (!parts.keepIsDue()) return
     await keeping.done()
@@ -209,10 +179,4 @@ function tellNotFinite({ observe, onNonfinite }: TrainingParts, at: StepPosition
   observe({ type: 'gradientNotFinite', epoch: at.epoch, step, lanes: notFiniteLanes, parameter: notFinite ?? '', action: onNonfinite })
   if (onNonfinite === 'skip') return
   throw new InterruptedError(`step ${step}, in epoch ${at.epoch}: ${whatIsNotFinite(notFiniteLanes, notFinite ?? '')}. Such steps are left out with --on-nonfinite skip; a smaller --lr may avoid them.`)
-}
-
-/** For people. Where every lane is finite by itself, it is their sum that is too large. */
-export function whatIsNotFinite(lanes: readonly number[], parameter: string): string {
-  const whose = lanes.length === 0 ? 'the sum of all lanes' : `lane${lanes.length === 1 ? '' : 's'} ${lanes.join(', ')}`
-  return `the gradient of ${whose} is not finite, first in ${parameter}`
 }

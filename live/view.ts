@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
+import { evaluationSchema, historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
 
 /**
  * What people look at while a run goes on and afterwards: the live page, `herd show` and `herd top` all show parts of a
@@ -94,30 +94,6 @@ export type StepPoint = z.infer<typeof stepPointSchema>
 /** Who computed which lane of a step: names of workers, in the order of lanes. */
 export const laneStripSchema = z.object({ step: count, computedBy: z.array(z.string()) })
 export type LaneStrip = z.infer<typeof laneStripSchema>
-
-/** A test image and what the network says of it. */
-export const shownPredictionSchema = z.object({
-  /** Path of the image in its data set. */
-  path: z.string(),
-  /** Class names, as folders have them. */
-  truth: z.string(),
-  predicted: z.string(),
-  probability: number,
-  /** A small WebP picture, in base64. */
-  image: z.string(),
-})
-export type ShownPrediction = z.infer<typeof shownPredictionSchema>
-
-/** What the last evaluation found; also the content of evaluation.json in a run's folder. */
-export const evaluationSchema = z.object({
-  epoch: count,
-  classes: z.array(z.string()),
-  /** confusion[label][predicted] counts test images. */
-  confusion: z.array(z.array(count)),
-  /** Of random test images, chosen anew in each epoch. */
-  predictions: z.array(shownPredictionSchema),
-})
-export type EvaluationView = z.infer<typeof evaluationSchema>
 
 /** Something that happened, in words. */
 export const eventViewSchema = z.object({

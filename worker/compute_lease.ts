@@ -2,7 +2,7 @@ import type { ComputeProcess } from '../shared/compute/compute_process.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError } from '../shared/kit/errors.ts'
 import type { Compute } from '../shared/compute/compute.ts'
-import type { Partial, PreparedLane, Stretch } from '../shared/lanes/lane_stack.ts'
+import type { PreparedLane, Stretch, LaneSum } from '../shared/lanes/lane_stack.ts'
 
 /**
  * One session's hold on a compute process. From `close` on nothing goes in through it and nothing comes out: a session
@@ -49,7 +49,7 @@ export class ComputeLease implements Compute {
     this.#held().add(node)
   }
 
-  async take(): Promise<Partial> {
+  async take(): Promise<LaneSum> {
     const partial = await this.#held().take()
     this.#held()
     return partial

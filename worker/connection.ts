@@ -1,9 +1,9 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
 import { HerdError, ProtocolError } from '../shared/kit/errors.ts'
 import {
-  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, plainText,
-  type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
+  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
 } from '../shared/wire/messages.ts'
+import { plainText } from '../shared/kit/fields.ts'
 import type { Access } from '../shared/wire/client_access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { Bulk } from './bulk.ts'

@@ -5,13 +5,13 @@ import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
-import { chunkRanges } from '../shared/lanes/chunk_sum.ts'
+import { chunkRanges } from '../shared/vectors/chunks.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { blockCount, evaluateBlock } from '../shared/evaluation/blocks.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { ImageObserver } from '../shared/data/sample_images.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
-import type { Partial, PreparedLane, Stretch } from '../shared/lanes/lane_stack.ts'
+import type { PreparedLane, Stretch, LaneSum } from '../shared/lanes/lane_stack.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
@@ -324,7 +324,7 @@ export class WorkSession {
     return this.#since - begin
   }
 
-  async #upload(job: Job, node: number, partial: Partial, asked: number): Promise<void> {
+  async #upload(job: Job, node: number, partial: LaneSum, asked: number): Promise<void> {
     const { round, attempt } = job.deal
     for (const { samples } of partial.lanes) this.#parts.observer.onLane(samples)
     const began = this.#parts.now()

@@ -1,7 +1,7 @@
 import { sumRounding } from '../../shared/compress/codec.ts'
 import type { Compression } from '../../shared/compress/format.ts'
 import type { Compute } from '../../shared/compute/compute.ts'
-import type { Partial, PreparedLane, Stretch } from '../../shared/lanes/lane_stack.ts'
+import type { PreparedLane, Stretch, LaneSum } from '../../shared/lanes/lane_stack.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
 
 /** Longer than no time at all, which no engine takes. */
@@ -14,7 +14,7 @@ export class StillCompute implements Compute {
   readonly note = undefined
   readonly pid = undefined
   readonly #gradient: Float32Array
-  readonly #stack: Partial['lanes'][] = []
+  readonly #stack: LaneSum['lanes'][] = []
 
   constructor(size: number, compress: Compression) {
     this.#gradient = new Float32Array(size).fill(1e-3)
@@ -36,7 +36,7 @@ export class StillCompute implements Compute {
     this.#stack.push([...left, ...right])
   }
 
-  take(): Promise<Partial> {
+  take(): Promise<LaneSum> {
     return Promise.resolve({ values: this.#gradient, lanes: this.#stack.pop() ?? [] })
   }
 

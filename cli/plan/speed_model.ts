@@ -1,6 +1,6 @@
 import type { Costs, Work } from './costs.ts'
 import { dealLanes, type DealtLanes } from './dealt_lanes.ts'
-import { CHUNK_FLOATS } from '../../shared/lanes/chunk_sum.ts'
+import { CHUNK_FLOATS } from '../../shared/vectors/chunks.ts'
 import { WINDOW_BYTES } from '../../shared/wire/service.ts'
 
 /** A cluster that is asked about. */

@@ -1,5 +1,5 @@
 import type { MemberView, RunBrief } from '../../live/view.ts'
-import { plainText } from '../../shared/wire/messages.ts'
+import { plainText } from '../../shared/kit/fields.ts'
 import { percent } from '../output.ts'
 
 const BAR_WIDTH = 30

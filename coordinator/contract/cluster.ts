@@ -1,9 +1,8 @@
 import type { MemberView } from '../../live/view.ts'
 import type { EngineInfo } from '../../shared/engine/engine.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
-import type { LaneReport } from '../../shared/wire/messages.ts'
-import type { DealerTotals } from '../dealing/dealer.ts'
-import type { PhaseSeconds } from '../exchange/step_phases.ts'
+import type { LaneReport } from '../../shared/lanes/lane_report.ts'
+import type { PhaseSeconds } from './step_split.ts'
 
 /** Who computes: workers behind sockets, or this very process. The result is the same. */
 export interface Cluster {
@@ -49,6 +48,19 @@ export interface BlockResult {
   /** For each sample: the class with the largest logit, and its probability. */
   predicted: number[]
   probability: number[]
+}
+
+/** Units that were dealt to workers, counted since the run began. */
+export interface DealerTotals {
+  unitsDelivered: number
+  unitsCounted: number
+  unitsDropped: number
+  /** Because their holder was lost. */
+  unitsDealtAgain: number
+  /** From stragglers, by who had nothing to do. */
+  unitsTakenOver: number
+  workersLost: number
+  mostWorkers: number
 }
 
 export interface ClusterStatus {

@@ -1,5 +1,5 @@
 import type { Score } from '../../shared/evaluation/score.ts'
-import type { LaneReport } from '../../shared/wire/messages.ts'
+import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 
 /** Training sums of one epoch so far: float64, added in the order of lanes, so that they do not depend on the cluster. */
 export interface EpochSums {

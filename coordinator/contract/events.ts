@@ -1,5 +1,5 @@
-import type { ShownPrediction } from '../../live/view.ts'
-import type { StepSplit } from '../exchange/step_phases.ts'
+import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
+import type { StepSplit } from './step_split.ts'
 
 /** What happens in a run. Observers (events.jsonl, metrics, the terminal) take what concerns them. */
 export type RunEvent =

@@ -1,7 +1,8 @@
 import type { z } from 'zod'
 import type { Span } from '../../shared/trace/span.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
-import type { CoordinatorMessage, engineInfoSchema, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
+import type { CoordinatorMessage, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
+import type { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 
 /** What a worker has told of itself. */
 export interface WorkerFacts {

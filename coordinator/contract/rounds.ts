@@ -1,5 +1,7 @@
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
-import type { RoundKind } from '../dealing/speed.ts'
+
+/** A round is one step of training (its units are lanes) or one evaluation (its units are blocks of the test set). */
+export type RoundKind = 'TRAIN' | 'EVALUATE'
 
 /**
  * Names a round by what is computed in it, so that the same number means the same bits in every process of a run: a

@@ -1,4 +1,4 @@
-import type { RoundKind } from './speed.ts'
+import type { RoundKind } from '../contract/rounds.ts'
 
 export interface Round {
   /** Grows from round to round. */
@@ -68,16 +68,4 @@ export interface DealerOptions {
   silenceLimitMs: number
   /** How long to wait for workers: for as many as are wanted to begin with, then for one. */
   waitLimitMs: number
-}
-
-export interface DealerTotals {
-  unitsDelivered: number
-  unitsCounted: number
-  unitsDropped: number
-  /** Because their holder was lost. */
-  unitsDealtAgain: number
-  /** From stragglers, by who had nothing to do. */
-  unitsTakenOver: number
-  workersLost: number
-  mostWorkers: number
 }

@@ -1,4 +1,4 @@
-import type { DealerTotals } from './actions.ts'
+import type { DealerTotals } from '../contract/cluster.ts'
 import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
 import { Speed } from './speed.ts'
 

@@ -1,12 +1,14 @@
-import type { DealerAction, DealerEvent, DealerOptions, DealerTotals, DealReason, Round } from './actions.ts'
+import type { DealerAction, DealerEvent, DealerOptions, DealReason, Round } from './actions.ts'
+import type { DealerTotals } from '../contract/cluster.ts'
 import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
 import { expectationOf } from './expectation.ts'
 import { fastestShares, runsOf, steadyShares, type Pace, type Shares } from './shares.ts'
-import type { RoundKind } from './speed.ts'
+import type { RoundKind } from '../contract/rounds.ts'
 import { latestStraggler, shouldTakeOver, type Straggler } from './stragglers.ts'
 import { WorkerState, type Expected } from './worker_state.ts'
 
-export type { DealerAction, DealerEvent, DealerOptions, DealerTotals } from './actions.ts'
+export type { DealerAction, DealerEvent, DealerOptions } from './actions.ts'
+export type { DealerTotals } from '../contract/cluster.ts'
 
 interface Unit {
   /** How many workers have it. */

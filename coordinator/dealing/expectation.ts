@@ -1,4 +1,5 @@
-import { meanOfKnown, type RoundKind } from './speed.ts'
+import { meanOfKnown } from './speed.ts'
+import type { RoundKind } from '../contract/rounds.ts'
 import type { Expected, WorkerState } from './worker_state.ts'
 
 /**

@@ -1,5 +1,4 @@
-/** A round is one step of training (its units are lanes) or one evaluation (its units are blocks of the test set). */
-export type RoundKind = 'TRAIN' | 'EVALUATE'
+import type { RoundKind } from '../contract/rounds.ts'
 
 /** Weight of a new sample. */
 const NEW = 0.25

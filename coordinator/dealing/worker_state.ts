@@ -1,4 +1,5 @@
-import { Speed, type RoundKind } from './speed.ts'
+import { Speed } from './speed.ts'
+import type { RoundKind } from '../contract/rounds.ts'
 
 /** A unit that a worker is at, or will be. */
 export interface Task {

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../shared/kit/errors.ts'
-import { ChunkSum, CHUNK_FLOATS, chunkRanges } from '../../shared/lanes/chunk_sum.ts'
+import { ChunkSum } from '../../shared/lanes/chunk_sum.ts'
+import { CHUNK_FLOATS, chunkRanges } from '../../shared/vectors/chunks.ts'
 import { firstNotFinite } from '../../shared/vectors/finite.ts'
 import type { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import { sumOfSquares } from '../../shared/vectors/vectors.ts'

@@ -5,7 +5,8 @@ import { gradientNorm, GradientSquares } from '../../shared/optim/gradient_norm.
 import type { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import type { StepResult } from '../contract/cluster.ts'
 import type { Model } from '../../shared/optim/stepped_weights.ts'
-import { StepPhases, slowestOf, type PhaseSeconds } from './step_phases.ts'
+import { StepPhases } from './step_phases.ts'
+import { slowestOf, type PhaseSeconds } from '../contract/step_split.ts'
 import { StepReduce, type Range } from './step_reduce.ts'
 
 export interface StepUpdateParts {

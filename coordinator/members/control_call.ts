@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import { messageOf, ProtocolError } from '../../shared/kit/errors.ts'
-import { checked, checkedJson, engineInfoSchema, PROTOCOL_VERSION, workerMessageSchema, type WorkerMessage } from '../../shared/wire/messages.ts'
+import { checked, checkedJson, PROTOCOL_VERSION, workerMessageSchema, type WorkerMessage } from '../../shared/wire/messages.ts'
+import { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 import { failCall } from '../port/call_status.ts'
 import { hostOf } from '../port/connections.ts'
 import type { MemberHandler } from '../contract/member.ts'

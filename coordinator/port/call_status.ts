@@ -1,5 +1,5 @@
 import type { status } from '@grpc/grpc-js'
-import { plainText } from '../../shared/wire/messages.ts'
+import { plainText } from '../../shared/kit/fields.ts'
 
 export type CallError = Error & { code: status; details: string }
 

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import type { Network } from '../../shared/model/network.ts'
-import type { Progress } from '../training.ts'
+import type { Progress } from '../contract/progress.ts'
 
 /** A checkpoint without its vectors. */
 export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'adamM' | 'adamV'>

@@ -4,7 +4,7 @@ import type { OptimizerState } from '../../shared/optim/adam.ts'
 import type { CheckpointFacts } from './checkpoint_position.ts'
 import type { Observer } from '../contract/events.ts'
 import type { Weights } from '../exchange/reduction.ts'
-import type { Progress } from '../training.ts'
+import type { HeldState, Progress } from '../contract/progress.ts'
 
 export interface CheckpointerParts {
   folder: Pick<CheckpointFolder, 'save' | 'latest' | 'ofEpoch' | 'ofStep'>
@@ -15,13 +15,6 @@ export interface CheckpointerParts {
   /** Seconds on a clock that only goes forward. */
   now: () => number
   observe: Observer
-}
-
-/** Weights and moments of a moment. */
-export interface HeldState {
-  state: Promise<OptimizerState>
-  /** In seconds. */
-  since: number
 }
 
 /** After a failed save the next is tried after a second, then two, four, ... */

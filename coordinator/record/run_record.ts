@@ -9,14 +9,14 @@ import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sh
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../../shared/evaluation/score.ts'
-import { Checkpointer, type HeldState } from './checkpointer.ts'
+import { Checkpointer } from './checkpointer.ts'
+import type { HeldState, EpochResult, Progress } from '../contract/progress.ts'
 import { checkpointFacts } from './checkpoint_position.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
-import type { EpochResult, Progress } from '../training.ts'
 
 export interface RecordParts {
   folder: RunFolder

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import type { Dataset } from '../../shared/data/dataset.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import type { ShownPrediction } from '../../live/view.ts'
+import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
 import { sheetImage } from '../../shared/pictures/prediction_sheet.ts'
 import { KeyedRandom, permutation, Purpose } from '../../shared/random/philox.ts'
 import type { TestPrediction } from '../../shared/evaluation/score.ts'

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../contract/events.ts'
-import { whatIsNotFinite } from '../training.ts'
+import { whatIsNotFinite } from '../contract/interruptions.ts'
 
 /** What a person is told of an event. */
 export interface EventLine {

@@ -1,7 +1,7 @@
 import { describeEvent } from '../../live/event_text.ts'
 import { patched } from '../../live/patch.ts'
-import type { EvaluationView, RunBrief, RunFacts, RunPatch, RunProgress, RunState, RunView, StepPoint } from '../../live/view.ts'
-import { historyLineSchema, type HistoryLine, type Summary } from '../../shared/run_folder/schemas.ts'
+import type { RunBrief, RunFacts, RunPatch, RunProgress, RunState, RunView, StepPoint } from '../../live/view.ts'
+import { type EvaluationView, historyLineSchema, type HistoryLine, type Summary } from '../../shared/run_folder/schemas.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 

@@ -4,7 +4,7 @@ import { scoreClasses } from '../../shared/evaluation/score.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { ClusterMetrics } from './cluster_metrics.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
-import type { StepSplit } from '../exchange/step_phases.ts'
+import type { StepSplit } from '../contract/step_split.ts'
 
 /** Of a step: a tiny network on loopback to a large one on few cores. */
 const STEP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]

@@ -1,7 +1,7 @@
 import os from 'node:os'
 import sharp from 'sharp'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
-import type { ShownPrediction } from '../../live/view.ts'
+import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
 import { predictionSheet } from '../../shared/pictures/prediction_sheet.ts'
 import { EventFile } from '../../shared/tensorboard/event_file.ts'
 import type { Observer, RunEvent } from '../contract/events.ts'

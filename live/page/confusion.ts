@@ -1,5 +1,6 @@
 import { displayName } from '../../shared/data/class_names.ts'
-import type { EvaluationView, RunView } from '../view.ts'
+import type { RunView } from '../view.ts'
+import type { EvaluationView } from '../../shared/run_folder/schemas.ts'
 import { h, setAttributes, setText, whenChanged } from './dom.ts'
 import { counted, integer, percent } from './format.ts'
 import { card, scrollable, type Section, type Shown } from './shown.ts'

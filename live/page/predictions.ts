@@ -1,5 +1,5 @@
 import { displayName } from '../../shared/data/class_names.ts'
-import type { EvaluationView, ShownPrediction } from '../view.ts'
+import type { EvaluationView, ShownPrediction } from '../../shared/run_folder/schemas.ts'
 import { h, setText, whenChanged } from './dom.ts'
 import { integer, percent } from './format.ts'
 import { card, type Section, type Shown } from './shown.ts'

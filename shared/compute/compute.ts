@@ -1,5 +1,5 @@
 import type { EngineInfo } from '../engine/engine.ts'
-import type { Stretch, Partial, PreparedLane } from '../lanes/lane_stack.ts'
+import type { Stretch, PreparedLane, LaneSum } from '../lanes/lane_stack.ts'
 
 /** An engine and its lane stack, wherever they are: in this process, or in a compute process of its own. Calls take effect in order. */
 export interface Compute {
@@ -12,7 +12,7 @@ export interface Compute {
   /** Settles when the lane, a node of the lane tree, has been computed. @returns when that was, in seconds of the machine's clock (`machineSeconds`) */
   push(lane: PreparedLane, node: number): Promise<Stretch>
   add(node: number): void
-  take(): Promise<Partial>
+  take(): Promise<LaneSum>
   /** Forgets what was pushed and not taken. @returns settles when that is done, and all that came before */
   clear(): Promise<void>
   /** @returns float32 [count, classes] */

@@ -11,7 +11,7 @@ import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
 import { nodeArguments } from '../kit/node_process.ts'
 import type { Compute } from './compute.ts'
-import type { LaneSettings, Partial, PreparedLane, Stretch } from '../lanes/lane_stack.ts'
+import type { LaneSettings, PreparedLane, Stretch, LaneSum } from '../lanes/lane_stack.ts'
 import { bytesOf, floatsOf } from '../kit/floats.ts'
 import { CONTENT_AT, MemoryFile, PAGE_BYTES } from '../kit/memory_file.ts'
 import { Regions } from '../kit/regions.ts'
@@ -145,7 +145,7 @@ export class ComputeProcess implements Compute {
     this.#send({ type: 'add', node })
   }
 
-  async take(): Promise<Partial> {
+  async take(): Promise<LaneSum> {
     const at = this.#memory === undefined ? undefined : this.#regions.take(this.#bytesOfGradient)
     if (at === undefined) return this.#partial(await this.#ask({ type: 'take' }))
     try {
@@ -156,7 +156,7 @@ export class ComputeProcess implements Compute {
   }
 
   /** @param at where in the memory the values are, if it was told to put them there */
-  #partial({ reply, body }: { reply: Reply; body: Buffer }, at = 0): Partial {
+  #partial({ reply, body }: { reply: Reply; body: Buffer }, at = 0): LaneSum {
     if (reply.type !== 'partial') throw new EngineError(`the compute process answered ${reply.type} to take.`)
     if (!reply.isShared) return { values: floatsOf(body), lanes: reply.lanes }
     const values = new Float32Array(this.#bytesOfGradient / Float32Array.BYTES_PER_ELEMENT)

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
 import { networkSchema } from '../model/network.ts'
-import { engineInfoSchema, laneReportSchema } from '../wire/messages.ts'
+import { laneReportSchema } from '../lanes/lane_report.ts'
+import { engineInfoSchema } from '../engine/engine_info.ts'
 
 /** Where a body is in the memory that both processes share, in the place of the frame's own. */
 const shared = z.object({ at: z.int().min(0), length: z.int().min(1) }).optional()

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Network } from '../model/network.ts'
 import { machineSeconds } from '../trace/span.ts'
 import type { Compute } from './compute.ts'
-import { LaneStack, type LaneSettings, type Partial, type PreparedLane, type Stretch } from '../lanes/lane_stack.ts'
+import { LaneStack, type LaneSettings, type PreparedLane, type Stretch, type LaneSum } from '../lanes/lane_stack.ts'
 
 /** `Compute` in this very process: for a single node, and to evaluate or predict. It blocks the event loop while it computes. */
 export class LocalCompute implements Compute {
@@ -41,7 +41,7 @@ export class LocalCompute implements Compute {
     this.#stack.add(node)
   }
 
-  take(): Promise<Partial> {
+  take(): Promise<LaneSum> {
     return Promise.resolve(this.#stack.take())
   }
 

@@ -67,11 +67,3 @@ export class ChunkSum {
     }
   }
 }
-
-/** Where the vector is cut for the wire: chunks of about 1 MiB. */
-export const CHUNK_FLOATS = 262144
-
-export function chunkRanges(size: number, chunkFloats = CHUNK_FLOATS): { begin: number; end: number }[] {
-  const count = Math.ceil(size / chunkFloats)
-  return Array.from({ length: count }, (_, i) => ({ begin: i * chunkFloats, end: Math.min(size, (i + 1) * chunkFloats) }))
-}

@@ -3,7 +3,7 @@ import type { Compression } from '../compress/format.ts'
 import type { Engine } from '../engine/engine.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
-import type { LaneReport } from '../wire/messages.ts'
+import type { LaneReport } from './lane_report.ts'
 import { firstNotFinite } from '../vectors/finite.ts'
 import { dropoutMasks } from './masks.ts'
 import { addInto } from '../vectors/vectors.ts'
@@ -33,7 +33,7 @@ export interface Stretch {
 }
 
 /** The gradient sum over a complete subtree of lanes, and what each of its lanes reported. */
-export interface Partial {
+export interface LaneSum {
   values: Float32Array
   lanes: LaneReport[]
 }
@@ -49,7 +49,7 @@ export class LaneStack {
   readonly #round: RoundSum
   readonly #size: number
   readonly #now: () => number
-  readonly #stack: (Partial & { step: number })[] = []
+  readonly #stack: (LaneSum & { step: number })[] = []
   readonly #free: Float32Array[] = []
 
   /** @param now seconds, to measure a lane's time. */
@@ -97,7 +97,7 @@ export class LaneStack {
     this.#stack.push({ step: left.step, values: left.values, lanes: [...left.lanes, ...right.lanes] })
   }
 
-  take(): Partial {
+  take(): LaneSum {
     const { values, lanes } = this.#pop()
     return { values, lanes }
   }
@@ -112,7 +112,7 @@ export class LaneStack {
     this.#free.push(values)
   }
 
-  #pop(): Partial & { step: number } {
+  #pop(): LaneSum & { step: number } {
     const top = this.#stack.pop()
     if (top === undefined) throw new Error('the lane stack is empty')
     return top

@@ -1,5 +1,5 @@
 import type { OptimizerState, StepElements } from './adam.ts'
-import { CHUNK_FLOATS } from '../lanes/chunk_sum.ts'
+import { CHUNK_FLOATS } from '../vectors/chunks.ts'
 import { loadKernel } from '../kernels/kernel.ts'
 
 interface AdamFunctions {

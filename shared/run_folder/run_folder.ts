@@ -2,14 +2,13 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
-import { evaluationSchema, type EvaluationView } from '../../live/view.ts'
+import { evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
 import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
 import { writePicture } from '../pictures/write_picture.ts'
 import { CheckpointFolder } from './checkpoint_folder.ts'
 import { readJson, writeJson } from './json_files.ts'
 import { JsonLines } from './json_lines.ts'
-import { configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 
 export type Clock = () => Date
 

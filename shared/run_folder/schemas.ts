@@ -75,6 +75,30 @@ export const summarySchema = z.object({
 })
 export type Summary = z.infer<typeof summarySchema>
 
+/** A test image and what the network says of it. */
+export const shownPredictionSchema = z.object({
+  /** Path of the image in its data set. */
+  path: z.string(),
+  /** Class names, as folders have them. */
+  truth: z.string(),
+  predicted: z.string(),
+  probability: z.number().nullable(),
+  /** A small WebP picture, in base64. */
+  image: z.string(),
+})
+export type ShownPrediction = z.infer<typeof shownPredictionSchema>
+
+/** evaluation.json: what the last evaluation found. */
+export const evaluationSchema = z.object({
+  epoch: count,
+  classes: z.array(z.string()),
+  /** confusion[label][predicted] counts test images. */
+  confusion: z.array(z.array(count)),
+  /** Of random test images, chosen anew in each epoch. */
+  predictions: z.array(shownPredictionSchema),
+})
+export type EvaluationView = z.infer<typeof evaluationSchema>
+
 /** config.json: every option as resolved, and what else the run depends on; its keys are the coordinator's. */
 export const configSchema = z.record(z.string(), z.unknown())
 export type RunConfig = z.infer<typeof configSchema>

@@ -19,6 +19,9 @@ export const spanSchema = z.object({
 }).refine((span) => span.end >= span.begin, 'a span must not end before it begins')
 export type Span = z.infer<typeof spanSchema>
 
+/** The most spans that one message may have. */
+export const MAX_SPANS = 1000
+
 /** Is told of each span when it has ended. */
 export type SpanObserver = (span: Span) => void
 

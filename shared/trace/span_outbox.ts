@@ -1,5 +1,4 @@
-import type { Span } from './span.ts'
-import { MAX_SPANS } from '../wire/messages.ts'
+import { type Span, MAX_SPANS } from './span.ts'
 
 /** Spans on their way to the coordinator: together, rather than a message each. */
 export class SpanOutbox {

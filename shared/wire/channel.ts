@@ -1,6 +1,6 @@
 import { status, type Client, type ServiceError } from '@grpc/grpc-js'
 import { presenting, secureChannel, type Access } from './client_access.ts'
-import { plainText } from './messages.ts'
+import { plainText } from '../kit/fields.ts'
 import { clientOptions, herdService } from './service.ts'
 import { whyUnreachable } from './unreachable.ts'
 

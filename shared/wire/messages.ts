@@ -1,42 +1,18 @@
 import { z } from 'zod'
 import { messageOf, ProtocolError } from '../kit/errors.ts'
-import { spanSchema } from '../trace/span.ts'
+import { lossSum, plain, seconds, text, uint } from '../kit/fields.ts'
+import { laneReportSchema } from '../lanes/lane_report.ts'
+import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
 export const PROTOCOL_VERSION = 6
 
-/** What would write other lines than its own in a log or a terminal, or is no Unicode. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
-const MAX_TEXT = 4096
-
-/** A text for people as it may travel: in one line, and not too long. */
-export function plainText(value: string, maxLength = MAX_TEXT): string {
-  return value.slice(0, maxLength).replaceAll(new RegExp(UNPRINTABLE, 'gu'), ' ')
-}
-
-const plain = (maxLength: number): z.ZodString => z.string().max(maxLength).refine((value) => !UNPRINTABLE.test(value), 'must be text without control characters')
-const text = plain(MAX_TEXT)
-const seconds = z.number().min(0)
-const uint = z.int().min(0).max(4294967295)
 const bytes = z.instanceof(Buffer)
-/** A diverged run's can be NaN or infinite. */
-const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])
-/** In one message. */
-export const MAX_SPANS = 1000
 /** Of a vector, in one message. */
 const MAX_CHUNK_BYTES = 1024 * 1024
 /** Of a run. */
 export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
-
-export const engineInfoSchema = z.object({
-  kind: z.enum(['native', 'wasm']),
-  mode: z.enum(['graph', 'eager']),
-  precision: z.enum(['f32', 'bf16']),
-  threads: z.int().min(1),
-  device: text,
-  version: text,
-})
 
 /** Where a peer is reached: HOST:PORT, or :PORT at the host that it comes from. */
 const addressOfPeer = z.string().max(270).regex(/^\S*:\d{1,5}$/)
@@ -129,8 +105,6 @@ export const weightsChunkSchema = z
   .object({ version: uint, offset: uint, data: bytes, leftOut: z.boolean(), shared: sharedBytes.nullish() })
   .refine(isInOnePlace, BOTH_PLACES)
 export type WeightsChunk = z.infer<typeof weightsChunkSchema>
-export const laneReportSchema = z.object({ lane: uint, lossSum, correct: uint, samples: uint, seconds, notFinite: z.boolean() })
-export type LaneReport = z.infer<typeof laneReportSchema>
 export const gradientChunkSchema = z
   .object({
     session: z.string().max(256),

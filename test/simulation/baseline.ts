@@ -1,6 +1,7 @@
 import { weightsOf } from '../../coordinator/exchange/reduction.ts'
 import { SingleNodeCluster } from '../../coordinator/single_node.ts'
-import { beginning, train, type EpochResult } from '../../coordinator/training.ts'
+import { train } from '../../coordinator/training.ts'
+import { beginning, type EpochResult } from '../../coordinator/contract/progress.ts'
 import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
 import type { Compute } from '../../shared/compute/compute.ts'
 import { InputPipeline } from '../../shared/data/input_pipeline.ts'

@@ -2,7 +2,7 @@ import type { EngineInfo } from '../../shared/engine/engine.ts'
 import { EngineError } from '../../shared/kit/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import type { Compute } from '../../shared/compute/compute.ts'
-import { LaneStack, type Partial, type PreparedLane, type Stretch } from '../../shared/lanes/lane_stack.ts'
+import { LaneStack, type PreparedLane, type Stretch, type LaneSum } from '../../shared/lanes/lane_stack.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { SoftmaxEngine } from './engine.ts'
 import { SimulatedProcess } from './process.ts'
@@ -73,7 +73,7 @@ export class SimulatedCompute implements Compute {
     this.#enqueue({ ms: 0.1, run: () => this.#stack.add(node) })
   }
 
-  take(): Promise<Partial> {
+  take(): Promise<LaneSum> {
     return this.#ask(0.1, () => {
       const { values, lanes } = this.#stack.take()
       const copy = values.slice()

@@ -1,6 +1,7 @@
 import type { Member, MemberHandler, WorkerFacts } from '../../coordinator/contract/member.ts'
 import { HerdError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
-import { checkedJson, engineInfoSchema, PROTOCOL_VERSION, type CoordinatorMessage, type GradientChunk, type WeightsChunk } from '../../shared/wire/messages.ts'
+import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type GradientChunk, type WeightsChunk } from '../../shared/wire/messages.ts'
+import { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { Connection, ServerEnd, UpMessage } from './connection.ts'
 import type { Network } from './network.ts'

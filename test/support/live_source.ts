@@ -2,7 +2,8 @@ import sharp from 'sharp'
 import { DataError, messageOf } from '../../shared/kit/errors.ts'
 import { patched } from '../../live/patch.ts'
 import type { LiveSource } from '../../live/server.ts'
-import type { EvaluationView, EventView, LaneStrip, MemberView, PhotoPrediction, RunPatch, RunView, StepPoint } from '../../live/view.ts'
+import type { EventView, LaneStrip, MemberView, PhotoPrediction, RunPatch, RunView, StepPoint } from '../../live/view.ts'
+import type { EvaluationView } from '../../shared/run_folder/schemas.ts'
 
 const CLASSES = ['cane', 'cavallo', 'elefante', 'farfalla', 'gallina', 'gatto', 'mucca', 'pecora', 'ragno', 'scoiattolo']
 export const STEPS_PER_EPOCH = 40

@@ -1,5 +1,5 @@
 import { UsageError } from '../../../shared/kit/errors.ts'
-import { CHUNK_FLOATS, chunkRanges } from '../../../shared/lanes/chunk_sum.ts'
+import { CHUNK_FLOATS, chunkRanges } from '../../../shared/vectors/chunks.ts'
 import type { Range } from '../step_reduce.ts'
 
 /**

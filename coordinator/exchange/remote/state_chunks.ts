@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../../shared/kit/errors.ts'
 import type { OptimizerState } from '../../../shared/optim/adam.ts'
-import { chunkRanges } from '../../../shared/lanes/chunk_sum.ts'
+import { chunkRanges } from '../../../shared/vectors/chunks.ts'
 import { bytesOf } from '../../../shared/kit/floats.ts'
 import type { StateChunk } from '../../../shared/wire/messages.ts'
 import type { Range } from '../step_reduce.ts'

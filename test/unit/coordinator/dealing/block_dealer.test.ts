@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BlockDealer, type BlockAction, type BlockEvent } from '../../../../coordinator/dealing/block_dealer.ts'
-import type { DealerTotals } from '../../../../coordinator/dealing/actions.ts'
+import type { DealerTotals } from '../../../../coordinator/contract/cluster.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
 const none = (): DealerTotals => ({ unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 0 })

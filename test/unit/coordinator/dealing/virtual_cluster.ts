@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealing/dealer.ts'
-import type { RoundKind } from '../../../../coordinator/dealing/speed.ts'
+import type { RoundKind } from '../../../../coordinator/contract/rounds.ts'
 
 /** A worker on a virtual clock: computes unit after unit, each in `unitMs`, and delivers each `deliveryMs` later. */
 export interface VirtualWorker {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { splitOf, StepPhases } from '../../../../coordinator/exchange/step_phases.ts'
+import { StepPhases } from '../../../../coordinator/exchange/step_phases.ts'
+import { splitOf } from '../../../../coordinator/contract/step_split.ts'
 import type { Span } from '../../../../shared/trace/span.ts'
 
 test('a phase inside another one is taken off it, and what is between phases is waiting', () => {

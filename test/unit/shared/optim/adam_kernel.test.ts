@@ -3,7 +3,7 @@ import test from 'node:test'
 import { kernelOptimizerMemory, type OptimizerMemory } from '../../../../shared/optim/adam_kernel.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 import { adamCoefficients, stepViews, type OptimizerState } from '../../../../shared/optim/adam.ts'
-import { CHUNK_FLOATS } from '../../../../shared/lanes/chunk_sum.ts'
+import { CHUNK_FLOATS } from '../../../../shared/vectors/chunks.ts'
 import { bytesOf } from '../../../../shared/kit/floats.ts'
 
 const random = new KeyedRandom(2, Purpose.draw)

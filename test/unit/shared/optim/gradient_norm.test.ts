@@ -3,7 +3,7 @@ import test from 'node:test'
 import { isStatistic, layoutOf, type Layout } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
 import { KeyedRandom, permutation, Purpose } from '../../../../shared/random/philox.ts'
-import { chunkRanges } from '../../../../shared/lanes/chunk_sum.ts'
+import { chunkRanges } from '../../../../shared/vectors/chunks.ts'
 import { gradientNorm, GradientSquares } from '../../../../shared/optim/gradient_norm.ts'
 import { sumOfSquares } from '../../../../shared/vectors/vectors.ts'
 
