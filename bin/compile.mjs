@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 /** Programs run compiled: each TypeScript file of these folders has its JavaScript at the same place below dist/. */
 const FOLDERS = ['coordinator', 'worker', 'reducer', 'live', 'shared', 'cli', 'test', 'benchmark', 'deploy']
-/** Sources that are not for Node.js: the browser's page, and kernels in AssemblyScript. */
-const ELSEWHERE = /(^|\/)(page|assembly|browser_page)\//
+/** Kernels, in AssemblyScript: what they compile to is committed. */
+const ELSEWHERE = /(^|\/)assembly\//
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = path.join(ROOT, 'dist')
 /** Names the sources that dist/ was made of. Written last, so that a compilation that was interrupted is done again. */
