@@ -4,6 +4,8 @@ import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../sh
 import { createEngine, resolveEngine } from '../shared/engine/create.ts'
 import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
 import type { Log } from '../shared/kit/log.ts'
+import { knownRecipe } from '../shared/recipe/stored.ts'
+import type { Recipe } from '../shared/recipe/table.ts'
 import { require, requiredText } from './command.ts'
 
 export const checkpointOption = requiredText('<file>', "Checkpoint of a run: checkpoints/latest.ckpt or epoch-....ckpt in the run's folder. Required.", 'a file')
@@ -27,14 +29,8 @@ export const inferenceOptions = {
 }
 export type InferenceOptions = OptionValues<typeof inferenceOptions>
 
-/** What a run's configuration says about computing; a checkpoint that was made otherwise may say nothing. */
-const runSettings = z.object({
-  engine: z.enum(['native', 'wasm']).optional().catch(undefined),
-  precision: z.enum(precisions).catch('f32'),
-  threads: z.int().min(1).max(1024).catch(1),
-  testFraction: z.number().gt(0).lt(1).optional().catch(undefined),
-})
-export type RunSettings = z.infer<typeof runSettings>
+/** What a run's recipe says about computing; a checkpoint that was made otherwise may say nothing. */
+export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads'>
 
 /** A trained network that is ready to compute. */
 export interface TrainedModel {
@@ -50,7 +46,8 @@ export async function openCheckpoint(file: string | undefined): Promise<{ file: 
 }
 
 export function settingsOf(checkpoint: Checkpoint): RunSettings {
-  return runSettings.parse(checkpoint.config)
+  const { engine, testFraction, precision = 'f32', threads = 1 } = knownRecipe(checkpoint.config)
+  return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads }
 }
 
 /**

@@ -1,12 +1,9 @@
 import { loadCheckpoint, requireSameNetwork, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
-import { CheckpointError, UsageError } from '../shared/kit/errors.ts'
+import { CheckpointError } from '../shared/kit/errors.ts'
 import type { Network } from '../shared/model/network.ts'
 import type { DamagedCheckpoint } from '../shared/run_folder/checkpoint_folder.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { CoordinatorOptions } from './options.ts'
-
-/** Options that decide a run's result: a resumed run keeps those it began with. */
-const decisive = ['model', 'init', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'compress', 'compressWeights', 'testFraction'] as const
 
 /** The checkpoint that --resume names, its file, and the damaged ones that would have been newer. */
 export interface Resumption {
@@ -24,28 +21,6 @@ export async function checkpointToResume(options: CoordinatorOptions): Promise<R
   if (options.resume !== 'latest') return { file: options.resume, checkpoint: await loadCheckpoint(options.resume), damaged: [] }
   const folder = await RunFolder.open(options.out ?? '', () => new Date())
   return folder.checkpoints.loadNewest()
-}
-
-/**
- * The options of a resumed run: what decides the result is taken from the checkpoint.
- * @param given names of options that the user gave
- * @throws UsageError when the user asks for another value than the run began with.
- */
-export function resumedOptions(options: CoordinatorOptions, given: ReadonlySet<string>, checkpoint: Checkpoint, file: string): CoordinatorOptions {
-  const resumed: Record<string, unknown> = { ...options }
-  for (const key of decisive) {
-    const begun = checkpoint.config[key]
-    if (begun === undefined) continue
-    // `--engine auto` is whatever the run began with.
-    if (given.has(key) && options[key] !== begun && options[key] !== 'auto') {
-      const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-      throw new UsageError(`--${name} ${String(options[key])}: the run of ${file} began with ${String(begun)}; leave the option out to resume it.`)
-    }
-    resumed[key] = begun
-  }
-  // Kept too, but free to change: a run that stopped at a gradient that is not finite can go on by leaving it out.
-  if (!given.has('onNonfinite')) resumed['onNonfinite'] = checkpoint.config['onNonfinite'] ?? options.onNonfinite
-  return resumed as CoordinatorOptions
 }
 
 /**

@@ -17,6 +17,7 @@ import { MetricsTargets } from './metrics_targets.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import { TraceFile } from './trace_file.ts'
 import { viewerToken } from './viewers.ts'
+import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 /** A run, as those need to know it who look on. */
 export interface WatchedRun {
@@ -96,7 +97,7 @@ export class Onlookers {
     const { facts, workersWanted, history, evaluation, at } = run
     this.#run = run
     this.#report = report
-    this.#metrics.describe({ ...facts, workersWanted })
+    this.#metrics.describe({ name: facts.name, stepsPerEpoch: facts.stepsPerEpoch, recipe: knownRecipe(facts.recipe), workersWanted })
     this.#view = new LiveView({ facts, history, evaluation, at, status: () => this.#status, now: () => new Date() })
     this.#view.subscribe((patch) => this.#listeners.forEach((listener) => listener(0, patch)))
     const timer = setInterval(() => this.#view?.flush(), FLUSH_MS)

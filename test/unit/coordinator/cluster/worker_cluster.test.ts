@@ -11,6 +11,7 @@ import { adamStep } from '../../../../shared/optim/adam.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
 import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
+import { article } from '../../../../shared/recipe/presets.ts'
 
 const LANES = 4
 const CHUNK = 8
@@ -46,7 +47,7 @@ function stillMember(name: string): StillMember {
 /** A cluster with its members in. */
 function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
-    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
+    run: { ...article, name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
     workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
