@@ -295,7 +295,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   onLost(member: Member, reason: string): void {
     if (!this.#forget(member)) return
     this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
-    this.#step({ type: 'lost', worker: member.name, reason, now: this.#parts.now() })
+    this.#step({ type: 'lost', worker: member.name, now: this.#parts.now() })
   }
 
   #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
