@@ -73,7 +73,7 @@ function formats(): void {
   const gradient = Float32Array.from({ length: size }, () => random.normal() * 1e-3)
   const kernel = compressKernel()
   if (kernel === undefined) return
-  for (const format of ['bf16', 'fp16', 'int8'] as const) {
+  for (const format of ['bf16', 'int8'] as const) {
     const rounded = gradient.slice()
     const bytes = new Uint8Array(encodedBytes(format, size))
     const out = new Float32Array(size)

@@ -36,7 +36,7 @@ export const coordinatorOptions = {
   lr: real('<rate>', "Adam's learning rate.", 'a number above 0', z.number().positive().finite(), 1e-4),
   seed: whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, 0),
   precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can; auto measures which is faster on this machine.', ['f32', 'bf16', 'auto'], 'f32'),
-  compress: choice('Send gradients in fewer bytes: bf16 and fp16 half, int8 a quarter. Part of the result, like --seed.', compressions, 'none'),
+  compress: choice('Send gradients in fewer bytes: bf16 half, int8 a quarter. Part of the result, like --seed.', compressions, 'none'),
   compressWeights: choice('The same for weights, rounded to the nearest; the coordinator keeps float32.', compressions, 'none'),
   engine: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
   threads: whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, 1),
