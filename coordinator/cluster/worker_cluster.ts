@@ -356,8 +356,8 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       case 'deal': {
         if (round === undefined) throw new Error('a deal outside a round')
         const { worker, units, attempt, reason } = action
-        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', worker, step: round.at.step, units, attempt })
-        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
+        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', kind: round.kind, worker, step: round.at.step, units, attempt })
+        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', kind: round.kind, worker, step: round.at.step, units, attempt })
         this.#parts.observe({ type: 'dealt', worker, kind: round.kind, units })
         this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
         break

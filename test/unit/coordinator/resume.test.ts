@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { coordinatorOptions, type CoordinatorOptions } from '../../../coordinator/options.ts'
 import { resumedOptions } from '../../../coordinator/resume.ts'
-import { CheckpointError, UsageError } from '../../../shared/errors.ts'
+import { CheckpointError, UsageError } from '../../../shared/kit/errors.ts'
 import { exampleCheckpoint } from '../shared/checkpoint/example.ts'
 
 const asked = Object.fromEntries(Object.entries(coordinatorOptions).map(([key, { fallback }]) => [key, fallback])) as unknown as CoordinatorOptions
