@@ -11,7 +11,7 @@ const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
  * Reads the coordinator's manifest.
  * @throws ProtocolError when it is not one, or not of this run.
  */
-export function readManifest(gzipped: Buffer, run: RunDescription): Manifest {
+export function readManifest(gzipped: Buffer, run: Pick<RunDescription, 'datasetDigest'>): Manifest {
   let json: string
   try {
     json = gunzipSync(gzipped, { maxOutputLength: MAX_MANIFEST_BYTES }).toString('utf8')

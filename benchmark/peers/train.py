@@ -2,7 +2,7 @@
 
 python benchmark/peers/train.py --list split.txt --data FOLDER --epochs 4 --batch 32 [--bf16] [--threads 2]
 
---list names one image a line: "train|test <class index> <path>", as `node --import tsx benchmark/split.ts FOLDER` prints
+--list names one image a line: "train|test <class index> <path>", as `node bin/run.mjs benchmark/peers/split.ts FOLDER` prints
 it, so that both train and test on the very same images.
 """
 import argparse

@@ -1,4 +1,4 @@
-import { inputShape, type Layer, type Network } from '../../shared/model/network.ts'
+import { inputShape, placedLayers, type Network, type PlacedLayer, type SimpleLayer } from '../../shared/model/network.ts'
 
 /** A layer in the JSON that Keras and TensorFlow.js share. */
 interface KerasLayer {
@@ -19,33 +19,21 @@ const INPUT_LAYER = 'image'
  */
 export function kerasTopology(network: Network): object {
   const layers: KerasLayer[] = []
-  const counts = new Map<string, number>()
   const add = (class_name: string, name: string, config: object, inputs: string[]): string => {
     layers.push({ class_name, name, config: { name, ...config }, inbound_nodes: inputs.length === 0 ? [] : [inputs.map((input) => [input, 0, 0, {}])] })
     return name
   }
 
-  const walk = (list: readonly Layer[], input: string): string => {
-    let output = input
-    for (const layer of list) {
-      const number = (counts.get(layer.type) ?? 0) + 1
-      counts.set(layer.type, number)
-      const name = `${layer.type}_${number}`
-      if (layer.type === 'residual') {
-        const main = walk(layer.layers, output)
-        const shortcut = walk(layer.shortcut, output)
-        output = add('Add', name, {}, [main, shortcut])
-      } else {
-        const { className, config } = kerasLayer(layer)
-        output = add(className, name, config, [output])
-      }
-    }
-    return output
-  }
+  const walk = (placed: readonly PlacedLayer[], input: string): string =>
+    placed.reduce((before, { name, layer, branches }) => {
+      if (branches !== undefined) return add('Add', name, {}, [walk(branches.main, before), walk(branches.shortcut, before)])
+      const { className, config } = kerasLayer(layer)
+      return add(className, name, config, [before])
+    }, input)
 
   const image = add('InputLayer', INPUT_LAYER, { batch_input_shape: [null, ...inputShape(network)], dtype: 'float32', sparse: false }, [])
   const normalised = add('BatchNormalization', NORMALISATION_LAYER, { trainable: false, axis: -1, momentum: 0.99, epsilon: 0, center: false, scale: false }, [image])
-  const logits = walk(network.layers, normalised)
+  const logits = walk(placedLayers(network), normalised)
   return {
     keras_version: '2.15.0',
     backend: 'tensorflow',
@@ -56,7 +44,7 @@ export function kerasTopology(network: Network): object {
   }
 }
 
-function kerasLayer(layer: Exclude<Layer, { type: 'residual' }>): { className: string; config: object } {
+function kerasLayer(layer: SimpleLayer): { className: string; config: object } {
   const data_format = 'channels_last'
   switch (layer.type) {
     case 'conv2d':

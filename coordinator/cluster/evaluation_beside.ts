@@ -63,8 +63,8 @@ export class EvaluationBeside {
     switch (action.type) {
       case 'deal': {
         const { worker, block, attempt, takenOver } = action
-        if (takenOver) observe({ type: 'takenOver', worker, step: at.step, units: [block], attempt })
-        else if (attempt > 0) observe({ type: 'dealtAgain', worker, step: at.step, units: [block], attempt })
+        if (takenOver) observe({ type: 'takenOver', kind: 'EVALUATE', worker, step: at.step, units: [block], attempt })
+        else if (attempt > 0) observe({ type: 'dealtAgain', kind: 'EVALUATE', worker, step: at.step, units: [block], attempt })
         observe({ type: 'dealt', worker, kind: 'EVALUATE', units: [block] })
         onTesting(worker, true)
         send(worker, { message: 'deal', deal: { kind: 'EVALUATE', round, ...at, attempt, units: [block] } })

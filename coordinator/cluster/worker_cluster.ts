@@ -295,7 +295,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   onLost(member: Member, reason: string): void {
     if (!this.#forget(member)) return
     this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
-    this.#step({ type: 'lost', worker: member.name, reason, now: this.#parts.now() })
+    this.#step({ type: 'lost', worker: member.name, now: this.#parts.now() })
   }
 
   #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
@@ -356,8 +356,8 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       case 'deal': {
         if (round === undefined) throw new Error('a deal outside a round')
         const { worker, units, attempt, reason } = action
-        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', worker, step: round.at.step, units, attempt })
-        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', worker, step: round.at.step, units, attempt })
+        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', kind: round.kind, worker, step: round.at.step, units, attempt })
+        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', kind: round.kind, worker, step: round.at.step, units, attempt })
         this.#parts.observe({ type: 'dealt', worker, kind: round.kind, units })
         this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
         break

@@ -11,7 +11,7 @@ export interface Round {
 
 export type DealerEvent =
   | { type: 'joined'; worker: string; now: number }
-  | { type: 'lost'; worker: string; reason: string; now: number }
+  | { type: 'lost'; worker: string; now: number }
   | { type: 'heard'; worker: string; now: number }
   /** The worker finishes what it was dealt, and wants nothing more. */
   | { type: 'draining'; worker: string; now: number }

@@ -8,8 +8,8 @@ export interface Pace {
 /** How many units each worker gets. */
 export type Shares = ReadonlyMap<string, number>
 
-/** Other shares than before must be expected to end this much sooner: workers have decoded the images of their old lanes ahead. */
-const GAIN_WORTH_A_CHANGE = 1.05
+/** Old shares stay while they are expected to take at most this many times as long as the best: workers have decoded the images of their old lanes ahead. */
+export const GAIN_WORTH_A_CHANGE = 1.05
 
 /**
  * Shares with the earliest end that there is: unit after unit goes to who would have it done first. Ties go to who

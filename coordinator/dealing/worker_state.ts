@@ -52,10 +52,6 @@ export class WorkerState {
     return this.behind || this.tasks.some((task) => task.computedAt === undefined)
   }
 
-  has(unit: number): boolean {
-    return this.tasks.some((task) => task.unit === unit)
-  }
-
   /** True when the unit waits for its turn: the worker can still be told to leave it out. */
   hasAhead(unit: number): boolean {
     const task = this.tasks.find((each) => each.unit === unit)

@@ -3,11 +3,10 @@
  * and then loses nothing on the wire.
  *
  * - bf16: the upper half of a float32, so its whole range with 8 significant bits.
- * - fp16: IEEE 754 binary16: 11 significant bits, from 6e-8 to 65504; beyond that it is infinite.
  * - int8: blocks of 64 integers from -127 to 127 with one power of two as their scale, as the MX formats have it (Open Compute
  *   Project, "OCP Microscaling Formats (MX) Specification", 2023, section 5.2). A block with a value that is not finite, or is beyond 127 * 2^121, is all NaN.
  */
-export const compressions = ['none', 'bf16', 'fp16', 'int8'] as const
+export const compressions = ['none', 'bf16', 'int8'] as const
 export type Compression = (typeof compressions)[number]
 
 /** What is not float32 as it is. */
@@ -22,7 +21,6 @@ export function encodedBytes(compression: Compression, floats: number): number {
     case 'none':
       return 4 * floats
     case 'bf16':
-    case 'fp16':
       return 2 * floats
     case 'int8':
       return Math.ceil(floats / BLOCK_FLOATS) + floats

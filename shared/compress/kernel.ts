@@ -8,12 +8,9 @@ type Recode = (count: number, from: number, to: number) => void
 
 interface CompressFunctions {
   roundBf16: Round
-  roundFp16: Round
   roundInt8: Round
   encodeBf16: Recode
-  encodeFp16: Recode
   decodeBf16: Recode
-  decodeFp16: Recode
   encodeInt8(count: number, values: number, scales: number, out: number): void
   decodeInt8(count: number, scales: number, data: number, out: number): void
 }
@@ -38,7 +35,7 @@ export function compressKernel(): CompressKernel | undefined {
   const floats = new Float32Array(memory.buffer, NOISE_BYTES, PART_FLOATS)
   const scales = new Uint8Array(memory.buffer, floats.byteOffset + floats.byteLength, scaleBytes)
   const codes = new Uint8Array(memory.buffer, scales.byteOffset + scaleBytes, 2 * PART_FLOATS)
-  const rounders = { bf16: functions.roundBf16, fp16: functions.roundFp16, int8: functions.roundInt8 }
+  const rounders = { bf16: functions.roundBf16, int8: functions.roundInt8 }
 
   /** Puts a part in, with zeros behind it up to whole blocks. @returns how many floats that is */
   const place = (part: Float32Array): number => {
@@ -68,8 +65,7 @@ export function compressKernel(): CompressKernel | undefined {
           out.set(scales.subarray(0, count / BLOCK_FLOATS), begin / BLOCK_FLOATS)
           out.set(codes.subarray(0, part.length), blocks + begin)
         } else {
-          const encode = compression === 'bf16' ? functions.encodeBf16 : functions.encodeFp16
-          encode(count, floats.byteOffset, codes.byteOffset)
+          functions.encodeBf16(count, floats.byteOffset, codes.byteOffset)
           out.set(codes.subarray(0, 2 * part.length), 2 * begin)
         }
       }
@@ -86,8 +82,7 @@ export function compressKernel(): CompressKernel | undefined {
           functions.decodeInt8(count, scales.byteOffset, codes.byteOffset, floats.byteOffset)
         } else {
           codes.set(data.subarray(2 * begin, 2 * (begin + part.length)))
-          const decode = compression === 'bf16' ? functions.decodeBf16 : functions.decodeFp16
-          decode(count, codes.byteOffset, floats.byteOffset)
+          functions.decodeBf16(count, codes.byteOffset, floats.byteOffset)
         }
         part.set(floats.subarray(0, part.length))
       }

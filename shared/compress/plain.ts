@@ -10,13 +10,6 @@ import { NOISE_FLOATS, noise, type NoiseKey } from './noise.ts'
 
 const EXPONENT = 0x7f800000
 const MAGNITUDE = 0x7fffffff
-/** 2 ^ -14, from which on fp16 has all its digits, and 2 ^ 16, which it lacks. */
-const FP16_NORMAL = 0x38800000
-const FP16_OVERFLOW = 0x47800000
-const FP16_INFINITY = 0x7c00
-const FP16_NAN = 0x7e00
-/** Between the exponents of float32 and fp16, where a fp16's mantissa begins. */
-const FP16_BIAS = 0x1c000
 const QUIET_NAN = 0x7fc00000
 /** int8's finest scale is 2 ^ -110: a gradient that is smaller throughout is as good as zero. */
 const LEAST_SCALE = 127 - 110
@@ -39,7 +32,7 @@ function floatOf(pattern: number): number {
 
 type RoundBlock = (values: Float32Array, random: Uint16Array) => void
 
-const rounders: Record<Format, RoundBlock> = { bf16: each(roundBf16), fp16: each(roundFp16), int8: roundInt8 }
+const rounders: Record<Format, RoundBlock> = { bf16: roundBf16, int8: roundInt8 }
 
 /**
  * Rounds values in place to those that the format holds.
@@ -58,9 +51,8 @@ export function plainRound(compression: Format, values: Float32Array, first: num
 /** @param values as `plainRound` leaves them @param out as many bytes as `encodedBytes` says */
 export function plainEncode(compression: Format, values: Float32Array, out: Uint8Array): void {
   if (compression === 'int8') return encodeInt8(values, out)
-  const encode = compression === 'bf16' ? (value: number): number => bitsOf(value) >>> 16 : encodeFp16
   for (let i = 0; i < values.length; i++) {
-    const code = encode(values[i])
+    const code = bitsOf(values[i]) >>> 16
     out[2 * i] = code & 0xff
     out[2 * i + 1] = code >>> 8
   }
@@ -69,55 +61,16 @@ export function plainEncode(compression: Format, values: Float32Array, out: Uint
 /** The inverse of `plainEncode`. */
 export function plainDecode(compression: Format, data: Uint8Array, out: Float32Array): void {
   if (compression === 'int8') return decodeInt8(data, out)
-  const decode = compression === 'bf16' ? (code: number): number => floatOf(code << 16) : decodeFp16
-  for (let i = 0; i < out.length; i++) out[i] = decode(data[2 * i] | (data[2 * i + 1] << 8))
+  for (let i = 0; i < out.length; i++) out[i] = floatOf((data[2 * i] | (data[2 * i + 1] << 8)) << 16)
 }
 
-function each(round: (value: number, random: number) => number): RoundBlock {
-  return (values, random) => {
-    for (let i = 0; i < values.length; i++) values[i] = round(values[i], random[i])
+function roundBf16(values: Float32Array, random: Uint16Array): void {
+  for (let i = 0; i < values.length; i++) {
+    const pattern = bitsOf(values[i])
+    const magnitude = pattern & MAGNITUDE
+    // Infinity has no lower half, so that nothing carries over.
+    values[i] = floatOf(magnitude > EXPONENT ? QUIET_NAN : (pattern + (magnitude === EXPONENT ? 0 : random[i])) & 0xffff0000)
   }
-}
-
-function roundBf16(value: number, random: number): number {
-  const pattern = bitsOf(value)
-  if ((pattern & MAGNITUDE) > EXPONENT) return floatOf(QUIET_NAN)
-  // Infinity has no lower half, so that nothing carries over.
-  return floatOf((pattern + ((pattern & MAGNITUDE) === EXPONENT ? 0 : random)) & 0xffff0000)
-}
-
-function roundFp16(value: number, random: number): number {
-  const magnitude = bitsOf(value) & MAGNITUDE
-  if (magnitude > EXPONENT) return floatOf(QUIET_NAN)
-  let rounded: number
-  if (magnitude < FP16_NORMAL) {
-    // A multiple of 2 ^ -24.
-    const units = Math.trunc(Math.abs(value) * 2 ** 40)
-    rounded = ((units + random) >> 16) * 2 ** -24
-  } else {
-    const pattern = (magnitude + (random >> 3)) & ~0x1fff
-    rounded = magnitude === EXPONENT || pattern >= FP16_OVERFLOW ? Number.POSITIVE_INFINITY : floatOf(pattern)
-  }
-  return bitsOf(value) >>> 31 === 1 ? -rounded : rounded
-}
-
-function encodeFp16(value: number): number {
-  const pattern = bitsOf(value)
-  const magnitude = pattern & MAGNITUDE
-  const sign = (pattern >>> 31) << 15
-  if (magnitude > EXPONENT) return sign | FP16_NAN
-  if (magnitude === EXPONENT) return sign | FP16_INFINITY
-  return sign | (magnitude < FP16_NORMAL ? Math.abs(value) * 2 ** 24 : (magnitude >>> 13) - FP16_BIAS)
-}
-
-function decodeFp16(code: number): number {
-  const digits = code & 0x7fff
-  const sign = (code >>> 15) << 31
-  if (digits > FP16_INFINITY) return floatOf(QUIET_NAN)
-  if (digits === FP16_INFINITY) return floatOf(sign | EXPONENT)
-  if (digits >= 0x400) return floatOf(sign | ((digits + FP16_BIAS) << 13))
-  const small = digits * 2 ** -24
-  return sign === 0 ? small : -small
 }
 
 /** Exponent of a block's scale, as float32 has it: the least with which no integer is beyond 127. */

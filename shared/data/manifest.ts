@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { ProtocolError } from '../kit/errors.ts'
 import { type Dataset, type Sample } from './dataset.ts'
 import { MAX_FILE_BYTES } from './sources/inspect.ts'
 import { pathProblem } from './sources/paths.ts'
@@ -29,6 +28,7 @@ const sample = z.strictObject({
   split: z.enum(['train', 'test']),
 })
 
+/** Shape of a manifest: paths stay below a root, classes are in range, samples in the order that gives them their ids. */
 export const manifestSchema: z.ZodType<Manifest> = z
   .strictObject({
     classes: z.array(safePath.refine((name) => !name.includes('/'), "must not contain '/'")).min(2).max(MAX_CLASSES),
@@ -50,15 +50,4 @@ function firstNotAscending(names: readonly string[]): number {
 
 export function manifestOf({ classes, samples, digest }: Dataset): Manifest {
   return { classes, samples, digest }
-}
-
-/**
- * Checks a manifest from elsewhere: paths stay below a root, classes are in range, samples in the order that gives them their ids.
- * @throws ProtocolError that names the first field that is wrong.
- */
-export function parseManifest(value: unknown): Manifest {
-  const parsed = manifestSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const { path, message } = parsed.error.issues[0]
-  throw new ProtocolError(`the data set's manifest is not valid: ${path.join('.') || 'it'}: ${message}.`)
 }

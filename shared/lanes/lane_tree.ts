@@ -16,11 +16,9 @@ export interface TreeNode {
 export class LaneTree {
   /** In preorder: the root is node 0. */
   readonly nodes: readonly TreeNode[]
-  readonly lanes: number
 
   /** @param lanes at least 1. */
   constructor(lanes: number) {
-    this.lanes = lanes
     const nodes: TreeNode[] = []
     const grow = (begin: number, end: number, parent: number | undefined): number => {
       const id = nodes.length

@@ -1,21 +1,39 @@
-import { outputOf, type Network } from './network.ts'
+import { placedLayers, type Network, type PlacedLayer } from './network.ts'
 
 /**
- * Floating-point operations of an image's gradient, in the layers that multiply matrices: each multiplication and addition of
- * the forward pass, and as many again for the gradients of the kernel and of the input, of which the first layer needs none.
- * Of plain sequences of layers, as the article's network is: what stands inside a residual is not counted.
+ * Floating-point operations of an image's gradient, in the layers that multiply: each multiplication and addition of the
+ * forward pass, as many again for the gradient of the kernel, and as many again for that of the layer's input, which is
+ * not computed where no parameter stands before the layer.
+ * @throws ShapeError where a layer does not fit its input.
  */
-export function gradientFlops({ layers, imageSize }: Network): number {
-  let flops = 0
-  let shape: readonly number[] = [imageSize, imageSize, 3]
-  let first = true
-  for (const layer of layers) {
-    const before = shape
-    shape = outputOf([layer], shape)
-    if (layer.type !== 'conv2d' && layer.type !== 'dense') continue
-    const products = layer.type === 'conv2d' ? shape.reduce((a, b) => a * b) * layer.kernel ** 2 * before[2] : before[0] * layer.units
-    flops += 2 * products * (first ? 2 : 3)
-    first = false
-  }
-  return flops
+export function gradientFlops(network: Network): number {
+  return flopsOf(placedLayers(network), false).flops
+}
+
+/** @param afterParameters whether parameters stand before these layers, so that the gradient goes on through them. */
+function flopsOf(placed: readonly PlacedLayer[], afterParameters: boolean): { flops: number; afterParameters: boolean } {
+  return placed.reduce((sum, { layer, branches, input, output }) => {
+    if (branches !== undefined) {
+      const inBranches = [branches.main, branches.shortcut].map((branch) => flopsOf(branch, sum.afterParameters))
+      return { flops: inBranches.reduce((flops, branch) => flops + branch.flops, sum.flops), afterParameters: inBranches.some((branch) => branch.afterParameters) }
+    }
+    switch (layer.type) {
+      case 'conv2d':
+      case 'depthwiseConv2d':
+      case 'dense': {
+        const inputsOfAnOutput = layer.type === 'dense' ? input[0] : layer.kernel ** 2 * (layer.type === 'conv2d' ? input[2] : 1)
+        const products = output.reduce((a, b) => a * b) * inputsOfAnOutput
+        return { flops: sum.flops + 2 * products * (sum.afterParameters ? 3 : 2), afterParameters: true }
+      }
+      case 'batchNorm':
+        return { ...sum, afterParameters: true }
+      case 'relu':
+      case 'maxPool':
+      case 'averagePool':
+      case 'globalAveragePool':
+      case 'flatten':
+      case 'dropout':
+        return sum
+    }
+  }, { flops: 0, afterParameters })
 }

@@ -1,4 +1,4 @@
-import { inputShape, outputShape, type Layer, type Network, type Shape } from './network.ts'
+import { walkLayers, type Network, type Shape } from './network.ts'
 
 /** What a parameter is: decides its initial value, and whether the optimizer steps it or a running average does. */
 export type ParameterRole = 'kernel' | 'bias' | 'gamma' | 'beta' | 'runningMean' | 'runningVariance'
@@ -33,61 +33,49 @@ export function isStatistic(parameter: Parameter): boolean {
 /** Lays the network's parameters out; engines meet them in exactly this order when they walk the layers (a residual's main branch first). */
 export function layoutOf(network: Network): Layout {
   const parameters: Parameter[] = []
-  const counts = new Map<string, number>()
   let size = 0
 
-  const add = (path: string, role: ParameterRole, shape: Shape, fanIn: number, momentum?: number): void => {
+  const add = (layer: string, role: ParameterRole, shape: Shape, fanIn: number, momentum?: number): void => {
     const count = shape.reduce((a, b) => a * b, 1)
-    parameters.push({ name: `${path}/${role}`, role, shape, offset: size, size: count, fanIn, ...(momentum === undefined ? {} : { momentum }) })
+    parameters.push({ name: `${layer}/${role}`, role, shape, offset: size, size: count, fanIn, ...(momentum === undefined ? {} : { momentum }) })
     size += count
   }
 
-  const walk = (layers: readonly Layer[], input: Shape): void => {
-    let shape = input
-    for (const layer of layers) {
-      const number = (counts.get(layer.type) ?? 0) + 1
-      counts.set(layer.type, number)
-      const path = `${layer.type}_${number}`
-      const channels = shape[shape.length - 1]
-      switch (layer.type) {
-        case 'conv2d': {
-          const fanIn = layer.kernel * layer.kernel * channels
-          add(path, 'kernel', [layer.kernel, layer.kernel, channels, layer.filters], fanIn)
-          if (layer.bias) add(path, 'bias', [layer.filters], fanIn)
-          break
-        }
-        case 'depthwiseConv2d': {
-          const fanIn = layer.kernel * layer.kernel
-          add(path, 'kernel', [layer.kernel, layer.kernel, channels, 1], fanIn)
-          if (layer.bias) add(path, 'bias', [channels], fanIn)
-          break
-        }
-        case 'dense':
-          add(path, 'kernel', [channels, layer.units], channels)
-          if (layer.bias) add(path, 'bias', [layer.units], channels)
-          break
-        case 'batchNorm':
-          add(path, 'gamma', [channels], 0)
-          add(path, 'beta', [channels], 0)
-          add(path, 'runningMean', [channels], 0, layer.momentum)
-          add(path, 'runningVariance', [channels], 0, layer.momentum)
-          break
-        case 'residual':
-          walk(layer.layers, shape)
-          walk(layer.shortcut, shape)
-          break
-        case 'relu':
-        case 'maxPool':
-        case 'averagePool':
-        case 'globalAveragePool':
-        case 'flatten':
-        case 'dropout':
-          break
+  for (const { name, layer, input } of walkLayers(network)) {
+    const channels = input[input.length - 1]
+    switch (layer.type) {
+      case 'conv2d': {
+        const fanIn = layer.kernel * layer.kernel * channels
+        add(name, 'kernel', [layer.kernel, layer.kernel, channels, layer.filters], fanIn)
+        if (layer.bias) add(name, 'bias', [layer.filters], fanIn)
+        break
       }
-      shape = outputShape(layer, shape)
+      case 'depthwiseConv2d': {
+        const fanIn = layer.kernel * layer.kernel
+        add(name, 'kernel', [layer.kernel, layer.kernel, channels, 1], fanIn)
+        if (layer.bias) add(name, 'bias', [channels], fanIn)
+        break
+      }
+      case 'dense':
+        add(name, 'kernel', [channels, layer.units], channels)
+        if (layer.bias) add(name, 'bias', [layer.units], channels)
+        break
+      case 'batchNorm':
+        add(name, 'gamma', [channels], 0)
+        add(name, 'beta', [channels], 0)
+        add(name, 'runningMean', [channels], 0, layer.momentum)
+        add(name, 'runningVariance', [channels], 0, layer.momentum)
+        break
+      case 'residual':
+      case 'relu':
+      case 'maxPool':
+      case 'averagePool':
+      case 'globalAveragePool':
+      case 'flatten':
+      case 'dropout':
+        break
     }
   }
-  walk(network.layers, inputShape(network))
   return { parameters, size }
 }
 

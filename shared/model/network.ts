@@ -125,21 +125,40 @@ export function checkNetwork(network: Network): void {
   }
 }
 
+/** A layer in its place: its name, and the shapes that enter and leave it, without the batch dimension. */
+export type PlacedLayer = { name: string; input: Shape; output: Shape } & (
+  | { layer: SimpleLayer; branches?: undefined }
+  | { layer: ResidualLayer; branches: { main: PlacedLayer[]; shortcut: PlacedLayer[] } }
+)
+
+/**
+ * All layers of a network in their places, as a tree: a residual has its branches below it. Names are "conv2d_3": layers
+ * are numbered by type in the order of computation, a residual before what is in it, and its main branch before its shortcut.
+ * @throws ShapeError where a layer does not fit its input.
+ */
+export function placedLayers(network: Network): PlacedLayer[] {
+  const counts = new Map<string, number>()
+  const place = (layers: readonly Layer[], input: Shape): PlacedLayer[] => {
+    let shape = input
+    return layers.map((layer): PlacedLayer => {
+      const number = (counts.get(layer.type) ?? 0) + 1
+      counts.set(layer.type, number)
+      const at = { name: `${layer.type}_${number}`, input: shape, output: outputShape(layer, shape) }
+      const placed = layer.type === 'residual' ? { ...at, layer, branches: { main: place(layer.layers, shape), shortcut: place(layer.shortcut, shape) } } : { ...at, layer }
+      shape = at.output
+      return placed
+    })
+  }
+  return place(network.layers, inputShape(network))
+}
+
+/** The same layers one after the other, in the order in which they are numbered. */
+export function walkLayers(network: Network): PlacedLayer[] {
+  const flat = (layers: readonly PlacedLayer[]): PlacedLayer[] => layers.flatMap((placed) => [placed, ...(placed.branches === undefined ? [] : [...flat(placed.branches.main), ...flat(placed.branches.shortcut)])])
+  return flat(placedLayers(network))
+}
+
 /** Every dropout layer in the order of computation (main branch of a residual first), with the shape that its mask has per sample. */
 export function dropoutLayers(network: Network): { rate: number; shape: Shape }[] {
-  const found: { rate: number; shape: Shape }[] = []
-  const walk = (layers: readonly Layer[], input: Shape): Shape => {
-    let shape = input
-    for (const layer of layers) {
-      if (layer.type === 'dropout') found.push({ rate: layer.rate, shape })
-      if (layer.type === 'residual') {
-        walk(layer.layers, shape)
-        walk(layer.shortcut, shape)
-      }
-      shape = outputShape(layer, shape)
-    }
-    return shape
-  }
-  walk(network.layers, inputShape(network))
-  return found
+  return walkLayers(network).flatMap(({ layer, input }) => (layer.type === 'dropout' ? [{ rate: layer.rate, shape: input }] : []))
 }

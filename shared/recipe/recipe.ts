@@ -34,7 +34,7 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
     if (!given.has(key)) continue
     if (recipeTable[key].mayChange) resumed[key] = asked[key]
     else if (asked[key] !== 'auto' && !sameValue(key, asked, begun)) {
-      throw new UsageError(`--${optionName(key)} ${shown(asked[key])}: the run of ${file} began with ${shown(begun[key])}; leave the option out to resume it.`)
+      throw new UsageError(`${asOption(key, asked[key])}: the run of ${file} began with ${shown(begun[key])}; leave the option out to resume it.`)
     }
   }
   return recipeSchema.parse(resumed)
@@ -48,6 +48,7 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-function optionName(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+/** An ingredient as people would give it on the command line. */
+export function asOption(key: RecipeKey, value: unknown): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${shown(value)}`
 }

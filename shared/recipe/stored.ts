@@ -1,6 +1,6 @@
 import { CheckpointError } from '../kit/errors.ts'
 import { article } from './presets.ts'
-import { recipeSchema } from './recipe.ts'
+import { asOption, recipeSchema } from './recipe.ts'
 import { recipeKeys, recipeTable, type Recipe } from './table.ts'
 
 /** The recipe in a stored configuration, as it stands there: older runs have its parts among all other options. */
@@ -25,6 +25,6 @@ export function recipeOfCheckpoint(config: Readonly<Record<string, unknown>>, fi
   const named = Object.fromEntries(recipeKeys.filter((key) => stored[key] !== undefined).map((key) => [key, stored[key]]))
   const parsed = recipeSchema.safeParse({ ...article, ...named })
   if (parsed.success) return parsed.data
-  const [{ path, message }] = parsed.error.issues
-  throw new CheckpointError(`${file} was trained with ${path.join('.')} ${JSON.stringify(stored[String(path[0])]) ?? 'unknown'}, which this Herd does not have: ${message}. Use the Herd that it was trained with.`)
+  const key = recipeKeys.find((each) => each === parsed.error.issues[0].path[0]) ?? 'model'
+  throw new CheckpointError(`${file} was begun with ${asOption(key, stored[key])}, which this version of Herd does not have: expected ${recipeTable[key].option.expects}. Go on with the version that began it, or begin a new run.`)
 }

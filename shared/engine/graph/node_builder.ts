@@ -1,12 +1,7 @@
-import { MessageWriter } from './protobuf.ts'
-
-/** TensorFlow's numbers of the types that our graphs use (tensorflow/core/framework/types.proto). */
-const typeNumber = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const
-export type ValueType = keyof typeof typeNumber
-
-export function numberOfType(type: ValueType): number {
-  return typeNumber[type]
-}
+/** TensorFlow's names of the types that our graphs use, as saved_model.proto has them. */
+export const dataTypes = { float32: 'DT_FLOAT', int32: 'DT_INT32', uint8: 'DT_UINT8', bool: 'DT_BOOL', bfloat16: 'DT_BFLOAT16' } as const
+export type ValueType = keyof typeof dataTypes
+type DataType = (typeof dataTypes)[ValueType]
 
 /** One output of a node. */
 export interface Value {
@@ -26,25 +21,50 @@ export type Attribute =
   | { tensor: { type: ValueType; shape: readonly number[]; bytes: Uint8Array } }
 export type Attributes = Readonly<Record<string, Attribute>>
 
-/** TensorShapeProto; -1 is a dimension that is known only when the graph runs. */
-export function shapeMessage(shape: readonly number[]): MessageWriter {
-  const message = new MessageWriter()
-  for (const size of shape) message.message(2, new MessageWriter().integer(1, size))
-  return message
+/** A TensorShapeProto of saved_model.proto. */
+export interface ShapeMessage {
+  dim: { size: number }[]
 }
 
-/** AttrValue of tensorflow/core/framework/attr_value.proto. */
-function attributeMessage(attribute: Attribute): MessageWriter {
-  const message = new MessageWriter()
-  if ('type' in attribute) return message.integer(6, typeNumber[attribute.type])
-  if ('int' in attribute) return message.integer(3, attribute.int)
-  if ('float' in attribute) return message.float(4, attribute.float)
-  if ('bool' in attribute) return message.integer(5, attribute.bool ? 1 : 0)
-  if ('string' in attribute) return message.string(2, attribute.string)
-  if ('ints' in attribute) return message.message(1, new MessageWriter().packedIntegers(3, attribute.ints))
-  if ('shape' in attribute) return message.message(7, shapeMessage(attribute.shape))
+/** An AttrValue of saved_model.proto. */
+type AttributeMessage =
+  | { type: DataType }
+  | { i: number }
+  | { f: number }
+  | { b: boolean }
+  | { s: Uint8Array }
+  | { list: { i: readonly number[] } }
+  | { shape: ShapeMessage }
+  | { tensor: { dtype: DataType; tensorShape: ShapeMessage; tensorContent: Uint8Array } }
+
+interface NodeMessage {
+  name: string
+  op: string
+  input: string[]
+  attr: Record<string, AttributeMessage>
+}
+
+/** A GraphDef of saved_model.proto. */
+export interface GraphMessage {
+  node: readonly NodeMessage[]
+  versions: { producer: number }
+}
+
+/** A shape as TensorFlow writes it; -1 is a dimension that is known only when the graph runs. */
+export function shapeMessage(shape: readonly number[]): ShapeMessage {
+  return { dim: shape.map((size) => ({ size })) }
+}
+
+function attributeMessage(attribute: Attribute): AttributeMessage {
+  if ('type' in attribute) return { type: dataTypes[attribute.type] }
+  if ('int' in attribute) return { i: attribute.int }
+  if ('float' in attribute) return { f: attribute.float }
+  if ('bool' in attribute) return { b: attribute.bool }
+  if ('string' in attribute) return { s: Buffer.from(attribute.string, 'utf8') }
+  if ('ints' in attribute) return { list: { i: attribute.ints } }
+  if ('shape' in attribute) return { shape: shapeMessage(attribute.shape) }
   const { type, shape, bytes } = attribute.tensor
-  return message.message(8, new MessageWriter().integer(1, typeNumber[type]).message(2, shapeMessage(shape)).bytes(4, bytes))
+  return { tensor: { dtype: dataTypes[type], tensorShape: shapeMessage(shape), tensorContent: bytes } }
 }
 
 /** The producer version decides which deprecated behaviours apply; this is TensorFlow 2.9's, the oldest that tfjs-node ships. */
@@ -52,7 +72,7 @@ const PRODUCER_VERSION = 987
 
 /** Collects the nodes of a TensorFlow graph. A node is computed only where something asks for its output. */
 export class NodeBuilder {
-  readonly #graph = new MessageWriter()
+  readonly #nodes: NodeMessage[] = []
   readonly #names = new Map<string, number>()
   #scope = ''
 
@@ -70,10 +90,8 @@ export class NodeBuilder {
   /** Adds a node with any number of outputs; `attributes` are those that the operation's inputs do not decide. */
   node(op: string, inputs: readonly Value[], attributes: Attributes, outputs: readonly ValueType[], name = op): Value[] {
     const unique = this.#unique(`${this.#scope}${name}`)
-    const message = new MessageWriter().string(1, unique).string(2, op)
-    for (const input of inputs) message.string(3, input.reference)
-    for (const [key, attribute] of Object.entries(attributes)) message.entry(5, key, attributeMessage(attribute))
-    this.#graph.message(1, message)
+    const attr = Object.fromEntries(Object.entries(attributes).map(([key, attribute]) => [key, attributeMessage(attribute)]))
+    this.#nodes.push({ name: unique, op, input: inputs.map(({ reference }) => reference), attr })
     return outputs.map((type, index) => ({ reference: index === 0 ? unique : `${unique}:${index}`, type }))
   }
 
@@ -126,9 +144,9 @@ export class NodeBuilder {
     return this.operation(op, [x, this.integers(axes)], { Tidx: { type: 'int32' }, keep_dims: { bool: keepDimensions } })
   }
 
-  /** GraphDef of tensorflow/core/framework/graph.proto. */
-  finish(): MessageWriter {
-    return this.#graph.message(4, new MessageWriter().integer(1, PRODUCER_VERSION))
+  /** The nodes so far, as a SavedModel has them. */
+  finish(): GraphMessage {
+    return { node: this.#nodes, versions: { producer: PRODUCER_VERSION } }
   }
 
   #constant(type: ValueType, values: Float32Array | Int32Array, shape: readonly number[], name: string): Value {

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import protobuf from 'protobufjs'
 import { writeAtomically } from '../../kit/atomic_file.ts'
-import { MessageWriter } from './protobuf.ts'
-import { numberOfType, shapeMessage, type NodeBuilder, type Value } from './node_builder.ts'
+import { ROOT } from '../../kit/project.ts'
+import { dataTypes, shapeMessage, type NodeBuilder, type Value } from './node_builder.ts'
 
 /** An input or output of a signature: -1 is a dimension that is known only when the graph runs. */
 export interface Endpoint {
@@ -18,17 +19,20 @@ export interface Signature {
 /** The only schema version there is (tensorflow/cc/saved_model/constants.h). */
 const SCHEMA_VERSION = 1
 
-/** TensorInfo of tensorflow/core/protobuf/meta_graph.proto. */
-function tensorInfo({ value, shape }: Endpoint): MessageWriter {
-  const name = value.reference.includes(':') ? value.reference : `${value.reference}:0`
-  return new MessageWriter().string(1, name).integer(2, numberOfType(value.type)).message(3, shapeMessage(shape))
+const SavedModel = protobuf.loadSync(join(ROOT, 'shared/engine/graph/saved_model.proto')).lookupType('herd.tensorflow.SavedModel')
+
+/** A TensorInfo of saved_model.proto. */
+function tensorInfo({ value, shape }: Endpoint): object {
+  return { name: value.reference.includes(':') ? value.reference : `${value.reference}:0`, dtype: dataTypes[value.type], tensorShape: shapeMessage(shape) }
 }
 
-function signatureMessage(signature: Signature): MessageWriter {
-  const message = new MessageWriter()
-  for (const [name, endpoint] of Object.entries(signature.inputs)) message.entry(1, name, tensorInfo(endpoint))
-  for (const [name, endpoint] of Object.entries(signature.outputs)) message.entry(2, name, tensorInfo(endpoint))
-  return message.string(3, 'tensorflow/serving/predict')
+/** A SignatureDef of saved_model.proto. */
+function signatureMessage({ inputs, outputs }: Signature): object {
+  return { inputs: mapValues(inputs, tensorInfo), outputs: mapValues(outputs, tensorInfo), methodName: 'tensorflow/serving/predict' }
+}
+
+function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T) => object): Record<string, object> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]))
 }
 
 /**
@@ -36,11 +40,8 @@ function signatureMessage(signature: Signature): MessageWriter {
  * @param folder made where it is missing.
  */
 export async function writeSavedModel(folder: string, graph: NodeBuilder, signatures: Readonly<Record<string, Signature>>): Promise<void> {
-  const metaGraph = new MessageWriter()
-    .message(1, new MessageWriter().string(4, 'serve'))
-    .message(2, graph.finish())
-  for (const [name, signature] of Object.entries(signatures)) metaGraph.entry(5, name, signatureMessage(signature))
-  const model = new MessageWriter().integer(1, SCHEMA_VERSION).message(2, metaGraph)
+  const metaGraph = { metaInfoDef: { tags: ['serve'] }, graphDef: graph.finish(), signatureDef: mapValues(signatures, signatureMessage) }
+  const model = SavedModel.fromObject({ savedModelSchemaVersion: SCHEMA_VERSION, metaGraphs: [metaGraph] })
   await mkdir(folder, { recursive: true })
-  await writeAtomically(join(folder, 'saved_model.pb'), [model.finish()])
+  await writeAtomically(join(folder, 'saved_model.pb'), [SavedModel.encode(model).finish()])
 }

@@ -6,11 +6,6 @@
 const EXPONENT: i32 = 0x7f800000
 const MAGNITUDE: i32 = 0x7fffffff
 const QUIET_NAN: i32 = 0x7fc00000
-const FP16_NORMAL: i32 = 0x38800000
-const FP16_OVERFLOW: i32 = 0x47800000
-const FP16_INFINITY: i32 = 0x7c00
-const FP16_NAN: i32 = 0x7e00
-const FP16_BIAS: i32 = 0x1c000
 const LEAST_SCALE: i32 = 17
 const MOST_SCALE: i32 = 248
 const NAN_SCALE: i32 = 255
@@ -35,26 +30,6 @@ export function roundBf16(count: i32, values: usize, noise: usize, group: i32, n
       const isSpecial = i32x4.ge_s(magnitude, i32x4.splat(EXPONENT))
       const rounded = v128.and(i32x4.add(pattern, v128.andnot(noiseOf(noise, quad), isSpecial)), i32x4.splat(0xffff0000))
       v128.store(at, v128.bitselect(i32x4.splat(QUIET_NAN), rounded, i32x4.gt_s(magnitude, i32x4.splat(EXPONENT))))
-    }
-  }
-}
-
-export function roundFp16(count: i32, values: usize, noise: usize, group: i32, node: i32, step: i32, seed: i32, purpose: i32, keyed: bool): void {
-  if (!keyed) fillHalf(noise)
-  for (const end = values + (<usize>count << 2); values < end; values += GROUP_BYTES) {
-    if (keyed) drawNoise(noise, group++, node, step, seed, purpose)
-    for (let quad = 0; quad < 8; quad++) {
-      const at = values + (quad << 4)
-      const pattern = v128.load(at)
-      const magnitude = v128.and(pattern, i32x4.splat(MAGNITUDE))
-      const random = noiseOf(noise, quad)
-      const normal = v128.and(i32x4.add(magnitude, i32x4.shr_u(random, 3)), i32x4.splat(~0x1fff))
-      const large = v128.bitselect(i32x4.splat(EXPONENT), normal, i32x4.ge_s(normal, i32x4.splat(FP16_OVERFLOW)))
-      const units = i32x4.shr_s(i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.mul(magnitude, f32x4.splat(1099511627776.0))), random), 16)
-      const small = f32x4.mul(f32x4.convert_i32x4_s(units), f32x4.splat(5.9604644775390625e-8))
-      const rounded = v128.bitselect(small, large, i32x4.lt_s(magnitude, i32x4.splat(FP16_NORMAL)))
-      const signed = v128.or(rounded, v128.andnot(pattern, i32x4.splat(MAGNITUDE)))
-      v128.store(at, v128.bitselect(i32x4.splat(QUIET_NAN), signed, i32x4.gt_s(magnitude, i32x4.splat(EXPONENT))))
     }
   }
 }
@@ -93,20 +68,6 @@ export function decodeBf16(count: i32, data: usize, out: usize): void {
   }
 }
 
-export function encodeFp16(count: i32, values: usize, out: usize): void {
-  for (const end = values + (<usize>count << 2); values < end; values += 32, out += 16) {
-    v128.store(out, i8x16.shuffle(fp16Of(v128.load(values)), fp16Of(v128.load(values + 16)), 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29))
-  }
-}
-
-export function decodeFp16(count: i32, data: usize, out: usize): void {
-  for (const end = out + (<usize>count << 2); out < end; out += 32, data += 16) {
-    const codes = v128.load(data)
-    v128.store(out, floatOfFp16(i32x4.extend_low_i16x8_u(codes)))
-    v128.store(out + 16, floatOfFp16(i32x4.extend_high_i16x8_u(codes)))
-  }
-}
-
 export function encodeInt8(count: i32, values: usize, scales: usize, out: usize): void {
   for (const end = values + (<usize>count << 2); values < end; scales++) {
     const scale = scaleOf(values)
@@ -133,28 +94,6 @@ export function decodeInt8(count: i32, scales: usize, data: usize, out: usize): 
 @inline
 function integersOf(values: usize, perUnit: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(values), perUnit))
-}
-
-@inline
-function fp16Of(pattern: v128): v128 {
-  const magnitude = v128.and(pattern, i32x4.splat(MAGNITUDE))
-  const sign = v128.and(i32x4.shr_u(pattern, 16), i32x4.splat(0x8000))
-  const normal = i32x4.sub(i32x4.shr_u(magnitude, 13), i32x4.splat(FP16_BIAS))
-  const small = i32x4.trunc_sat_f32x4_s(f32x4.mul(magnitude, f32x4.splat(16777216.0)))
-  const finite = v128.bitselect(small, normal, i32x4.lt_s(magnitude, i32x4.splat(FP16_NORMAL)))
-  const infinite = v128.bitselect(i32x4.splat(FP16_INFINITY), finite, i32x4.eq(magnitude, i32x4.splat(EXPONENT)))
-  return v128.or(sign, v128.bitselect(i32x4.splat(FP16_NAN), infinite, i32x4.gt_s(magnitude, i32x4.splat(EXPONENT))))
-}
-
-@inline
-function floatOfFp16(codes: v128): v128 {
-  const digits = v128.and(codes, i32x4.splat(0x7fff))
-  const sign = i32x4.shl(v128.andnot(codes, i32x4.splat(0x7fff)), 16)
-  const normal = i32x4.shl(i32x4.add(digits, i32x4.splat(FP16_BIAS)), 13)
-  const small = f32x4.mul(f32x4.convert_i32x4_s(digits), f32x4.splat(5.9604644775390625e-8))
-  const finite = v128.bitselect(normal, small, i32x4.ge_s(digits, i32x4.splat(0x400)))
-  const infinite = v128.or(sign, v128.bitselect(i32x4.splat(EXPONENT), finite, i32x4.eq(digits, i32x4.splat(FP16_INFINITY))))
-  return v128.bitselect(i32x4.splat(QUIET_NAN), infinite, i32x4.gt_s(digits, i32x4.splat(FP16_INFINITY)))
 }
 
 /** Exponent of the scale of the block that begins there. */

@@ -66,8 +66,8 @@ test('a run that has finished, whole', async (t) => {
     history: [line(1), line(2), line(3)],
     steps: [], members: [], strips: [], evaluation,
     events: [
-      { time: '2026-01-01T00:00:00.000Z', kind: 'started', level: 'info', text: 'Training begins on 9 images of 2 classes; 3 are for testing.' },
-      { time: '2026-01-01T00:00:01.000Z', kind: 'workerJoined', level: 'info', text: 'Worker a joined; 1 in.' },
+      { time: '2026-01-01T00:00:00.000Z', kind: 'started', level: 'info', text: 'Training on 9 images of 2 classes, testing on 3; 5 parameters.' },
+      { time: '2026-01-01T00:00:01.000Z', kind: 'workerJoined', level: 'info', text: 'Worker a joined (wasm, cpu); 1 in.' },
       { time: '2026-01-01T00:00:05.000Z', kind: 'comet', level: 'info', text: 'comet' },
       { time: '2026-01-01T00:00:06.000Z', kind: 'finished', level: 'info', text: 'The run has finished: 3 epochs, 5 s of training.' },
     ],

@@ -40,7 +40,7 @@ function createDealer(options: Partial<DealerOptions> = {}): Dealer {
 }
 
 const join = (worker: string, now = 0): DealerEvent => ({ type: 'joined', worker, now })
-const lose = (worker: string, now = 0): DealerEvent => ({ type: 'lost', worker, reason: 'test', now })
+const lose = (worker: string, now = 0): DealerEvent => ({ type: 'lost', worker, now })
 const begin = (id: number, units = 8, now = 0): DealerEvent => ({ type: 'begin', round: { id, kind: 'TRAIN', units, samples: units * 8 }, now })
 const compute = (worker: string, round: number, unit: number, ms: number, now: number): DealerEvent => ({ type: 'computed', kind: 'TRAIN', worker, round, unit, ms, now })
 const deliver = (worker: string, round: number, from: number, to: number, now = 0): DealerEvent => ({ type: 'delivered', worker, round, begin: from, end: to, now })

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import test from 'node:test'
-import { fastestShares, runsOf, steadyShares, type Pace } from '../../../../coordinator/dealing/shares.ts'
+import { fastestShares, GAIN_WORTH_A_CHANGE, runsOf, steadyShares, type Pace } from '../../../../coordinator/dealing/shares.ts'
+import { ROOT } from '../../../../shared/kit/project.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
 const paces = (...unitMs: number[]): Pace[] => unitMs.map((ms, index) => ({ worker: 'abcdefgh'[index], baseMs: 0, unitMs: ms }))
@@ -50,6 +53,19 @@ test('shares stay as they are while they are about as good as the best, and chan
   assert.deepEqual(numbers(steadyShares(paces(100, 20), 8, before)), [1, 7])
   assert.deepEqual(numbers(steadyShares(paces(100, 62, 62), 8, before)), [2, 3, 3], 'other workers')
   assert.deepEqual(numbers(steadyShares(paces(100, 62), 16, before)), [6, 10], 'another number of units')
+})
+
+test('what is lost by staying is at most what the page on clusters says', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/cluster.md'), 'utf8')
+  const said = /Shares\s+stay as they are while a step is expected to take at most (\d+) % longer with them than with the best/.exec(page)
+  assert.equal(Number(said?.[1]), Math.round((GAIN_WORTH_A_CHANGE - 1) * 100))
+  const before = new Map([['a', 50], ['b', 50]])
+  const slower = (percent: number): Pace[] => paces(1, 1 + percent / 100)
+  const longer = (all: Pace[]): number => (50 * all[1].unitMs) / Math.max(...all.map(({ worker, unitMs }) => (fastestShares(all, 100, true).get(worker) ?? 0) * unitMs))
+  for (let percent = 0; percent <= 20; percent++) {
+    const stays = steadyShares(slower(percent), 100, before) === before
+    assert.equal(stays, longer(slower(percent)) <= GAIN_WORTH_A_CHANGE, `${percent} %`)
+  }
 })
 
 test('runs are contiguous, and the large ones come first, so that they are complete subtrees', () => {

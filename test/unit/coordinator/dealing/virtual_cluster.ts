@@ -76,7 +76,7 @@ export class VirtualCluster {
 
   lose(name: string): void {
     this.#workers.delete(name)
-    this.#act(this.dealer.step({ type: 'lost', worker: name, reason: 'test', now: this.now }))
+    this.#act(this.dealer.step({ type: 'lost', worker: name, now: this.now }))
   }
 
   /** Plays rounds one after the other. @returns how long each took, ms */

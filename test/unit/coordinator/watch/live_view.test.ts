@@ -51,7 +51,7 @@ test('patches bring what a page has to what the coordinator has', () => {
   assert.equal(page.state, 'training')
   assert.deepEqual(page.steps.map((point) => point.step), [1, 2, 3, 4])
   assert.deepEqual(page.strips.at(-1), { step: 4, computedBy: ['a', 'b'] })
-  assert.deepEqual(page.events.map(({ kind, text }) => [kind, text]), [['workerJoined', 'Worker a joined; 1 in.']])
+  assert.deepEqual(page.events.map(({ kind, text }) => [kind, text]), [['workerJoined', 'Worker a joined (wasm, cpu); 1 in.']])
   assert.deepEqual(page.evaluation?.confusion, [[5, 3], [1, 7]])
   assert.equal(page.history.length, 1)
   assert.equal(page.history[0].step, 4)

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { digestFolder, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
-import { manifestOf, parseManifest } from '../../../../shared/data/manifest.ts'
+import { manifestOf, manifestSchema } from '../../../../shared/data/manifest.ts'
 import { DataError, UsageError } from '../../../../shared/kit/errors.ts'
 import { numbered, picture, put, putImages, temporaryFolder } from './images.ts'
 
@@ -196,6 +196,6 @@ describe('manifest', () => {
   it('survives the wire', async () => {
     await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
     const dataset = await open()
-    assert.deepEqual(parseManifest(JSON.parse(JSON.stringify(manifestOf(dataset)))), { classes: dataset.classes, samples: dataset.samples, digest: dataset.digest })
+    assert.deepEqual(manifestSchema.parse(JSON.parse(JSON.stringify(manifestOf(dataset)))), { classes: dataset.classes, samples: dataset.samples, digest: dataset.digest })
   })
 })

@@ -57,15 +57,16 @@ test('lanes that are left out on the way are not begun, and the sum so far comes
 test('whatever is left out, and when, each lane that is begun comes out exactly once, and all others not at all', () => {
   const random = new KeyedRandom(5, Purpose.draw)
   for (let trial = 0; trial < 2000; trial++) {
-    const tree = new LaneTree(1 + random.below(20))
-    const lanes = Array.from({ length: tree.lanes }, (_, lane) => lane).filter(() => random.below(4) > 0)
+    const count = 1 + random.below(20)
+    const tree = new LaneTree(count)
+    const lanes = Array.from({ length: count }, (_, lane) => lane).filter(() => random.below(4) > 0)
     const walk = new LaneWalk(tree, lanes)
     const begun = new Set<number>()
     const left = new Set<number>()
     const taken = follow(tree, walk, (step) => {
       if (step.type === 'push') begun.add(step.lane)
       if (random.below(6) > 0) return
-      const lane = random.below(tree.lanes)
+      const lane = random.below(count)
       walk.leaveOut([lane])
       if (!begun.has(lane)) left.add(lane)
     })

@@ -92,6 +92,6 @@ test('the recipe of an older run stands among its other options, and what it doe
   const { clip: _clip, labelSmoothing: _smoothing, ...old } = begun
   assert.deepEqual(recipeOfCheckpoint({ ...old, workers: 3, out: 'runs/first' }, 'f'), begun)
   assert.deepEqual(recipeOfCheckpoint({ recipe: begun, batch: 1 }, 'f'), begun)
-  assert.throws(() => recipeOfCheckpoint({ ...old, compress: 'fp16' }, 'f'), (error: unknown) => error instanceof CheckpointError && /f was trained with compress "fp16", which this Herd does not have/.test(error.message))
+  assert.throws(() => recipeOfCheckpoint({ ...old, compress: 'fp16' }, 'f'), (error: unknown) => error instanceof CheckpointError && /^f was begun with --compress fp16, which this version of Herd does not have: expected one of none, bf16, int8\. Go on/.test(error.message))
   assert.deepEqual(knownRecipe({ batch: 4, lanes: 'many', model: 'of tomorrow' }), { batch: 4, model: 'of tomorrow' })
 })

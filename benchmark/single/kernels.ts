@@ -1,17 +1,17 @@
-import { layoutOf } from '../shared/model/layout.ts'
-import { buildNetwork } from '../shared/model/models.ts'
-import { freshState, Model, plainOptimizerMemory } from '../shared/optim/stepped_weights.ts'
-import { encodedBytes } from '../shared/compress/format.ts'
-import { plainDecode, plainEncode, plainRound } from '../shared/compress/plain.ts'
-import { compressKernel, type CompressKernel } from '../shared/compress/kernel.ts'
-import { plainWindow } from '../shared/data/transforms/plain_window.ts'
-import { transform } from '../shared/data/transforms/transforms.ts'
-import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { chunkRanges } from '../shared/vectors/chunks.ts'
-import { addInto, plainAddInto } from '../shared/vectors/vectors.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
+import { buildNetwork } from '../../shared/model/models.ts'
+import { freshState, Model, plainOptimizerMemory } from '../../shared/optim/stepped_weights.ts'
+import { encodedBytes } from '../../shared/compress/format.ts'
+import { plainDecode, plainEncode, plainRound } from '../../shared/compress/plain.ts'
+import { compressKernel, type CompressKernel } from '../../shared/compress/kernel.ts'
+import { plainWindow } from '../../shared/data/transforms/plain_window.ts'
+import { transform } from '../../shared/data/transforms/transforms.ts'
+import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
+import { chunkRanges } from '../../shared/vectors/chunks.ts'
+import { addInto, plainAddInto } from '../../shared/vectors/vectors.ts'
 
 /**
- * The kernels against the plain TypeScript that they replace, in turn, on one core: node bin/run.mjs benchmark/kernels.ts
+ * The kernels against the plain TypeScript that they replace, in turn, on one core: node bin/run.mjs benchmark/single/kernels.ts
  * Prints milliseconds: median and quartiles.
  */
 
@@ -73,7 +73,7 @@ function formats(): void {
   const gradient = Float32Array.from({ length: size }, () => random.normal() * 1e-3)
   const kernel = compressKernel()
   if (kernel === undefined) return
-  for (const format of ['bf16', 'fp16', 'int8'] as const) {
+  for (const format of ['bf16', 'int8'] as const) {
     const rounded = gradient.slice()
     const bytes = new Uint8Array(encodedBytes(format, size))
     const out = new Float32Array(size)

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 import '@tensorflow/tfjs-backend-wasm'
-import { loadWasmBackend } from '../shared/engine/wasm/backend.ts'
-import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
+import { loadWasmBackend } from '../../shared/engine/wasm/backend.ts'
+import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
 /**
  * The wasm engine's gradient kernels against naive ones: the backend's own where it has one (input gradient of a
  * convolution, pooling), else plain loops. Both run alternately, so that a change of the machine's load meets both; the
  * table gives the median time of each, and the median ratio with its smallest and largest value.
  *
- *   node bin/run.mjs benchmark/wasm.ts [--image-size 160] [--batch 8] [--repetitions 5]
+ *   node bin/run.mjs benchmark/single/wasm.ts [--image-size 160] [--batch 8] [--repetitions 5]
  */
 
 type Tensor4D = tf.Tensor4D

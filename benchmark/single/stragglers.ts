@@ -4,13 +4,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { drawDataset } from '../cli/draw/dataset.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/kit/node_process.ts'
-import { historyLineSchema, summarySchema } from '../shared/run_folder/schemas.ts'
-import { ROOT } from '../shared/kit/project.ts'
+import { drawDataset } from '../../cli/draw/dataset.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import { historyLineSchema, summarySchema } from '../../shared/run_folder/schemas.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /**
- * What a slow worker adds to a fast one: node bin/run.mjs benchmark/stragglers.ts [rounds] [image size] [batch] [lanes]
+ * What a slow worker adds to a fast one: node bin/run.mjs benchmark/single/stragglers.ts [rounds] [image size] [batch] [lanes]
  * Whole runs of the article's network, on Linux with two cores: the fast worker alone, the slow one alone, and both. The
  * fast one computes on a core of its own, so that the two do not take time from each other; all else is on the other
  * core. The slow one's compute process is stopped and continued there so that it runs about a fifth of the time, and what

@@ -5,16 +5,16 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
-import { drawDataset } from '../cli/draw/dataset.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../shared/kit/node_process.ts'
-import { quantile } from './bench/statistics.ts'
-import { ROOT } from '../shared/kit/project.ts'
+import { drawDataset } from '../../cli/draw/dataset.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import { quantile } from '../bench/statistics.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /**
  * What it costs to look: a run of two local workers that nobody looks at, against one with metrics (of the coordinator and both workers,
  * each scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, or with
  * all three:
- * node bin/run.mjs benchmark/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
+ * node bin/run.mjs benchmark/single/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
  * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So both runs are started, and
  * then take turns of some seconds each: the other's coordinator is stopped (SIGSTOP), and its workers wait for it. What counts is
  * the time from step to step within a turn; prints images a second, and the ratio to the turns of the same cycle of the run nobody looks at.

@@ -5,22 +5,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
-import { bytesOf } from '../shared/kit/floats.ts'
-import { createEngine, resolveEngine } from '../shared/engine/create.ts'
-import { exportCheckpoint } from '../cli/export/export.ts'
-import { articleNetwork } from '../shared/model/article.ts'
-import { initialParameters } from '../shared/model/initial.ts'
-import { layoutOf } from '../shared/model/layout.ts'
-import { networkSchema, type Network } from '../shared/model/network.ts'
-import { KeyedRandom, Purpose } from '../shared/random/philox.ts'
-import { ROOT } from '../shared/kit/project.ts'
+import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
+import { bytesOf } from '../../shared/kit/floats.ts'
+import { createEngine, resolveEngine } from '../../shared/engine/create.ts'
+import { exportCheckpoint } from '../../cli/export/export.ts'
+import { articleNetwork } from '../../shared/model/article.ts'
+import { initialParameters } from '../../shared/model/initial.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
+import { networkSchema, type Network } from '../../shared/model/network.ts'
+import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
+import { ROOT } from '../../shared/kit/project.ts'
 
 /**
  * Whether a network that Herd exports gives the same logits in PyTorch, in float32: for the article's network, and for
  * one with every kind of layer, both with drawn parameters; or for a checkpoint of your own.
  *
- *   node bin/run.mjs benchmark/torch_parity.ts --python python3 [--checkpoint F] [--images 8]
+ *   node bin/run.mjs benchmark/single/torch_parity.ts --python python3 [--checkpoint F] [--images 8]
  *
  * The interpreter needs torch, safetensors and numpy. Exit code 0 where all logits agree to 1e-3, else 1.
  */

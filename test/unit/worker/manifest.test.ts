@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Manifest, parseManifest } from '../../../../shared/data/manifest.ts'
-import { ProtocolError } from '../../../../shared/kit/errors.ts'
+import { gzipSync } from 'node:zlib'
+import type { Manifest } from '../../../shared/data/manifest.ts'
+import { ProtocolError } from '../../../shared/kit/errors.ts'
+import { readManifest } from '../../../worker/manifest.ts'
 
 const sha256 = '0123456789abcdef'.repeat(4)
 
@@ -16,16 +18,18 @@ function valid(): Manifest {
   }
 }
 
+const read = (value: unknown, datasetDigest = sha256): Manifest => readManifest(gzipSync(JSON.stringify(value)), { datasetDigest })
+
 const refuses = (value: unknown, field: string): void =>
-  assert.throws(() => parseManifest(value), (error: Error) => {
+  assert.throws(() => read(value), (error: Error) => {
     assert.ok(error instanceof ProtocolError, String(error))
     assert.ok(error.message.includes(field), `"${error.message}" lacks "${field}"`)
     return true
   })
 
-describe('parseManifest', () => {
+describe('readManifest', () => {
   it('takes what is valid', () => {
-    assert.deepEqual(parseManifest(valid()), valid())
+    assert.deepEqual(read(valid()), valid())
   })
 
   it('refuses paths that lead out of the root', () => {
@@ -59,10 +63,15 @@ describe('parseManifest', () => {
   })
 
   it('refuses what is no manifest', () => {
-    for (const value of [undefined, null, 'x', 7, [], {}]) assert.throws(() => parseManifest(value), ProtocolError)
+    for (const value of [null, 'x', 7, [], {}]) assert.throws(() => read(value), ProtocolError)
+    for (const bytes of [Buffer.from('x'), gzipSync(''), gzipSync('{')]) assert.throws(() => readManifest(bytes, { datasetDigest: sha256 }), ProtocolError)
     refuses({ ...valid(), classes: ['cane'] }, 'classes')
     refuses({ ...valid(), samples: [] }, 'samples')
     refuses({ ...valid(), digest: 'x' }, 'digest')
     refuses({ ...valid(), extra: 1 }, 'extra')
+  })
+
+  it('refuses the manifest of another data set', () => {
+    assert.throws(() => read(valid(), sha256.replace('0', '1')), /of another data set/)
   })
 })

@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { evaluationSchema } from './schemas.ts'
+
+/** What a kind of event has in its fields, and its sentence for people. */
+interface EventKind<S extends z.ZodRawShape> {
+  shape: S
+  /** @returns undefined where the fields that the sentence needs are not as expected: an older or a newer Herd may have noted them */
+  sentence: (fields: unknown) => string | undefined
+}
+
+/**
+ * One kind of event.
+ * @param used the fields that the sentence needs; a line that lacks others can still be told
+ * @param sentence begins with a small letter, which those who show it by itself make a capital, unless it is one in any case
+ */
+function kind<S extends z.ZodRawShape, U extends keyof S & string>(shape: S, used: readonly U[], sentence: (fields: z.output<z.ZodObject<Pick<S, U>>>) => string): EventKind<S> {
+  const needed = z.object(Object.fromEntries(used.map((name) => [name, shape[name]])) as Pick<S, U>)
+  return {
+    shape,
+    sentence: (fields) => {
+      const { success, data } = needed.safeParse(fields)
+      return success ? sentence(data) : undefined
+    },
+  }
+}
+
+const text = z.string()
+const number = z.number()
+const numbers = z.array(number)
+const roundKind = z.enum(['TRAIN', 'EVALUATE'])
+/** A diverged run's; what is not finite is null in a file. */
+const diverging = z.union([number, z.nan(), z.literal([Infinity, -Infinity]), z.null()]).transform((value) => value ?? NaN)
+/** Of an older Herd, only lanes were noted under their name. */
+const dealtUnits = { kind: roundKind.default('TRAIN'), worker: text, step: number, units: numbers, attempt: number }
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+const listed = (noun: string, values: readonly (number | string)[]): string => `${noun}${values.length === 1 ? '' : 's'} ${values.join(', ')}`
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+/** The units of a deal as a sentence's subject, with its verb. */
+const unitsAre = ({ kind, step, units }: { kind: z.infer<typeof roundKind>; step: number; units: readonly number[] }): string =>
+  `${kind === 'TRAIN' ? `${listed('lane', units)} of step ${step + 1}` : `${listed('block', units)} of the test set`} ${units.length === 1 ? 'is' : 'are'}`
+
+/** What of a step's gradient is not finite, for people. Where every lane is finite by itself, it is their sum that is too large. */
+export function whatIsNotFinite(lanes: readonly number[], parameter: string): string {
+  return `the gradient of ${lanes.length === 0 ? 'the sum of all lanes' : listed('lane', lanes)} is not finite, first in ${parameter}`
+}
+
+const kinds = {
+  started: kind({ runId: text, images: number, testImages: number, classes: z.array(text), parameters: number }, ['images', 'testImages', 'classes', 'parameters'], ({ images, testImages, classes, parameters }) =>
+    `Training on ${images} images of ${classes.length} classes, testing on ${testImages}; ${parameters.toLocaleString('en')} parameters.`),
+  /** `restarts`: how often the run has been resumed, this time included. */
+  resumed: kind({ file: text, epoch: number, step: number, restarts: number }, ['file', 'epoch', 'step'], ({ file, epoch, step }) => `Going on from ${file}: epoch ${epoch}, step ${step}.`),
+  imageSkipped: kind({ path: text, reason: text }, ['path', 'reason'], ({ path, reason }) => `image ${path} is left out: ${reason}`),
+  listening: kind({ address: text }, ['address'], ({ address }) => `waiting for workers at ${address}`),
+  waitingForReducers: kind({ address: text, reducers: number }, ['address', 'reducers'], ({ address, reducers }) => `waiting for ${counted(reducers, 'reducer')} at ${address}`),
+  reducerJoined: kind({ reducer: number, address: text, begin: number, end: number }, ['reducer', 'address', 'begin', 'end'], ({ reducer, address, begin, end }) =>
+    `reducer ${reducer} joined at ${address}; it owns parameters ${begin} to ${end - 1}.`),
+  reducerLost: kind({ reducer: number, reason: text }, ['reducer', 'reason'], ({ reducer, reason }) => `reducer ${reducer} is lost: ${reason}.`),
+  workerJoined: kind({ worker: text, workers: number, engine: text, device: text, fingerprint: text, sharesMemory: z.boolean() }, ['worker', 'workers', 'engine', 'device'], ({ worker, workers, engine, device }) =>
+    `worker ${worker} joined (${engine}, ${device}); ${workers} in.`),
+  workerLost: kind({ worker: text, workers: number, reason: text }, ['worker', 'workers', 'reason'], ({ worker, workers, reason }) => `worker ${worker} is lost: ${reason}; ${workers} left.`),
+  workerLeft: kind({ worker: text, workers: number }, ['worker', 'workers'], ({ worker, workers }) => `worker ${worker} has left; ${workers} in.`),
+  waiting: kind({}, [], () => 'no worker is left; waiting for one to join.'),
+  goingOn: kind({ workers: number, waitedSeconds: number }, ['waitedSeconds'], ({ waitedSeconds }) => `going on after ${waitedSeconds.toFixed(0)} s of waiting.`),
+  dealt: kind({ worker: text, kind: roundKind, units: numbers }, ['worker', 'kind', 'units'], ({ worker, kind, units }) => `${listed(kind === 'TRAIN' ? 'lane' : 'block', units)} dealt to ${worker}.`),
+  dealtAgain: kind(dealtUnits, ['kind', 'worker', 'step', 'units'], (deal) => `${unitsAre(deal)} dealt again, to ${deal.worker}.`),
+  takenOver: kind(dealtUnits, ['kind', 'worker', 'step', 'units'], (deal) => `${unitsAre(deal)} taken over by ${deal.worker}, which is expected to be sooner.`),
+  dropped: kind({ worker: text, units: number, reason: text }, ['worker', 'reason'], ({ worker, reason }) => `a result of ${worker} is dropped: ${reason}.`),
+  fingerprintsDiffer: kind({ fingerprints: z.record(text, text) }, ['fingerprints'], ({ fingerprints }) =>
+    `workers compute different bits (numerics fingerprints: ${Object.entries(fingerprints).map(([worker, print]) => `${worker} ${print}`).join(', ')}): the result depends on who computes what.`),
+  step: kind(
+    {
+      epoch: number, stepInEpoch: number, stepsPerEpoch: number, step: number, samples: number, seconds: number, loss: diverging, accuracy: number, gradientNorm: diverging,
+      split: z.object({ lanes: number, reduce: number, adam: number, broadcast: number }), computedBy: z.array(text),
+    },
+    ['epoch', 'step', 'loss', 'seconds'], ({ epoch, step, loss, seconds }) => `step ${step} of epoch ${epoch}: loss ${loss.toFixed(4)}, ${seconds.toFixed(2)} s.`,
+  ),
+  gradientNotFinite: kind({ epoch: number, step: number, lanes: numbers, parameter: text, action: z.enum(['stop', 'skip']) }, ['step', 'lanes', 'parameter', 'action'], ({ step, lanes, parameter, action }) =>
+    `step ${step} ${action === 'skip' ? 'is left out' : 'ends the run'}: ${whatIsNotFinite(lanes, parameter)}.`),
+  lossNotFinite: kind({ epoch: number, step: number, lanes: numbers }, ['step', 'lanes'], ({ step, lanes }) => `the loss of step ${step} is not finite (${listed('lane', lanes)}); its gradient is, and training goes on.`),
+  /** `beside`: while the next epoch is trained. */
+  evaluating: kind({ epoch: number, beside: z.boolean() }, ['epoch'], ({ epoch }) => `testing after epoch ${epoch}.`),
+  /** Blocks of the test set. */
+  testing: kind({ done: number, total: number }, ['done', 'total'], ({ done, total }) => `${done} of ${counted(total, 'block')} of the test set done.`),
+  /** What the evaluation found, in full: evaluation.json has it. */
+  evaluated: kind({ ...evaluationSchema.shape, step: number }, ['epoch'], ({ epoch }) => `the evaluation after epoch ${epoch} is in.`),
+  /** `step`: steps of the run at the epoch's end; by now, more may have been taken. */
+  epoch: kind(
+    {
+      epoch: number, epochs: number, step: number, trainLoss: diverging, trainAccuracy: number, testLoss: diverging, testAccuracy: number, learningRate: number, images: number, skippedSteps: number,
+      seconds: number, imagesPerSecond: number, workers: number,
+    },
+    ['epoch', 'epochs', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'imagesPerSecond', 'seconds'],
+    ({ epoch, epochs, trainLoss, trainAccuracy, testLoss, testAccuracy, imagesPerSecond, seconds }) => [
+      `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
+      `train loss ${trainLoss.toFixed(4)} accuracy ${percent(trainAccuracy)}`,
+      `test loss ${testLoss.toFixed(4)} accuracy ${percent(testAccuracy)}`,
+      `${imagesPerSecond.toFixed(1)} images/s`,
+      `${seconds.toFixed(0)} s`,
+    ].join('  '),
+  ),
+  checkpoint: kind({ file: text, epoch: number, stepInEpoch: number, step: number, bytes: number, seconds: number }, ['epoch', 'step'], ({ epoch, step }) => `saved step ${step} (epoch ${epoch}).`),
+  checkpointFailed: kind({ file: text, epoch: number, step: number, reason: text, retrySeconds: number }, ['step', 'reason', 'retrySeconds'], ({ step, reason, retrySeconds }) =>
+    `step ${step} cannot be saved: ${reason} Training goes on; the next try is in ${retrySeconds} s.`),
+  checkpointDamaged: kind({ file: text, reason: text }, ['reason'], ({ reason }) => `passed over: ${reason}`),
+  writeFailed: kind({ file: text, reason: text }, ['reason'], ({ reason }) => `not written: ${reason} Training goes on; this is said once.`),
+  repaired: kind({ what: text }, ['what'], ({ what }) => `after the crash of an earlier process: ${what}.`),
+  stopped: kind({ signal: text }, ['signal'], ({ signal }) => `the run was stopped by ${signal}; a checkpoint is saved.`),
+  failed: kind({ reason: text }, ['reason'], ({ reason }) => `the run failed: ${reason}`),
+  finished: kind({ digest: text, epochs: number, seconds: number }, ['epochs', 'seconds'], ({ epochs, seconds }) => `the run has finished: ${counted(epochs, 'epoch')}, ${seconds.toFixed(0)} s of training.`),
+}
+
+export type EventType = keyof typeof kinds
+type EventOf<T extends string, K> = K extends EventKind<infer S> ? z.output<z.ZodObject<{ type: z.ZodLiteral<T> } & S>> : never
+
+/** What happens in a run: as observers get it while it goes on, and as events.jsonl has it, with the type under `event`. */
+export type RunEvent = { [T in EventType]: EventOf<T, (typeof kinds)[T]> }[EventType]
+
+/**
+ * The sentence of an event, from the fields that it has live or in events.jsonl.
+ * @returns undefined for a kind that this version of Herd does not know, and for fields that are not as it expects them
+ */
+export function sentenceOf(type: string, fields: unknown): string | undefined {
+  return Object.hasOwn(kinds, type) ? kinds[type as EventType].sentence(fields) : undefined
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import test from 'node:test'
+import protobuf from 'protobufjs'
+import { z } from 'zod'
+import { ROOT } from '../../../../shared/kit/project.ts'
+import {
+  briefMessageSchema, bytesSchema, coordinatorMessageSchema, gradientChunkSchema, imageFileSchema, imagesRequestSchema, reducerMessageSchema, reductionMessageSchema,
+  sessionRequestSchema, stateChunkSchema, watchRequestSchema, weightsChunkSchema, workerMessageSchema,
+} from '../../../../shared/wire/messages.ts'
+
+/** The schema by which each message of a call is checked on arrival; those without fields need none. */
+const schemas: Record<string, z.ZodType> = {
+  WorkerMessage: workerMessageSchema, CoordinatorMessage: coordinatorMessageSchema, SessionRequest: sessionRequestSchema, WeightsChunk: weightsChunkSchema,
+  GradientChunk: gradientChunkSchema, Bytes: bytesSchema, ImagesRequest: imagesRequestSchema, ImageFile: imageFileSchema, WatchRequest: watchRequestSchema,
+  Brief: briefMessageSchema, ReducerMessage: reducerMessageSchema, ReductionMessage: reductionMessageSchema, StateChunk: stateChunkSchema,
+}
+
+/** As much of a JSON schema as tells names; zod writes such schemas, and leaves what has no form in JSON open. */
+interface Shape {
+  properties?: Record<string, Shape>
+  items?: Shape
+  anyOf?: Shape[]
+  oneOf?: Shape[]
+  enum?: unknown[]
+}
+
+/** A union's members together: of messages that carry one of several, and of fields that may be null. */
+function propertiesOf({ properties, anyOf = [], oneOf = [] }: Shape): Record<string, Shape> | undefined {
+  const members = [...anyOf, ...oneOf].map(propertiesOf).filter((member) => member !== undefined)
+  return properties ?? (members.length === 0 ? undefined : Object.assign({}, ...members) as Record<string, Shape>)
+}
+
+/** Where the contract and the schema name other fields or values; `place` is the path from the message of the call. */
+function differences(type: protobuf.Type, shape: Shape, place: string): string[] {
+  const checked = propertiesOf(shape) ?? {}
+  // Names the member of the oneof that is set: the loader adds it, and the contract has it as the oneof's name.
+  const contract = [...type.fieldsArray.map(({ name }) => name), ...type.oneofsArray.filter(({ fieldsArray }) => fieldsArray.length > 1).map(({ name }) => name)]
+  const lacking = contract.filter((name) => !Object.hasOwn(checked, name)).map((name) => `${place}.${name} has no schema`)
+  const unknown = Object.keys(checked).filter((name) => !contract.includes(name)).map((name) => `${place}.${name} is not in the contract`)
+  return [...lacking, ...unknown, ...type.fieldsArray.flatMap((field) => {
+    const of = checked[field.name] as Shape | undefined
+    if (of === undefined) return []
+    const at = `${place}.${field.name}`
+    if (field.repeated !== (of.items !== undefined)) return [`${at} is a list on one side alone`]
+    const each = of.items ?? of
+    field.resolve()
+    if (field.resolvedType instanceof protobuf.Type) return differences(field.resolvedType, each, at)
+    if (!(field.resolvedType instanceof protobuf.Enum)) return propertiesOf(each) === undefined ? [] : [`${at} is a message in the schema alone`]
+    const values = Object.keys(field.resolvedType.values).filter((name) => !name.endsWith('_UNSPECIFIED'))
+    return values.join() === each.enum?.join() ? [] : [`${at} is one of ${values.join()} in the contract, of ${String(each.enum?.join())} in the schema`]
+  })]
+}
+
+const shapeOf = (schema: z.ZodType): Shape => z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) as Shape
+
+test('the contract and the schemas of its messages name the same fields, lists and values', () => {
+  const root = protobuf.loadSync(path.join(ROOT, 'proto/herd.proto'))
+  const methods = root.lookupService('herd.v1.Herd').methodsArray
+  const carried = new Set(methods.flatMap((method) => [method.requestType, method.responseType]).filter((name) => root.lookupType(`herd.v1.${name}`).fieldsArray.length > 0))
+  assert.deepEqual([...carried].sort(), Object.keys(schemas).sort())
+  assert.deepEqual([...carried].flatMap((name) => differences(root.lookupType(`herd.v1.${name}`), shapeOf(schemas[name]), name)), [])
+})
+
+test('what differs is found: a field, a list, a value, and each of them deep inside', () => {
+  const { root } = protobuf.parse(`syntax = "proto3"; message A { oneof message { B b = 1; C c = 2; } } message B { repeated uint32 some_units = 1; }
+    message C { enum Kind { KIND_UNSPECIFIED = 0; ONE = 1; TWO = 2; } Kind kind = 1; B inner = 2; optional uint32 rare = 3; }`)
+  const b = z.object({ someUnits: z.array(z.int()) })
+  const of = (schema: z.ZodType): string[] => differences(root.lookupType('A'), shapeOf(schema), 'A')
+  const union = (inB: z.ZodType, inC: z.ZodRawShape): z.ZodType => z.union([z.object({ message: z.literal('b'), b: inB }), z.object({ message: z.literal('c'), c: z.object(inC) })])
+  const c = { kind: z.enum(['ONE', 'TWO']), inner: b.nullish(), rare: z.int().optional() }
+  assert.deepEqual(of(union(b, c)), [])
+  assert.deepEqual(of(union(z.object({ units: z.array(z.int()) }), c)), ['A.b.someUnits has no schema', 'A.b.units is not in the contract'])
+  assert.deepEqual(of(union(b, { ...c, inner: z.object({ someUnits: z.int() }).nullish() })), ['A.c.inner.someUnits is a list on one side alone'])
+  assert.deepEqual(of(union(b, { ...c, kind: z.enum(['ONE']) })), ['A.c.kind is one of ONE,TWO in the contract, of ONE in the schema'])
+  assert.deepEqual(of(union(b, { ...c, rare: b })), ['A.c.rare is a message in the schema alone'])
+})
