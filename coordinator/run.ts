@@ -7,6 +7,7 @@ import { FolderSource } from '../shared/data/sources/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
 import { choosePrecision, measurePrecision } from '../shared/compute/precision.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
+import { decodeTarget, defaultTransforms } from '../shared/data/transforms/transforms.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
@@ -87,6 +88,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const dataset = await openDataset(data, { testFraction: wanted.testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
   bar.end()
   const network = buildNetwork(wanted.model, { imageSize: wanted.imageSize, classes: dataset.classes.length })
+  const transforms = defaultTransforms(network)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
   const { options, measured } = await withPrecision(wanted, engine, log)
@@ -101,12 +103,12 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
 
   // Who observes: events.jsonl, the terminal, and whoever asked for it.
   const source = new FolderSource(dataset.files)
-  const config = { ...options, ...measured, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
+  const config = { ...options, ...transforms, ...measured, data, engine, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   const name = path.basename(folder.path)
   const run: RunDescription = {
-    name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
+    name, network, ...transforms, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
     compress: options.compress, compressWeights: options.compressWeights,
     datasetDigest: dataset.digest,
     trace: onlookers.onSpan !== undefined,
@@ -139,7 +141,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
     evaluation: (await folder.readEvaluation()) ?? null,
     workersWanted: options.localWorkers ?? options.workers ?? 1,
-    at: progress.at, network, engine,
+    at: progress.at, network, transforms, engine,
     weights: async () => {
       const { step, epoch } = reached.at
       return { parameters: await weights.parameters(), step, epoch }
@@ -151,8 +153,8 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   try {
     if (options.singleNode && home.model !== undefined) {
       const { samples } = dataset
-      decoded = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, imageSize: network.imageSize, log })
-      const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, seed: options.seed, decoded, ...tracing(onlookers.onSpan) })
+      decoded = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(transforms, network.imageSize), log })
+      const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, ...transforms, seed: options.seed, decoded, ...tracing(onlookers.onSpan) })
       const compute = await LocalCompute.start(network, options, { engine, precision: options.precision, threads: options.threads, gpu: options.gpu })
       if (compute.note !== undefined) log.warn(compute.note)
       cluster = new SingleNodeCluster({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
+import { augmentationSchema, evaluationTransformsSchema, normalisationProblem } from '../data/transforms/transforms.ts'
 import { messageOf } from '../kit/errors.ts'
 import { layoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
@@ -25,6 +26,9 @@ export const runDescriptionSchema = z.object({
     const problem = problemOf(network)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
   }),
+  /** What becomes of training images, and of those that the network is evaluated on. */
+  augmentation: augmentationSchema,
+  evaluation: evaluationTransformsSchema,
   engine: z.enum(['native', 'wasm']),
   precision: z.enum(['f32', 'bf16']),
   threads: z.int().min(1).max(1024),
@@ -37,5 +41,8 @@ export const runDescriptionSchema = z.object({
   compressWeights: z.enum(compressions),
   /** Whether workers tell what their time went to. */
   trace: z.boolean(),
+}).superRefine(({ network, augmentation, evaluation }, context) => {
+  const problem = normalisationProblem({ augmentation, evaluation }, network)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 export type RunDescription = z.infer<typeof runDescriptionSchema>
