@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { centreCrop } from './centre_crop.ts'
+import { colourJitter } from './colour_jitter.ts'
 import { flip } from './flip.ts'
 import { normalise, type Normalisation } from './normalise.ts'
 import { resize } from './resize.ts'
@@ -7,7 +8,7 @@ import { rotate } from './rotate.ts'
 import { forms, type Form, type Transform } from './transform.ts'
 
 /** Every transform by its name. */
-const table = { flip, rotate, resize, centreCrop, normalise }
+const table = { flip, rotate, resize, centreCrop, colourJitter, normalise }
 export const transforms: Readonly<Record<keyof typeof table, Transform>> = table
 
 const [first, ...others] = Object.values(table).map(({ schema }) => schema)
