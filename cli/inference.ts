@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { transformListsOf } from '../shared/checkpoint/transform_lists.ts'
 import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../shared/command/options.ts'
+import type { TransformLists } from '../shared/data/transforms/transforms.ts'
 import { createEngine, resolveEngine } from '../shared/engine/create.ts'
 import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
 import type { Log } from '../shared/kit/log.ts'
@@ -38,6 +40,8 @@ export interface TrainedModel {
   checkpoint: Checkpoint
   run: RunSettings
   engine: Engine
+  /** The run's. */
+  transforms: TransformLists
 }
 
 export async function openCheckpoint(file: string | undefined): Promise<{ file: string; checkpoint: Checkpoint }> {
@@ -58,13 +62,14 @@ export function settingsOf(checkpoint: Checkpoint): RunSettings {
 export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
   const { checkpoint } = opened
   const run = settingsOf(checkpoint)
+  const transforms = transformListsOf(checkpoint, opened.file)
   const precision = options.precision ?? run.precision
   const kind = chooseEngine(options, run, precision, log)
   const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
   const engine = await createEngine(checkpoint.network, { engine: kind, precision, threads, gpu: options.gpu })
   engine.setParameters(checkpoint.parameters)
   log.debug(`${engine.info.version}, ${engine.info.device}, ${precision}, threads ${threads}`)
-  return { ...opened, run, engine }
+  return { ...opened, run, engine, transforms }
 }
 
 function chooseEngine(options: InferenceOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {

@@ -1,4 +1,6 @@
 import { choosePrecision, measurePrecision } from '../shared/compute/precision.ts'
+import { normalisationOf, normalisationProblem, withNormalisation } from '../shared/data/transforms/transforms.ts'
+import { UsageError } from '../shared/kit/errors.ts'
 import { openDataset, type Dataset } from '../shared/data/dataset.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
@@ -51,19 +53,26 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
 
   const data = wanted.data ?? ''
   const dataset = await checkedData(data, wanted.testFraction, console)
-  const { model, imageSize, labelSmoothing } = wanted
-  const network = buildNetwork(model, { imageSize, classes: dataset.classes.length }, { labelSmoothing })
+  const network = networkOf(wanted, dataset.classes.length)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
   const { precision, measured } = await decidedPrecision(wanted, engine, log)
-  const recipe = { ...recipeOf(wanted), engine, precision }
+  const recipe = { ...recipeOf(wanted), engine, precision, augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network) }
   const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const start = resume === undefined
     ? { ...freshState(layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
     : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
   return { options: { ...wanted, ...recipe }, recipe, data, dataset, network, layout, schedule, resume, progress, start, measured }
+}
+
+/** @throws UsageError where the transforms say other figures of the network's input than each other. */
+function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: CoordinatorOptions, classes: number): Network {
+  const network = buildNetwork(model, { imageSize, classes }, { labelSmoothing, normalisation: normalisationOf(augmentation) })
+  const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
+  if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)
+  return network
 }
 
 async function checkedData(data: string, testFraction: number, console: Console): Promise<Dataset> {

@@ -85,7 +85,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
     evaluation: (await folder.readEvaluation()) ?? null,
     workersWanted: options.localWorkers ?? options.workers ?? 1,
-    at: progress.at, network, engine: recipe.engine,
+    at: progress.at, network, transforms: recipe, engine: recipe.engine,
     weights: async () => {
       const { step, epoch } = reached.at
       return { parameters: await home.weights.parameters(), step, epoch }

@@ -81,13 +81,16 @@ export function named<T>(placeholder: string, description: string, expects: stri
  * A value with parts. On the command line it is JSON, or the name of one of its kinds, whose parts then have their defaults.
  * @param fallback as it stands in JSON
  */
-export function structured<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: unknown): ValueSpec<T> {
+export function structured<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: unknown, shown = shownPart(fallback)): ValueSpec<T> {
   const schema = z.unknown().transform((given) => (typeof given === 'string' ? fromText(given) : given)).pipe(value)
-  const shown = namedKind.safeParse(fallback).data?.name ?? (typeof fallback === 'string' ? fallback : JSON.stringify(fallback ?? 'none').replaceAll('"', ''))
   return { placeholder, description, expects, value, schema, fallback: value.parse(fallback), shown }
 }
 
 const namedKind = z.object({ name: z.string() })
+
+function shownPart(fallback: unknown): string {
+  return namedKind.safeParse(fallback).data?.name ?? (fallback === null ? 'none' : JSON.stringify(fallback))
+}
 
 function fromText(given: string): unknown {
   if (given === 'none') return null

@@ -48,7 +48,7 @@ export function nameOfModel(model: Model): string {
  * @param normalisation of pixels, where it is not the network's own
  * @throws UsageError when the name is unknown, the image too small, or what a template says does not fit.
  */
-export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, normalisation }: { labelSmoothing?: number; normalisation?: Pick<Network, 'mean' | 'std'> | undefined } = {}): Network {
+export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, normalisation }: { labelSmoothing?: number; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
   const network = typeof model === 'string' ? builderOf(model)(size) : networkOfTemplate(model, size)
   return { ...network, ...normalisation, labelSmoothing }
 }

@@ -1,8 +1,12 @@
+import { defaultAugmentation, defaultEvaluation } from '../data/transforms/transforms.ts'
+
 /** The article's training of its CNN on Animals-10, and what every recipe has where it says nothing else. */
 export const article = {
   model: 'article',
   init: 'pytorch',
   imageSize: 256,
+  augmentation: defaultAugmentation,
+  evaluation: defaultEvaluation,
   epochs: 50,
   batch: 64,
   lanes: 8,

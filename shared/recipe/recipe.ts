@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { normalisationOf, withNormalisation, type TransformList } from '../data/transforms/transforms.ts'
 import { UsageError } from '../kit/errors.ts'
 import { recipeKeys, recipeShape, recipeTable, type AskedRecipe, type Recipe, type RecipeKey } from './table.ts'
 
@@ -40,8 +41,14 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
   return recipeSchema.parse(resumed)
 }
 
+/** What is asked for and leaves something to the run means what the run has come to. */
 function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(asked[key])), JSON.parse(JSON.stringify(begun[key])))
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(key === 'augmentation' || key === 'evaluation' ? completed(asked[key], begun[key]) : asked[key])), JSON.parse(JSON.stringify(begun[key])))
+}
+
+function completed(asked: TransformList, begun: TransformList): TransformList {
+  const { mean, std } = normalisationOf(begun)
+  return mean === undefined || std === undefined ? asked : withNormalisation(asked, { mean, std })
 }
 
 function shown(value: unknown): string {

@@ -4,7 +4,7 @@ import { asOption, recipeSchema } from './recipe.ts'
 import { recipeKeys, recipeTable, type Recipe } from './table.ts'
 
 /** The recipe in a stored configuration, as it stands there: older runs have its parts among all other options. */
-function storedIn(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+export function storedIn(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { recipe } = config
   return typeof recipe === 'object' && recipe !== null ? (recipe as Record<string, unknown>) : config
 }

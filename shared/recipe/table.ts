@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { choice, named, real, structured, whole, type OptionSpec, type ValueSpec } from '../command/options.ts'
 import { compressions } from '../compress/format.ts'
+import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { initialisations } from '../model/initial.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
 import { article } from './presets.ts'
@@ -27,6 +28,8 @@ export const recipeTable = {
   model: ingredient(named('<name|file>', `Network to train: ${modelNames.join(', ')}, or a JSON file with its layers.`, 'the name of a network, or a JSON file', modelSchema, article.model)),
   init: ingredient(choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, article.init)),
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
+  augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
+  evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
   epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
   lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),

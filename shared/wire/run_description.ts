@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { normalisationProblem } from '../data/transforms/transforms.ts'
 import { messageOf } from '../kit/errors.ts'
 import { layoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
@@ -29,5 +30,8 @@ export const runDescriptionSchema = z.object({
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
   /** Whether workers tell what their time went to. */
   trace: z.boolean(),
+}).superRefine(({ network, augmentation, evaluation }, context) => {
+  const problem = normalisationProblem({ augmentation, evaluation }, network)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 export type RunDescription = z.infer<typeof runDescriptionSchema>

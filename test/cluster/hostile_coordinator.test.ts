@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { Server, ServerCredentials, status, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js'
 import pMap from 'p-map'
 import { layoutOf } from '../../shared/model/layout.ts'
+import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { buildNetwork } from '../../shared/model/models.ts'
 import { herdService } from '../../shared/wire/service.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
@@ -38,8 +39,9 @@ interface Script {
 
 const image = Buffer.from('no image at all')
 const sha256 = createHash('sha256').update(image).digest('hex')
+const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
 const description: RunDescription = {
-  ...article, name: 'run', network: buildNetwork('tiny', { imageSize: 8, classes: 2 }), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false,
+  ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false,
 }
 const sample = (path: string, split: string): object => ({ path, class: 0, sha256, bytes: image.length, split })
 const manifest = { classes: ['a', 'b'], samples: [sample('a/1.png', 'train'), sample('a/2.png', 'train'), sample('a/3.png', 'test')], digest: description.datasetDigest }

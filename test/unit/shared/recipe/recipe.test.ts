@@ -17,7 +17,7 @@ const begun: Recipe = recipeSchema.parse({ ...article, engine: 'wasm' })
 const others: { [K in keyof Recipe]: Recipe[K] } = {
   ...begun, ...{
     model: 'tiny', init: 'he', imageSize: 64, epochs: 3, batch: 32, lanes: 4, lr: 0.01, clip: 1, labelSmoothing: 0.1, seed: 7, precision: 'bf16', compress: 'bf16', compressWeights: 'int8', engine: 'native',
-    threads: 2, testFraction: 0.5, onNonfinite: 'skip',
+    threads: 2, testFraction: 0.5, onNonfinite: 'skip', augmentation: begun.augmentation.slice(1), evaluation: begun.evaluation.map((spec) => (spec.name === 'resize' ? { ...spec, shortSide: 1 } : spec)),
   },
 }
 
@@ -55,7 +55,7 @@ test('a recipe of a file stands below single options, and above the defaults', a
 
 test('what is wrong with a recipe is told with its place, its value and what was expected', () => {
   const problems: string[] = []
-  parseRecipe({ batch: 0, lrr: 1, optimizer: { name: 'adam', beta1: 2 }, engine: 'auto', precision: 'f64', augmentation: [{ name: 'flip', probability: 3 }] }, problems)
+  parseRecipe({ batch: 0, lrr: 1, optimizer: { name: 'adam', beta1: 2 }, engine: 'auto', precision: 'f64', augmentation: [{ name: 'flip', probability: 3 }, ...article.evaluation] }, problems)
   assert.deepEqual(problems.map((problem) => problem.replace(/(parts are ).*/, '$1...')), [
     'batch: 0: expected a whole number from 1 to 65536.',
     'lrr: there is no such part of a recipe; the parts are ...',
@@ -92,6 +92,7 @@ test('the recipe of an older run stands among its other options, and what it doe
   const { clip: _clip, labelSmoothing: _smoothing, ...old } = begun
   assert.deepEqual(recipeOfCheckpoint({ ...old, workers: 3, out: 'runs/first' }, 'f'), begun)
   assert.deepEqual(recipeOfCheckpoint({ recipe: begun, batch: 1 }, 'f'), begun)
+  assert.throws(() => recipeOfCheckpoint({ ...old, compressWeights: 'fp16' }, 'f'), /begun with --compress-weights fp16, which/)
   assert.throws(() => recipeOfCheckpoint({ ...old, compress: 'fp16' }, 'f'), (error: unknown) => error instanceof CheckpointError && /^f was begun with --compress fp16, which this version of Herd does not have: expected one of none, bf16, int8\. Go on/.test(error.message))
   assert.deepEqual(knownRecipe({ batch: 4, lanes: 'many', model: 'of tomorrow' }), { batch: 4, model: 'of tomorrow' })
 })
