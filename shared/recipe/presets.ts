@@ -11,7 +11,6 @@ export const article = {
   batch: 64,
   lanes: 8,
   lr: 1e-4,
-  clip: null,
   labelSmoothing: 0,
   seed: 0,
   precision: 'f32',

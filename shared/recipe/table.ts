@@ -34,7 +34,6 @@ export const recipeTable = {
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
   lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),
   lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
-  clip: ingredient(structured('<norm|none>', 'Limit of the norm of a whole gradient; longer ones are scaled down to it.', 'a number above 0, or none', z.number().positive().finite().nullable(), article.clip)),
   labelSmoothing: ingredient(real('<share>', 'Share of the label that is spread over all classes.', 'a number of at least 0 and below 1', z.number().min(0).lt(1), article.labelSmoothing)),
   seed: ingredient(whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, article.seed)),
   precision: {
