@@ -30,14 +30,14 @@ interface Ready {
 const BATCH = 32
 
 /**
- * Classifies images as a run evaluates them (resize, centre crop, no augmentation), a batch at a time, in their order.
+ * Classifies images as their run evaluates images, a batch at a time, in their order.
  * @param tiles so many of the first images get a picture for the sheet.
  * @throws CheckpointError where the network gives no numbers.
  */
 export async function* classify(model: TrainedModel, asked: readonly Asked[], tiles: number): AsyncGenerator<Outcome> {
   let left = tiles
   for (let begin = 0; begin < asked.length; begin += BATCH) {
-    const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, model.checkpoint.network.imageSize, index < left)))
+    const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, decodeTarget(model.transforms, model.checkpoint.network.imageSize), index < left)))
     const ready = prepared.filter((one) => one.problem === undefined)
     left -= ready.filter((one) => one.tile !== undefined).length
     const rows = classifyAll(model, ready.map((one) => one.image))
@@ -47,11 +47,11 @@ export async function* classify(model: TrainedModel, asked: readonly Asked[], ti
   }
 }
 
-async function prepare(asked: Asked, imageSize: number, withTile: boolean): Promise<Ready | { path: string; problem: string }> {
+async function prepare(asked: Asked, shortSide: number, withTile: boolean): Promise<Ready | { path: string; problem: string }> {
   if (asked.problem !== undefined) return asked
   const { path } = asked
   try {
-    const { file, image } = await readImage(path, decodeTarget(imageSize))
+    const { file, image } = await readImage(path, shortSide)
     return { path, image, tile: withTile ? await sheetImage(file, path) : undefined }
   } catch (error) {
     if (error instanceof DataError) return { path, problem: error.message }
@@ -59,9 +59,9 @@ async function prepare(asked: Asked, imageSize: number, withTile: boolean): Prom
   }
 }
 
-function classifyAll({ engine, checkpoint: { network }, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
+function classifyAll({ engine, checkpoint: { network }, transforms, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
   if (images.length === 0) return []
-  const probabilities = probabilitiesOf(engine.logits(evaluationPixels(images, network.imageSize), images.length), network.classes)
+  const probabilities = probabilitiesOf(engine.logits(evaluationPixels(images, network.imageSize, transforms.evaluation), images.length), network.classes)
   if (probabilities === undefined) throw new CheckpointError(`${file} gives no numbers: its training diverged. Use an earlier checkpoint, or train with a smaller --lr.`)
   return probabilities
 }

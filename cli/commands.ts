@@ -20,6 +20,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'check a data set, or draw one',
     load: async () => (await import('./commands/data.ts')).dataCommand(),
   },
+  recipe: {
+    description: 'look at recipes: all that decides what a run comes to',
+    load: async () => (await import('./commands/recipe.ts')).recipeCommand(),
+  },
   predict: {
     description: 'class and probability of each image',
     load: async () => (await import('./commands/predict.ts')).predictCommand(),

@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
+import { transformListsOf } from '../shared/checkpoint/transform_lists.ts'
 import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../shared/command/options.ts'
+import type { TransformLists } from '../shared/data/transforms/transforms.ts'
 import { createEngine, resolveEngine } from '../shared/engine/create.ts'
 import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
 import type { Log } from '../shared/kit/log.ts'
+import { knownRecipe } from '../shared/recipe/stored.ts'
+import type { Recipe } from '../shared/recipe/table.ts'
 import { require, requiredText } from './command.ts'
 
 export const checkpointOption = requiredText('<file>', "Checkpoint of a run: checkpoints/latest.ckpt or epoch-....ckpt in the run's folder. Required.", 'a file')
@@ -27,14 +31,8 @@ export const inferenceOptions = {
 }
 export type InferenceOptions = OptionValues<typeof inferenceOptions>
 
-/** What a run's configuration says about computing; a checkpoint that was made otherwise may say nothing. */
-const runSettings = z.object({
-  engine: z.enum(['native', 'wasm']).optional().catch(undefined),
-  precision: z.enum(precisions).catch('f32'),
-  threads: z.int().min(1).max(1024).catch(1),
-  testFraction: z.number().gt(0).lt(1).optional().catch(undefined),
-})
-export type RunSettings = z.infer<typeof runSettings>
+/** What a run's recipe says about computing; a checkpoint that was made otherwise may say nothing. */
+export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads'>
 
 /** A trained network that is ready to compute. */
 export interface TrainedModel {
@@ -42,6 +40,8 @@ export interface TrainedModel {
   checkpoint: Checkpoint
   run: RunSettings
   engine: Engine
+  /** The run's. */
+  transforms: TransformLists
 }
 
 export async function openCheckpoint(file: string | undefined): Promise<{ file: string; checkpoint: Checkpoint }> {
@@ -50,7 +50,8 @@ export async function openCheckpoint(file: string | undefined): Promise<{ file: 
 }
 
 export function settingsOf(checkpoint: Checkpoint): RunSettings {
-  return runSettings.parse(checkpoint.config)
+  const { engine, testFraction, precision = 'f32', threads = 1 } = knownRecipe(checkpoint.config)
+  return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads }
 }
 
 /**
@@ -61,13 +62,14 @@ export function settingsOf(checkpoint: Checkpoint): RunSettings {
 export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
   const { checkpoint } = opened
   const run = settingsOf(checkpoint)
+  const transforms = transformListsOf(checkpoint, opened.file)
   const precision = options.precision ?? run.precision
   const kind = chooseEngine(options, run, precision, log)
   const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
   const engine = await createEngine(checkpoint.network, { engine: kind, precision, threads, gpu: options.gpu })
   engine.setParameters(checkpoint.parameters)
   log.debug(`${engine.info.version}, ${engine.info.device}, ${precision}, threads ${threads}`)
-  return { ...opened, run, engine }
+  return { ...opened, run, engine, transforms }
 }
 
 function chooseEngine(options: InferenceOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {

@@ -1,5 +1,6 @@
 import { addOptions, givenOptions, readOptions } from '../shared/command/options.ts'
 import { createProgram } from '../shared/command/program.ts'
+import { withRecipe } from '../shared/recipe/asked.ts'
 import { checkOptions, coordinatorOptions } from './options.ts'
 
 const examples = `
@@ -20,9 +21,9 @@ export async function main(argv: string[]): Promise<number> {
     .addHelpText('after', examples)
   addOptions(command, coordinatorOptions)
   command.parse(argv, { from: 'user' })
-  const options = readOptions(command, coordinatorOptions)
+  const { options, given } = withRecipe(readOptions(command, coordinatorOptions), givenOptions(command, coordinatorOptions))
   checkOptions(options)
   // What a run needs is loaded once it is clear that there will be one.
   const { coordinate } = await import('./daemon.ts')
-  return coordinate(options, givenOptions(command, coordinatorOptions))
+  return coordinate(options, given)
 }

@@ -1,12 +1,10 @@
 import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/command/cache_option.ts'
-import { compressions } from '../shared/compress/format.ts'
-import type { Precision } from '../shared/engine/engine.ts'
 import { UsageError } from '../shared/kit/errors.ts'
+import { checkRecipe } from '../shared/recipe/recipe.ts'
+import { recipeOptions, type Recipe } from '../shared/recipe/table.ts'
 import { MAX_REDUCERS } from '../shared/wire/messages.ts'
-import { initialisations } from '../shared/model/initial.ts'
-import { modelNames } from '../shared/model/models.ts'
 
 /** The coordinator's options: one table for the command line, the environment, the config file, and config.json. */
 export const coordinatorOptions = {
@@ -27,25 +25,12 @@ export const coordinatorOptions = {
   tlsCa: text('<file>', 'Workers must present a certificate of this authority, PEM: mutual TLS.'),
   insecure: flag('Listen beyond this machine without token or mutual TLS: whoever reaches the port can take part.'),
   maxWorkers: whole('<count>', 'No more workers than this are let in.', { min: 1, max: 4096 }, 256),
-  model: { ...choice('Network to train.', modelNames, 'article'), placeholder: `<${modelNames.join('|')}>` },
-  init: choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, 'pytorch'),
-  imageSize: whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, 256),
-  epochs: whole('<count>', 'Passes over the training set.', { min: 1 }, 50),
-  batch: whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, 64),
-  lanes: whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, 8),
-  lr: real('<rate>', "Adam's learning rate.", 'a number above 0', z.number().positive().finite(), 1e-4),
-  seed: whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, 0),
-  precision: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can; auto measures which is faster on this machine.', ['f32', 'bf16', 'auto'], 'f32'),
-  compress: choice('Send gradients in fewer bytes: bf16 half, int8 a quarter. Part of the result, like --seed.', compressions, 'none'),
-  compressWeights: choice('The same for weights, rounded to the nearest; the coordinator keeps float32.', compressions, 'none'),
-  engine: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
-  threads: whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, 1),
+  recipe: text('<name|file>', 'A recipe that comes with Herd, or a JSON file with any of the options from here to --on-nonfinite; single options win over it (default: article).'),
+  ...recipeOptions,
   gpu: optionalWhole('<index>', 'GPU to compute on with --single-node, or the first one for --local-workers.', { min: 0, max: 255 }),
-  testFraction: real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), 0.2),
   cacheSize: { ...cacheSize, description: 'Limit of the file of decoded images in the cache folder, of --single-node and --local-workers; 0: none.' },
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
-  onNonfinite: choice('At a step whose gradient is NaN or infinite: stop saves the state before it and ends the run, skip leaves the step out.', ['stop', 'skip'], 'stop'),
   resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),
@@ -62,8 +47,8 @@ export const coordinatorOptions = {
 } as const
 
 export type CoordinatorOptions = OptionValues<typeof coordinatorOptions>
-/** Options of a run whose precision is decided. */
-export type RunOptions = CoordinatorOptions & { precision: Precision }
+/** Options of a run whose recipe is decided. */
+export type RunOptions = CoordinatorOptions & Recipe
 
 /**
  * Rules between options.
@@ -71,7 +56,7 @@ export type RunOptions = CoordinatorOptions & { precision: Precision }
  */
 export function checkOptions(options: CoordinatorOptions): void {
   if (options.data === undefined) throw new UsageError('--data is missing: expected a folder of images, e.g. --data raw-img. `npx herd data draw --out data` makes one to try.')
-  if (options.lanes > options.batch) throw new UsageError(`--lanes ${options.lanes}: expected at most --batch ${options.batch}, since each lane needs an image.`)
+  checkRecipe(options)
   const modes = [options.workers === undefined ? [] : ['--workers'], options.localWorkers === undefined ? [] : ['--local-workers'], options.singleNode ? ['--single-node'] : []].flat()
   if (modes.length > 1) throw new UsageError(`${modes.join(' and ')} exclude each other: choose one.`)
   const { maxWorkers } = options

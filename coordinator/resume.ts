@@ -1,12 +1,9 @@
 import { loadCheckpoint, requireSameNetwork, type Checkpoint } from '../shared/checkpoint/checkpoint.ts'
-import { CheckpointError, UsageError } from '../shared/kit/errors.ts'
+import { CheckpointError } from '../shared/kit/errors.ts'
 import type { Network } from '../shared/model/network.ts'
 import type { DamagedCheckpoint } from '../shared/run_folder/checkpoint_folder.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
-import { coordinatorOptions, type CoordinatorOptions } from './options.ts'
-
-/** Options that decide a run's result: a resumed run keeps those it began with. */
-const decisive = ['model', 'init', 'imageSize', 'batch', 'lanes', 'lr', 'seed', 'precision', 'engine', 'threads', 'compress', 'compressWeights', 'testFraction'] as const
+import type { CoordinatorOptions } from './options.ts'
 
 /** The checkpoint that --resume names, its file, and the damaged ones that would have been newer. */
 export interface Resumption {
@@ -24,33 +21,6 @@ export async function checkpointToResume(options: CoordinatorOptions): Promise<R
   if (options.resume !== 'latest') return { file: options.resume, checkpoint: await loadCheckpoint(options.resume), damaged: [] }
   const folder = await RunFolder.open(options.out ?? '', () => new Date())
   return folder.checkpoints.loadNewest()
-}
-
-/**
- * The options of a resumed run: what decides the result is taken from the checkpoint.
- * @param given names of options that the user gave
- * @throws UsageError when the user asks for another value than the run began with
- * @throws CheckpointError when the run began with a value that this version of Herd does not have
- */
-export function resumedOptions(options: CoordinatorOptions, given: ReadonlySet<string>, checkpoint: Checkpoint, file: string): CoordinatorOptions {
-  const resumed: Record<string, unknown> = { ...options }
-  for (const key of decisive) {
-    const begun = checkpoint.config[key]
-    if (begun === undefined) continue
-    const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    const { schema, expects } = coordinatorOptions[key]
-    if (!schema.safeParse(begun).success) {
-      throw new CheckpointError(`${file} was begun with --${name} ${String(begun)}, which this version of Herd does not have: expected ${expects}. Go on with the version that began it, or begin a new run.`)
-    }
-    // `--engine auto` is whatever the run began with.
-    if (given.has(key) && options[key] !== begun && options[key] !== 'auto') {
-      throw new UsageError(`--${name} ${String(options[key])}: the run of ${file} began with ${String(begun)}; leave the option out to resume it.`)
-    }
-    resumed[key] = begun
-  }
-  // Kept too, but free to change: a run that stopped at a gradient that is not finite can go on by leaving it out.
-  if (!given.has('onNonfinite')) resumed['onNonfinite'] = checkpoint.config['onNonfinite'] ?? options.onNonfinite
-  return resumed as CoordinatorOptions
 }
 
 /**

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { decodeImage } from '../shared/data/transforms/decode.ts'
-import { decodeTarget } from '../shared/data/transforms/transforms.ts'
+import { decodeTarget, type TransformLists } from '../shared/data/transforms/transforms.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { nativeAvailable } from '../shared/engine/native.ts'
 import { RunError } from '../shared/kit/errors.ts'
@@ -13,6 +13,8 @@ import type { PhotoPrediction } from './view.ts'
 /** The newest weights of a run. */
 export interface Weights {
   network: Network
+  /** Those of the run: a photograph is prepared as it prepares the images that it evaluates. */
+  transforms: TransformLists
   classes: readonly string[]
   parameters: Float32Array
   step: number
@@ -78,11 +80,11 @@ export class Predictor {
 
   async #predict(photograph: Buffer): Promise<PhotoPrediction> {
     const weights = await this.#newest()
-    const { network, classes, parameters, step, epoch } = weights
-    const image = await decodeImage(photograph, decodeTarget(network.imageSize), 'The photograph')
+    const { network, transforms, classes, parameters, step, epoch } = weights
+    const image = await decodeImage(photograph, decodeTarget(transforms, network.imageSize), 'The photograph')
     const compute = await this.#compute(weights)
     compute.setParameters(parameters)
-    const probabilities = probabilitiesOf(await compute.logits(evaluationPixels([image], network.imageSize), 1), network.classes)
+    const probabilities = probabilitiesOf(await compute.logits(evaluationPixels([image], network.imageSize, transforms.evaluation), 1), network.classes)
     if (probabilities === undefined) throw new RunError(`The weights of step ${step} give no numbers: the training diverged.`)
     return { step, epoch, classes: likeliest(probabilities[0], classes, MAX_CLASSES) }
   }

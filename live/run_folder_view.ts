@@ -5,6 +5,8 @@ import { RunError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
 import { buildNetwork } from '../shared/model/models.ts'
 import { shownPath } from '../shared/kit/paths.ts'
+import type { Recipe } from '../shared/recipe/table.ts'
+import { knownRecipe } from '../shared/recipe/stored.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { EventLine, HistoryLine } from '../shared/run_folder/schemas.ts'
 import { describeEvent } from './event_text.ts'
@@ -17,13 +19,9 @@ const QUIET_MS = 15 * 60_000
 const NOT_IN_WORDS: ReadonlySet<string> = new Set(['step', 'dealt', 'takenOver', 'dropped', 'evaluating', 'testing', 'epoch'])
 
 const count = z.int().min(0).catch(0)
-const name = z.string().catch('unknown')
 
-/** What config.json says; a run of another version may have left some of it out. */
-const factsSchema = z.object({
-  model: name, imageSize: count, classes: z.array(z.string()).catch([]), trainImages: count, testImages: count,
-  batch: count, lanes: count, epochs: count, lr: z.number().catch(0), seed: count, precision: name, engine: name,
-})
+/** What config.json says besides the recipe; a run of another version may have left some of it out. */
+const factsSchema = z.object({ classes: z.array(z.string()).catch([]), trainImages: count, testImages: count })
 
 const stepEventSchema = z.object({
   event: z.literal('step'),
@@ -58,15 +56,18 @@ export async function readRunView(folder: RunFolder, now: Date): Promise<RunView
 }
 
 async function readFacts(folder: RunFolder): Promise<RunFacts> {
-  const { lr, ...config } = factsSchema.parse((await orNull(folder.readConfig())) ?? {})
-  const stepsPerEpoch = config.batch === 0 ? 0 : Math.ceil(config.trainImages / config.batch)
-  return { name: path.basename(folder.path), folder: shownPath(folder.path), ...config, parameters: parametersOf(config), learningRate: lr, stepsPerEpoch }
+  const config = (await orNull(folder.readConfig())) ?? {}
+  const facts = factsSchema.parse(config)
+  const recipe = knownRecipe(config)
+  const stepsPerEpoch = recipe.batch === undefined ? 0 : Math.ceil(facts.trainImages / recipe.batch)
+  return { name: path.basename(folder.path), folder: shownPath(folder.path), recipe, ...facts, parameters: parametersOf(recipe, facts.classes.length), stepsPerEpoch }
 }
 
 /** 0 where this Herd does not have the network. */
-function parametersOf({ model, imageSize, classes }: Pick<RunFacts, 'model' | 'imageSize' | 'classes'>): number {
+function parametersOf({ model, imageSize }: Partial<Recipe>, classes: number): number {
+  if (model === undefined || imageSize === undefined) return 0
   try {
-    return layoutOf(buildNetwork(model, { imageSize, classes: classes.length })).size
+    return layoutOf(buildNetwork(model, { imageSize, classes })).size
   } catch {
     return 0
   }
@@ -98,7 +99,8 @@ function stateOf(events: readonly EventLine[], hasSummary: boolean, goesOn: bool
   return events.at(-1)?.event === 'waiting' ? 'waiting' : 'training'
 }
 
-function progressOf({ epochs, stepsPerEpoch }: RunFacts, state: RunState, history: readonly HistoryLine[], events: readonly EventLine[]): RunProgress {
+function progressOf({ recipe, stepsPerEpoch }: RunFacts, state: RunState, history: readonly HistoryLine[], events: readonly EventLine[]): RunProgress {
+  const { epochs = 0 } = knownRecipe(recipe)
   const line = history.at(-1)
   const unknown = { imagesPerSecond: state === 'training' ? (line?.imagesPerSecond ?? null) : null, epochSecondsLeft: null, runSecondsLeft: null, testing: null }
   const noted = events.findLast(({ event }) => event === 'step' || event === 'checkpoint')

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { loadCheckpoint } from '../shared/checkpoint/checkpoint.ts'
+import { transformListsOf } from '../shared/checkpoint/transform_lists.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { difference } from './difference.ts'
@@ -103,7 +104,8 @@ async function stampOf(folder: RunFolder): Promise<string> {
 
 function predictorOf(folder: RunFolder): Predictor {
   return new Predictor(async () => {
-    const { network, classes, parameters, position, config } = await loadCheckpoint(folder.checkpoints.latest)
-    return { network, classes, parameters, step: position.step, epoch: position.epoch, ...engineSchema.parse(config) }
+    const checkpoint = await loadCheckpoint(folder.checkpoints.latest)
+    const { network, classes, parameters, position, config } = checkpoint
+    return { network, transforms: transformListsOf(checkpoint, folder.checkpoints.latest), classes, parameters, step: position.step, epoch: position.epoch, ...engineSchema.parse(config) }
   })
 }

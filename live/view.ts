@@ -41,21 +41,14 @@ export const runFactsSchema = z.object({
   /** Last part of the folder's path; what the metrics' label `run` says. */
   name: z.string(),
   folder: z.string(),
-  model: z.string(),
+  /** All that decides the result; of a run of another version, what this one understands of it. */
+  recipe: z.record(z.string(), z.unknown()),
   parameters: count,
-  imageSize: count,
   /** Folder names; the page shows English ones beside them. */
   classes: z.array(z.string()),
   trainImages: count,
   testImages: count,
-  batch: count,
-  lanes: count,
-  epochs: count,
   stepsPerEpoch: count,
-  learningRate: z.number(),
-  seed: count,
-  precision: z.string(),
-  engine: z.string(),
 })
 export type RunFacts = z.infer<typeof runFactsSchema>
 

@@ -12,6 +12,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { scanFolder } from '../shared/data/sources/scan.ts'
+import { decodeTarget } from '../shared/data/transforms/transforms.ts'
 import { DataError, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
@@ -192,12 +193,13 @@ export class WorkerDaemon {
   }
 
   /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
-  async #decodedImages({ digest, samples }: Manifest, { network: { imageSize } }: RunDescription): Promise<DecodedCache> {
-    const of = `${digest} ${imageSize}`
+  async #decodedImages({ digest, samples }: Manifest, run: RunDescription): Promise<DecodedCache> {
+    const shortSide = decodeTarget(run, run.network.imageSize)
+    const of = `${digest} ${shortSide}`
     if (this.#decoded?.of === of) return this.#decoded.cache
     await this.#decoded?.cache.close()
     const { cacheFolder, pixelCacheBytes } = this.#options
-    const cache = await openDecoded({ cacheFolder, fileBytes: pixelCacheBytes, samples, imageSize, log: this.#log, observer: this.#observer.pixelCache })
+    const cache = await openDecoded({ cacheFolder, fileBytes: pixelCacheBytes, samples, shortSide, log: this.#log, observer: this.#observer.pixelCache })
     this.#decoded = { of, cache }
     return cache
   }

@@ -9,6 +9,7 @@ import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
 import { reduceHere } from '../../coordinator/exchange/reduction.ts'
 import { MachineMemory } from '../../coordinator/members/machine_memory.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
+import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { FolderSource } from '../../shared/data/sources/image_source.ts'
 import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
 import { initialParameters } from '../../shared/model/initial.ts'
@@ -20,6 +21,7 @@ import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { certificatesOf } from './certificates.ts'
 import { clusterOptionsSchema, type Step } from './cluster_options.ts'
 import { between, processorTime } from './processor_time.ts'
+import { article } from '../../shared/recipe/presets.ts'
 
 /**
  * A coordinator that takes steps when it is told to, so that a benchmark can let others have their turns in between: the cluster, the
@@ -56,7 +58,7 @@ const { network, engine, precision, batch, lanes, workers, reducers, compress } 
 const layout = layoutOf(network)
 const start = { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
-const run: RunDescription = { name: 'bench', network, engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
+const run: RunDescription = { ...article, name: 'bench', network, ...defaultTransforms(network), engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
 const now = (): number => machineSeconds() * 1000
 const observe = (event: RunEvent): void => {
   if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)

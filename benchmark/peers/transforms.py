@@ -1,4 +1,4 @@
-"""Golden values for shared/data/transforms/transforms.ts: what torchvision makes of PIL images.
+"""Golden values for the transforms of shared/data/transforms/: what torchvision makes of PIL images.
 
     python benchmark/peers/transforms.py cases.json > golden.json
     python benchmark/peers/transforms.py --synthetic > golden.json

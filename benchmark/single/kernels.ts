@@ -5,7 +5,8 @@ import { encodedBytes } from '../../shared/compress/format.ts'
 import { plainDecode, plainEncode, plainRound } from '../../shared/compress/plain.ts'
 import { compressKernel, type CompressKernel } from '../../shared/compress/kernel.ts'
 import { plainWindow } from '../../shared/data/transforms/plain_window.ts'
-import { transform } from '../../shared/data/transforms/transforms.ts'
+import { applyTransforms, drawTransforms } from '../../shared/data/transforms/apply.ts'
+import { defaultAugmentation, defaultEvaluation } from '../../shared/data/transforms/transforms.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { chunkRanges } from '../../shared/vectors/chunks.ts'
 import { addInto, plainAddInto } from '../../shared/vectors/vectors.ts'
@@ -91,11 +92,10 @@ function transforms(width: number, height: number, imageSize: number): void {
   const random = new KeyedRandom(2, Purpose.draw, width, height)
   const image = { data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), width, height }
   const out = new Uint8Array(imageSize * imageSize * 3)
-  for (const [kind, degrees] of [['augment', 40], ['centre', undefined]] as const) {
+  for (const [kind, list] of [['augment', defaultAugmentation], ['centre', defaultEvaluation]] as const) {
+    const drawn = Array.from({ length: IMAGES_A_ROUND }, (_, sample) => drawTransforms(list, { seed: 0, epoch: 1, sample }))
     const each = (compute?: typeof plainWindow) => (): void => {
-      for (let i = 0; i < IMAGES_A_ROUND; i++) {
-        transform(image, imageSize, degrees === undefined ? undefined : { flip: i % 3 === 0, degrees: (degrees * (2 * i + 1 - IMAGES_A_ROUND)) / IMAGES_A_ROUND }, out, 0, compute)
-      }
+      for (const one of drawn) applyTransforms(image, imageSize, one, out, 0, compute)
     }
     measure(`${kind} ${width} x ${height} to ${imageSize}`, [{ name: 'plain', run: each(plainWindow) }, { name: 'kernel', run: each() }], ROUNDS, IMAGES_A_ROUND)
   }

@@ -76,8 +76,8 @@ function idsOf(dataset: Dataset, split: SplitChoice): number[] {
 }
 
 /** Block by block, in the order of a run's evaluation. */
-async function evaluate({ engine, checkpoint: { network } }: TrainedModel, dataset: Dataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
-  const images = { source: new FolderSource(dataset.files), samples: dataset.samples, imageSize: network.imageSize }
+async function evaluate({ engine, checkpoint: { network }, transforms }: TrainedModel, dataset: Dataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
+  const images = { source: new FolderSource(dataset.files), samples: dataset.samples, imageSize: network.imageSize, ...transforms }
   const progress = notices.progress('evaluating')
   const results: EvaluatedBlock[] = []
   let done = 0

@@ -1,6 +1,8 @@
 import type { MemberView, RunBrief } from '../../live/view.ts'
 import { plainText } from '../../shared/kit/fields.ts'
 import { percent } from '../output.ts'
+import { nameOfModel } from '../../shared/model/models.ts'
+import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 const BAR_WIDTH = 30
 const NOTHING = '-'
@@ -8,9 +10,10 @@ const NOTHING = '-'
 /** The whole picture. What a coordinator calls things is no more than text here, whoever it is. */
 export function linesOf(brief: RunBrief, speedOf: (member: MemberView) => number | undefined, now: Date): string[] {
   const { facts, members, lastEpoch } = brief
+  const recipe = knownRecipe(facts.recipe)
   return [
     `${plainText(facts.folder)}  ${stateOf(brief)}  up ${duration((now.getTime() - Date.parse(brief.startedAt)) / 1000)}`,
-    [facts.model, `${facts.imageSize} px`, facts.precision, facts.engine, `${facts.trainImages} images of ${facts.classes.length} classes`, `batch ${facts.batch}`, `${facts.lanes} lanes`].map((text) => plainText(text)).join(', '),
+    [nameOfModel(recipe.model ?? NOTHING), `${recipe.imageSize ?? NOTHING} px`, recipe.precision ?? NOTHING, recipe.engine ?? NOTHING, `${facts.trainImages} images of ${facts.classes.length} classes`, `batch ${recipe.batch ?? NOTHING}`, `${recipe.lanes ?? NOTHING} lanes`].map((text) => plainText(text)).join(', '),
     '',
     progressOf(brief),
     figuresOf(brief),
@@ -26,7 +29,7 @@ export function lineOf(brief: RunBrief): string {
   const { facts, progress, members } = brief
   return [
     stateOf(brief),
-    `epoch ${progress.epoch}/${facts.epochs}`,
+    `epoch ${progress.epoch}/${knownRecipe(facts.recipe).epochs ?? NOTHING}`,
     `step ${progress.stepInEpoch}/${facts.stepsPerEpoch}`,
     figuresOf(brief),
     `${members.length} worker${members.length === 1 ? '' : 's'}`,
@@ -43,7 +46,7 @@ function progressOf({ facts, progress }: RunBrief): string {
   const { epoch, stepInEpoch, epochSecondsLeft, runSecondsLeft } = progress
   const full = facts.stepsPerEpoch === 0 ? 0 : Math.min(BAR_WIDTH, Math.round((BAR_WIDTH * stepInEpoch) / facts.stepsPerEpoch))
   return [
-    `epoch ${epoch}/${facts.epochs}`,
+    `epoch ${epoch}/${knownRecipe(facts.recipe).epochs ?? NOTHING}`,
     `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`,
     `step ${stepInEpoch}/${facts.stepsPerEpoch}`,
     ...(epochSecondsLeft === null ? [] : [`${duration(epochSecondsLeft)} left`]),

@@ -4,6 +4,7 @@ import type { RunBrief, RunFacts, RunPatch, RunProgress, RunState, RunView, Step
 import { type EvaluationView, historyLineSchema, type HistoryLine, type Summary } from '../../shared/run_folder/schemas.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
+import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 export interface LiveViewParts {
   facts: RunFacts
@@ -132,7 +133,8 @@ export class LiveView {
   }
 
   #progress(): RunProgress {
-    const { stepsPerEpoch, epochs } = this.#parts.facts
+    const { stepsPerEpoch, recipe } = this.#parts.facts
+    const { epochs = 0 } = knownRecipe(recipe)
     const { epoch, stepInEpoch } = this.#at
     const seconds = this.#lastSteps.reduce((sum, step) => sum + step.seconds, 0)
     const samples = this.#lastSteps.reduce((sum, step) => sum + step.samples, 0)

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { collectProcessMetrics } from '../../shared/http/metrics_server.ts'
+import type { Recipe } from '../../shared/recipe/table.ts'
+import { nameOfModel } from '../../shared/model/models.ts'
 import { scoreClasses } from '../../shared/evaluation/score.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { ClusterMetrics } from './cluster_metrics.ts'
@@ -22,15 +24,8 @@ const COUNTED_FROM_ZERO: RunEvent['type'][] = [
 /** What is known of a run before its first step. */
 export interface RunLabels {
   name: string
-  model: string
-  engine: string
-  precision: string
-  imageSize: number
-  batch: number
-  lanes: number
-  epochs: number
+  recipe: Partial<Recipe>
   stepsPerEpoch: number
-  learningRate: number
   /** As many as it is to have; it may begin with fewer. */
   workersWanted: number
 }
@@ -88,10 +83,11 @@ export class CoordinatorMetrics {
 
     this.describe = (run) => {
       this.registry.setDefaultLabels({ run: run.name })
-      info.set({ model: run.model, engine: run.engine, precision: run.precision, image_size: run.imageSize, batch: run.batch, lanes: run.lanes }, 1)
-      epochsWanted.set(run.epochs)
+      const { model = '', engine = '', precision = '', imageSize = 0, batch = 0, lanes = 0, epochs = 0, lr = 0 } = run.recipe
+      info.set({ model: nameOfModel(model), engine, precision, image_size: imageSize, batch, lanes }, 1)
+      epochsWanted.set(epochs)
       stepsPerEpoch.set(run.stepsPerEpoch)
-      learningRate.set(run.learningRate)
+      learningRate.set(lr)
       workersWanted.set(run.workersWanted)
     }
 

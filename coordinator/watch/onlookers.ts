@@ -6,6 +6,7 @@ import type { RunBrief, RunFacts, RunPatch } from '../../live/view.ts'
 import type { EvaluationView, HistoryLine, Summary } from '../../shared/run_folder/schemas.ts'
 import type { Log } from '../../shared/kit/log.ts'
 import { serveMetricsIfAsked } from '../../shared/http/metrics_server.ts'
+import type { TransformLists } from '../../shared/data/transforms/transforms.ts'
 import type { Network } from '../../shared/model/network.ts'
 import { machineSeconds, type Span } from '../../shared/trace/span.ts'
 import type { Access } from '../port/access.ts'
@@ -17,6 +18,7 @@ import { MetricsTargets } from './metrics_targets.ts'
 import type { CoordinatorOptions } from '../options.ts'
 import { TraceFile } from './trace_file.ts'
 import { viewerToken } from './viewers.ts'
+import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 /** A run, as those need to know it who look on. */
 export interface WatchedRun {
@@ -27,6 +29,7 @@ export interface WatchedRun {
   at: { epoch: number; stepInEpoch: number; step: number }
   workersWanted: number
   network: Network
+  transforms: TransformLists
   engine: EngineKind
   /** A copy of the newest weights, and how many steps and epochs they have behind them. */
   weights: () => Promise<{ parameters: Float32Array; step: number; epoch: number }>
@@ -96,7 +99,7 @@ export class Onlookers {
     const { facts, workersWanted, history, evaluation, at } = run
     this.#run = run
     this.#report = report
-    this.#metrics.describe({ ...facts, workersWanted })
+    this.#metrics.describe({ name: facts.name, stepsPerEpoch: facts.stepsPerEpoch, recipe: knownRecipe(facts.recipe), workersWanted })
     this.#view = new LiveView({ facts, history, evaluation, at, status: () => this.#status, now: () => new Date() })
     this.#view.subscribe((patch) => this.#listeners.forEach((listener) => listener(0, patch)))
     const timer = setInterval(() => this.#view?.flush(), FLUSH_MS)
@@ -142,8 +145,8 @@ export class Onlookers {
   #source(): LiveSource {
     const predictor = new Predictor(async () => {
       if (this.#run === undefined) throw new RunError('The run is being prepared.')
-      const { network, engine, facts, weights } = this.#run
-      return { network, engine, classes: facts.classes, ...(await weights()) }
+      const { network, transforms, engine, facts, weights } = this.#run
+      return { network, transforms, engine, classes: facts.classes, ...(await weights()) }
     })
     this.#closing.push(() => predictor.close())
     return {

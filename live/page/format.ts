@@ -82,3 +82,11 @@ export function ranges(numbers: readonly number[]): string {
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${integer(count)} ${count === 1 ? one : many}`
 }
+
+/** A part of the recipe in few words: what has a name is called by it, and `-` stands for what is not known. */
+export function recipeText(part: unknown): string {
+  if (Array.isArray(part)) return part.map(recipeText).join(', ')
+  if (typeof part === 'object' && part !== null) return 'name' in part ? recipeText(part.name) : JSON.stringify(part)
+  if (typeof part === 'number') return Number.isInteger(part) ? integer(part) : rate(part)
+  return part === null || part === undefined ? NOTHING : String(part)
+}

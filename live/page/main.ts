@@ -8,6 +8,7 @@ import { curvesSection } from './curves.ts'
 import { byId, h, setText } from './dom.ts'
 import { eventsSection } from './events.ts'
 import { Login } from './login.ts'
+import { recipeText } from './format.ts'
 import { overviewSection, stateName } from './overview.ts'
 import { photographSection } from './photograph.ts'
 import { predictionsSection } from './predictions.ts'
@@ -104,6 +105,6 @@ function render(): void {
 }
 
 function titleOf({ facts, state, progress, summary }: RunView): string {
-  const now = summary !== null || state !== 'training' ? stateName(state) : `Epoch ${progress.epoch}/${facts.epochs}`
+  const now = summary !== null || state !== 'training' ? stateName(state) : `Epoch ${progress.epoch}/${recipeText(facts.recipe['epochs'])}`
   return `${now} · ${facts.name} · Herd`
 }

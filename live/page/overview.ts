@@ -1,6 +1,6 @@
 import type { RunState, RunView } from '../view.ts'
 import { h, KeyedList, setAttributes, setText, whenChanged, type Row } from './dom.ts'
-import { counted, dateAndTime, duration, figure, integer, NOTHING, percent, rate, speed } from './format.ts'
+import { counted, dateAndTime, duration, figure, integer, NOTHING, percent, recipeText, speed } from './format.ts'
 import type { Section, Shown } from './shown.ts'
 
 const STATES: Record<RunState, string> = {
@@ -58,13 +58,16 @@ export function stateName(state: RunState): string {
 }
 
 function factsOf({ facts, members, summary }: RunView): Named[] {
+  const { recipe } = facts
   return [
-    { name: 'Model', value: `${facts.model}, ${integer(facts.parameters)} parameters` },
-    { name: 'Images', value: `${integer(facts.trainImages)} training, ${integer(facts.testImages)} test, ${facts.imageSize} px` },
+    { name: 'Model', value: `${recipeText(recipe['model'])}, ${integer(facts.parameters)} parameters` },
+    { name: 'Images', value: `${integer(facts.trainImages)} training, ${integer(facts.testImages)} test, ${recipeText(recipe['imageSize'])} px` },
     { name: 'Classes', value: integer(facts.classes.length) },
-    { name: 'Batch', value: `${integer(facts.batch)} in ${counted(facts.lanes, 'lane')}` },
-    { name: 'Learning rate', value: rate(facts.learningRate) },
-    { name: 'Engine', value: `${facts.engine}, ${facts.precision}` },
+    { name: 'Batch', value: `${recipeText(recipe['batch'])} in ${recipeText(recipe['lanes'])} lanes` },
+    { name: 'Learning rate', value: recipeText(recipe['lr']), note: recipeText(recipe['schedule']) },
+    { name: 'Optimizer', value: recipeText(recipe['optimizer']) },
+    { name: 'Augmentation', value: recipeText(recipe['augmentation']) },
+    { name: 'Engine', value: `${recipeText(recipe['engine'])}, ${recipeText(recipe['precision'])}` },
     { name: 'Workers', value: summary === null ? integer(members.length) : `${integer(summary.workers)} at most` },
   ]
 }

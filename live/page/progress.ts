@@ -1,6 +1,6 @@
 import type { RunProgress, RunState, RunView } from '../view.ts'
 import { h, setAttributes, setText, whenChanged } from './dom.ts'
-import { duration, integer } from './format.ts'
+import { duration, integer, recipeText } from './format.ts'
 import { card, type Section, type Shown } from './shown.ts'
 
 interface Bar {
@@ -15,20 +15,21 @@ export function progressSection(): Section {
   const run = bar('progress-run', 'Whole run')
   const element = card('progress', 'Progress', h('div', { class: 'bars' }, epoch.element, testing.element, run.element))
   const show = whenChanged((progress: RunProgress, facts: RunView['facts'], state: RunState) => {
-    const { stepsPerEpoch, epochs } = facts
+    const { stepsPerEpoch, recipe } = facts
+    const steps = stepsPerEpoch * Number(recipe['epochs'] ?? 0)
     const goesOn = state === 'training' || state === 'evaluating' || state === 'waiting'
     element.hidden = state === 'finished'
     testing.element.hidden = !goesOn
     epoch.update({
-      name: `Epoch ${integer(progress.epoch)} of ${integer(epochs)}`,
+      name: `Epoch ${integer(progress.epoch)} of ${recipeText(recipe['epochs'])}`,
       value: progress.stepInEpoch,
       of: stepsPerEpoch,
       text: joined(`step ${integer(progress.stepInEpoch)} of ${integer(stepsPerEpoch)}`, left(progress.epochSecondsLeft, goesOn)),
     })
     run.update({
       value: progress.step,
-      of: stepsPerEpoch * epochs,
-      text: joined(`step ${integer(progress.step)} of ${integer(stepsPerEpoch * epochs)}`, left(progress.runSecondsLeft, goesOn)),
+      of: steps,
+      text: joined(`step ${integer(progress.step)} of ${integer(steps)}`, left(progress.runSecondsLeft, goesOn)),
     })
     const { testing: now } = progress
     if (now === null) testing.update({ value: 0, of: 0, text: 'after the epoch’s last step' })

@@ -1,7 +1,7 @@
 import type { RunView } from '../view.ts'
 import { lineSwatch } from './chart.ts'
 import { h, KeyedList, setText, whenChanged, type Row } from './dom.ts'
-import { duration, figure, integer, NOTHING, percent, rate, speed } from './format.ts'
+import { duration, figure, integer, NOTHING, percent, recipeText, speed } from './format.ts'
 import { stateName } from './overview.ts'
 import { scrollable, type Section, type Shown } from './shown.ts'
 
@@ -21,9 +21,9 @@ const COLUMNS: { name: string; number: boolean; text(view: RunView): string }[] 
   { name: 'Images/s', number: true, text: ({ summary, history }) => speed(summary?.imagesPerSecond ?? history.at(-1)?.imagesPerSecond) },
   { name: 'Time', number: true, text: ({ summary, history }) => (history.length === 0 ? NOTHING : duration(summary?.seconds ?? history.reduce((sum, { seconds }) => sum + seconds, 0))) },
   { name: 'Workers', number: true, text: ({ summary, history, members }) => integer(summary?.workers ?? history.at(-1)?.workers ?? members.length) },
-  { name: 'Batch', number: true, text: ({ facts }) => integer(facts.batch) },
-  { name: 'Learning rate', number: true, text: ({ facts }) => rate(facts.learningRate) },
-  { name: 'Precision', number: false, text: ({ facts }) => facts.precision },
+  { name: 'Batch', number: true, text: ({ facts }) => recipeText(facts.recipe['batch']) },
+  { name: 'Learning rate', number: true, text: ({ facts }) => recipeText(facts.recipe['lr']) },
+  { name: 'Precision', number: false, text: ({ facts }) => recipeText(facts.recipe['precision']) },
   { name: 'Digest', number: false, text: ({ summary }) => summary?.digest.slice(0, 12) ?? NOTHING },
 ]
 

@@ -19,6 +19,10 @@ export interface OptionSpec<T> {
   /** The fallback as people write it, where that is not its own text. */
   shown?: string
 }
+/** An option whose value also stands in JSON, where numbers are numbers. */
+export interface ValueSpec<T> extends OptionSpec<T> {
+  value: z.ZodType<T>
+}
 export type OptionSpecs = Record<string, OptionSpec<unknown>>
 export type OptionValues<S> = { [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never }
 
@@ -29,10 +33,10 @@ const variable = (key: string): string => `HERD_${kebab(key).replaceAll('-', '_'
 /** Numbers come as text from the command line and the environment, as numbers from a file. */
 const numeric = z.union([z.number(), z.string().trim().min(1).transform(Number)])
 
-export function whole(placeholder: string, description: string, limits: { min: number; max?: number }, fallback: number): OptionSpec<number> {
-  const max = limits.max ?? Number.MAX_SAFE_INTEGER
+export function whole(placeholder: string, description: string, limits: { min: number; max?: number }, fallback: number): ValueSpec<number> {
+  const value = z.int().min(limits.min).max(limits.max ?? Number.MAX_SAFE_INTEGER)
   const expects = limits.max === undefined ? `a whole number of at least ${limits.min}` : `a whole number from ${limits.min} to ${limits.max}`
-  return { placeholder, description, expects, schema: numeric.pipe(z.int().min(limits.min).max(max)), fallback }
+  return { placeholder, description, expects, value, schema: numeric.pipe(value), fallback }
 }
 
 /** A whole number that may be left out. */
@@ -41,8 +45,8 @@ export function optionalWhole(placeholder: string, description: string, limits: 
   return { placeholder, description, expects, schema: numeric.pipe(z.int().min(limits.min).max(limits.max)).optional(), fallback: undefined }
 }
 
-export function real(placeholder: string, description: string, expects: string, schema: z.ZodType<number, number>, fallback: number): OptionSpec<number> {
-  return { placeholder, description, expects, schema: numeric.pipe(schema), fallback }
+export function real(placeholder: string, description: string, expects: string, value: z.ZodType<number, number>, fallback: number): ValueSpec<number> {
+  return { placeholder, description, expects, value, schema: numeric.pipe(value), fallback }
 }
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
@@ -64,8 +68,37 @@ export function text(placeholder: string, description: string): OptionSpec<strin
   return { placeholder, description, expects: 'some text', schema: z.string().min(1).optional(), fallback: undefined }
 }
 
-export function choice<const T extends string>(description: string, choices: readonly T[], fallback: T): OptionSpec<T> {
-  return { placeholder: `<${choices.join('|')}>`, description, expects: `one of ${choices.join(', ')}`, schema: z.enum(choices), fallback }
+export function choice<const T extends string>(description: string, choices: readonly T[], fallback: T): ValueSpec<T> {
+  return { placeholder: `<${choices.join('|')}>`, description, expects: `one of ${choices.join(', ')}`, value: z.enum(choices), schema: z.enum(choices), fallback }
+}
+
+/** A value with parts that has a name on the command line. */
+export function named<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: T & string): ValueSpec<T> {
+  return { placeholder, description, expects, value, schema: value, fallback }
+}
+
+/**
+ * A value with parts. On the command line it is JSON, or the name of one of its kinds, whose parts then have their defaults.
+ * @param fallback as it stands in JSON
+ */
+export function structured<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: unknown, shown = shownPart(fallback)): ValueSpec<T> {
+  const schema = z.unknown().transform((given) => (typeof given === 'string' ? fromText(given) : given)).pipe(value)
+  return { placeholder, description, expects, value, schema, fallback: value.parse(fallback), shown }
+}
+
+const namedKind = z.object({ name: z.string() })
+
+function shownPart(fallback: unknown): string {
+  return namedKind.safeParse(fallback).data?.name ?? (fallback === null ? 'none' : JSON.stringify(fallback))
+}
+
+function fromText(given: string): unknown {
+  if (given === 'none') return null
+  try {
+    return JSON.parse(given) as unknown
+  } catch {
+    return { name: given }
+  }
 }
 
 export function flag(description: string): OptionSpec<boolean> {

@@ -1,14 +1,14 @@
 import type { Sample } from './dataset.ts'
 import type { DecodedCache } from './caches/decoded_cache.ts'
 import type { ImageSource } from './sources/image_source.ts'
-import { augment } from './transforms/transforms.ts'
+import { augment } from './transforms/apply.ts'
+import type { TransformLists } from './transforms/transforms.ts'
 import { machineSeconds, type SpanObserver } from '../trace/span.ts'
-import { KeyedRandom, Purpose } from '../random/philox.ts'
 import type { PreparedLane } from '../lanes/lane_stack.ts'
 import { decodeSamples, evaluationImages, type ImageObserver } from './sample_images.ts'
 import type { Schedule, StepPosition } from '../lanes/sample_schedule.ts'
 
-export interface InputPipelineOptions {
+export interface InputPipelineOptions extends TransformLists {
   source: ImageSource
   samples: readonly Sample[]
   schedule: Schedule
@@ -71,11 +71,11 @@ export class InputPipeline {
   }
 
   async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
-    const { schedule, imageSize, seed, onSpan } = this.#options
+    const { schedule, imageSize, augmentation, seed, onSpan } = this.#options
     const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
     const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
-      augment(image, imageSize, new KeyedRandom(seed, Purpose.augment, at.epoch, sample), out, offset),
+      augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample }, out, offset),
     )
     onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
     return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }

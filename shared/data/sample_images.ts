@@ -3,14 +3,16 @@ import type { DecodedCache } from './caches/decoded_cache.ts'
 import { decodeImage, type DecodedImage } from './transforms/decode.ts'
 import type { ImageSource } from './sources/image_source.ts'
 import { machineSeconds } from '../trace/span.ts'
-import { centre, decodeTarget } from './transforms/transforms.ts'
+import { prepareForEvaluation } from './transforms/apply.ts'
+import { decodeTarget, type TransformLists } from './transforms/transforms.ts'
 
-/** Where a data set's images come from, and the size they are brought to. */
-export interface SampleImages {
+/** Where a data set's images come from, and what is made of them. */
+export interface SampleImages extends TransformLists {
   source: ImageSource
   samples: readonly Sample[]
+  /** Side of what is made of them, in pixels. */
   imageSize: number
-  /** Where decoded images are kept for the next epoch. */
+  /** Where decoded images are kept for the next epoch: opened for these transforms and this size. */
   decoded?: DecodedCache
   /** Is told of each image, and what it took. */
   observer?: ImageObserver
@@ -27,6 +29,7 @@ export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: num
  */
 export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
   const { source, samples, imageSize, decoded, observer } = images
+  const shortSide = decodeTarget(images, imageSize)
   const imageBytes = imageSize * imageSize * 3
   const out = new Uint8Array(ids.length * imageBytes)
   const place = (image: DecodedImage, index: number, from: 'memory' | 'file' | 'decoder', decodeSeconds = 0): void => {
@@ -49,7 +52,7 @@ export async function decodeSamples(images: SampleImages, ids: readonly number[]
     files.map(async (file, position) => {
       const index = missing[position]
       const begin = machineSeconds()
-      const image = await decodeImage(file, decodeTarget(imageSize), samples[ids[index]].path)
+      const image = await decodeImage(file, shortSide, samples[ids[index]].path)
       decoded?.offer(ids[index], image)
       place(image, index, 'decoder', machineSeconds() - begin)
     }),
@@ -57,7 +60,7 @@ export async function decodeSamples(images: SampleImages, ids: readonly number[]
   return out
 }
 
-/** As `decodeSamples`, without augmentation: what a network is evaluated on. */
+/** As `decodeSamples`, with the evaluation transforms. */
 export function evaluationImages(images: SampleImages, ids: readonly number[]): Promise<Uint8Array> {
-  return decodeSamples(images, ids, (image, out, offset) => centre(image, images.imageSize, out, offset))
+  return decodeSamples(images, ids, (image, out, offset) => prepareForEvaluation(image, images.imageSize, images.evaluation, out, offset))
 }

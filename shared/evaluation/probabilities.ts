@@ -1,6 +1,7 @@
 import { displayName } from '../data/class_names.ts'
 import type { DecodedImage } from '../data/transforms/decode.ts'
-import { centre } from '../data/transforms/transforms.ts'
+import { prepareForEvaluation } from '../data/transforms/apply.ts'
+import type { TransformList } from '../data/transforms/transforms.ts'
 import { softmax } from './blocks.ts'
 
 /** A class, and how probable it is. */
@@ -13,14 +14,15 @@ export interface Likely {
 }
 
 /**
- * Images as a run evaluates them: resized, centre-cropped, without augmentation.
- * @param images decoded with `decodeTarget(imageSize)`
+ * Images as a run evaluates them.
+ * @param images decoded to the run's `decodeTarget`
+ * @param evaluation the run's evaluation transforms
  * @returns uint8 [images, imageSize, imageSize, 3]
  */
-export function evaluationPixels(images: readonly DecodedImage[], imageSize: number): Uint8Array {
+export function evaluationPixels(images: readonly DecodedImage[], imageSize: number, evaluation: TransformList): Uint8Array {
   const imageBytes = imageSize * imageSize * 3
   const pixels = new Uint8Array(images.length * imageBytes)
-  images.forEach((image, index) => centre(image, imageSize, pixels, index * imageBytes))
+  images.forEach((image, index) => prepareForEvaluation(image, imageSize, evaluation, pixels, index * imageBytes))
   return pixels
 }
 

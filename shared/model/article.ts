@@ -2,8 +2,8 @@ import { UsageError } from '../kit/errors.ts'
 import { checkNetwork, outputOf, ShapeError, type Layer, type Network } from './network.ts'
 
 /** ImageNet's mean and standard deviation of each channel, as the article's transforms use them. */
-const IMAGENET_MEAN: [number, number, number] = [0.485, 0.456, 0.406]
-const IMAGENET_STD: [number, number, number] = [0.229, 0.224, 0.225]
+export const IMAGENET_MEAN: [number, number, number] = [0.485, 0.456, 0.406]
+export const IMAGENET_STD: [number, number, number] = [0.229, 0.224, 0.225]
 
 const STAGE_FILTERS = [16, 32, 64, 128, 256]
 

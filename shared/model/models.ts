@@ -1,6 +1,8 @@
+import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
 import { checkNetwork, type Network } from './network.ts'
+import { networkOfTemplate, networkTemplateSchema } from './template.ts'
 
 type Builder = (size: { imageSize: number; classes: number }) => Network
 
@@ -32,11 +34,26 @@ const builders: Record<string, Builder> = { article: articleNetwork, tiny: tinyN
 
 export const modelNames = Object.keys(builders)
 
+/** A network by name, or as data. */
+export const modelSchema = z.union([z.string().min(1), networkTemplateSchema])
+export type Model = z.infer<typeof modelSchema>
+
+/** What people call it. */
+export function nameOfModel(model: Model): string {
+  return typeof model === 'string' ? model : model.name
+}
+
 /**
- * A network by name.
- * @throws UsageError when the name is unknown or the image too small.
+ * A network for images of a size and a number of classes.
+ * @param normalisation of pixels, where it is not the network's own
+ * @throws UsageError when the name is unknown, the image too small, or what a template says does not fit.
  */
-export function buildNetwork(name: string, size: { imageSize: number; classes: number }): Network {
-  if (!Object.hasOwn(builders, name)) throw new UsageError(`--model "${name}" is unknown: choose one of ${modelNames.join(', ')}.`)
-  return builders[name](size)
+export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, normalisation }: { labelSmoothing?: number; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
+  const network = typeof model === 'string' ? builderOf(model)(size) : networkOfTemplate(model, size)
+  return { ...network, ...normalisation, labelSmoothing }
+}
+
+function builderOf(name: string): Builder {
+  if (!Object.hasOwn(builders, name)) throw new UsageError(`--model "${name}" is unknown: choose one of ${modelNames.join(', ')}, or a JSON file.`)
+  return builders[name]
 }

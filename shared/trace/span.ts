@@ -25,6 +25,11 @@ export const MAX_SPANS = 1000
 /** Is told of each span when it has ended. */
 export type SpanObserver = (span: Span) => void
 
+/** The part `onSpan` of whatever may be traced; without an observer nothing is. */
+export function tracing(onSpan: SpanObserver | undefined): { onSpan?: SpanObserver } {
+  return onSpan === undefined ? {} : { onSpan: (span) => onSpan(span) }
+}
+
 /** Seconds of a clock that only goes forward and that all processes of a machine share. */
 export function machineSeconds(): number {
   return Number(process.hrtime.bigint()) / 1e9

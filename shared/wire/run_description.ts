@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { compressions } from '../compress/format.ts'
+import { normalisationProblem } from '../data/transforms/transforms.ts'
 import { messageOf } from '../kit/errors.ts'
 import { layoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
+import { recipeShape } from '../recipe/table.ts'
 
 /** 1 GiB of weights: a worker has room for them several times over. */
 const MAX_PARAMETERS = 2 ** 28
@@ -17,25 +18,20 @@ function problemOf(network: Network): string | undefined {
   }
 }
 
-/** What a worker must know of a run to compute its part of it: sent in Welcome. */
+/** What workers and reducers must know of a run: its recipe, and what this came to with the data set. */
 export const runDescriptionSchema = z.object({
+  ...recipeShape,
   /** What people call the run: the name of its folder. */
   name: z.string().min(1).max(256),
   network: networkSchema.superRefine((network, context) => {
     const problem = problemOf(network)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
   }),
-  engine: z.enum(['native', 'wasm']),
-  precision: z.enum(['f32', 'bf16']),
-  threads: z.int().min(1).max(1024),
-  seed: z.int().min(0).max(4294967295),
-  batch: z.int().min(1).max(65536),
-  lanes: z.int().min(1).max(4096),
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
-  /** How gradients and weights travel: it decides the result, too. */
-  compress: z.enum(compressions),
-  compressWeights: z.enum(compressions),
   /** Whether workers tell what their time went to. */
   trace: z.boolean(),
+}).superRefine(({ network, augmentation, evaluation }, context) => {
+  const problem = normalisationProblem({ augmentation, evaluation }, network)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 export type RunDescription = z.infer<typeof runDescriptionSchema>

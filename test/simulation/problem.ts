@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import type { Compression } from '../../shared/compress/format.ts'
 import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
+import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { DecodedCache } from '../../shared/data/caches/decoded_cache.ts'
 import type { DecodedImage } from '../../shared/data/transforms/decode.ts'
 import type { Manifest } from '../../shared/data/manifest.ts'
@@ -11,6 +12,7 @@ import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { freshState, Model } from '../../shared/optim/stepped_weights.ts'
+import { article } from '../../shared/recipe/presets.ts'
 
 /** A small training: data, network and options, but for who computes it. */
 export interface Problem {
@@ -73,7 +75,7 @@ function buildProblem(shape: Shape, index: number): Problem {
   const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
   samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
   const { train, test } = idsBySplit(samples)
-  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', trace: false }
+  const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', trace: false }
   const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
   return {
     name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,

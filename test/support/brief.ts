@@ -12,8 +12,9 @@ export function exampleMember(name: string, fields: Partial<MemberView> = {}): M
 export function exampleBrief(fields: Partial<RunBrief> = {}): RunBrief {
   return {
     facts: {
-      name: 'first', folder: '/runs/first', model: 'article', parameters: 2_230_170, imageSize: 256, classes: ['cane', 'gatto'], trainImages: 640, testImages: 160,
-      batch: 64, lanes: 8, epochs: 50, stepsPerEpoch: 10, learningRate: 1e-4, seed: 0, precision: 'bf16', engine: 'native',
+      name: 'first', folder: '/runs/first', recipe: { model: 'article', imageSize: 256, batch: 64, lanes: 8, epochs: 50, seed: 0, precision: 'bf16', engine: 'native', lr: 1e-4 },
+      parameters: 2_230_170, classes: ['cane', 'gatto'], trainImages: 640, testImages: 160,
+      stepsPerEpoch: 10,
     },
     state: 'training',
     startedAt: '2025-01-31T09:00:00.000Z',

@@ -57,8 +57,9 @@ export function runAfter(steps: number, { name = 'first', skill = 1, testing = f
   const epochs = Math.floor(steps / STEPS_PER_EPOCH)
   return {
     facts: {
-      name, folder: `runs/${name}`, model: 'article', parameters: 2_230_170, imageSize: 256, classes: CLASSES, trainImages: 20_943, testImages: 5236,
-      batch: BATCH, lanes: LANES, epochs: EPOCHS, stepsPerEpoch: STEPS_PER_EPOCH, learningRate: 1e-4, seed: 0, precision: 'bf16', engine: 'native',
+      name, folder: `runs/${name}`, recipe: { model: 'article', imageSize: 256, batch: BATCH, lanes: LANES, epochs: EPOCHS, seed: 0, precision: 'bf16', engine: 'native', lr: 1e-4 },
+      parameters: 2_230_170, classes: CLASSES, trainImages: 20_943, testImages: 5236,
+      stepsPerEpoch: STEPS_PER_EPOCH,
     },
     state: testing ? 'evaluating' : 'training',
     startedAt: new Date(START).toISOString(),

@@ -1,6 +1,7 @@
 import { ComputeProcess } from '../../../shared/compute/compute_process.ts'
 import type { DecodedImage } from '../../../shared/data/transforms/decode.ts'
-import { augment } from '../../../shared/data/transforms/transforms.ts'
+import { augment } from '../../../shared/data/transforms/apply.ts'
+import { defaultAugmentation } from '../../../shared/data/transforms/transforms.ts'
 import { articleNetwork } from '../../../shared/model/article.ts'
 import { gradientFlops } from '../../../shared/model/flops.ts'
 import { initialParameters } from '../../../shared/model/initial.ts'
@@ -164,7 +165,7 @@ function measureInput(imageSize: number, rounds: number): number {
   const out = new Uint8Array(imageSize * imageSize * 3)
   const seconds = Array.from({ length: rounds + 1 }, (_, round) => {
     const begin = performance.now()
-    for (let index = 0; index < TRANSFORMS; index++) augment(image, imageSize, new KeyedRandom(0, Purpose.draw, round, index), out, 0)
+    for (let index = 0; index < TRANSFORMS; index++) augment(image, imageSize, defaultAugmentation, { seed: 0, epoch: round, sample: index }, out, 0)
     return (performance.now() - begin) / 1000 / TRANSFORMS
   })
   // The first one compiles.

@@ -2,8 +2,8 @@ import path from 'node:path'
 import { DecodedCache } from '../../../shared/data/caches/decoded_cache.ts'
 import { PixelCache } from '../../../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { plainWindow } from '../../../shared/data/transforms/plain_window.ts'
-import { augment, decodeTarget, drawAugmentation, transform } from '../../../shared/data/transforms/transforms.ts'
-import { KeyedRandom, Purpose } from '../../../shared/random/philox.ts'
+import { augment } from '../../../shared/data/transforms/apply.ts'
+import { decodeTarget, defaultTransforms } from '../../../shared/data/transforms/transforms.ts'
 import { decodeSamples, type SampleTransform } from '../../../shared/data/sample_images.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { drawnPhotographs, photographsOf } from '../photographs.ts'
@@ -19,10 +19,11 @@ export const [DECODED, MEMORY, FILE, PLAIN] = ['decoded', 'from memory', 'from t
 export async function inputSection({ rounds, imageSize, folder, log }: BenchSettings, data: string | undefined, most: number): Promise<Section> {
   const photographs = data === undefined ? await drawnPhotographs(most) : await photographsOf(data, most)
   const { samples } = photographs
+  const transforms = defaultTransforms()
   const lanes = Array.from({ length: Math.ceil(samples.length / LANE) }, (_, lane) => samples.map((_sample, id) => id).slice(lane * LANE, (lane + 1) * LANE))
   const open = async (): Promise<DecodedCache> => new DecodedCache(0, {
     samples,
-    pixels: await PixelCache.open({ folder: path.join(folder, 'pixels'), limitBytes: UNLIMITED, files: samples.map(({ sha256 }) => sha256), shortSide: decodeTarget(imageSize), now: Date.now, warn: log }),
+    pixels: await PixelCache.open({ folder: path.join(folder, 'pixels'), limitBytes: UNLIMITED, files: samples.map(({ sha256 }) => sha256), shortSide: decodeTarget(transforms, imageSize), now: Date.now, warn: log }),
   })
 
   const starts = [
@@ -49,7 +50,7 @@ export async function inputSection({ rounds, imageSize, folder, log }: BenchSett
   }
 
   async function pass(decoded: DecodedCache | undefined, epoch: number, how: (epoch: number) => SampleTransform): Promise<void> {
-    for (const ids of lanes) await decodeSamples({ ...photographs, imageSize, ...(decoded === undefined ? {} : { decoded }) }, ids, how(epoch))
+    for (const ids of lanes) await decodeSamples({ ...photographs, ...transforms, imageSize, ...(decoded === undefined ? {} : { decoded }) }, ids, how(epoch))
   }
 
   function contender(name: string, prepare: () => Promise<DecodedCache | undefined>, how = augmented): () => Promise<Contender> {
@@ -69,10 +70,10 @@ export async function inputSection({ rounds, imageSize, folder, log }: BenchSett
   }
 
   function augmented(epoch: number): SampleTransform {
-    return (image, out, offset, sample) => augment(image, imageSize, new KeyedRandom(0, Purpose.augment, epoch, sample), out, offset)
+    return (image, out, offset, sample) => augment(image, imageSize, transforms.augmentation, { seed: 0, epoch, sample }, out, offset)
   }
 
   function plainlyAugmented(epoch: number): SampleTransform {
-    return (image, out, offset, sample) => transform(image, imageSize, drawAugmentation(new KeyedRandom(0, Purpose.augment, epoch, sample)), out, offset, plainWindow)
+    return (image, out, offset, sample) => augment(image, imageSize, transforms.augmentation, { seed: 0, epoch, sample }, out, offset, plainWindow)
   }
 }

@@ -2,7 +2,6 @@ import path from 'node:path'
 import type { Log } from '../../kit/log.ts'
 import { DECODED_CACHE_BYTES, DecodedCache } from './decoded_cache.ts'
 import { PixelCache, type PixelCacheObserver } from './pixel_cache/pixel_cache.ts'
-import { decodeTarget } from '../transforms/transforms.ts'
 
 export interface OpenDecodedOptions {
   /** The user's cache folder, `cacheFolder()` or `--cache`. */
@@ -10,19 +9,20 @@ export interface OpenDecodedOptions {
   /** Limit of the cache file; 0: there is none. */
   fileBytes: number
   samples: readonly { sha256: string }[]
-  imageSize: number
+  /** Short side to which larger images are reduced while they are decoded: `decodeTarget`. */
+  shortSide: number
   log: Pick<Log, 'warn'>
   observer?: PixelCacheObserver
 }
 
 /** Where a process keeps a data set's decoded images: in memory, and behind it in the file that the machine's processes share. */
-export async function openDecoded({ cacheFolder, fileBytes, samples, imageSize, log, observer }: OpenDecodedOptions): Promise<DecodedCache> {
+export async function openDecoded({ cacheFolder, fileBytes, samples, shortSide, log, observer }: OpenDecodedOptions): Promise<DecodedCache> {
   if (fileBytes === 0) return new DecodedCache(DECODED_CACHE_BYTES)
   const pixels = await PixelCache.open({
     folder: path.join(cacheFolder, 'pixels'),
     limitBytes: fileBytes,
     files: samples.map(({ sha256 }) => sha256),
-    shortSide: decodeTarget(imageSize),
+    shortSide,
     now: Date.now,
     warn: (text) => log.warn(text),
     ...(observer === undefined ? {} : { observer }),

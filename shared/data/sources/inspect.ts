@@ -5,7 +5,7 @@ import { DataError, messageOf } from '../../kit/errors.ts'
 import { decodeImage } from '../transforms/decode.ts'
 import { FileCache, type FileFacts } from '../caches/file_cache.ts'
 import { type Candidate, type Scan } from './scan.ts'
-import { decodeTarget } from '../transforms/transforms.ts'
+import { decodeTarget, defaultTransforms } from '../transforms/transforms.ts'
 
 /** A photograph beyond this is a mistake; it bounds what a worker keeps in memory for one image. */
 export const MAX_FILE_BYTES = 2 ** 28
@@ -17,7 +17,7 @@ export interface InspectOptions {
 }
 
 /** Images are decoded at the size that the article's 256 pixels need, as training does; the size has no say in whether it succeeds. */
-const CHECK_SHORT_SIDE = decodeTarget(256)
+const CHECK_SHORT_SIDE = decodeTarget(defaultTransforms(), 256)
 
 /** sharp decodes on libuv's threads: this many at once keep them busy. */
 function threads(): number {

@@ -70,8 +70,11 @@ function triangle(x: number): number {
 const CACHE_ENTRIES = 1024
 const cache = new Map<string, AxisWeights>()
 
-/** As computed by the formula, remembered for the next image of that size. */
-export function axisWeights(input: number, output: number, from: number, length: number): AxisWeights {
+/**
+ * As computed by the formula, remembered for the next image of that size.
+ * @param begin of the part of the axis that is resized, `input` long, in the image
+ */
+export function axisWeights(input: number, output: number, from: number, length: number, begin = 0): AxisWeights {
   const key = `${input} ${output} ${from} ${length}`
   let found = cache.get(key)
   if (found === undefined) {
@@ -79,7 +82,7 @@ export function axisWeights(input: number, output: number, from: number, length:
     if (cache.size >= CACHE_ENTRIES) cache.clear()
     cache.set(key, found)
   }
-  return found
+  return begin === 0 ? found : { ...found, first: found.first + begin }
 }
 
 /**

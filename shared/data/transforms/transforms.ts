@@ -1,81 +1,93 @@
-import { type DecodedImage } from './decode.ts'
-import { type KeyedRandom } from '../../random/philox.ts'
-import { kernelTransform, type WindowTransform } from './window_kernel.ts'
-import { plainWindow } from './plain_window.ts'
-import { axisWeights } from './resample.ts'
-import { Rotation } from './rotation.ts'
+import { z } from 'zod'
+import { centreCrop } from './centre_crop.ts'
+import { colourJitter } from './colour_jitter.ts'
+import { flip } from './flip.ts'
+import { normalise, type Normalisation } from './normalise.ts'
+import { resize } from './resize.ts'
+import { rotate } from './rotate.ts'
+import { forms, type Form, type Transform } from './transform.ts'
 
-/**
- * The article's transforms on 8-bit pixels, bit for bit as torchvision computes them on PIL images:
- *   training    RandomHorizontalFlip(0.3), RandomRotation(40), Resize(300), CenterCrop(256)
- *   evaluation  Resize(300), CenterCrop(256)
- * (for other image sizes the short side keeps the ratio 300 : 256). Normalisation is the engine's.
- *
- * Only what the crop shows is computed, the window: its columns of its rows. A kernel does (shared/kernels), or plain TypeScript.
- */
+/** Every transform by its name. */
+const table = { flip, rotate, resize, centreCrop, colourJitter, normalise }
+export const transforms: Readonly<Record<keyof typeof table, Transform>> = table
 
-export const FLIP_PROBABILITY = 0.3
-export const MAX_DEGREES = 40
+const [first, ...others] = Object.values(table).map(({ schema }) => schema)
+const transformSchema = z.discriminatedUnion('name', [first, ...others], {
+  error: ({ code }) => (code === 'invalid_union' ? `expected a transform with its name, one of ${Object.keys(table).join(', ')}` : undefined),
+})
+const MAX_TRANSFORMS = 32
 
-/** Short side that an image is resized to before the crop: 300 for 256. */
-export function resizeTarget(imageSize: number): number {
-  return Math.round((imageSize * 300) / 256)
+/** A transform with its parameters. */
+export type TransformSpec = z.output<typeof transformSchema>
+export type TransformList = readonly TransformSpec[]
+
+/** What is done to a training image, anew in each epoch: from a photograph to what the network takes. */
+export const augmentationSchema = z.array(transformSchema).max(MAX_TRANSFORMS).superRefine(checkChain).readonly()
+
+/** What is done to an image that the network is evaluated on, or asked about: the same each time. */
+export const evaluationTransformsSchema = z.array(transformSchema).max(MAX_TRANSFORMS).superRefine((list, context) => {
+  for (const [index, { name }] of list.entries()) {
+    if (transforms[name].draws !== undefined) context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${name}" draws random numbers: leave it to the augmentation` })
+  }
+  checkChain(list, context)
+}).readonly()
+
+/** Both lists of a run. */
+export interface TransformLists {
+  augmentation: TransformList
+  evaluation: TransformList
+}
+
+const articleEvaluation: z.input<typeof transformSchema>[] = [{ name: 'resize', shortSide: 300 / 256 }, { name: 'centreCrop' }, { name: 'normalise' }]
+
+/** The article's transforms, which bring pixels to the network's own figures. */
+export const defaultAugmentation = augmentationSchema.parse([{ name: 'flip', probability: 0.3 }, { name: 'rotate', degrees: 40 }, ...articleEvaluation])
+export const defaultEvaluation = evaluationTransformsSchema.parse(articleEvaluation)
+
+/** The article's transforms; for a network, with its figures. */
+export function defaultTransforms(network?: Normalisation): TransformLists {
+  if (network === undefined) return { augmentation: defaultAugmentation, evaluation: defaultEvaluation }
+  return { augmentation: withNormalisation(defaultAugmentation, network), evaluation: withNormalisation(defaultEvaluation, network) }
+}
+
+/** Mean and standard deviation that a list ends with, as far as it says them. */
+export function normalisationOf(list: TransformList): Partial<Normalisation> {
+  const { mean = null, std = null } = list.find((spec) => spec.name === 'normalise') ?? {}
+  return { ...(mean === null ? {} : { mean }), ...(std === null ? {} : { std }) }
+}
+
+/** A list with its figures for the network's input: its own, or else the network's. */
+export function withNormalisation(list: TransformList, { mean, std }: Normalisation): TransformList {
+  return list.map((spec) => (spec.name === 'normalise' ? { ...spec, mean: spec.mean ?? mean, std: spec.std ?? std } : spec))
+}
+
+/** Says which list's figures are not those of the network, which are what the engine computes with; undefined where both agree. */
+export function normalisationProblem(lists: TransformLists, network: Normalisation): string | undefined {
+  const figures = ({ mean, std }: Partial<Normalisation>): string => `mean ${mean?.join(', ') ?? 'unsaid'} and std ${std?.join(', ') ?? 'unsaid'}`
+  const expected = figures(network)
+  const wrong = (['augmentation', 'evaluation'] as const).find((list) => figures(normalisationOf(lists[list])) !== expected)
+  return wrong === undefined ? undefined : `normalise of ${wrong} has ${figures(normalisationOf(lists[wrong]))}, the network ${expected}: give all of them the same`
 }
 
 /**
- * Short side to which a larger image is reduced while it is decoded: twice the resize target, so that the antialiased resize
- * still decides the result. Only there do pixels differ from torchvision's, which decodes at full size.
+ * Short side to which larger images are reduced while they are decoded: what the most demanding transform of both lists needs, so that an image
+ * is decoded once for both.
  */
-export function decodeTarget(imageSize: number): number {
-  return 2 * resizeTarget(imageSize)
+export function decodeTarget({ augmentation, evaluation }: TransformLists, imageSize: number): number {
+  return Math.max(...[...augmentation, ...evaluation].map((spec) => transforms[spec.name].decodedShortSide?.(spec, imageSize) ?? 0))
 }
 
-export interface Augmentation {
-  flip: boolean
-  /** Anticlockwise. */
-  degrees: number
-}
-
-/** Draws flip and angle, in this order. */
-export function drawAugmentation(random: KeyedRandom): Augmentation {
-  const flip = random.uniform() < FLIP_PROBABILITY
-  return { flip, degrees: random.between(-MAX_DEGREES, MAX_DEGREES) }
-}
-
-/**
- * A training image.
- * @param random keyed by (seed, augment, epoch, sample); two numbers are drawn.
- * @param out uint8; [imageSize, imageSize, 3] is written from `offset`.
- */
-export function augment(image: DecodedImage, imageSize: number, random: KeyedRandom, out: Uint8Array, offset: number): void {
-  transform(image, imageSize, drawAugmentation(random), out, offset)
-}
-
-/** An evaluation image, written to `out` as by `augment`. */
-export function centre(image: DecodedImage, imageSize: number, out: Uint8Array, offset: number): void {
-  transform(image, imageSize, undefined, out, offset)
-}
-
-/** In plain TypeScript where there is no kernel for this processor. */
-const transformWindow = kernelTransform() ?? plainWindow
-
-/** Flip and rotation as given (none where undefined), resize and crop. */
-export function transform(image: DecodedImage, imageSize: number, augmentation: Augmentation | undefined, out: Uint8Array, offset: number, compute: WindowTransform = transformWindow): void {
-  const { width, height } = image
-  const [resizedWidth, resizedHeight] = resizedSize(width, height, resizeTarget(imageSize))
-  const columns = axisWeights(width, resizedWidth, cropStart(resizedWidth, imageSize), imageSize)
-  const rows = axisWeights(height, resizedHeight, cropStart(resizedHeight, imageSize), imageSize)
-  compute(image, augmentation === undefined ? undefined : new Rotation(image, augmentation), columns, rows, out, offset)
-}
-
-/** The short side becomes `target`, the long one follows, cut to an integer (torchvision's _compute_resized_output_size). */
-export function resizedSize(width: number, height: number, target: number): [width: number, height: number] {
-  return width <= height ? [target, Math.trunc((target * height) / width)] : [Math.trunc((target * width) / height), target]
-}
-
-/** Where a centred crop begins: Python's round(), which takes a half to the even neighbour. */
-export function cropStart(size: number, crop: number): number {
-  const margin = size - crop
-  const half = Math.floor(margin / 2)
-  return margin % 2 === 0 || half % 2 === 0 ? half : half + 1
+/** Each transform takes what the one before gives, and the last one gives what the network takes. */
+function checkChain(list: TransformList, context: z.RefinementCtx): void {
+  let form: Form = 'photograph'
+  for (const [index, { name }] of list.entries()) {
+    const { takes, gives } = transforms[name]
+    if (!takes.includes(form)) {
+      const before = index === 0 ? 'at the beginning of the list' : `after "${list[index - 1].name}"`
+      context.addIssue({ code: 'custom', path: [index], message: `"${name}" takes ${takes.map((taken) => forms[taken]).join(', or ')}; ${before} there is ${forms[form]}` })
+      return
+    }
+    form = gives
+  }
+  if (form !== 'normalised') context.addIssue({ code: 'custom', path: [list.length], message: `the list ends with ${forms[form]}; it has to come to ${forms.normalised}, by "normalise" at its end` })
 }

@@ -12,7 +12,7 @@ interface TransformFunctions {
   shorten(source: number, stride: number, axis: number, pairs: number, length: number, target: number): void
 }
 
-/** Computes what `plainWindow` of shared/data/transforms/transforms.ts does, with the same arguments and results. */
+/** Computes what `plainWindow` of shared/data/transforms/plain_window.ts does, with the same arguments and results. */
 export type WindowTransform = (image: DecodedImage, rotation: Rotation | undefined, columns: AxisWeights, rows: AxisWeights, out: Uint8Array, offset: number) => void
 
 /** The kernel reads and writes whole vectors: up to this much behind a buffer's end. */
@@ -25,13 +25,13 @@ interface PackedAxis {
   /** For each output position 1 + 2 * pairs numbers: its start, and for each pair of weights their upper and lower halves. */
   numbers: Int32Array
 }
-const packedAxes = new WeakMap<AxisWeights, PackedAxis>()
+/** Known by their weights, which an axis shares with those that only begin elsewhere. */
+const packedAxes = new WeakMap<Int32Array, PackedAxis>()
 
 /** An axis as the kernel reads it: an odd last tap gets a partner of weight zero. Packed once for each axis that is kept. */
-function packAxis(axis: AxisWeights): PackedAxis {
-  const known = packedAxes.get(axis)
+function packAxis({ length, taps, starts, weights }: AxisWeights): PackedAxis {
+  const known = packedAxes.get(weights)
   if (known !== undefined) return known
-  const { length, taps, starts, weights } = axis
   const pairs = Math.ceil(taps / 2)
   const numbers = new Int32Array(length * (1 + 2 * pairs))
   for (let i = 0, to = 0; i < length; i++) {
@@ -44,7 +44,7 @@ function packAxis(axis: AxisWeights): PackedAxis {
     }
   }
   const packed = { pairs, numbers }
-  packedAxes.set(axis, packed)
+  packedAxes.set(weights, packed)
   return packed
 }
 

@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import { CoordinatorMetrics } from '../../../coordinator/watch/metrics.ts'
 import type { MemberView } from '../../../live/view.ts'
 import { WorkerMetrics } from '../../../worker/metrics.ts'
+import { article } from '../../../shared/recipe/presets.ts'
 
 export interface MetricDescription {
   name: string
@@ -20,7 +21,7 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
     workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
     totals: { unitsDelivered: 8, unitsCounted: 8, unitsDropped: 3, unitsDealtAgain: 1, unitsTakenOver: 1, workersLost: 1, mostWorkers: 2 },
   }), () => 1_700_000_000)
-  coordinator.describe({ name: 'run', model: 'article', engine: 'native', precision: 'f32', imageSize: 256, batch: 64, lanes: 8, epochs: 2, stepsPerEpoch: 2, learningRate: 0.001, workersWanted: 2 })
+  coordinator.describe({ name: 'run', recipe: { ...article, engine: 'native', epochs: 2, lr: 0.001 }, stepsPerEpoch: 2, workersWanted: 2 })
   coordinator.observe({ type: 'resumed', file: 'latest.ckpt', epoch: 1, step: 0, restarts: 1 })
   coordinator.observe({ type: 'dealt', worker: 'first', kind: 'TRAIN', units: [1, 2] })
   coordinator.observe({

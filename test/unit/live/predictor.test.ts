@@ -3,7 +3,7 @@ import os from 'node:os'
 import test, { type TestContext } from 'node:test'
 import sharp from 'sharp'
 import { decodeImage } from '../../../shared/data/transforms/decode.ts'
-import { decodeTarget } from '../../../shared/data/transforms/transforms.ts'
+import { decodeTarget, defaultTransforms } from '../../../shared/data/transforms/transforms.ts'
 import { createEngine } from '../../../shared/engine/create.ts'
 import { DataError, EngineError, RunError } from '../../../shared/kit/errors.ts'
 import { Predictor, type Weights } from '../../../live/predictor.ts'
@@ -13,8 +13,9 @@ import { buildNetwork } from '../../../shared/model/models.ts'
 import { evaluationPixels, likeliest, probabilitiesOf } from '../../../shared/evaluation/probabilities.ts'
 
 const network = buildNetwork('tiny', { imageSize: 32, classes: 3 })
+const transforms = defaultTransforms(network)
 const classes = ['cane', 'gatto', 'panda']
-const weightsOf = (seed: number): Weights => ({ network, classes, parameters: initialParameters(layoutOf(network), seed), step: 10 * seed, epoch: seed, engine: 'wasm' })
+const weightsOf = (seed: number): Weights => ({ network, transforms, classes, parameters: initialParameters(layoutOf(network), seed), step: 10 * seed, epoch: seed, engine: 'wasm' })
 const photograph = (background: string): Promise<Buffer> => sharp({ create: { width: 90, height: 60, channels: 3, background } }).jpeg().toBuffer()
 const isAlive = (pid: number): boolean => {
   try {
@@ -46,7 +47,7 @@ test('a photograph gets what an evaluation with the newest weights says of it, f
   const engine = await createEngine(network, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
   for (const [index, image] of photographs.entries()) {
     engine.setParameters(weightsOf(index + 1).parameters)
-    const [probabilities] = probabilitiesOf(engine.logits(evaluationPixels([await decodeImage(image, decodeTarget(32))], 32), 1), 3) ?? []
+    const [probabilities] = probabilitiesOf(engine.logits(evaluationPixels([await decodeImage(image, decodeTarget(transforms, 32))], 32, transforms.evaluation), 1), 3) ?? []
     assert.deepEqual(predicted[index], { step: 10 * (index + 1), epoch: index + 1, classes: likeliest(probabilities, classes, 3) })
   }
   engine.dispose()

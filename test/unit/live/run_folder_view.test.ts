@@ -56,8 +56,9 @@ test('a run that has finished, whole', async (t) => {
   runViewSchema.parse(view)
   assert.deepEqual(view, {
     facts: {
-      name: 'first', folder: folder.path, model: 'tiny', parameters: 3442, imageSize: 32, classes: ['cane', 'gatto'], trainImages: 9, testImages: 3,
-      batch: 4, lanes: 2, epochs: 3, stepsPerEpoch: 3, learningRate: 0.001, seed: 7, precision: 'f32', engine: 'wasm',
+      name: 'first', folder: folder.path, recipe: { model: 'tiny', imageSize: 32, batch: 4, lanes: 2, epochs: 3, seed: 7, precision: 'f32', engine: 'wasm', lr: 0.001 },
+      parameters: 3442, classes: ['cane', 'gatto'], trainImages: 9, testImages: 3,
+      stepsPerEpoch: 3,
     },
     state: 'finished',
     startedAt: '2026-01-01T00:00:00.000Z',
@@ -133,14 +134,14 @@ test('what is missing, or of another version, is left out', async (t) => {
   await mkdir(folder.checkpoints.path)
   const empty = await readRunView(folder, new Date())
   runViewSchema.parse(empty)
-  assert.deepEqual([empty.facts.model, empty.facts.classes, empty.facts.parameters, empty.history, empty.events, empty.evaluation, empty.summary], ['unknown', [], 0, [], [], null, null])
+  assert.deepEqual([empty.facts.recipe, empty.facts.classes, empty.facts.parameters, empty.history, empty.events, empty.evaluation, empty.summary], [{}, [], 0, [], [], null, null])
   await writeFile(folder.configFile, JSON.stringify({ model: 'of tomorrow', epochs: 'many', classes: ['a', 'b'] }))
   await writeFile(folder.evaluationFile, '{"epoch": 1}')
   await writeFile(folder.summaryFile, '{"digest": 5}')
   await writeFile(folder.historyFile, `${JSON.stringify({ ...line(1, NaN), skippedSteps: undefined })}\n{"epoch": 2, "st`)
   const odd = await readRunView(folder, new Date())
   runViewSchema.parse(odd)
-  assert.deepEqual([odd.facts.model, odd.facts.epochs, odd.facts.classes, odd.facts.parameters, odd.evaluation, odd.summary], ['of tomorrow', 0, ['a', 'b'], 0, null, null])
+  assert.deepEqual([odd.facts.recipe, odd.facts.classes, odd.facts.parameters, odd.evaluation, odd.summary], [{ model: 'of tomorrow' }, ['a', 'b'], 0, null, null])
   assert.deepEqual(odd.history, [line(1, NaN)], 'a line that is being written is not there yet')
   await appendFile(folder.historyFile, 'ep": 6}\n')
   await assert.rejects(readRunView(folder, new Date()), (error: unknown) => error instanceof RunError && /history\.jsonl, line 2, is not as expected: trainLoss/.test(error.message))

@@ -12,8 +12,9 @@ import type { LiveMessage, PhotoPrediction, RunPatch, RunView } from '../../../l
 export function exampleView(name = 'first'): RunView {
   return {
     facts: {
-      name, folder: `/runs/${name}`, model: 'tiny', parameters: 10, imageSize: 32, classes: ['cane', 'gatto'], trainImages: 8, testImages: 4,
-      batch: 4, lanes: 2, epochs: 2, stepsPerEpoch: 2, learningRate: 0.001, seed: 0, precision: 'f32', engine: 'wasm',
+      name, folder: `/runs/${name}`, recipe: { model: 'tiny', imageSize: 32, batch: 4, lanes: 2, epochs: 2, seed: 0, precision: 'f32', engine: 'wasm', lr: 0.001 },
+      parameters: 10, classes: ['cane', 'gatto'], trainImages: 8, testImages: 4,
+      stepsPerEpoch: 2,
     },
     state: 'training',
     startedAt: '2026-01-01T00:00:00.000Z',

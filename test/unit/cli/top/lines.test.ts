@@ -46,7 +46,7 @@ test('an evaluation tells how far it is, and a worker what it does for it', () =
 test('what a coordinator calls things writes no more than its own place', () => {
   const { facts } = exampleBrief()
   const hostile = '\u001b[2J\nx'.repeat(20)
-  const lines = linesOf(exampleBrief({ facts: { ...facts, folder: hostile, model: hostile }, members: [exampleMember(hostile, { device: hostile, owes: Array.from({ length: 4096 }, (_, index) => index) })] }), () => 1, now)
+  const lines = linesOf(exampleBrief({ facts: { ...facts, folder: hostile, recipe: { ...facts.recipe, model: hostile } }, members: [exampleMember(hostile, { device: hostile, owes: Array.from({ length: 4096 }, (_, index) => index) })] }), () => 1, now)
   for (const line of lines) assert.doesNotMatch(line, /[\u0000-\u001f]/)
   assert.ok((lines.at(-1) ?? '').length < 160, lines.at(-1))
 })

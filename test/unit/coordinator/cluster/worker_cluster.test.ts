@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Member } from '../../../../coordinator/contract/member.ts'
 import { freshState, Model } from '../../../../shared/optim/stepped_weights.ts'
+import { defaultTransforms } from '../../../../shared/data/transforms/transforms.ts'
 import { reduceHere } from '../../../../coordinator/exchange/reduction.ts'
 import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
@@ -11,6 +12,7 @@ import { adamStep } from '../../../../shared/optim/adam.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
 import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
+import { article } from '../../../../shared/recipe/presets.ts'
 
 const LANES = 4
 const CHUNK = 8
@@ -46,7 +48,7 @@ function stillMember(name: string): StillMember {
 /** A cluster with its members in. */
 function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
-    run: { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
+    run: { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
     workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,

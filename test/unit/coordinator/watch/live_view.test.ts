@@ -7,8 +7,9 @@ import { patched } from '../../../../live/patch.ts'
 import { briefSchema, runViewSchema, type RunFacts, type RunPatch } from '../../../../live/view.ts'
 
 const facts: RunFacts = {
-  name: 'first', folder: '/runs/first', model: 'tiny', parameters: 10, imageSize: 8, classes: ['cat', 'dog'], trainImages: 64, testImages: 16, batch: 16, lanes: 2,
-  epochs: 3, stepsPerEpoch: 4, learningRate: 0.001, seed: 0, precision: 'f32', engine: 'wasm',
+  name: 'first', folder: '/runs/first', recipe: { model: 'tiny', imageSize: 8, batch: 16, lanes: 2, epochs: 3, seed: 0, precision: 'f32', engine: 'wasm', lr: 0.001 },
+      parameters: 10, classes: ['cat', 'dog'], trainImages: 64, testImages: 16,
+  stepsPerEpoch: 4,
 }
 const step = (number: number, loss = 1): RunEvent => ({
   type: 'step', epoch: Math.ceil(number / 4), stepInEpoch: (number - 1) % 4, stepsPerEpoch: 4, step: number, samples: 16, seconds: 2, loss, accuracy: 0.5, gradientNorm: 3,

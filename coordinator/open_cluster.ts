@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { parseAddress } from '../shared/command/options.ts'
+import type { Manifest } from '../shared/data/manifest.ts'
+import type { ImageSource } from '../shared/data/sources/image_source.ts'
+import type { Layout } from '../shared/model/layout.ts'
+import type { OptimizerState } from '../shared/optim/adam.ts'
+import { Model } from '../shared/optim/stepped_weights.ts'
+import { reachableHost } from '../shared/security/loopback.ts'
+import { machineSeconds, type Span } from '../shared/trace/span.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+import { GrpcCluster } from './cluster/grpc_cluster.ts'
+import type { Observer } from './contract/events.ts'
+import { ReducerHub } from './exchange/remote/hub.ts'
+import { cutRanges } from './exchange/remote/ranges.ts'
+import { reduceHere, weightsOf, type Weights } from './exchange/reduction.ts'
+import { MachineMemory } from './members/machine_memory.ts'
+import type { ServerParts } from './members/server.ts'
+import type { CoordinatorOptions } from './options.ts'
+import type { Access } from './port/access.ts'
+
+/** Where a run's weights are: with this process, or with reducers in processes of their own. */
+export type WeightsHome = { model: Model; hub: undefined; weights: Weights } | { model: undefined; hub: ReducerHub; weights: Weights }
+
+export interface WeightsParts {
+  run: RunDescription
+  layout: Layout
+  learningRate: number
+  start: OptimizerState
+  /** Steps of the run that came before. */
+  version: number
+  options: Pick<CoordinatorOptions, 'reducers' | 'reducersElsewhere' | 'silenceLimit'>
+  observe: Observer
+  /** Is told what whose time goes to; only of a run that is traced. */
+  onSpan: ((span: Span, process?: string) => void) | undefined
+}
+
+/** Gives the weights their home; reducers come to it once somebody listens. */
+export function homeOfWeights({ run, layout, learningRate, start, version, options, observe, onSpan }: WeightsParts): WeightsHome {
+  const ranges = cutRanges(layout.size, options.reducers)
+  if (ranges.length === 1) {
+    const model = new Model(layout, learningRate, start)
+    return { model, hub: undefined, weights: weightsOf(model) }
+  }
+  const hub = new ReducerHub({
+    ranges, run: JSON.stringify(run), learningRate, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, observe,
+    ...spansBy(onSpan, 'onReducerSpan'),
+  })
+  return { model: undefined, hub, weights: hub }
+}
+
+export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'version' | 'observe' | 'onSpan'> {
+  home: WeightsHome
+  options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'strictNumerics' | 'silenceLimit'>
+  access: Access
+  manifest: Manifest
+  source: ImageSource
+  /** Samples of the test set. */
+  test: readonly number[]
+  brief: ServerParts['brief']
+}
+
+export interface OpenedCluster {
+  cluster: GrpcCluster
+  /** HOST:PORT where it listens, as the options have it, and as processes of this machine reach it. */
+  address: string
+  localAddress: string
+}
+
+/**
+ * Listens for workers and reducers, and joins the cluster's logic to them.
+ * @throws RunError when the address cannot be bound.
+ */
+export async function openCluster({ run, layout, version, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+  const { hub } = home
+  const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
+  const { cluster, port } = await GrpcCluster.listen({
+    address: options.listen, run, test,
+    reduce: home.hub === undefined ? reduceHere(home.model, version, memory?.board) : home.hub.reduce,
+    workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
+    waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
+    strictNumerics: options.strictNumerics,
+    silenceLimitMs: options.silenceLimit * 1000,
+    server: {
+      runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access,
+      ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
+    },
+    now: milliseconds,
+    observe,
+    ...(onSpan === undefined ? {} : { onSpan }),
+    ...spansBy(onSpan, 'onWorkerSpan'),
+  })
+  const host = parseAddress(options.listen)?.host ?? '127.0.0.1'
+  const addressOf = (name: string): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
+  return { cluster, address: addressOf(host), localAddress: addressOf(reachableHost(host)) }
+}
+
+const milliseconds = (): number => machineSeconds() * 1000
+
+/** Spans of other processes, by their name. */
+function spansBy<K extends string>(onSpan: ((span: Span, process?: string) => void) | undefined, key: K): { [key in K]?: (process: string, span: Span) => void } {
+  return onSpan === undefined ? {} : ({ [key]: (process: string, span: Span) => onSpan(span, process) } as { [key in K]: (process: string, span: Span) => void })
+}

@@ -1,0 +1,39 @@
+import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
+import { openDecoded } from '../shared/data/caches/open_decoded.ts'
+import { InputPipeline } from '../shared/data/input_pipeline.ts'
+import { decodeTarget } from '../shared/data/transforms/transforms.ts'
+import type { ImageSource } from '../shared/data/sources/image_source.ts'
+import { LocalCompute } from '../shared/compute/local_compute.ts'
+import type { Log } from '../shared/kit/log.ts'
+import { cacheFolder } from '../shared/kit/paths.ts'
+import type { Model } from '../shared/optim/stepped_weights.ts'
+import { machineSeconds, tracing, type Span } from '../shared/trace/span.ts'
+import type { RunDescription } from '../shared/wire/run_description.ts'
+import type { Observer } from './contract/events.ts'
+import type { PreparedRun } from './prepare.ts'
+import { SingleNodeCluster } from './single_node.ts'
+
+/**
+ * The cluster of one process, with its engine and its images.
+ * @throws EngineError when the engine cannot be loaded.
+ */
+export async function openSingleNode(
+  { options, recipe, dataset, network, schedule }: PreparedRun, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },
+): Promise<{ cluster: SingleNodeCluster; close: () => Promise<void> }> {
+  const { samples, test } = dataset
+  const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
+  try {
+    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, decoded, ...tracing(onSpan) })
+    const { engine, precision, threads } = recipe
+    const compute = await LocalCompute.start(network, recipe, { engine, precision, threads, gpu: options.gpu })
+    if (compute.note !== undefined) log.warn(compute.note)
+    const cluster = new SingleNodeCluster({
+      compute, model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
+      now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onSpan),
+    })
+    return { cluster, close: () => decoded.close() }
+  } catch (error) {
+    await decoded.close()
+    throw error
+  }
+}

@@ -1,0 +1,92 @@
+import { choosePrecision, measurePrecision } from '../shared/compute/precision.ts'
+import { normalisationOf, normalisationProblem, withNormalisation } from '../shared/data/transforms/transforms.ts'
+import { UsageError } from '../shared/kit/errors.ts'
+import { openDataset, type Dataset } from '../shared/data/dataset.ts'
+import { resolveEngine } from '../shared/engine/create.ts'
+import type { EngineKind } from '../shared/engine/engine.ts'
+import { cacheFolder } from '../shared/kit/paths.ts'
+import type { Log } from '../shared/kit/log.ts'
+import { Schedule } from '../shared/lanes/sample_schedule.ts'
+import { initialParameters } from '../shared/model/initial.ts'
+import { layoutOf, type Layout } from '../shared/model/layout.ts'
+import { buildNetwork } from '../shared/model/models.ts'
+import type { Network } from '../shared/model/network.ts'
+import type { OptimizerState } from '../shared/optim/adam.ts'
+import { freshState } from '../shared/optim/stepped_weights.ts'
+import { recipeOf, resumedRecipe } from '../shared/recipe/recipe.ts'
+import { recipeOfCheckpoint } from '../shared/recipe/stored.ts'
+import type { Recipe } from '../shared/recipe/table.ts'
+import { beginning, type Progress } from './contract/progress.ts'
+import type { CoordinatorOptions, RunOptions } from './options.ts'
+import { progressOf } from './record/checkpoint_position.ts'
+import { checkpointToResume, requireSameRun, type Resumption } from './resume.ts'
+import type { Console } from './watch/console.ts'
+
+/** A run that can begin: all that can be wrong with options, data, network and checkpoint has been looked at. */
+export interface PreparedRun {
+  options: RunOptions
+  recipe: Recipe
+  data: string
+  dataset: Dataset
+  network: Network
+  layout: Layout
+  schedule: Schedule
+  resume: Resumption | undefined
+  /** Where it goes on, or begins. */
+  progress: Progress
+  /** Weights and moments that it begins with. */
+  start: OptimizerState
+  /** What config.json tells of the choice of `--precision auto`. */
+  measured: { precisionMeasured?: { ratio: number | null; reason: string } }
+}
+
+/**
+ * Prepares a run: reads what there is, and decides what the options leave open. Nothing listens yet, no process was started and no folder made.
+ * @param given names of options that the user gave
+ * @throws UsageError, DataError, CheckpointError or EngineError where the run cannot begin.
+ */
+export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<string>, { log, console }: { log: Log; console: Console }): Promise<PreparedRun> {
+  const resume = await checkpointToResume(asked)
+  const wanted = resume === undefined ? asked : { ...asked, ...resumedRecipe(recipeOf(asked), given, recipeOfCheckpoint(resume.checkpoint.config, resume.file), resume.file) }
+  const { engine, notice } = resolveEngine(wanted.engine, wanted.precision === 'auto' ? 'f32' : wanted.precision, wanted.gpu)
+  if (notice !== undefined) log.warn(notice)
+
+  const data = wanted.data ?? ''
+  const dataset = await checkedData(data, wanted.testFraction, console)
+  const network = networkOf(wanted, dataset.classes.length)
+  const layout = layoutOf(network)
+  if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
+
+  const { precision, measured } = await decidedPrecision(wanted, engine, log)
+  const recipe = { ...recipeOf(wanted), engine, precision, augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network) }
+  const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
+  const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
+  const start = resume === undefined
+    ? { ...freshState(layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
+    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
+  return { options: { ...wanted, ...recipe }, recipe, data, dataset, network, layout, schedule, resume, progress, start, measured }
+}
+
+/** @throws UsageError where the transforms say other figures of the network's input than each other. */
+function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: CoordinatorOptions, classes: number): Network {
+  const network = buildNetwork(model, { imageSize, classes }, { labelSmoothing, normalisation: normalisationOf(augmentation) })
+  const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
+  if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)
+  return network
+}
+
+async function checkedData(data: string, testFraction: number, console: Console): Promise<Dataset> {
+  const bar = console.progress('checking images')
+  const dataset = await openDataset(data, { testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
+  bar.end()
+  return dataset
+}
+
+/** Decides what `--precision auto` is. */
+async function decidedPrecision({ precision, threads, gpu, localWorkers, singleNode }: CoordinatorOptions, engine: EngineKind, log: Log): Promise<Pick<PreparedRun, 'measured'> & Pick<Recipe, 'precision'>> {
+  if (precision !== 'auto') return { precision, measured: {} }
+  const chosen = await choosePrecision(engine, () => measurePrecision({ threads, gpu }))
+  const elsewhere = localWorkers === undefined && !singleNode && chosen.ratio !== undefined ? ' Workers of another kind may differ: then say --precision f32 or bf16.' : ''
+  log.info(`--precision auto is ${chosen.precision}: ${chosen.reason}.${elsewhere}`)
+  return { precision: chosen.precision, measured: { precisionMeasured: { ratio: chosen.ratio ?? null, reason: chosen.reason } } }
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { messageOf, UsageError } from '../kit/errors.ts'
+import { modelNames, type Model } from '../model/models.ts'
+import { networkTemplateSchema } from '../model/template.ts'
+import { presets } from './presets.ts'
+import { recipeKeys, recipeTable, type AskedRecipe, type RecipeKey } from './table.ts'
+
+/** What a recipe says, of the ingredients that it names. */
+export type PartialRecipe = Partial<AskedRecipe>
+
+/**
+ * A recipe by its name, or from a file.
+ * @throws UsageError where neither is there, or with each thing that is wrong and where.
+ */
+export function readRecipe(nameOrFile: string): PartialRecipe {
+  if (Object.hasOwn(presets, nameOrFile)) return presets[nameOrFile as keyof typeof presets]
+  const problems: string[] = []
+  const recipe = parseRecipe(readJson(`--recipe ${nameOrFile}`, nameOrFile, `a recipe that comes with Herd (${Object.keys(presets).join(', ')})`), problems)
+  if (problems.length > 0) throw new UsageError(`--recipe ${nameOrFile}: ${problems.join('\n')}`)
+  return recipe
+}
+
+/**
+ * A model as people give it: the name of one that comes with Herd, or a file with its layers.
+ * @throws UsageError where it is neither, or a layer is not as expected.
+ */
+export function readModel(model: Model): Model {
+  if (typeof model !== 'string' || modelNames.includes(model)) return model
+  const json = readJson(`--model ${model}`, model, `a network that comes with Herd (${modelNames.join(', ')})`)
+  const parsed = networkTemplateSchema.safeParse(json)
+  if (!parsed.success) throw new UsageError(`--model ${model}: ${parsed.error.issues.map((issue) => describe('network', json, issue, 'an object with name and layers')).join('\n')}`)
+  return parsed.data
+}
+
+function readJson(option: string, file: string, named: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${option}: neither ${named} nor a file that can be read: ${messageOf(error)}.`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${option} is not JSON: ${messageOf(error)}.`)
+  }
+}
+
+/**
+ * Any part of a recipe, as JSON.
+ * @param problems gets each thing that is wrong: where, the value, what was expected
+ */
+export function parseRecipe(json: unknown, problems: string[]): PartialRecipe {
+  const parsed = z.record(z.string(), z.unknown()).safeParse(json)
+  if (!parsed.success || Array.isArray(json)) {
+    problems.push('expected an object with any parts of a recipe, e.g. {"batch": 32}.')
+    return {}
+  }
+  const recipe: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(parsed.data)) {
+    if (!Object.hasOwn(recipeTable, key)) {
+      problems.push(`${key}: there is no such part of a recipe; the parts are ${recipeKeys.join(', ')}.`)
+      continue
+    }
+    const { option, value: schema } = recipeTable[key as RecipeKey]
+    const result = (value === 'auto' ? option.schema : schema).safeParse(value)
+    if (result.success) recipe[key] = result.data
+    else problems.push(...result.error.issues.map((issue) => describe(key, value, issue, option.expects)))
+  }
+  return recipe
+}
+
+/** One problem, as "augmentation[1].degrees: 400: expected ..." */
+function describe(key: string, value: unknown, issue: z.core.$ZodIssue, expects: string): string {
+  const place = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
+  const found = issue.path.reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined), value)
+  const shown = JSON.stringify(found) ?? 'nothing'
+  return `${key}${place}: ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}: ${place === '' ? `expected ${expects}` : issue.message}.`
+}
+
+/**
+ * Puts the recipe that was asked for below the options that were given one by one.
+ * @param options with their defaults, where they were not given
+ * @param given names of options that the user gave
+ * @returns the options, and all names that the user gave, in one way or the other
+ * @throws UsageError where the recipe or the model cannot be read.
+ */
+export function withRecipe<O extends AskedRecipe & { recipe: string | undefined }>(options: O, given: ReadonlySet<string>): { options: O; given: ReadonlySet<string> } {
+  const recipe = options.recipe === undefined ? {} : readRecipe(options.recipe)
+  const added = Object.entries(recipe).filter(([key]) => !given.has(key))
+  const all = { ...options, ...Object.fromEntries(added) }
+  return { options: { ...all, model: readModel(all.model) }, given: new Set([...given, ...added.map(([key]) => key)]) }
+}

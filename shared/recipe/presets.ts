@@ -1,0 +1,25 @@
+import { defaultAugmentation, defaultEvaluation } from '../data/transforms/transforms.ts'
+
+/** The article's training of its CNN on Animals-10, and what every recipe has where it says nothing else. */
+export const article = {
+  model: 'article',
+  init: 'pytorch',
+  imageSize: 256,
+  augmentation: defaultAugmentation,
+  evaluation: defaultEvaluation,
+  epochs: 50,
+  batch: 64,
+  lanes: 8,
+  lr: 1e-4,
+  labelSmoothing: 0,
+  seed: 0,
+  precision: 'f32',
+  compress: 'none',
+  compressWeights: 'none',
+  threads: 1,
+  testFraction: 0.2,
+  onNonfinite: 'stop',
+} as const
+
+/** Recipes that come with Herd, by name: each says what differs from `article`. */
+export const presets = { article: {} } as const

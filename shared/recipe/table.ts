@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { choice, named, real, structured, whole, type OptionSpec, type ValueSpec } from '../command/options.ts'
+import { compressions } from '../compress/format.ts'
+import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
+import { initialisations } from '../model/initial.ts'
+import { modelNames, modelSchema } from '../model/models.ts'
+import { article } from './presets.ts'
+
+/** One thing that decides a run's result. */
+interface Ingredient<Asked, Value> {
+  /** How people ask for it on the command line, in the environment and in a configuration file. */
+  option: OptionSpec<Asked>
+  /** What it is once the run has begun, as it stands in JSON: what is asked for may leave it to Herd (`auto`). */
+  value: z.ZodType<Value>
+  /** Whether a run that is resumed may go on with another value than it began with. */
+  mayChange: boolean
+}
+
+function ingredient<T>(option: ValueSpec<T>, { mayChange = false } = {}): Ingredient<T, T> {
+  return { option, value: option.value, mayChange }
+}
+
+/**
+ * All that decides a run's result, once: the options of the command line, the recipe that travels to workers and reducers, what config.json
+ * and checkpoints hold, what is shown, and what a resumed run is compared by are all derived from this table.
+ */
+export const recipeTable = {
+  model: ingredient(named('<name|file>', `Network to train: ${modelNames.join(', ')}, or a JSON file with its layers.`, 'the name of a network, or a JSON file', modelSchema, article.model)),
+  init: ingredient(choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, article.init)),
+  imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
+  augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
+  evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
+  epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
+  batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
+  lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),
+  lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
+  labelSmoothing: ingredient(real('<share>', 'Share of the label that is spread over all classes.', 'a number of at least 0 and below 1', z.number().min(0).lt(1), article.labelSmoothing)),
+  seed: ingredient(whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, article.seed)),
+  precision: {
+    option: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can; auto measures which is faster on this machine.', ['f32', 'bf16', 'auto'], article.precision),
+    value: z.enum(['f32', 'bf16']),
+    mayChange: false,
+  },
+  compress: ingredient(choice('Send gradients in fewer bytes: bf16 half, int8 a quarter. Part of the result, like --seed.', compressions, article.compress)),
+  compressWeights: ingredient(choice('The same for weights, rounded to the nearest; the coordinator keeps float32.', compressions, article.compressWeights)),
+  engine: {
+    option: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
+    value: z.enum(['native', 'wasm']),
+    mayChange: false,
+  },
+  threads: ingredient(whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, article.threads)),
+  testFraction: ingredient(real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), article.testFraction)),
+  onNonfinite: ingredient(choice('At a step whose gradient is NaN or infinite: stop saves the state before it and ends the run, skip leaves the step out.', ['stop', 'skip'], article.onNonfinite), { mayChange: true }),
+} as const
+
+type Table = typeof recipeTable
+export type RecipeKey = keyof Table
+export const recipeKeys = Object.keys(recipeTable) as RecipeKey[]
+
+/** The recipe of a run that has begun: every value is decided. */
+export type Recipe = { [K in RecipeKey]: z.infer<Table[K]['value']> }
+/** A recipe as people ask for it: the engine and the precision may be left to the machine. */
+export type AskedRecipe = { [K in RecipeKey]: Table[K]['option'] extends OptionSpec<infer T> ? T : never }
+
+/** Command-line options of all ingredients. */
+export const recipeOptions = Object.fromEntries(recipeKeys.map((key) => [key, recipeTable[key].option])) as { [K in RecipeKey]: Table[K]['option'] }
+/** Schemas of all ingredients by name, to build the schema of whatever has a recipe in it. */
+export const recipeShape = Object.fromEntries(recipeKeys.map((key) => [key, recipeTable[key].value])) as { [K in RecipeKey]: Table[K]['value'] }

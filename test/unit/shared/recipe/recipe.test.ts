@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { CheckpointError, UsageError } from '../../../../shared/kit/errors.ts'
+import { parseRecipe, readModel, readRecipe, withRecipe } from '../../../../shared/recipe/asked.ts'
+import { article } from '../../../../shared/recipe/presets.ts'
+import { recipeSchema, resumedRecipe } from '../../../../shared/recipe/recipe.ts'
+import { knownRecipe, recipeOfCheckpoint } from '../../../../shared/recipe/stored.ts'
+import { recipeKeys, recipeTable, type Recipe } from '../../../../shared/recipe/table.ts'
+import { buildNetwork } from '../../../../shared/model/models.ts'
+
+const begun: Recipe = recipeSchema.parse({ ...article, engine: 'wasm' })
+
+/** Another value than the article's, of each ingredient; a new one without an entry here fails to compile. */
+const others: { [K in keyof Recipe]: Recipe[K] } = {
+  ...begun, ...{
+    model: 'tiny', init: 'he', imageSize: 64, epochs: 3, batch: 32, lanes: 4, lr: 0.01, labelSmoothing: 0.1, seed: 7, precision: 'bf16', compress: 'bf16', compressWeights: 'int8', engine: 'native',
+    threads: 2, testFraction: 0.5, onNonfinite: 'skip', augmentation: begun.augmentation.slice(1), evaluation: begun.evaluation.map((spec) => (spec.name === 'resize' ? { ...spec, shortSide: 1 } : spec)),
+  },
+}
+
+async function file(t: TestContext, content: unknown): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'herd-recipe-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const name = path.join(folder, 'recipe.json')
+  await writeFile(name, typeof content === 'string' ? content : JSON.stringify(content))
+  return name
+}
+
+for (const key of recipeKeys) {
+  test(`a resumed run keeps its ${key} when nothing is said, and ${recipeTable[key].mayChange ? 'takes another' : 'refuses another'}`, () => {
+    const changed = { ...begun, [key]: others[key] }
+    assert.notDeepEqual(others[key], begun[key], 'the test has another value')
+    assert.deepEqual(resumedRecipe({ ...begun, [key]: others[key] }, new Set(), begun, 'f'), begun, 'what is a default was not asked for')
+    if (recipeTable[key].mayChange) assert.deepEqual(resumedRecipe(changed, new Set([key]), begun, 'f'), changed)
+    else {
+      assert.throws(() => resumedRecipe(changed, new Set([key]), begun, 'the-checkpoint'), (error: unknown) => error instanceof UsageError && /^--[a-z-]+ .+: the run of the-checkpoint began with .+; leave the option out to resume it\.$/s.test(error.message))
+    }
+    assert.deepEqual(resumedRecipe(begun, new Set([key]), begun, 'f'), begun, 'the same value may be said again')
+  })
+}
+
+test('auto is whatever a run began with', () => {
+  assert.deepEqual(resumedRecipe({ ...begun, engine: 'auto', precision: 'auto' }, new Set(['engine', 'precision']), begun, 'f'), begun)
+})
+
+test('a recipe of a file stands below single options, and above the defaults', async (t) => {
+  const recipe = await file(t, { batch: 16, lanes: 4, seed: 3 })
+  const { options, given } = withRecipe({ ...begun, engine: 'auto' as const, batch: 8, recipe }, new Set(['batch']))
+  assert.deepEqual([options.batch, options.lanes, options.seed, options.epochs], [8, 4, 3, article.epochs])
+  assert.deepEqual(given, new Set(['batch', 'lanes', 'seed']))
+})
+
+test('what is wrong with a recipe is told with its place, its value and what was expected', () => {
+  const problems: string[] = []
+  parseRecipe({ batch: 0, lrr: 1, engine: 'auto', precision: 'f64', augmentation: [{ name: 'flip', probability: 3 }, ...article.evaluation] }, problems)
+  assert.deepEqual(problems.map((problem) => problem.replace(/(parts are ).*/, '$1...')), [
+    'batch: 0: expected a whole number from 1 to 65536.',
+    'lrr: there is no such part of a recipe; the parts are ...',
+    'precision: "f64": expected one of f32, bf16, auto.',
+    'augmentation[0].probability: 3: Too big: expected number to be <=1.',
+  ])
+  for (const json of [[], 5, null]) {
+    const found: string[] = []
+    parseRecipe(json, found)
+    assert.deepEqual(found, ['expected an object with any parts of a recipe, e.g. {"batch": 32}.'])
+  }
+})
+
+test('a recipe that is neither known nor a file, and one that is no JSON, are refused', async (t) => {
+  assert.throws(() => readRecipe('of-tomorrow'), /--recipe of-tomorrow: neither a recipe that comes with Herd \(article\) nor a file that can be read: ENOENT/)
+  const broken = await file(t, '{"batch": ')
+  assert.throws(() => readRecipe(broken), new RegExp(`--recipe ${broken} is not JSON`))
+  assert.deepEqual(readRecipe('article'), {})
+})
+
+test('a network of a file takes the number of classes and the image size of the run', async (t) => {
+  const model = readModel(await file(t, { name: 'mine', layers: [{ type: 'conv2d', filters: 4, kernel: 3 }, { type: 'relu' }, { type: 'globalAveragePool' }, { type: 'dense', units: 'classes' }] }))
+  const network = buildNetwork(model, { imageSize: 32, classes: 7 }, { labelSmoothing: 0.1 })
+  assert.deepEqual([network.name, network.imageSize, network.classes, network.labelSmoothing], ['mine', 32, 7, 0.1])
+  assert.deepEqual(network.layers[3], { type: 'dense', units: 7, bias: true })
+  assert.throws(() => buildNetwork({ name: 'mine', layers: [{ type: 'conv2d', filters: 0, kernel: 3 }], mean: [0, 0, 0], std: [1, 1, 1] }, { imageSize: 8, classes: 2 }), /network "mine": layers\[0\]\.?filters/)
+  const unnamed = await file(t, { layers: [] })
+  assert.throws(() => readModel(unnamed), /--model .*network\.name: nothing/)
+  assert.throws(() => buildNetwork('mine', { imageSize: 8, classes: 2 }), /--model "mine" is unknown: choose one of article, tiny, or a JSON file\./)
+})
+
+test('the recipe of an older run stands among its other options, and what it does not say was as in the article', () => {
+  const { labelSmoothing: _smoothing, ...old } = begun
+  assert.deepEqual(recipeOfCheckpoint({ ...old, workers: 3, out: 'runs/first' }, 'f'), begun)
+  assert.deepEqual(recipeOfCheckpoint({ recipe: begun, batch: 1 }, 'f'), begun)
+  assert.throws(() => recipeOfCheckpoint({ ...old, compressWeights: 'fp16' }, 'f'), /begun with --compress-weights fp16, which/)
+  assert.throws(() => recipeOfCheckpoint({ ...old, compress: 'fp16' }, 'f'), (error: unknown) => error instanceof CheckpointError && /^f was begun with --compress fp16, which this version of Herd does not have: expected one of none, bf16, int8\. Go on/.test(error.message))
+  assert.deepEqual(knownRecipe({ batch: 4, lanes: 'many', model: 'of tomorrow' }), { batch: 4, model: 'of tomorrow' })
+})
