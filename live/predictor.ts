@@ -7,7 +7,7 @@ import { nativeAvailable } from '../shared/engine/native.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import type { Network } from '../shared/model/network.ts'
 import { evaluationPixels, likeliest, probabilitiesOf } from '../shared/evaluation/probabilities.ts'
-import { Turns } from '../shared/kit/turns.ts'
+import { Turns } from '../shared/kit/async.ts'
 import type { PhotoPrediction } from './view.ts'
 
 /** The newest weights of a run. */

@@ -13,7 +13,7 @@ import { Audience, type AudienceLimits } from './audience.ts'
 import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
 import { readBody } from './request_body.ts'
 import { whyForeign } from './same_site.ts'
-import { Turns } from '../shared/kit/turns.ts'
+import { Turns } from '../shared/kit/async.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 
 /** What the page shows: a run that goes on, or folders of runs. */

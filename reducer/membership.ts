@@ -1,4 +1,5 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js'
+import { deferred, Turns } from '../shared/kit/async.ts'
 import { messageOf, ProtocolError, RunError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
@@ -35,36 +36,30 @@ export class ReducerMembership {
   readonly #server: ReducerServer
   readonly #control: ClientDuplexStream<ReducerMessage, unknown>
   readonly #channels: Streams[]
-  readonly #ended: Promise<MembershipEnd>
-  #end: (end: MembershipEnd) => void = () => undefined
-  #fail: (error: unknown) => void = () => undefined
+  readonly #ended = deferred<MembershipEnd>()
   #assigned: Assigned | undefined
   #session: ReducerSession | undefined
   #outbox: SpanOutbox | undefined
   #stopped: MembershipEnd | undefined
   /** States are sent one after the other. */
-  #sending: Promise<void> = Promise.resolve()
+  readonly #sending = new Turns()
 
   /** @param address HOST:PORT of the server for workers, or :PORT where it is on every address of this machine */
   constructor(coordinator: string, access: Access, server: ReducerServer, address: string) {
     this.#access = access
     this.#server = server
-    this.#ended = new Promise((resolve, reject) => {
-      this.#end = resolve
-      this.#fail = reject
-    })
     this.#channels = (['control', 'down', 'up'] as const).map((kind) => openChannel<Streams>(coordinator, access, kind, `herd-reducer-${kind}`))
     this.#control = this.#channels[0].reduce()
     this.#control.on('data', (raw: unknown) => {
       try {
         this.#take(checked(reductionMessageSchema, raw, 'a message of the coordinator'))
       } catch (error) {
-        this.#fail(error)
+        this.#ended.reject(error)
       }
     })
     this.#control.on('error', (error: ServiceError) => {
       // Trying again with the same token would be in vain.
-      if (error.code === status.UNAUTHENTICATED) this.#fail(new RunError(error.details))
+      if (error.code === status.UNAUTHENTICATED) this.#ended.reject(new RunError(error.details))
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
@@ -78,7 +73,7 @@ export class ReducerMembership {
   async run(): Promise<MembershipEnd> {
     const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS)
     try {
-      return await this.#ended
+      return await this.#ended.promise
     } finally {
       clearInterval(heartbeat)
       this.#server.session = undefined
@@ -94,7 +89,7 @@ export class ReducerMembership {
   }
 
   #lose(reason: string): void {
-    this.#end(this.#stopped ?? { how: 'lost', reason, assigned: this.#assigned !== undefined })
+    this.#ended.resolve(this.#stopped ?? { how: 'lost', reason, assigned: this.#assigned !== undefined })
   }
 
   #send(message: ReducerMessage): void {
@@ -111,10 +106,10 @@ export class ReducerMembership {
       case 'assigned':
         if (this.#assigned !== undefined) throw new ProtocolError('assigned came twice')
         this.#assigned = message.assigned
-        this.#load(message.assigned).catch(this.#fail)
+        this.#load(message.assigned).catch(this.#ended.reject)
         return
       case 'refused':
-        return this.#fail(new ProtocolError(`the coordinator refuses this reducer: ${message.refused.reason}`))
+        return this.#ended.reject(new ProtocolError(`the coordinator refuses this reducer: ${message.refused.reason}`))
       case 'stop':
         this.#stopped = message.stop.finished ? { how: 'finished' } : { how: 'stopped', reason: `the coordinator stops: ${message.stop.reason}`, assigned: true }
         return
@@ -173,6 +168,6 @@ export class ReducerMembership {
       }
       call.end()
     }
-    this.#sending = this.#sending.then(send)
+    void this.#sending.take(send)
   }
 }

@@ -1,4 +1,5 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
+import { deferred } from '../shared/kit/async.ts'
 import { HerdError, ProtocolError } from '../shared/kit/errors.ts'
 import {
   bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
@@ -25,7 +26,8 @@ interface ControlCalls {
  * again, a coordinator that breaks the protocol would do it again.
  */
 export class Connection implements Link {
-  readonly lost: Promise<string>
+  readonly #lost = deferred<string>()
+  readonly lost = this.#lost.promise
   bytesReceived = 0
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
   readonly #closeControl: () => void
@@ -39,22 +41,10 @@ export class Connection implements Link {
   #session = ''
   readonly #fetches = new Set<ClientReadableStream<unknown>>()
   #over = false
-  #lose: (reason: string) => void = () => undefined
-  #accuse: (error: unknown) => void = () => undefined
 
   constructor(address: string, access: Access, onMessage: (message: CoordinatorMessage) => void) {
     this.#access = access
     this.#address = address
-    this.lost = new Promise((resolve, reject) => {
-      const once = (settle: () => void): void => {
-        if (this.#over) return
-        this.#over = true
-        clearTimeout(this.#greeting)
-        settle()
-      }
-      this.#lose = (reason) => once(() => resolve(reason))
-      this.#accuse = (error) => once(() => reject(error))
-    })
     this.lost.catch(() => undefined)
     const control = openChannel<ControlCalls>(address, access, 'control', 'herd-worker-control')
     this.#closeControl = () => control.close()
@@ -71,6 +61,23 @@ export class Connection implements Link {
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
+  }
+
+  /** The connection is lost for this reason, unless it ended before. */
+  #lose(reason: string): void {
+    this.#end()
+    this.#lost.resolve(reason)
+  }
+
+  /** The coordinator has broken the protocol, unless the connection ended before. */
+  #accuse(error: unknown): void {
+    this.#end()
+    this.#lost.reject(error)
+  }
+
+  #end(): void {
+    this.#over = true
+    clearTimeout(this.#greeting)
   }
 
   #judge(take: () => void): void {

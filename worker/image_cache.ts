@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
+import { Turns } from '../shared/kit/async.ts'
 import { writeAtomically } from '../shared/kit/atomic_file.ts'
 
 /**
@@ -12,7 +13,7 @@ export class ImageCache {
   readonly #limitBytes: number
   readonly #now: () => Date
   #bytes: number | undefined
-  #making: Promise<void> = Promise.resolve()
+  readonly #making = new Turns()
 
   constructor(folder: string, limitBytes: number, now: () => Date) {
     this.#folder = folder
@@ -44,7 +45,7 @@ export class ImageCache {
     await this.#touch(file)
     this.#bytes = this.#bytes === undefined ? await this.#total() : this.#bytes + data.length
     // One clean-up at a time; it looks at the folder anew, since others write to it too.
-    if (this.#bytes > this.#limitBytes) await (this.#making = this.#making.then(() => this.#makeRoom()))
+    if (this.#bytes > this.#limitBytes) await this.#making.take(() => this.#makeRoom())
   }
 
   /** The time of change is when a file was last used; another worker may have removed it meanwhile. */

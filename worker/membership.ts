@@ -1,3 +1,4 @@
+import { deferred } from '../shared/kit/async.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
@@ -71,8 +72,7 @@ const HEARTBEAT_MS = 1000
 export class Membership<C extends Compute> {
   readonly #parts: MembershipParts<C>
   readonly #link: Link
-  readonly #failure: Promise<never>
-  #fail: (error: unknown) => void = () => undefined
+  readonly #failure = deferred<never>()
   #session: WorkSession | undefined
   #compute: C | undefined
   #decoded: DecodedCache | undefined
@@ -86,8 +86,7 @@ export class Membership<C extends Compute> {
 
   constructor(parts: MembershipParts<C>) {
     this.#parts = parts
-    this.#failure = new Promise((_, reject) => (this.#fail = reject))
-    this.#failure.catch(() => undefined)
+    this.#failure.promise.catch(() => undefined)
     this.#link = parts.connect((message) => this.#receive(message))
   }
 
@@ -101,7 +100,7 @@ export class Membership<C extends Compute> {
     link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: plainText(name, 200), instance } })
     const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
     try {
-      const reason = await Promise.race([link.lost, this.#failure])
+      const reason = await Promise.race([link.lost, this.#failure.promise])
       return this.#result(this.#finished ?? (this.#asked ? { how: 'asked' } : { how: 'lost', reason }))
     } catch (error) {
       // A failure that only follows from the end of the link is not the news.
@@ -137,10 +136,10 @@ export class Membership<C extends Compute> {
       case 'welcome':
         if (this.#welcomed) throw new ProtocolError('welcome came twice')
         this.#welcomed = true
-        this.#prepare(message.welcome).catch(this.#fail)
+        this.#prepare(message.welcome).catch(this.#failure.reject)
         break
       case 'refused':
-        this.#fail(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
+        this.#failure.reject(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
         break
       case 'deal':
         this.#requireOrder(message.deal)
@@ -186,7 +185,7 @@ export class Membership<C extends Compute> {
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
     this.#decoded = decoded
-    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
+    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#failure.reject, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest, metricsAddress },

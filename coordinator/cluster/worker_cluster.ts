@@ -21,7 +21,7 @@ import type { WholePartial } from '../exchange/range_reducer.ts'
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
 import { outcomeOf } from '../exchange/step_update.ts'
 import { InterruptedError } from '../contract/interruptions.ts'
-import { Waits } from '../../shared/kit/waits.ts'
+import { deferred, Waits } from '../../shared/kit/async.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
@@ -80,8 +80,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   readonly #reduction: Reduction
   readonly #members = new Map<string, Membership>()
   readonly #fingerprints: Record<string, string> = {}
-  readonly #gathered: Promise<void>
-  #resolveGathered: () => void = () => undefined
+  readonly #gathered = deferred<void>()
   readonly #waits = new Waits()
   #round: OpenRound | undefined
   #beside: EvaluationBeside | undefined
@@ -103,9 +102,6 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       onFailed: (error) => this.fail(error),
     })
     this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs, waitLimitMs: parts.waitLimitMs })
-    this.#gathered = new Promise((resolve) => {
-      this.#resolveGathered = resolve
-    })
   }
 
   get status(): ClusterStatus {
@@ -126,7 +122,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   }
 
   gathered(): Promise<void> {
-    return this.#waits.for(this.#gathered)
+    return this.#waits.for(this.#gathered.promise)
   }
 
   async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
@@ -152,8 +148,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     if (this.#round !== undefined || this.#beside !== undefined) throw new Error('an evaluation begins between two steps, when none goes on')
     const { now, observe, test } = this.#parts
     weights.begin()
-    let resolve: (blocks: BlockResult[]) => void = () => undefined
-    const done = new Promise<BlockResult[]>((resolveDone) => (resolve = resolveDone))
+    const done = deferred<BlockResult[]>()
     const beside = new EvaluationBeside({
       at, test, observe, totals: this.#dealer.totals,
       send: (worker, message) => this.#members.get(worker)?.member.send(message),
@@ -162,14 +157,14 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
       onDone: (blocks) => {
         this.#beside = undefined
         weights.end()
-        resolve(blocks)
+        done.resolve(blocks)
       },
     })
     this.#beside = beside
     this.#lastBeside = beside.round
     this.#lastRound = Math.max(this.#lastRound, beside.round)
     for (const worker of this.#dealer.workers) if (!this.#dealer.viewOf(worker).draining) beside.step({ type: 'joined', worker, now: now() })
-    return this.#waits.for(done)
+    return this.#waits.for(done.promise)
   }
 
   /** Makes whoever waits for workers fail: nobody will come. */
@@ -322,12 +317,11 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   async #play(kind: RoundKind, at: StepPosition, units: number, samples: number): Promise<OpenRound> {
     const id = roundOf(kind, at)
     this.#lastRound = id
-    const done = new Promise<OpenRound>((resolve) => {
-      const round: OpenRound = { id, kind, at, laneReports: [], computedBy: [], blocks: [], complete: () => resolve(round) }
-      this.#round = round
-    })
+    const done = deferred<void>()
+    const round: OpenRound = { id, kind, at, laneReports: [], computedBy: [], blocks: [], complete: done.resolve }
+    this.#round = round
     this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
-    const round = await this.#waits.for(done)
+    await this.#waits.for(done.promise)
     this.#round = undefined
     return round
   }
@@ -393,7 +387,7 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
         this.fail(new InterruptedError(`--wait-for-workers ${Math.round(this.#parts.waitLimitMs / 1000)}: ${action.workers === 0 ? 'no worker is' : `only ${action.workers} of ${this.#dealer.wanted} workers are`} in after that time.`))
         break
       case 'gathered':
-        this.#resolveGathered()
+        this.#gathered.resolve()
         break
     }
   }

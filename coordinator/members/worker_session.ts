@@ -1,4 +1,5 @@
 import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
+import { Turns } from '../../shared/kit/async.ts'
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
 import { payloadBytes, type CoordinatorMessage, type WeightsChunk } from '../../shared/wire/messages.ts'
@@ -29,7 +30,7 @@ export class WorkerSession implements Member {
   #weights: WeightsStream | undefined
   #gradients: GradientsStream | undefined
   #hasManifest = false
-  #images: Promise<void> = Promise.resolve()
+  readonly #images = new Turns()
 
   /** @param parts.evict ends the control stream with a reason. */
   constructor(parts: { id: string; name: string; instance: string; control: ControlStream; evict: (reason: string) => void }) {
@@ -80,9 +81,7 @@ export class WorkerSession implements Member {
 
   /** Requests for images are answered one after the other: a worker that does not take them holds one image in memory. */
   inTurn(action: () => Promise<void>): Promise<void> {
-    const turn = this.#images.then(action)
-    this.#images = turn.catch(() => undefined)
-    return turn
+    return this.#images.take(action)
   }
 
   get canReceiveWeights(): boolean {

@@ -1,3 +1,4 @@
+import { Turns } from '../../shared/kit/async.ts'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { messageOf } from '../../shared/kit/errors.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
@@ -12,7 +13,7 @@ export class MetricsTargets {
   readonly #status: () => ClusterStatus | undefined
   readonly #report: Observer
   #written: string | undefined
-  #writing: Promise<void> = Promise.resolve()
+  readonly #writing = new Turns()
   #failing = false
 
   constructor(file: string, status: () => ClusterStatus | undefined, report: Observer) {
@@ -28,7 +29,7 @@ export class MetricsTargets {
   /** Nobody is to be scraped any more. */
   async close(): Promise<void> {
     this.#write([])
-    await this.#writing
+    await this.#writing.ended()
   }
 
   #update(): void {
@@ -40,7 +41,7 @@ export class MetricsTargets {
     const content = `${JSON.stringify([{ targets }], undefined, 2)}\n`
     if (content === this.#written) return
     this.#written = content
-    this.#writing = this.#writing.then(async () => {
+    void this.#writing.take(async () => {
       try {
         await writeAtomically(this.#file, [content], { durable: false })
         this.#failing = false

@@ -1,3 +1,4 @@
+import { deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError } from '../../../shared/kit/errors.ts'
 import type { OptimizerState } from '../../../shared/optim/adam.ts'
 import type { StateChunk } from '../../../shared/wire/messages.ts'
@@ -6,23 +7,25 @@ import { StateInbox } from './state_chunks.ts'
 
 /** The weights of one moment, and perhaps the moments, as they come from every reducer. */
 class Gathering {
-  readonly complete: Promise<OptimizerState>
+  readonly #complete = deferred<OptimizerState>()
   readonly #inboxes: StateInbox[]
   readonly #state: OptimizerState
-  #resolve: (state: OptimizerState) => void = () => undefined
-  /** Makes whoever waits for them fail. */
-  fail: (error: Error) => void = () => undefined
 
   /** @param ranges of the reducers, in the vector's order */
   constructor(ranges: readonly Range[], moments: boolean) {
     const size = ranges[ranges.length - 1].end
     this.#state = { parameters: new Float32Array(size), m: new Float32Array(moments ? size : 0), v: new Float32Array(moments ? size : 0) }
     this.#inboxes = ranges.map((range) => new StateInbox(this.#state, range, 0, moments))
-    this.complete = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.fail = reject
-    })
     this.complete.catch(() => undefined)
+  }
+
+  get complete(): Promise<OptimizerState> {
+    return this.#complete.promise
+  }
+
+  /** Makes whoever waits for them fail. */
+  fail(error: Error): void {
+    this.#complete.reject(error)
   }
 
   /**
@@ -33,7 +36,7 @@ class Gathering {
   receive(index: number, chunk: StateChunk): boolean {
     this.#inboxes[index].receive(chunk)
     const complete = this.#inboxes.every((inbox) => inbox.complete)
-    if (complete) this.#resolve(this.#state)
+    if (complete) this.#complete.resolve(this.#state)
     return complete
   }
 }

@@ -1,4 +1,5 @@
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
+import { deferred, type Deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError, RunError } from '../../../shared/kit/errors.ts'
 import type { Span } from '../../../shared/trace/span.ts'
 import type { OptimizerState } from '../../../shared/optim/adam.ts'
@@ -43,8 +44,7 @@ export class ReducerLostError extends RunError {}
 interface OpenStep {
   round: number
   sums: (RangeSums | undefined)[]
-  complete: (sums: RangeSums[]) => void
-  completed: Promise<RangeSums[]>
+  completed: Deferred<RangeSums[]>
 }
 
 /** What is known of a worker's session. */
@@ -71,9 +71,7 @@ export class ReducerHub implements Reduction {
   readonly #loaded = new Set<ReducerCall>()
   readonly #sessions = new Map<string, Session>()
   readonly #gatherings: Gatherings
-  readonly #joined: Promise<void>
-  #resolveJoined: () => void = () => undefined
-  #rejectJoined: (error: Error) => void = () => undefined
+  readonly #joined = deferred<void>()
   #surroundings: ReductionSurroundings | undefined
   #open: OpenStep | undefined
   #failure: Error | undefined
@@ -86,11 +84,7 @@ export class ReducerHub implements Reduction {
     this.#reducers = parts.ranges.map(() => undefined)
     this.#gatherings = new Gatherings(parts.ranges)
     this.#tickedAt = parts.now()
-    this.#joined = new Promise((resolve, reject) => {
-      this.#resolveJoined = resolve
-      this.#rejectJoined = reject
-    })
-    this.#joined.catch(() => undefined)
+    this.#joined.promise.catch(() => undefined)
   }
 
   /** Takes up the reduction for a cluster. */
@@ -101,7 +95,7 @@ export class ReducerHub implements Reduction {
 
   /** Settles when every reducer is in, and has its part of the weights. @throws RunError when that cannot be any more. */
   ready(): Promise<void> {
-    return this.#joined
+    return this.#joined.promise
   }
 
   /** Nobody will come, or go on: whoever waits for reducers fails. */
@@ -145,13 +139,11 @@ export class ReducerHub implements Reduction {
   }
 
   begin(step: StepToReduce): void {
-    let complete: OpenStep['complete'] = () => undefined
-    const completed = new Promise<RangeSums[]>((resolve) => (complete = resolve))
     // Of a partial that was given up half-way, nothing more comes.
     for (const { whole } of this.#sessions.values()) {
       for (const [key, { round }] of whole) if (round < step.round - 2) whole.delete(key)
     }
-    this.#open = { round: step.round, sums: this.#parts.ranges.map(() => undefined), complete, completed }
+    this.#open = { round: step.round, sums: this.#parts.ranges.map(() => undefined), completed: deferred() }
     this.#tell({ message: 'begin', begin: step })
   }
 
@@ -161,7 +153,7 @@ export class ReducerHub implements Reduction {
 
   async sums(): Promise<{ begin: number; sums: RangeSums }[]> {
     const { ranges } = this.#parts
-    const sums = (await this.#open?.completed) ?? []
+    const sums = (await this.#open?.completed.promise) ?? []
     return sums.map((ofRange, index) => ({ begin: ranges[index].begin, sums: ofRange }))
   }
 
@@ -244,7 +236,7 @@ export class ReducerHub implements Reduction {
 
   #giveUp(error: Error): void {
     this.#failure ??= error
-    this.#rejectJoined(error)
+    this.#joined.reject(error)
     this.#gatherings.fail(error)
   }
 
@@ -295,7 +287,7 @@ export class ReducerHub implements Reduction {
     this.#parts.observe({ type: 'reducerJoined', reducer: reducer.number, address: reducer.reachedAt, ...reducer.range })
     if (this.#loaded.size < this.#parts.ranges.length) return
     this.#ready = true
-    this.#resolveJoined()
+    this.#joined.resolve()
   }
 
   #onAdmitted(reducer: ReducerCall, id: string): void {
@@ -322,7 +314,7 @@ export class ReducerHub implements Reduction {
     if (open?.round !== round) throw new ProtocolError(`the sums of round ${round} came, which is not open`)
     open.sums[reducer.number - 1] = { squares, notFinite, phases }
     const all = open.sums.filter((sums) => sums !== undefined)
-    if (all.length === open.sums.length) open.complete(all)
+    if (all.length === open.sums.length) open.completed.resolve(all)
   }
 
   #onSpans(reducer: ReducerCall, spans: readonly Span[]): void {

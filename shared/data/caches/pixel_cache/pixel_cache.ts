@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { Turns } from '../../../kit/async.ts'
 import { messageOf } from '../../../kit/errors.ts'
 import type { DecodedImage } from '../../transforms/decode.ts'
 import { Buffers } from './buffers.ts'
@@ -64,7 +65,7 @@ export class PixelCache {
   #looking: Promise<void> | undefined
   #nextLook = 0
   #writer: { own: SegmentWriter; segment: Segment } | undefined
-  #writing: Promise<void> = Promise.resolve()
+  readonly #writing = new Turns()
   readonly #queued = new Set<string>()
   #queuedBytes = 0
   /** Bytes that may be written before the folder is looked at again. */
@@ -122,7 +123,7 @@ export class PixelCache {
     if (this.#ended || known || this.#queuedBytes + image.data.length > QUEUE_BYTES) return
     this.#queued.add(sha256)
     this.#queuedBytes += image.data.length
-    this.#writing = this.#writing.then(async () => {
+    void this.#writing.take(async () => {
       await this.#append(sha256, image).catch((error: unknown) => this.#giveUp(error))
       this.#queued.delete(sha256)
       this.#queuedBytes -= image.data.length
@@ -131,7 +132,7 @@ export class PixelCache {
 
   /** Settles when all that was offered is written. */
   async close(): Promise<void> {
-    await this.#writing
+    await this.#writing.ended()
     this.#ended = true
     await this.#endSegment()
     await Promise.all([...this.#segments.values()].map((segment) => segment.close()))
@@ -221,7 +222,7 @@ export class PixelCache {
   async #forget(name: string, segment: Segment): Promise<void> {
     this.#segments.delete(name)
     this.#inUse.delete(name)
-    this.#writing = this.#writing.then(() => (this.#writer?.segment === segment ? this.#endSegment().catch(() => undefined) : undefined))
+    void this.#writing.take(() => (this.#writer?.segment === segment ? this.#endSegment().catch(() => undefined) : undefined))
     await segment.close().catch(() => undefined)
   }
 }
