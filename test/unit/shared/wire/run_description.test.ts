@@ -4,9 +4,10 @@ import { defaultEvaluation, defaultTransforms } from '../../../../shared/data/tr
 import { buildNetwork } from '../../../../shared/model/models.ts'
 import { checkedJson } from '../../../../shared/wire/messages.ts'
 import { runDescriptionSchema, type RunDescription } from '../../../../shared/wire/run_description.ts'
+import { article } from '../../../../shared/recipe/presets.ts'
 
 const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
-const run: RunDescription = { name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false }
+const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false }
 const read = (changes: object): RunDescription => checkedJson(runDescriptionSchema, JSON.stringify({ ...run, ...changes }), "the coordinator's run")
 
 test("a run's transforms arrive as they were sent", () => {
