@@ -19,7 +19,10 @@ import { buildNetwork } from '../shared/model/models.ts'
 import { cacheFolder, shownPath } from '../shared/kit/paths.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { machineSeconds, type Span, type SpanObserver } from '../shared/trace/span.ts'
-import type { OptimizerState } from '../shared/optim/adam.ts'
+import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
+import { freshState, type OptimizerState } from '../shared/optim/optimizer.ts'
+import { defaultOptimizer, optimizerOf } from '../shared/optim/optimizers.ts'
+import { rateAt } from '../shared/optim/schedule.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import { LocalCompute } from '../shared/compute/local_compute.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
@@ -34,7 +37,7 @@ import type { Observer, RunEvent } from './contract/events.ts'
 import { GrpcCluster } from './cluster/grpc_cluster.ts'
 import type { LocalProcesses } from './local/processes.ts'
 import { startLocalWorkers } from './local/workers.ts'
-import { freshState, Model } from '../shared/optim/stepped_weights.ts'
+import { Model } from '../shared/optim/stepped_weights.ts'
 import type { CoordinatorOptions, RunOptions } from './options.ts'
 import { ReducerHub, ReducerLostError } from './exchange/remote/hub.ts'
 import { startLocalReducers } from './local/reducers.ts'
@@ -93,9 +96,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const schedule = new Schedule({ seed: options.seed, train: dataset.train, batch: options.batch, lanes: options.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const ranges = cutRanges(layout.size, options.reducers)
+  const optimizer = optimizerOf(defaultOptimizer)
   const start = (): OptimizerState => resume === undefined
-    ? { ...freshState(layout.size), parameters: initialParameters(layout, options.seed, options.init) }
-    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
+    ? { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, options.seed, options.init) }
+    : optimizerStateOf(resume.checkpoint, optimizer, resume.file)
 
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
 
@@ -107,22 +111,22 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const name = path.basename(folder.path)
   const run: RunDescription = {
     name, network, engine, precision: options.precision, threads: options.threads, seed: options.seed, batch: options.batch, lanes: options.lanes,
-    compress: options.compress, compressWeights: options.compressWeights,
+    compress: options.compress, compressWeights: options.compressWeights, optimizer: defaultOptimizer, clip: null,
     datasetDigest: dataset.digest,
     trace: onlookers.onSpan !== undefined,
   }
   const home = ranges.length === 1
-    ? { model: new Model(layout, options.lr, start()) }
+    ? { model: new Model(layout, optimizer, start()) }
     : {
         hub: new ReducerHub({
-          ranges, run: JSON.stringify(run), learningRate: options.lr, start: start(), version: progress.at.step, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000,
+          ranges, run: JSON.stringify(run), optimizer, start: start(), version: progress.at.step, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000,
           now: () => machineSeconds() * 1000, observe, ...spansBy(onlookers.onSpan, 'onReducerSpan'),
         }),
       }
   const weights = home.hub ?? weightsOf(home.model)
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config, network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights, now: machineSeconds, observe,
+    folder, options, config, network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights, now: machineSeconds, observe,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -189,7 +193,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
 
     const end = await train(
       {
-        cluster, schedule, epochs: options.epochs, onNonfinite: options.onNonfinite, now: machineSeconds, observe, ...tracing(onlookers.onSpan),
+        cluster, schedule, epochs: options.epochs, rateOf: (update) => rateAt({ name: 'constant' }, options.lr, update, schedule.stepsPerEpoch), onNonfinite: options.onNonfinite, now: machineSeconds, observe, ...tracing(onlookers.onSpan),
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),

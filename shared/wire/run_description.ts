@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
 import { messageOf } from '../kit/errors.ts'
 import { layoutOf } from '../model/layout.ts'
+import { optimizerSchema } from '../optim/optimizers.ts'
 import { networkSchema, type Network } from '../model/network.ts'
 
 /** 1 GiB of weights: a worker has room for them several times over. */
@@ -35,6 +36,10 @@ export const runDescriptionSchema = z.object({
   /** How gradients and weights travel: it decides the result, too. */
   compress: z.enum(compressions),
   compressWeights: z.enum(compressions),
+  /** What steps the weights, and with which options. */
+  optimizer: optimizerSchema,
+  /** Norm that gradients are clipped to; null: they are not. */
+  clip: z.number().positive().finite().nullable(),
   /** Whether workers tell what their time went to. */
   trace: z.boolean(),
 })

@@ -13,6 +13,7 @@ import { herdService } from '../../shared/wire/service.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { Program } from '../support/processes.ts'
 import { createWorkspace, type Workspace } from '../support/workspace.ts'
+import { defaultOptimizer } from '../../shared/optim/optimizers.ts'
 
 /** What a worker does, as a real process, when a coordinator is none, or does not keep to the protocol: it ends, and says why. */
 let workspace: Workspace
@@ -38,7 +39,7 @@ interface Script {
 const image = Buffer.from('no image at all')
 const sha256 = createHash('sha256').update(image).digest('hex')
 const description: RunDescription = {
-  name: 'run', network: buildNetwork('tiny', { imageSize: 8, classes: 2 }), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false,
+  name: 'run', network: buildNetwork('tiny', { imageSize: 8, classes: 2 }), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', optimizer: defaultOptimizer, clip: null, trace: false,
 }
 const sample = (path: string, split: string): object => ({ path, class: 0, sha256, bytes: image.length, split })
 const manifest = { classes: ['a', 'b'], samples: [sample('a/1.png', 'train'), sample('a/2.png', 'train'), sample('a/3.png', 'test')], digest: description.datasetDigest }

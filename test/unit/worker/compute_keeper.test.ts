@@ -8,9 +8,10 @@ import { buildNetwork } from '../../../shared/model/models.ts'
 import type { PreparedLane } from '../../../shared/lanes/lane_stack.ts'
 import type { RunDescription } from '../../../shared/wire/run_description.ts'
 import { ComputeKeeper } from '../../../worker/compute_keeper.ts'
+import { defaultOptimizer } from '../../../shared/optim/optimizers.ts'
 
 const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
-const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false }
+const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 4, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', optimizer: defaultOptimizer, clip: null, trace: false }
 const parameters = initialParameters(layoutOf(network), 1, 'pytorch')
 const lane = (number: number): PreparedLane => ({ lane: number, step: 0, samples: [number], labels: [0], images: new Uint8Array(8 * 8 * 3).fill(40 * (number + 1)) })
 

@@ -17,6 +17,7 @@ import { WorkSession } from '../../../worker/session.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 import { unobserved } from '../../support/unobserved.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../../support/workspace.ts'
+import { defaultOptimizer } from '../../../shared/optim/optimizers.ts'
 
 /** The session that workers have, on wasm and real images; the test is the coordinator at the other end of its link. */
 const LANES = 8
@@ -62,7 +63,7 @@ interface Opened {
  * @param firstStep what it has weights for
  */
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
-  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
+  const run: RunDescription = { name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, compress: 'none', compressWeights: 'none', optimizer: defaultOptimizer, clip: null, trace: false }
   const weights = new WeightsInbox(layout.size)
   const sendWeights = (version: number): void => {
     const parameters = initialParameters(layout, 1).map((value) => value * (1 + version / 8))
