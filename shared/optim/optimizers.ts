@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { adam } from './adam.ts'
+import { adamw } from './adamw.ts'
 import type { Optimizer } from './optimizer.ts'
 
 /** Every optimizer there is; the first is the default. */
-const optimizers = [adam] as const
+const optimizers = [adam, adamw] as const
 
 type Schemas<Kinds extends readonly unknown[]> = { -readonly [K in keyof Kinds]: Kinds[K] extends { schema: infer Schema } ? Schema : never }
 
