@@ -17,7 +17,7 @@ Exit codes: 0 done, 1 the run failed, 2 the command line is wrong, 130/143 stopp
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   const command = createProgram('coordinator')
-    .description('Trains an image classifier on a cluster: shards the images over workers, all-reduces their gradients, applies Adam.')
+    .description('Trains an image classifier on a cluster: shards the images over workers, all-reduces their gradients, steps the weights.')
     .addHelpText('after', examples)
   addOptions(command, coordinatorOptions)
   command.parse(argv, { from: 'user' })

@@ -4,7 +4,7 @@ import { parseAddress } from '../shared/command/options.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Layout } from '../shared/model/layout.ts'
-import type { OptimizerState } from '../shared/optim/adam.ts'
+import type { Optimizer, OptimizerState } from '../shared/optim/optimizer.ts'
 import { Model } from '../shared/optim/stepped_weights.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
 import { machineSeconds, type Span } from '../shared/trace/span.ts'
@@ -25,7 +25,7 @@ export type WeightsHome = { model: Model; hub: undefined; weights: Weights } | {
 export interface WeightsParts {
   run: RunDescription
   layout: Layout
-  learningRate: number
+  optimizer: Optimizer
   start: OptimizerState
   /** Steps of the run that came before. */
   version: number
@@ -36,14 +36,14 @@ export interface WeightsParts {
 }
 
 /** Gives the weights their home; reducers come to it once somebody listens. */
-export function homeOfWeights({ run, layout, learningRate, start, version, options, observe, onSpan }: WeightsParts): WeightsHome {
+export function homeOfWeights({ run, layout, optimizer, start, version, options, observe, onSpan }: WeightsParts): WeightsHome {
   const ranges = cutRanges(layout.size, options.reducers)
   if (ranges.length === 1) {
-    const model = new Model(layout, learningRate, start)
+    const model = new Model(layout, optimizer, start)
     return { model, hub: undefined, weights: weightsOf(model) }
   }
   const hub = new ReducerHub({
-    ranges, run: JSON.stringify(run), learningRate, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, observe,
+    ranges, run: JSON.stringify(run), optimizer, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, observe,
     ...spansBy(onSpan, 'onReducerSpan'),
   })
   return { model: undefined, hub, weights: hub }

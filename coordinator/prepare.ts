@@ -11,8 +11,10 @@ import { initialParameters } from '../shared/model/initial.ts'
 import { layoutOf, type Layout } from '../shared/model/layout.ts'
 import { buildNetwork } from '../shared/model/models.ts'
 import type { Network } from '../shared/model/network.ts'
-import type { OptimizerState } from '../shared/optim/adam.ts'
-import { freshState } from '../shared/optim/stepped_weights.ts'
+import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
+import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
+import { optimizerOf } from '../shared/optim/optimizers.ts'
+import { scheduleOver } from '../shared/optim/schedule.ts'
 import { recipeOf, resumedRecipe } from '../shared/recipe/recipe.ts'
 import { recipeOfCheckpoint } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
@@ -30,6 +32,7 @@ export interface PreparedRun {
   dataset: Dataset
   network: Network
   layout: Layout
+  optimizer: Optimizer
   schedule: Schedule
   resume: Resumption | undefined
   /** Where it goes on, or begins. */
@@ -58,13 +61,17 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
   const { precision, measured } = await decidedPrecision(wanted, engine, log)
-  const recipe = { ...recipeOf(wanted), engine, precision, augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network) }
+  const recipe: Recipe = {
+    ...recipeOf(wanted), engine, precision,
+    augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network), schedule: scheduleOver(wanted.schedule, wanted.epochs),
+  }
   const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
+  const optimizer = optimizerOf(recipe.optimizer)
   const start = resume === undefined
-    ? { ...freshState(layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
-    : { parameters: resume.checkpoint.parameters, m: resume.checkpoint.adamM, v: resume.checkpoint.adamV }
-  return { options: { ...wanted, ...recipe }, recipe, data, dataset, network, layout, schedule, resume, progress, start, measured }
+    ? { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
+    : optimizerStateOf(resume.checkpoint, optimizer, resume.file)
+  return { options: { ...wanted, ...recipe }, recipe, data, dataset, network, layout, optimizer, schedule, resume, progress, start, measured }
 }
 
 /** @throws UsageError where the transforms say other figures of the network's input than each other. */

@@ -5,6 +5,7 @@ import { manifestOf } from '../shared/data/manifest.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { shownPath } from '../shared/kit/paths.ts'
+import { rateAt } from '../shared/optim/schedule.ts'
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { machineSeconds, tracing } from '../shared/trace/span.ts'
 import { scoreTest } from '../shared/evaluation/score.ts'
@@ -56,20 +57,21 @@ export interface StopRequest {
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
   const { console, log, stop, onlookers, access, given } = surroundings
   const prepared = await prepareRun(asked, given, surroundings)
-  const { options, recipe, data, dataset, network, layout, schedule, resume, progress } = prepared
+  const { options, recipe, data, dataset, network, layout, optimizer, schedule, resume, progress } = prepared
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
   const name = path.basename(folder.path)
   const source = new FolderSource(dataset.files)
   const { onSpan } = onlookers
+  const rateOf = (update: number): number => rateAt(recipe.schedule, recipe.lr, update, schedule.stepsPerEpoch)
 
   // Who observes: the terminal, whoever asked for it, and below events.jsonl and TensorBoard's file.
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined }
-  const home = homeOfWeights({ run, layout, learningRate: recipe.lr, start: prepared.start, version: progress.at.step, options, observe, onSpan })
+  const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config: configOf(prepared, folder), network, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe,
+    folder, options, config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -127,7 +129,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
 
     const end = await train(
       {
-        cluster, schedule, epochs: recipe.epochs, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
+        cluster, schedule, epochs: recipe.epochs, rateOf, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
         stopRequested: () => stop.signal !== undefined,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),

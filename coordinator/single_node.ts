@@ -13,8 +13,9 @@ import type { Sample } from '../shared/data/dataset.ts'
 import type { LaneReport } from '../shared/lanes/lane_report.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult, DealerTotals } from './contract/cluster.ts'
 import type { Observer } from './contract/events.ts'
+import type { UpdateNumbers } from '../shared/optim/optimizer.ts'
 import type { Model } from '../shared/optim/stepped_weights.ts'
-import type { Compressed } from './exchange/range_reducer.ts'
+import type { ExchangedRun } from './exchange/range_reducer.ts'
 import { StepUpdate } from './exchange/step_update.ts'
 
 /** What stands where a cluster has names of workers. */
@@ -27,7 +28,7 @@ export interface SingleNodeParts {
   network: Network
   schedule: Schedule
   lanes: number
-  run: Compressed
+  run: ExchangedRun
   samples: readonly Sample[]
   test: readonly number[]
   /** Seconds on a clock that only goes forward. */
@@ -79,12 +80,12 @@ export class SingleNodeCluster implements Cluster {
     return Promise.resolve()
   }
 
-  async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
-    const { compute, input, model, schedule, lanes, now, onSpan } = this.#parts
+  async trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult> {
+    const { compute, input, model, schedule, lanes, run, now, onSpan } = this.#parts
     const everyLane = Array.from({ length: lanes }, (_, lane) => lane)
     input.prefetch(at, everyLane)
     this.#setParameters()
-    const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, samples, update, now, round: this.#round, ...(onSpan === undefined ? {} : { onSpan }) })
+    const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, ...numbers, clip: run.clip, now, round: this.#round, ...(onSpan === undefined ? {} : { onSpan }) })
     const reports: LaneReport[] = []
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
@@ -107,7 +108,7 @@ export class SingleNodeCluster implements Cluster {
     }
     this.#count(lanes)
     this.#lanes += lanes
-    this.#images += samples
+    this.#images += numbers.samples
     return { ...steps.finish(), lanes: reports, computedBy: everyLane.map(() => NAME) }
   }
 

@@ -15,6 +15,8 @@ export interface TrainingParts {
   cluster: Cluster
   schedule: Schedule
   epochs: number
+  /** Learning rate of an update, by its number from 1. */
+  rateOf: (update: number) => number
   /** What to do at a step whose gradient is not finite: end the run, or leave the step out. */
   onNonfinite: 'stop' | 'skip'
   /** Seconds on a clock that only goes forward. */
@@ -116,15 +118,16 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
  * @throws InterruptedError at a step whose gradient is not finite, unless such steps are skipped
  */
 async function trainEpoch(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<boolean> {
-  const { cluster, schedule, now } = parts
+  const { cluster, schedule, rateOf, now } = parts
   const { epoch } = run.progress.at
 
   for (let stepInEpoch = run.progress.at.stepInEpoch; stepInEpoch < schedule.stepsPerEpoch; stepInEpoch++) {
     if (parts.stopRequested()) return false
     const { progress } = run
     const samples = schedule.batch(epoch, stepInEpoch).length
+    const update = progress.at.step - progress.skippedSteps + 1
     const begin = now()
-    const result = await cluster.trainStep(progress.at, samples, progress.at.step - progress.skippedSteps + 1)
+    const result = await cluster.trainStep(progress.at, { samples, update, rate: rateOf(update) })
     const end = now()
     const seconds = end - begin
     parts.onSpan?.({ name: 'step', begin, end, step: progress.at.step })

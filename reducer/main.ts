@@ -13,7 +13,7 @@ Exit codes: 0 the run has finished, 1 failed, 2 the command line is wrong, 130/1
 /** @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   const command = createProgram('reducer')
-    .description('Sums the gradients of a range of the parameters for a Herd coordinator, and applies Adam to it, until its run ends.')
+    .description('Sums the gradients of a range of the parameters for a Herd coordinator, and steps it, until its run ends.')
     .addHelpText('after', examples)
   addOptions(command, reducerOptions)
   command.parse(argv, { from: 'user' })

@@ -4,13 +4,13 @@ import { messageOf, ProtocolError, RunError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
-import type { OptimizerState } from '../shared/optim/adam.ts'
+import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
+import { optimizerOf } from '../shared/optim/optimizers.ts'
 import type { Access } from '../shared/wire/client_access.ts'
 import { openChannel, reasonOf } from '../shared/wire/channel.ts'
 import { drained } from '../shared/kit/drained.ts'
 import { checked, checkedJson, PROTOCOL_VERSION, reductionMessageSchema, stateChunkSchema, type Assigned, type Gather, type ReducerMessage, type ReductionMessage, type StateChunk } from '../shared/wire/messages.ts'
 import { runDescriptionSchema } from '../shared/wire/run_description.ts'
-import { freshState } from '../shared/optim/stepped_weights.ts'
 import type { ReducerServer } from './server.ts'
 import { ReducerSession } from './session.ts'
 import { StateInbox, stateChunks } from '../coordinator/exchange/remote/state_chunks.ts'
@@ -128,10 +128,11 @@ export class ReducerMembership {
     const run = checkedJson(runDescriptionSchema, json, "the coordinator's run")
     const layout = layoutOf(run.network)
     if (end > layout.size) throw new ProtocolError(`the coordinator assigns parameters ${begin} to ${end - 1} of ${layout.size}.`)
-    const start = await this.#fetchState(session, { begin, end })
+    const optimizer = optimizerOf(run.optimizer)
+    const start = await this.#fetchState(session, optimizer, { begin, end })
     this.#outbox = run.trace ? new SpanOutbox((spans) => this.#send({ message: 'spans', spans: { spans } })) : undefined
     this.#session = new ReducerSession({
-      assigned, layout, run, start, connections: this.#server.connections, now: machineSeconds,
+      assigned, layout, run, optimizer, start, connections: this.#server.connections, now: machineSeconds,
       send: (message) => this.#send(message),
       sendState: (gather, state) => this.#sendState(session, gather, { begin, end }, state),
       ...(this.#outbox === undefined ? {} : { onSpan: (span) => this.#outbox?.add(span) }),
@@ -140,9 +141,9 @@ export class ReducerMembership {
     this.#send({ message: 'ready', ready: {} })
   }
 
-  async #fetchState(session: string, range: { begin: number; end: number }): Promise<OptimizerState> {
-    const state = freshState(range.end - range.begin)
-    const inbox = new StateInbox(state, range, range.begin, true)
+  async #fetchState(session: string, optimizer: Optimizer, range: { begin: number; end: number }): Promise<OptimizerState> {
+    const state = freshState(optimizer, range.end - range.begin)
+    const inbox = new StateInbox(state, range, range.begin)
     const call = this.#channels[1].fetchState({ session })
     try {
       for await (const raw of call as AsyncIterable<unknown>) inbox.receive(checked(stateChunkSchema, raw, 'a chunk of a state'))
@@ -156,13 +157,13 @@ export class ReducerMembership {
     return state
   }
 
-  #sendState(session: string, { id, moments }: Gather, range: { begin: number; end: number }, state: OptimizerState): void {
+  #sendState(session: string, { id }: Gather, range: { begin: number; end: number }, state: OptimizerState): void {
     const send = async (): Promise<void> => {
       const call = this.#channels[2].sendState((error) => {
         if (error !== null) this.#lose(reasonOf(error, this.#access))
       })
       call.on('error', (error: Error) => this.#lose(messageOf(error)))
-      for (const chunk of stateChunks(state, range, range.begin, moments)) {
+      for (const chunk of stateChunks(state, range, range.begin)) {
         if (call.destroyed) return
         if (!call.write({ session, id, ...chunk })) await drained(call)
       }

@@ -3,21 +3,23 @@ import { messageOf, ProtocolError } from '../shared/kit/errors.ts'
 import type { Layout } from '../shared/model/layout.ts'
 import { layoutOfRange } from '../shared/model/layout.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
-import type { OptimizerState } from '../shared/optim/adam.ts'
+import { copyOfState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
 import type { Assigned, Gather, GradientChunk, ReducerMessage, ReductionMessage, WeightsChunk } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import type { Connections } from '../coordinator/port/connections.ts'
 import { Model } from '../shared/optim/stepped_weights.ts'
-import { RangeReducer, type Compressed } from '../coordinator/exchange/range_reducer.ts'
+import { RangeReducer, type ExchangedRun, type StepToReduce } from '../coordinator/exchange/range_reducer.ts'
+import { NO_PHASES, sumOfPhases, type PhaseSeconds } from '../coordinator/contract/step_split.ts'
 import { kindOf, stepOf } from '../coordinator/contract/rounds.ts'
 import { WorkerStreams } from './worker_streams.ts'
 
 export interface ReducerSessionParts {
-  assigned: Pick<Assigned, 'begin' | 'end' | 'learningRate' | 'version'>
+  assigned: Pick<Assigned, 'begin' | 'end' | 'version'>
   /** Of the whole vector. */
   layout: Layout
-  run: Compressed & Pick<RunDescription, 'lanes'>
+  run: ExchangedRun & Pick<RunDescription, 'lanes'>
+  optimizer: Optimizer
   /** Weights and moments of the range. */
   start: OptimizerState
   send: (message: ReducerMessage) => void
@@ -37,15 +39,17 @@ export class ReducerSession {
   /** The newest round that has begun. */
   #round: number
   #summed = true
+  /** What settling the step before took: the step that waited for its weights is told of it. */
+  #settling: PhaseSeconds = NO_PHASES
 
   constructor(parts: ReducerSessionParts) {
-    const { assigned, layout, run, start, now, onSpan } = parts
-    const { begin, end, learningRate, version } = assigned
+    const { assigned, layout, run, optimizer, start, now, onSpan } = parts
+    const { begin, end, version } = assigned
     const range = { begin, end }
     this.#parts = parts
     this.#round = 2 * version
     this.#reducer = new RangeReducer<WorkerStreams>({
-      range, model: new Model(layoutOfRange(layout, range), learningRate, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
+      range, model: new Model(layoutOfRange(layout, range), optimizer, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
       onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
     })
   }
@@ -72,11 +76,11 @@ export class ReducerSession {
         return this.#begin(message.begin)
       case 'settle':
         if (message.settle.round !== this.#round || !this.#summed) throw new ProtocolError(`the coordinator settles round ${message.settle.round}, which is not summed`)
-        return this.#reducer.settle(message.settle.leaveOut)
+        this.#settling = this.#reducer.settle(message.settle)
+        return
       case 'gather': {
-        const { parameters, m, v } = this.#reducer.state
-        const { moments } = message.gather
-        return this.#parts.sendState(message.gather, { parameters: parameters.slice(), m: moments ? m.slice() : new Float32Array(0), v: moments ? v.slice() : new Float32Array(0) })
+        const { parameters, moments } = this.#reducer.state
+        return this.#parts.sendState(message.gather, copyOfState({ parameters, moments: message.gather.moments ? moments : [] }))
       }
     }
   }
@@ -114,11 +118,12 @@ export class ReducerSession {
     for (const id of [...this.#workers.keys()]) this.#dismiss(id)
   }
 
-  #begin({ round, samples, update }: { round: number; samples: number; update: number }): void {
+  #begin(step: StepToReduce): void {
+    const { round } = step
     if (round <= this.#round || kindOf(round) !== 'TRAIN' || stepOf(round) < this.#parts.assigned.version) throw new ProtocolError(`the coordinator begins round ${round} after round ${this.#round}`)
     this.#round = round
     this.#summed = false
-    this.#reducer.begin({ round, samples, update })
+    this.#reducer.begin(step)
     for (const worker of [...this.#workers.values()]) {
       const early = worker.release()
       if (early === undefined) continue
@@ -138,7 +143,7 @@ export class ReducerSession {
     this.#summed = true
     const { squares, notFinite, phases } = sums
     const traffic = [...this.#workers.values()].map(({ id, received, sent }) => ({ session: id, received, sent }))
-    this.#parts.send({ message: 'summed', summed: { round: this.#round, squares, ...(notFinite === undefined ? {} : { notFinite }), ...phases, traffic } })
+    this.#parts.send({ message: 'summed', summed: { round: this.#round, squares, ...(notFinite === undefined ? {} : { notFinite }), ...sumOfPhases(phases, this.#settling), traffic } })
   }
 
   #dismiss(id: string): void {

@@ -1,12 +1,8 @@
 import { codecFor, type Codec } from '../shared/compress/codec.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
+import type { Range } from '../shared/vectors/chunks.ts'
 import { decodePayload } from '../shared/wire/payload.ts'
 import type { ArrivedWeights } from './link.ts'
-
-interface Range {
-  begin: number
-  end: number
-}
 
 /** How far a range has come. */
 interface Place extends Range {

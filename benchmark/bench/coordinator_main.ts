@@ -2,7 +2,9 @@ import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
 import { GrpcCluster } from '../../coordinator/cluster/grpc_cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
-import { freshState, Model } from '../../shared/optim/stepped_weights.ts'
+import { freshState } from '../../shared/optim/optimizer.ts'
+import { optimizerOf } from '../../shared/optim/optimizers.ts'
+import { Model } from '../../shared/optim/stepped_weights.ts'
 import { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
 import { startLocalReducers } from '../../coordinator/local/reducers.ts'
 import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
@@ -56,7 +58,8 @@ async function openData(): Promise<{ manifest: Manifest; files: string[]; train:
 const { manifest, files, train, test } = await openData()
 const { network, engine, precision, batch, lanes, workers, reducers, compress } = options
 const layout = layoutOf(network)
-const start = { ...freshState(layout.size), parameters: initialParameters(layout, SEED, 'he') }
+const optimizer = optimizerOf(article.optimizer)
+const start = { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
 const run: RunDescription = { ...article, name: 'bench', network, ...defaultTransforms(network), engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
 const now = (): number => machineSeconds() * 1000
@@ -65,11 +68,11 @@ const observe = (event: RunEvent): void => {
 }
 const hub = reducers === 1
   ? undefined
-  : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
+  : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), optimizer, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
 const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
 const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
 const { cluster, port } = await GrpcCluster.listen({
-  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
+  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, optimizer, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
     access,
@@ -88,7 +91,7 @@ async function round(steps: number): Promise<Step> {
   const before = processorTime()
   const begin = machineSeconds()
   for (let step = 0; step < steps; step++) {
-    await cluster.trainStep(at, schedule.batch(at.epoch, at.stepInEpoch).length, at.step + 1)
+    await cluster.trainStep(at, { samples: schedule.batch(at.epoch, at.stepInEpoch).length, update: at.step + 1, rate: LEARNING_RATE })
     at = schedule.next(at)
   }
   const seconds = (machineSeconds() - begin) / steps

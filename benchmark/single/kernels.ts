@@ -1,6 +1,9 @@
 import { layoutOf } from '../../shared/model/layout.ts'
 import { buildNetwork } from '../../shared/model/models.ts'
-import { freshState, Model, plainOptimizerMemory } from '../../shared/optim/stepped_weights.ts'
+import { freshState } from '../../shared/optim/optimizer.ts'
+import { plainOptimizerMemory } from '../../shared/optim/optimizer_memory.ts'
+import { defaultOptimizer, optimizerOf } from '../../shared/optim/optimizers.ts'
+import { Model } from '../../shared/optim/stepped_weights.ts'
 import { encodedBytes } from '../../shared/compress/format.ts'
 import { plainDecode, plainEncode, plainRound } from '../../shared/compress/plain.ts'
 import { compressKernel, type CompressKernel } from '../../shared/compress/kernel.ts'
@@ -49,16 +52,18 @@ function optimizer(): void {
   const layout = layoutOf(buildNetwork('article', { imageSize: 256, classes: 10 }))
   const random = new KeyedRandom(1, Purpose.draw)
   const gradient = Float32Array.from({ length: layout.size }, () => random.normal())
+  const adam = optimizerOf(defaultOptimizer)
+  const start = freshState(adam, layout.size)
   const models = {
-    plain: new Model(layout, 1e-4, freshState(layout.size), plainOptimizerMemory(layout.size)),
-    kernel: new Model(layout, 1e-4, freshState(layout.size)),
+    plain: new Model(layout, adam, start, plainOptimizerMemory(adam, layout.size)),
+    kernel: new Model(layout, adam, start),
   }
   let update = 0
   measure(`Adam, ${layout.size} parameters`, Object.entries(models).map(([name, model]) => ({
     name,
     run: () => {
       update++
-      for (const range of chunkRanges(layout.size)) model.stepRange(range, gradient.subarray(range.begin, range.end), 64, Math.ceil(update / 2))
+      for (const range of chunkRanges(layout.size)) model.stepRange(range, gradient.subarray(range.begin, range.end), { samples: 64, update: Math.ceil(update / 2), rate: 1e-4, scale: 1 })
       model.commit()
     },
   })), STEPS, 1)

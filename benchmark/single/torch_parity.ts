@@ -63,9 +63,8 @@ function drawnCheckpoint(network: Network): Checkpoint {
     for (let i = offset; i < offset + size; i++) parameters[i] = random.between(low, low + 1)
   }
   const position = { epoch: 1, step: 0, stepInEpoch: 0, skippedSteps: 0, epochSkippedSteps: 0, epochLossSum: 0, epochCorrect: 0, epochImages: 0, epochSeconds: 0, images: 0, seconds: 0 }
-  const zeros = new Float32Array(layout.size)
   const classes = Array.from({ length: network.classes }, (_, index) => `class ${index}`)
-  return { network, classes, config: {}, position, datasetDigest: '', parameters, adamM: zeros, adamV: zeros }
+  return { network, classes, config: {}, position, optimizer: { name: 'none', moments: [] }, datasetDigest: '', parameters, moments: [] }
 }
 
 /** Exports, computes the logits of drawn images, and lets Python compare. Resolves to Python's exit code. */

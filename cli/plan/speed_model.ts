@@ -45,7 +45,7 @@ export interface Prediction {
   compute: number
   /** What it waits for images besides. */
   input: number
-  /** From its last lane to the new weights: partials, sum, Adam, broadcast. */
+  /** From its last lane to the new weights: partials, sum, optimizer, broadcast. */
   exchange: number
   latency: number
   /** All of it. */

@@ -1,4 +1,5 @@
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
+import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from '../contract/cluster.ts'
 import { CoordinatorServer, type ServerParts } from '../members/server.ts'
 import { WorkerCluster, type WorkerClusterParts } from './worker_cluster.ts'
@@ -40,8 +41,8 @@ export class GrpcCluster implements Cluster {
     return this.#cluster.gathered()
   }
 
-  trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
-    return this.#cluster.trainStep(at, samples, update)
+  trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult> {
+    return this.#cluster.trainStep(at, numbers)
   }
 
   evaluate(at: StepPosition): Promise<BlockResult[]> {

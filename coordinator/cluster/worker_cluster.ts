@@ -19,7 +19,9 @@ import type { Member, MemberHandler } from '../contract/member.ts'
 import { memberView } from './member_view.ts'
 import type { WholePartial } from '../exchange/range_reducer.ts'
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
-import { outcomeOf } from '../exchange/step_update.ts'
+import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
+import { sumOfPhases } from '../contract/step_split.ts'
+import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import { InterruptedError } from '../contract/interruptions.ts'
 import { deferred, Waits } from '../../shared/kit/async.ts'
 
@@ -125,12 +127,14 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     return this.#waits.for(this.#gathered.promise)
   }
 
-  async trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult> {
-    this.#reduction.begin({ round: roundOf('TRAIN', at), samples, update })
-    const { laneReports, computedBy } = await this.#play('TRAIN', at, this.#parts.run.lanes, samples)
+  async trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult> {
+    const { lanes, clip } = this.#parts.run
+    const { samples } = numbers
+    this.#reduction.begin({ round: roundOf('TRAIN', at), ...numbers })
+    const { laneReports, computedBy } = await this.#play('TRAIN', at, lanes, samples)
     const outcome = outcomeOf(this.#layout, samples, await this.#waits.for(this.#reduction.sums()))
-    this.#reduction.settle(outcome.notFinite !== undefined)
-    return { ...outcome, lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
+    const settling = this.#reduction.settle(verdictOf(outcome, clip))
+    return { ...outcome, phases: sumOfPhases(outcome.phases, settling), lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {

@@ -2,6 +2,7 @@ import type { MemberView } from '../../live/view.ts'
 import type { EngineInfo } from '../../shared/engine/engine.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
+import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import type { PhaseSeconds } from './step_split.ts'
 
 /** Who computes: workers behind sockets, or this very process. The result is the same. */
@@ -11,10 +12,9 @@ export interface Cluster {
   /**
    * One step: gradients of every lane, all-reduced, stepped by the optimizer, committed to the run's model; or left out,
    * with the model as it was, when the gradient is not finite.
-   * @param samples images in this batch
-   * @param update number of this update of the optimizer, from 1: steps that were left out do not count
+   * @param numbers of this update: steps that were left out do not count
    */
-  trainStep(at: StepPosition, samples: number, update: number): Promise<StepResult>
+  trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult>
   /** Runs the whole test set through the model, between two steps. @returns results in the order of blocks */
   evaluate(at: StepPosition): Promise<BlockResult[]>
   /**

@@ -1,6 +1,6 @@
 import type { Score, TestScore } from '../../shared/evaluation/score.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
-import type { OptimizerState } from '../../shared/optim/adam.ts'
+import type { OptimizerState } from '../../shared/optim/optimizer.ts'
 import { emptySums, type EpochSums } from './epoch_sums.ts'
 
 /** Where a run stands: all that resuming needs besides the model. */

@@ -1,8 +1,8 @@
 import { codecFor, roundedWeights, sumRounding, type Codec, type RoundSum } from '../../shared/compress/codec.ts'
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import type { SpanObserver } from '../../shared/trace/span.ts'
-import type { OptimizerState } from '../../shared/optim/adam.ts'
-import { CHUNK_FLOATS, chunkRanges } from '../../shared/vectors/chunks.ts'
+import type { OptimizerState, UpdateNumbers } from '../../shared/optim/optimizer.ts'
+import { CHUNK_FLOATS, chunkRanges, type Range } from '../../shared/vectors/chunks.ts'
 import type { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import { VectorPool } from '../../shared/vectors/vector_pool.ts'
 import { VERSIONS_BEHIND, type WeightsBoard } from '../../shared/wire/board.ts'
@@ -13,8 +13,8 @@ import { decodePayload, NO_DATA, type Payload } from '../../shared/wire/payload.
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { Model } from '../../shared/optim/stepped_weights.ts'
 import { stepOf } from '../contract/rounds.ts'
-import { StepUpdate, type RangeSums } from './step_update.ts'
-import type { Range } from './step_reduce.ts'
+import type { PhaseSeconds } from '../contract/step_split.ts'
+import { StepUpdate, type RangeSums, type Verdict } from './step_update.ts'
 
 /** A worker, as whoever reduces sees it. */
 export interface Receiver {
@@ -40,15 +40,12 @@ export interface WholePartial {
 }
 
 /** A step that begins. */
-export interface StepToReduce {
+export interface StepToReduce extends UpdateNumbers {
   round: number
-  samples: number
-  /** Number of this update of the optimizer, from 1. */
-  update: number
 }
 
-/** How a run's vectors are rounded and travel. */
-export type Compressed = Pick<RunDescription, 'seed' | 'compress' | 'compressWeights'>
+/** What decides how a run's vectors are summed, rounded, clipped and travel. */
+export type ExchangedRun = Pick<RunDescription, 'seed' | 'compress' | 'compressWeights' | 'clip'>
 
 export interface RangeReducerParts<R extends Receiver> {
   /** The part of the vector that it owns; it begins and ends where chunks do. */
@@ -58,7 +55,7 @@ export interface RangeReducerParts<R extends Receiver> {
   /** Steps of the run that came before the model's weights. */
   version: number
   tree: LaneTree
-  run: Compressed
+  run: ExchangedRun
   /** Seconds on a clock that only goes forward. */
   now: () => number
   onPartial: (receiver: R, partial: WholePartial) => void
@@ -152,13 +149,13 @@ export class RangeReducer<R extends Receiver> {
     this.#places.delete(receiver)
   }
 
-  begin({ round, samples, update }: StepToReduce): void {
-    const { model, range: { begin: origin }, tree, now, onSpan } = this.#parts
+  begin({ round, ...numbers }: StepToReduce): void {
+    const { model, range: { begin: origin }, run: { clip }, tree, now, onSpan } = this.#parts
     const version = stepOf(round) + 1
     this.#open = {
       round,
       update: new StepUpdate({
-        model, tree, step: stepOf(round), samples, update, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
+        model, tree, step: stepOf(round), ...numbers, clip, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
         free: (values) => this.#pool.giveBack(values),
         broadcast: (range, weights) => {
           this.#send([...this.#places].filter(([, { joinedLate }]) => !joinedLate).map(([receiver]) => receiver), [{ version, leftOut: false, range, weights }])
@@ -202,11 +199,15 @@ export class RangeReducer<R extends Receiver> {
     return this.#open?.update.complete === true ? this.#open.update.sums : undefined
   }
 
-  /** Ends the step that is open: the model takes it, or the step is left out and the weights go out unchanged as the next version. */
-  settle(leaveOut: boolean): void {
-    const { model, range } = this.#parts
+  /**
+   * Ends the step that is open: the model takes it, or the step is left out and the weights go out unchanged as the next version.
+   * @returns seconds that stepping took, where it had to wait for the verdict
+   */
+  settle(verdict: Verdict): PhaseSeconds {
+    const { range } = this.#parts
+    const { leaveOut } = verdict
     if (this.#open === undefined) throw new Error('no step is open')
-    if (!leaveOut) model.commit()
+    const phases = this.#open.update.settle(verdict)
     this.#version = stepOf(this.#open.round) + 1
     this.#leftOut = leaveOut
     this.#open = undefined
@@ -217,6 +218,7 @@ export class RangeReducer<R extends Receiver> {
     for (const [, place] of lacking) place.joinedLate = false
     const limit = VERSIONS_BEHIND * Math.max((range.end - range.begin) * 4, MIB)
     for (const receiver of [...this.#places.keys()]) if (receiver.backlogBytes > limit) receiver.evict('it does not take its weights')
+    return phases
   }
 
   /** @returns values of the pool: messages are let go of, so that they die young @throws ProtocolError as `payloadOf` */

@@ -1,12 +1,13 @@
 import type { SpanObserver } from '../../shared/trace/span.ts'
-import type { OptimizerState } from '../../shared/optim/adam.ts'
+import { copyOfState, type OptimizerState } from '../../shared/optim/optimizer.ts'
 import type { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import type { WeightsBoard } from '../../shared/wire/board.ts'
 import type { GradientChunk } from '../../shared/wire/messages.ts'
 import type { Member } from '../contract/member.ts'
 import type { Model } from '../../shared/optim/stepped_weights.ts'
-import { RangeReducer, type Compressed, type StepToReduce, type WholePartial } from './range_reducer.ts'
-import type { RangeSums } from './step_update.ts'
+import { RangeReducer, type ExchangedRun, type StepToReduce, type WholePartial } from './range_reducer.ts'
+import type { PhaseSeconds } from '../contract/step_split.ts'
+import type { RangeSums, Verdict } from './step_update.ts'
 
 /** Tensor bytes that travelled. */
 export interface Traffic {
@@ -24,8 +25,8 @@ export interface Reduction extends Weights {
   receive(member: Member, chunk: GradientChunk): void
   /** What the step came to, by range, in the vector's order; settles when all its partials are in everywhere. */
   sums(): Promise<{ begin: number; sums: RangeSums }[]>
-  /** Ends the step: it is taken by all, or left out by all. */
-  settle(leaveOut: boolean): void
+  /** Ends the step: it is taken by all, or left out by all. @returns seconds that it took in this process */
+  settle(verdict: Verdict): PhaseSeconds
   /**
    * Keeps the weights as they are now, between two steps, for who joins later: they get these first, and then the present ones. Until
    * `end`. Left out where weights are elsewhere.
@@ -51,7 +52,7 @@ export interface Weights {
 /** What a reduction needs of the cluster that it works for. */
 export interface ReductionSurroundings {
   tree: LaneTree
-  run: Compressed
+  run: ExchangedRun
   /** Seconds on a clock that only goes forward. */
   now: () => number
   onSpan?: SpanObserver
@@ -69,10 +70,7 @@ const NONE: Traffic = { received: 0, sent: 0 }
 /** The weights of a model in this process. */
 export function weightsOf(model: Model): Weights {
   return {
-    snapshot: () => {
-      const { parameters, m, v } = model.state
-      return Promise.resolve({ parameters: parameters.slice(), m: m.slice(), v: v.slice() })
-    },
+    snapshot: () => Promise.resolve(copyOfState(model.state)),
     parameters: () => Promise.resolve(model.parameters.slice()),
   }
 }
@@ -96,7 +94,7 @@ export function reduceHere(model: Model, version: number, board?: WeightsBoard):
         if (sums === undefined) throw new Error('the dealer has counted lanes that are not in')
         return Promise.resolve([{ begin: 0, sums }])
       },
-      settle: (leaveOut) => reducer.settle(leaveOut),
+      settle: (verdict) => reducer.settle(verdict),
       evaluation: { begin: () => reducer.keepWeights(), end: () => reducer.forgetWeights() },
       trafficOf: () => NONE,
       tick: () => undefined,

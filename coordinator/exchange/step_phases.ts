@@ -1,12 +1,12 @@
 import type { SpanObserver } from '../../shared/trace/span.ts'
-import type { PhaseSeconds, StepPhase } from '../contract/step_split.ts'
+import { NO_PHASES, type PhaseSeconds, type StepPhase } from '../contract/step_split.ts'
 
 /** Measures the phases of one step, from its beginning. A phase that runs inside another one is taken off it. */
 export class StepPhases {
   readonly #now: () => number
   readonly #onSpan: SpanObserver
   readonly #step: number
-  readonly seconds: PhaseSeconds = { reduce: 0, adam: 0, broadcast: 0 }
+  readonly seconds: PhaseSeconds = { ...NO_PHASES }
   #inner = 0
   #depth = 0
   #waitingSince: number

@@ -1,22 +1,22 @@
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
-import type { Network } from '../../shared/model/network.ts'
 import type { Progress } from '../contract/progress.ts'
 
 /** A checkpoint without its vectors. */
-export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'adamM' | 'adamV'>
+export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'moments'>
 
 /**
  * What a checkpoint says besides weights and moments. In the file, an epoch that has just ended is still the current one, with all
  * its steps done and its sums empty again; in a run, the next one has begun. With all its steps done and sums that are
  * not empty, an epoch has yet to be evaluated.
  */
-export function checkpointFacts(parts: { network: Network; classes: string[]; config: Record<string, unknown>; datasetDigest: string; stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
+export function checkpointFacts(parts: Pick<Checkpoint, 'network' | 'classes' | 'config' | 'optimizer' | 'datasetDigest'> & { stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
   const { at, sums } = progress
   const betweenEpochs = at.stepInEpoch === 0 && at.epoch > 1
   return {
     network: parts.network,
     classes: parts.classes,
     config: parts.config,
+    optimizer: parts.optimizer,
     datasetDigest: parts.datasetDigest,
     position: {
       epoch: betweenEpochs ? at.epoch - 1 : at.epoch,

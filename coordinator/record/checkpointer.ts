@@ -1,6 +1,6 @@
 import { messageOf, RunError } from '../../shared/kit/errors.ts'
 import type { CheckpointFolder } from '../../shared/run_folder/checkpoint_folder.ts'
-import type { OptimizerState } from '../../shared/optim/adam.ts'
+import type { OptimizerState } from '../../shared/optim/optimizer.ts'
 import type { CheckpointFacts } from './checkpoint_position.ts'
 import type { Observer } from '../contract/events.ts'
 import type { Weights } from '../exchange/reduction.ts'
@@ -103,8 +103,7 @@ export class Checkpointer {
     const begin = now()
     let bytes: number
     try {
-      const { parameters, m, v } = await state
-      bytes = await folder.save({ ...facts, parameters, adamM: m, adamV: v }, { keep })
+      bytes = await folder.save({ ...facts, ...(await state) }, { keep })
     } catch (error) {
       // Whatever it was: a training of days is worth more than to end for it.
       const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)

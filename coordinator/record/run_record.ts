@@ -5,6 +5,7 @@ import type { Dataset } from '../../shared/data/dataset.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
 import type { Network } from '../../shared/model/network.ts'
+import type { Optimizer } from '../../shared/optim/optimizer.ts'
 import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sheet.ts'
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
@@ -24,6 +25,7 @@ export interface RecordParts {
   /** What decides the run, as it goes into config.json and checkpoints. */
   config: Record<string, unknown>
   network: Network
+  optimizer: Pick<Optimizer, 'name' | 'moments'>
   dataset: Dataset
   source: ImageSource
   stepsPerEpoch: number
@@ -48,8 +50,8 @@ export class RunRecord {
 
   constructor(parts: RecordParts) {
     this.#parts = parts
-    const { folder, options, network, dataset, config, stepsPerEpoch, weights, now, observe } = parts
-    const about = { network, classes: dataset.classes, config, datasetDigest: dataset.digest, stepsPerEpoch }
+    const { folder, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
   }
 

@@ -14,7 +14,7 @@ const STEPS = 'steps'
 /** Row of a process that a span is drawn in. */
 const rowOf: Record<SpanName, string> = {
   // An evaluation may go on beside several steps.
-  evaluation: 'evaluation', step: STEPS, 'lanes wait': STEPS, reduce: STEPS, adam: STEPS, broadcast: STEPS,
+  evaluation: 'evaluation', step: STEPS, 'lanes wait': STEPS, reduce: STEPS, optimizer: STEPS, broadcast: STEPS,
   compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
 }
 

@@ -42,7 +42,7 @@ function learning(board: Board): void {
     transformations: [{ id: 'groupingToMatrix', options: { rowField: 'class', columnField: 'predicted', valueField: 'Value' } }],
   })
   board.curves({ title: 'Gradient norm', description: 'L2, of the mean gradient over the batch. A sudden growth comes before a loss that is not finite.', unit: 'none', logarithmic: true, width: 12, queries: [{ expr: 'herd_gradient_norm{run=~"$run"}', legend: '{{run}}' }] })
-  board.curves({ title: 'Learning rate', description: "Adam's, of the epoch in progress.", unit: 'sci', width: 12, queries: [{ expr: 'herd_learning_rate{run=~"$run"}', legend: '{{run}}' }] })
+  board.curves({ title: 'Learning rate', description: 'Of the epoch in progress.', unit: 'sci', width: 12, queries: [{ expr: 'herd_learning_rate{run=~"$run"}', legend: '{{run}}' }] })
 }
 
 function speed(board: Board): void {
@@ -52,8 +52,8 @@ function speed(board: Board): void {
     queries: [{ expr: 'herd_images_per_second{run=~"$run"}', legend: 'last step', colour: 'light-blue' }, { expr: 'rate(herd_images_total{run=~"$run"}[$__rate_interval])', legend: 'all in all', colour: 'blue' }],
   })
   board.curves({
-    title: 'Time split of a step', description: 'Seconds of a step by what they go to: waiting for lanes (with --single-node: computing them), summing partials, Adam, handing out weights.', unit: 's', min: 0, stacked: true, width: 12,
-    queries: ['lanes', 'reduce', 'adam', 'broadcast'].map((phase) => ({ expr: `rate(herd_step_phase_seconds_total{run=~"$run",phase="${phase}"}[$__rate_interval]) / on (run) rate(herd_step_duration_seconds_count{run=~"$run"}[$__rate_interval])`, legend: phase })),
+    title: 'Time split of a step', description: 'Seconds of a step by what they go to: waiting for lanes (with --single-node: computing them), summing partials, the optimizer, handing out weights.', unit: 's', min: 0, stacked: true, width: 12,
+    queries: ['lanes', 'reduce', 'optimizer', 'broadcast'].map((phase) => ({ expr: `rate(herd_step_phase_seconds_total{run=~"$run",phase="${phase}"}[$__rate_interval]) / on (run) rate(herd_step_duration_seconds_count{run=~"$run"}[$__rate_interval])`, legend: phase })),
   })
   const quantile = (q: number): string => `histogram_quantile(${q}, sum by (run, le) (rate(herd_step_duration_seconds_bucket{run=~"$run"}[$__rate_interval])))`
   board.curves({ title: 'Step time', description: 'The middle one, and the longest of a hundred.', unit: 's', min: 0, width: 12, queries: [{ expr: quantile(0.5), legend: 'median' }, { expr: quantile(0.99), legend: '99th percentile' }] })

@@ -1,15 +1,25 @@
 import { z } from 'zod'
 import { networkSchema, type Network } from '../model/network.ts'
 
-/** Raised whenever an older Herd could not read the file rightly any more. 2: steps can have been left out. */
-export const FORMAT_VERSION = 2
+/** Raised whenever an older Herd could not read the file rightly any more. 2: steps can have been left out. 3: the optimizer can be any. */
+export const FORMAT_VERSION = 3
 
 /** Keys of the file's `__metadata__`. */
 export const DESCRIPTION_KEY = 'herd'
 export const CHECKSUM_KEY = 'sha256'
 
-/** The three vectors of a checkpoint, in the order of their bytes; each holds one tensor per parameter of the layout. */
-export const VECTORS = ['parameters', 'adam.m', 'adam.v'] as const
+/** Names of a checkpoint's vectors, in the order of their bytes; each holds one tensor per parameter of the layout. */
+export function vectorNames({ name, moments }: CheckpointOptimizer): string[] {
+  return ['parameters', ...moments.map((moment) => `${name}.${moment}`)]
+}
+
+const word = z.string().regex(/^\w{1,64}$/)
+const optimizerSchema = z.object({ name: word, moments: z.array(word).max(16) })
+/** What the moments of a checkpoint are. */
+export type CheckpointOptimizer = z.infer<typeof optimizerSchema>
+
+/** The optimizer of every file before format 3, none of which names it. */
+const ONLY_OPTIMIZER: CheckpointOptimizer = { name: 'adam', moments: ['m', 'v'] }
 
 const count = z.int().min(0)
 /** JSON has no NaN; a diverged run has. It is null in the file. */
@@ -43,6 +53,7 @@ export const descriptionSchema = z.object({
   /** The run's options, for whoever resumes it. */
   config: z.record(z.string(), z.unknown()),
   position: positionSchema,
+  optimizer: optimizerSchema.default(ONLY_OPTIMIZER),
   datasetDigest: z.string(),
   /** Of the parameters: sha256 in hexadecimal. */
   digest: z.string(),
@@ -58,8 +69,8 @@ export interface Checkpoint {
   config: Record<string, unknown>
   position: CheckpointPosition
   datasetDigest: string
+  optimizer: CheckpointOptimizer
   parameters: Float32Array
-  /** Adam's first and second moments. */
-  adamM: Float32Array
-  adamV: Float32Array
+  /** As the optimizer names them. */
+  moments: readonly Float32Array[]
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { CheckpointError, messageOf, NewerCheckpointError } from '../kit/errors.ts'
 import { layoutOf, type Layout } from '../model/layout.ts'
 import { checkNetwork } from '../model/network.ts'
-import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, vectorNames, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
 import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
 import { bytesOf } from '../kit/floats.ts'
 import { checksum } from './save.ts'
@@ -18,13 +18,13 @@ export function loadCheckpoint(file: string): Promise<Checkpoint> {
     const { header, text, expected, description } = await readDescription(handle, file)
     const layout = checkedLayout(description, header, file)
 
-    const vectors = VECTORS.map(() => new Float32Array(layout.size))
+    const vectors = vectorNames(description.optimizer).map(() => new Float32Array(layout.size))
     for (const [index, vector] of vectors.entries()) await readFully(handle, bytesOf(vector), header.dataBegin + index * vector.byteLength, file)
     if ((await checksum(text, vectors)) !== expected) throw new CheckpointError(`${file} is damaged: its bytes do not match its checksum. Use another checkpoint.`)
 
-    const { network, classes, config, position, datasetDigest } = description
-    const [parameters, adamM, adamV] = vectors
-    return { network, classes, config, position, datasetDigest, parameters, adamM, adamV }
+    const { network, classes, config, position, optimizer, datasetDigest } = description
+    const [parameters, ...moments] = vectors
+    return { network, classes, config, position, optimizer, datasetDigest, parameters, moments }
   })
 }
 
@@ -68,7 +68,7 @@ function parseDescription(text: string, file: string): CheckpointDescription {
 }
 
 /** The layout of the network described, once the classes and the file's tensors are found to fit it. */
-function checkedLayout({ network, classes }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout {
+function checkedLayout({ network, classes, optimizer }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout {
   const unfit = (why: string, cause?: unknown): CheckpointError => new CheckpointError(`${file} does not fit its own network ${network.name}: ${why}. Use another checkpoint.`, { cause })
   if (classes.length !== network.classes) throw unfit(`${classes.length} class names for ${network.classes} logits`)
   let layout: Layout
@@ -79,7 +79,7 @@ function checkedLayout({ network, classes }: CheckpointDescription, header: Safe
     throw unfit(messageOf(error).replace(/\.$/, ''), error)
   }
 
-  const parts = VECTORS.flatMap((vector) => layout.parameters.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape })))
+  const parts = vectorNames(optimizer).flatMap((vector) => layout.parameters.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape })))
   if (header.tensors.length !== parts.length) throw unfit(`it has ${header.tensors.length} tensors instead of ${parts.length}`)
   for (const [index, { name, shape }] of parts.entries()) {
     const tensor = header.tensors[index]

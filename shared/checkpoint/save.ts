@@ -4,7 +4,7 @@ import { CheckpointError, messageOf } from '../kit/errors.ts'
 import { layoutOf, viewOf, type Layout } from '../model/layout.ts'
 import { writeAtomically } from '../kit/atomic_file.ts'
 import { parameterDigest } from './digest.ts'
-import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, VECTORS, type Checkpoint, type CheckpointDescription } from './format.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, vectorNames, type Checkpoint, type CheckpointDescription } from './format.ts'
 import { bytesOf } from '../kit/floats.ts'
 import { encodeHeader, type NamedTensor } from './safetensors.ts'
 
@@ -13,19 +13,21 @@ const SLICE_BYTES = 4 * 1024 * 1024
 
 /**
  * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter, in Herd's layout, is a tensor
- * "parameters/<name>", its Adam moments are "adam.m/<name>" and "adam.v/<name>".
+ * "parameters/<name>", its moments are "<optimizer>.<moment>/<name>".
  * The file appears whole or not at all. The vectors are not copied: do not change them before the promise resolves.
  * @throws CheckpointError where the vectors do not have the layout's size, or the disk refuses.
  */
 export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
   const layout = layoutOf(checkpoint.network)
-  const vectors = [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV]
+  const names = vectorNames(checkpoint.optimizer)
+  const vectors = [checkpoint.parameters, ...checkpoint.moments]
+  if (vectors.length !== names.length) throw new CheckpointError(`${file}: it would have ${vectors.length} vectors, but optimizer ${checkpoint.optimizer.name} has ${names.join(', ')}.`)
   vectors.forEach((vector, index) => {
-    if (vector.length !== layout.size) throw new CheckpointError(`${file}: ${VECTORS[index]} has ${vector.length} floats, but network ${checkpoint.network.name} has ${layout.size}.`)
+    if (vector.length !== layout.size) throw new CheckpointError(`${file}: ${names[index]} has ${vector.length} floats, but network ${checkpoint.network.name} has ${layout.size}.`)
   })
 
   const description = JSON.stringify(describe(checkpoint))
-  const tensors = vectors.flatMap((vector, index) => tensorsOf(VECTORS[index], vector, layout))
+  const tensors = vectors.flatMap((vector, index) => tensorsOf(names[index], vector, layout))
   const header = encodeHeader(tensors, { [DESCRIPTION_KEY]: description, [CHECKSUM_KEY]: await checksum(description, vectors) })
   try {
     // A layout's parameters follow each other without gaps, so the vectors' bytes are the tensors' bytes.
@@ -50,7 +52,7 @@ async function hashInSlices(hash: Hash, bytes: Buffer): Promise<void> {
   }
 }
 
-/** The tensors of one of the three vectors, as views. */
+/** The tensors of one of the vectors, as views. */
 function tensorsOf(vectorName: string, vector: Float32Array, layout: Layout): NamedTensor[] {
   return layout.parameters.map((parameter) => ({
     name: `${vectorName}/${parameter.name}`,
@@ -59,6 +61,6 @@ function tensorsOf(vectorName: string, vector: Float32Array, layout: Layout): Na
   }))
 }
 
-function describe({ network, classes, config, position, datasetDigest, parameters }: Checkpoint): CheckpointDescription {
-  return { formatVersion: FORMAT_VERSION, network, classes, config, position, datasetDigest, digest: parameterDigest(parameters) }
+function describe({ network, classes, config, position, optimizer, datasetDigest, parameters }: Checkpoint): CheckpointDescription {
+  return { formatVersion: FORMAT_VERSION, network, classes, config, position, optimizer, datasetDigest, digest: parameterDigest(parameters) }
 }

@@ -2,18 +2,19 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT } from '../kit/project.ts'
 
-/** The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. */
-export const KERNELS = ['adam', 'compress', 'sum', 'transforms'] as const
-export type KernelName = (typeof KERNELS)[number]
+/**
+ * The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. Each is compiled from
+ * assembly/<name>.ts to <name>.wasm.
+ */
 
 /** WebAssembly memory is measured in pages, and has at most 4 GiB of them. */
 const PAGE_BYTES = 65_536
 export const MAX_PAGES = 65_536
 
 /** Those whose memory grows, and views of it stay good. */
-export const GROWING_KERNELS: readonly KernelName[] = ['sum']
+export const GROWING_KERNELS: readonly string[] = ['sum']
 
-export function kernelFile(name: KernelName): string {
+export function kernelFile(name: string): string {
   return path.join(ROOT, 'shared/kernels', `${name}.wasm`)
 }
 
@@ -28,7 +29,7 @@ export interface Kernel<Functions> {
  * @returns undefined where it cannot be had: on a processor without SIMD for WebAssembly, for more than 4 GiB, or where a limit on
  *   virtual memory (`ulimit -v`) forbids the gigabytes of addresses that V8 sets aside. The plain TypeScript computes the same bits.
  */
-export function loadKernel<Functions>(name: KernelName, bytes: number): Kernel<Functions> | undefined {
+export function loadKernel<Functions>(name: string, bytes: number): Kernel<Functions> | undefined {
   const code = readFileSync(kernelFile(name))
   if (!WebAssembly.validate(code)) return undefined
   const memory = allocate(Math.ceil(bytes / PAGE_BYTES), GROWING_KERNELS.includes(name))

@@ -40,3 +40,11 @@ export class GradientSquares {
 export function gradientNorm(squaresInOrder: readonly number[], samples: number): number {
   return Math.sqrt(squaresInOrder.reduce((sum, squares) => sum + squares, 0)) / samples
 }
+
+/**
+ * Factor of the gradient when it is clipped by its norm: PyTorch's clip_grad_norm_.
+ * @param maxNorm norm that the mean gradient may have
+ */
+export function clipScale(maxNorm: number, norm: number): number {
+  return Math.min(1, maxNorm / (norm + 1e-6))
+}

@@ -1,6 +1,8 @@
-import { kernelOptimizerMemory, type OptimizerMemory } from './adam_kernel.ts'
 import type { Layout } from '../model/layout.ts'
-import { adamStep, stepViews, type OptimizerState, type StepElements } from './adam.ts'
+import type { Range } from '../vectors/chunks.ts'
+import type { Optimizer, OptimizerState, StepElements, StepNumbers } from './optimizer.ts'
+import { kernelOptimizerMemory, plainOptimizerMemory, type OptimizerMemory } from './optimizer_memory.ts'
+import { stepRange } from './step_range.ts'
 
 /**
  * The weights and the optimizer's moments. A step writes into a second state, range by range, while workers may still
@@ -9,23 +11,22 @@ import { adamStep, stepViews, type OptimizerState, type StepElements } from './a
  */
 export class Model {
   readonly layout: Layout
-  readonly #learningRate: number
+  readonly optimizer: Optimizer
   readonly #stepElements: StepElements
   #state: OptimizerState
   #next: OptimizerState
 
   /**
-   * @param start where training begins; it is copied
+   * @param start where training begins, with as many moments as the optimizer has; it is copied
    * @param memory where the states live
    */
-  constructor(layout: Layout, learningRate: number, start: OptimizerState, memory: OptimizerMemory = kernelOptimizerMemory(layout.size) ?? plainOptimizerMemory(layout.size)) {
+  constructor(layout: Layout, optimizer: Optimizer, start: OptimizerState, memory: OptimizerMemory = kernelOptimizerMemory(optimizer, layout.size) ?? plainOptimizerMemory(optimizer, layout.size)) {
     this.layout = layout
-    this.#learningRate = learningRate
+    this.optimizer = optimizer
     this.#stepElements = memory.stepElements
     ;[this.#state, this.#next] = memory.states
     this.#state.parameters.set(start.parameters)
-    this.#state.m.set(start.m)
-    this.#state.v.set(start.v)
+    this.#state.moments.forEach((moment, index) => moment.set(start.moments[index]))
   }
 
   get state(): Readonly<OptimizerState> {
@@ -40,11 +41,10 @@ export class Model {
   /**
    * Applies the optimizer to one range.
    * @param sum gradient over the whole batch, of this range
-   * @param update number of this update, from 1
    * @returns the new weights of the range: a view
    */
-  stepRange(range: { begin: number; end: number }, sum: Float32Array, samples: number, update: number): Float32Array {
-    adamStep(this.layout, range, sum, samples, update, this.#learningRate, this.#state, this.#next, this.#stepElements)
+  stepRange(range: Range, sum: Float32Array, step: StepNumbers): Float32Array {
+    stepRange(this.layout, this.optimizer, { range, sum, step, from: this.#state, to: this.#next }, this.#stepElements)
     return this.#next.parameters.subarray(range.begin, range.end)
   }
 
@@ -54,14 +54,4 @@ export class Model {
     this.#state = this.#next
     this.#next = old
   }
-}
-
-/** For a processor without the kernel, and as its oracle. */
-export function plainOptimizerMemory(size: number): OptimizerMemory {
-  return { states: [freshState(size), freshState(size)], stepElements: stepViews }
-}
-
-/** All zeros: what the moments begin with. */
-export function freshState(size: number): OptimizerState {
-  return { parameters: new Float32Array(size), m: new Float32Array(size), v: new Float32Array(size) }
 }

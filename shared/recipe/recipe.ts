@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { normalisationOf, withNormalisation, type TransformList } from '../data/transforms/transforms.ts'
 import { UsageError } from '../kit/errors.ts'
+import { scheduleOver } from '../optim/schedule.ts'
 import { recipeKeys, recipeShape, recipeTable, type AskedRecipe, type Recipe, type RecipeKey } from './table.ts'
 
 /** A whole recipe, every value decided. */
@@ -43,7 +44,12 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
 
 /** What is asked for and leaves something to the run means what the run has come to. */
 function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(key === 'augmentation' || key === 'evaluation' ? completed(asked[key], begun[key]) : asked[key])), JSON.parse(JSON.stringify(begun[key])))
+  const meant = { ...asked, augmentation: completed(asked.augmentation, begun.augmentation), evaluation: completed(asked.evaluation, begun.evaluation), schedule: scheduleOver(asked.schedule, lengthOf(begun)) }
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(meant[key])), JSON.parse(JSON.stringify(begun[key])))
+}
+
+function lengthOf({ schedule, epochs }: Recipe): number {
+  return 'epochs' in schedule ? (schedule.epochs ?? epochs) : epochs
 }
 
 function completed(asked: TransformList, begun: TransformList): TransformList {

@@ -4,6 +4,8 @@ import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { initialisations } from '../model/initial.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
+import { optimizerSchema } from '../optim/optimizers.ts'
+import { scheduleSchema } from '../optim/schedule.ts'
 import { article } from './presets.ts'
 
 /** One thing that decides a run's result. */
@@ -33,7 +35,10 @@ export const recipeTable = {
   epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
   lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),
+  optimizer: ingredient(structured('<name|json>', 'What steps the weights: adam, adamw, sgd, or one of them with its parameters, as {"name": "sgd", "momentum": 0.9}.', 'the name of an optimizer, or JSON with it', optimizerSchema, article.optimizer)),
   lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
+  schedule: ingredient(structured('<name|json>', 'How the learning rate changes: constant, step, cosine, oneCycle, or one of them with its parameters.', 'the name of a schedule, or JSON with it', scheduleSchema, article.schedule)),
+  clip: ingredient(structured('<norm|none>', 'Limit of the norm of a whole gradient; longer ones are scaled down to it.', 'a number above 0, or none', z.number().positive().finite().nullable(), article.clip)),
   labelSmoothing: ingredient(real('<share>', 'Share of the label that is spread over all classes.', 'a number of at least 0 and below 1', z.number().min(0).lt(1), article.labelSmoothing)),
   seed: ingredient(whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, article.seed)),
   precision: {

@@ -4,7 +4,7 @@ import { z } from 'zod'
  * What a run spends its time on. The first ones are of a worker (idle: nothing is dealt to it; feed: a lane's images go to the
  * engine; collect: a partial comes from it; upload: until the coordinator has it), the last ones of the coordinator.
  */
-export const spanNames = ['idle', 'decode', 'input wait', 'weights wait', 'feed', 'compute', 'collect', 'upload', 'test', 'step', 'lanes wait', 'reduce', 'adam', 'broadcast', 'evaluation'] as const
+export const spanNames = ['idle', 'decode', 'input wait', 'weights wait', 'feed', 'compute', 'collect', 'upload', 'test', 'step', 'lanes wait', 'reduce', 'optimizer', 'broadcast', 'evaluation'] as const
 export type SpanName = (typeof spanNames)[number]
 
 /** What a process did from one moment to another, in seconds on its clock; also as it travels. */

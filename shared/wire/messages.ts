@@ -5,7 +5,7 @@ import { laneReportSchema } from '../lanes/lane_report.ts'
 import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
 /** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
-export const PROTOCOL_VERSION = 6
+export const PROTOCOL_VERSION = 7
 
 const bytes = z.instanceof(Buffer)
 /** Of a vector, in one message. */
@@ -127,7 +127,7 @@ const summed = z.object({
   squares: z.array(z.number().min(0)).max(65536),
   notFinite: uint.optional(),
   reduce: seconds,
-  adam: seconds,
+  optimizer: seconds,
   broadcast: seconds,
   traffic: z.array(z.object({ session, received: z.number().min(0), sent: z.number().min(0) })).max(65536),
 })
@@ -147,10 +147,10 @@ export type Summed = z.infer<typeof summed>
 export type Whole = z.infer<typeof whole>
 
 const assigned = z
-  .object({ session, run: runJson, begin: uint, end: uint, learningRate: z.number().positive(), version: uint })
+  .object({ session, run: runJson, begin: uint, end: uint, version: uint })
   .refine(({ begin, end }) => begin < end, 'a range must not be empty')
-const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295) })
-const settle = z.object({ round: uint, leaveOut: z.boolean() })
+const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295), rate: z.number().min(0) })
+const settle = z.object({ round: uint, leaveOut: z.boolean(), scale: z.number().min(0).max(1) })
 const gather = z.object({ id: uint, moments: z.boolean() })
 export const reductionMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('assigned'), assigned }),
@@ -168,7 +168,7 @@ export type ReductionMessage = z.infer<typeof reductionMessageSchema>
 export type Assigned = z.infer<typeof assigned>
 export type Gather = z.infer<typeof gather>
 
-export const stateChunkSchema = z.object({ session: z.string().max(256), id: uint, vector: z.enum(['PARAMETERS', 'M', 'V']), offset: uint, data: bytes })
+export const stateChunkSchema = z.object({ session: z.string().max(256), id: uint, vector: uint, offset: uint, data: bytes })
 export type StateChunk = z.infer<typeof stateChunkSchema>
 
 export const bytesSchema = z.object({ data: bytes })

@@ -25,9 +25,9 @@ export async function makeCheckpoint(file: string, change: (checkpoint: Checkpoi
     config: { precision: 'f32', threads: 1, testFraction: 0.5 },
     position: { epoch: 1, step: 1, stepInEpoch: 1, skippedSteps: 0, epochSkippedSteps: 0, epochLossSum: 1, epochCorrect: 0, epochImages: 1, epochSeconds: 1, images: 1, seconds: 1 },
     datasetDigest: 'a'.repeat(64),
+    optimizer: { name: 'sgd', moments: ['momentum'] },
     parameters: initialParameters(layout, 3),
-    adamM: new Float32Array(layout.size),
-    adamV: new Float32Array(layout.size),
+    moments: [new Float32Array(layout.size)],
   }
   change(checkpoint)
   await saveCheckpoint(file, checkpoint)

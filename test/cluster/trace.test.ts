@@ -54,7 +54,7 @@ test('the trace of a cluster tells what every step of each worker was spent on, 
       if (computed.filter((span) => span.lane === lane).length === 1) assert.ok(end <= step.end + CLOCKS_MICROSECONDS, `lane ${lane} of step ${step.step} is computed before the step ended`)
     }
   }
-  for (const name of ['upload', 'feed', 'collect', 'idle', 'weights wait', 'test', 'reduce', 'adam', 'broadcast']) assert.ok(named(spans, name).length >= EPOCHS, name)
+  for (const name of ['upload', 'feed', 'collect', 'idle', 'weights wait', 'test', 'reduce', 'optimizer', 'broadcast']) assert.ok(named(spans, name).length >= EPOCHS, name)
 
   // What the coordinator did and waited for is all of a step, and so is what each worker did and waited for.
   const own = spans.filter(({ process, name }) => process === 'coordinator' && name !== 'step' && name !== 'evaluation')
@@ -62,11 +62,11 @@ test('the trace of a cluster tells what every step of each worker was spent on, 
   assert.ok(ownShare >= 0.95, `the coordinator's spans cover ${ownShare} of the steps`)
   const worked = spans.filter(({ process, name }) => process !== 'coordinator' && name !== 'decode')
   for (const worker of ['worker one', 'worker two']) {
-    const share = coverageOfSteps(steps, [...worked.filter(({ process }) => process === worker), ...named(own, 'reduce', 'adam', 'broadcast')])
+    const share = coverageOfSteps(steps, [...worked.filter(({ process }) => process === worker), ...named(own, 'reduce', 'optimizer', 'broadcast')])
     assert.ok(share >= 0.95, `the spans of ${worker} cover ${share} of the steps`)
   }
   // Nor do they say little by being waits: the steps are spent on work, wherever.
-  const share = coverageOfSteps(steps, [...worked.filter(({ row }) => row !== 'waits'), ...named(own, 'reduce', 'adam', 'broadcast')])
+  const share = coverageOfSteps(steps, [...worked.filter(({ row }) => row !== 'waits'), ...named(own, 'reduce', 'optimizer', 'broadcast')])
   assert.ok(share >= 0.8, `what is done, rather than waited for, covers ${share} of the steps`)
 })
 
@@ -82,7 +82,7 @@ test('a single node is traced too, and computes the same with and without', asyn
   const spans = await readTrace(file)
   const steps = named(spans, 'step')
   assert.equal(steps.length, one.steps)
-  const share = coverageOfSteps(steps, named(spans, 'compute', 'decode', 'reduce', 'adam'))
+  const share = coverageOfSteps(steps, named(spans, 'compute', 'decode', 'reduce', 'optimizer'))
   assert.ok(share >= 0.95, `computing, decoding and stepping cover ${share} of the steps`)
 })
 

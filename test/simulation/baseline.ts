@@ -13,8 +13,8 @@ import { initialModel, type Problem } from './problem.ts'
 /** What a run must come to, whatever happens on its way. */
 export interface Undisturbed {
   digest: string
-  /** Of Adam's moments. */
-  momentDigests: [string, string]
+  /** Digests of the optimizer's moments. */
+  momentDigests: string[]
   images: number
   skippedSteps: number
   /** What each epoch comes to, but for its time. */
@@ -30,7 +30,7 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
-      cluster, schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
+      cluster, schedule, epochs: problem.epochs, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
       hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
       keepEpoch: (result) => {
@@ -40,8 +40,8 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
     },
     beginning,
   )
-  const { parameters, m, v } = model.state
-  return { digest: parameterDigest(parameters), momentDigests: [parameterDigest(m), parameterDigest(v)], images: end.progress.images, skippedSteps: end.progress.skippedSteps, epochs }
+  const { parameters, moments } = model.state
+  return { digest: parameterDigest(parameters), momentDigests: moments.map(parameterDigest), images: end.progress.images, skippedSteps: end.progress.skippedSteps, epochs }
 }
 
 export function withoutTime({ epoch, train: score, test, images, skippedSteps }: EpochResult): Omit<EpochResult, 'seconds'> {

@@ -4,6 +4,7 @@ import type { Cluster, StepResult } from '../../coordinator/contract/cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
 import { reduceHere, weightsOf } from '../../coordinator/exchange/reduction.ts'
+import { optimizerStateOf } from '../../shared/checkpoint/checkpoint.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { train, type TrainingEnd } from '../../coordinator/training.ts'
 import { StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
@@ -12,7 +13,6 @@ import { WorkerCluster } from '../../coordinator/cluster/worker_cluster.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { laneRange } from '../../shared/lanes/lane_tree.ts'
 import { scoreTest } from '../../shared/evaluation/score.ts'
-import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import { withoutTime, type Undisturbed } from './baseline.ts'
 import type { VirtualClock } from './clock.ts'
 import type { SimulatedDisk } from './disk.ts'
@@ -63,7 +63,7 @@ export class SimulatedCoordinator {
     const checkpoint = parts.disk.read()
     if (checkpoint !== undefined) requireSameRun(checkpoint, problem.run.network, problem.classes, problem.run.datasetDigest, 'the disk')
     this.#from = checkpoint === undefined ? beginning : progressOf(checkpoint, problem.schedule.stepsPerEpoch)
-    this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.learningRate, { parameters: checkpoint.parameters, m: checkpoint.adamM, v: checkpoint.adamV })
+    this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.optimizer, optimizerStateOf(checkpoint, problem.optimizer, 'the disk'))
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, reduce: reduceHere(this.#model, this.#from.at.step), workersWanted, silenceLimitMs,
       waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
@@ -117,7 +117,7 @@ export class SimulatedCoordinator {
     const { problem, clock, onEpoch } = this.#parts
     return train(
       {
-        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, onNonfinite: 'skip', now: () => clock.now / 1000,
+        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => clock.now / 1000,
         observe: (event) => this.#observe(event),
         stopRequested: () => this.#stopRequested,
         scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),
@@ -163,8 +163,9 @@ export class SimulatedCoordinator {
       get status() {
         return cluster.status
       },
-      trainStep: async (at: StepPosition, samples: number, update: number): Promise<StepResult> => {
-        const result = await cluster.trainStep(at, samples, update)
+      trainStep: async (at, numbers): Promise<StepResult> => {
+        const result = await cluster.trainStep(at, numbers)
+        const { samples } = numbers
         const expected = Array.from({ length: problem.run.lanes }, (_, lane) => {
           const { begin, end } = laneRange(samples, problem.run.lanes, lane)
           return `${lane}:${end - begin}`
@@ -178,8 +179,8 @@ export class SimulatedCoordinator {
   }
 
   #factsOf(progress: Progress): CheckpointFacts {
-    const { run, classes, schedule } = this.#parts.problem
-    return checkpointFacts({ network: run.network, classes, config: {}, datasetDigest: run.datasetDigest, stepsPerEpoch: schedule.stepsPerEpoch }, progress)
+    const { run, classes, schedule, optimizer: { name, moments } } = this.#parts.problem
+    return checkpointFacts({ network: run.network, classes, config: {}, optimizer: { name, moments: [...moments] }, datasetDigest: run.datasetDigest, stepsPerEpoch: schedule.stepsPerEpoch }, progress)
   }
 
   #observe(event: RunEvent): void {

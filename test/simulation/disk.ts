@@ -31,7 +31,7 @@ export class SimulatedDisk {
         await process.sleep(this.#random.between(1, 300))
         if (this.full) throw new WriteError('no space is left on the device.')
         this.#latest = copyOf(checkpoint)
-        return 3 * checkpoint.parameters.byteLength
+        return (1 + checkpoint.moments.length) * checkpoint.parameters.byteLength
       },
     }
   }
@@ -39,5 +39,5 @@ export class SimulatedDisk {
 
 function copyOf(checkpoint: Checkpoint): Checkpoint {
   const copy = (values: Float32Array): Float32Array => new Float32Array(new Uint8Array(bytesOf(values)).buffer)
-  return { ...checkpoint, parameters: copy(checkpoint.parameters), adamM: copy(checkpoint.adamM), adamV: copy(checkpoint.adamV) }
+  return { ...checkpoint, parameters: copy(checkpoint.parameters), moments: checkpoint.moments.map(copy) }
 }

@@ -1,7 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import type { Compression } from '../../shared/compress/format.ts'
 import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
-import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { DecodedCache } from '../../shared/data/caches/decoded_cache.ts'
 import type { DecodedImage } from '../../shared/data/transforms/decode.ts'
 import type { Manifest } from '../../shared/data/manifest.ts'
@@ -11,8 +10,11 @@ import { networkSchema } from '../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
-import { freshState, Model } from '../../shared/optim/stepped_weights.ts'
+import { freshState, type Optimizer } from '../../shared/optim/optimizer.ts'
+import { defaultOptimizer, optimizerOf, type OptimizerOptions } from '../../shared/optim/optimizers.ts'
+import { Model } from '../../shared/optim/stepped_weights.ts'
 import { article } from '../../shared/recipe/presets.ts'
+import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 
 /** A small training: data, network and options, but for who computes it. */
 export interface Problem {
@@ -27,6 +29,7 @@ export interface Problem {
   decoded: DecodedCache
   schedule: Schedule
   epochs: number
+  optimizer: Optimizer
   learningRate: number
   /** Floats of one chunk on the wire. */
   chunkFloats: number
@@ -44,6 +47,8 @@ interface Shape {
   overflowFrom?: number
   compress?: Compression
   compressWeights?: Compression
+  optimizer?: OptimizerOptions
+  clip?: number
 }
 
 const IMAGE_SIZE = 4
@@ -51,13 +56,13 @@ const SOURCE_SIZE = 6
 const CLASSES = ['cat', 'dog', 'hen']
 const DATASET_DIGEST = 'd'.repeat(64)
 
-/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, compressed and not, steps that are left out. */
+/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, compressed and not, gradients clipped and not, steps that are left out. */
 const shapes: readonly Shape[] = [
   { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64, compress: 'int8', compressWeights: 'bf16' },
   { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000, compress: 'bf16', compressWeights: 'int8' },
-  { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40 },
+  { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40, clip: 0.5 },
   { batch: 16, lanes: 16, epochs: 3, train: 35, test: 33, chunkFloats: 100, overflowFrom: 220 },
-  { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50, overflowFrom: 200 },
+  { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50, overflowFrom: 200, clip: 0.25 },
   { batch: 8, lanes: 1, epochs: 2, train: 20, test: 40, chunkFloats: 147 },
 ]
 
@@ -75,13 +80,13 @@ function buildProblem(shape: Shape, index: number): Problem {
   const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
   samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
   const { train, test } = idsBySplit(samples)
-  const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', trace: false }
+  const run: RunDescription = { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', optimizer: shape.optimizer ?? defaultOptimizer, clip: shape.clip ?? null, trace: false }
   const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
   return {
     name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,
     manifest: gzipSync(JSON.stringify(manifest)),
     schedule: new Schedule({ seed, train, batch: shape.batch, lanes: shape.lanes }),
-    epochs: shape.epochs, learningRate: 0.01, chunkFloats: shape.chunkFloats,
+    epochs: shape.epochs, optimizer: optimizerOf(run.optimizer), learningRate: 0.01, chunkFloats: shape.chunkFloats,
     overflowFrom: shape.overflowFrom ?? Number.POSITIVE_INFINITY,
   }
 }
@@ -96,6 +101,6 @@ function drawImage(seed: number, sample: number, label: number): DecodedImage {
 export const problems: readonly Problem[] = shapes.map(buildProblem)
 
 /** The model before the first step. */
-export function initialModel({ layout, run, learningRate }: Problem): Model {
-  return new Model(layout, learningRate, { ...freshState(layout.size), parameters: initialParameters(layout, run.seed) })
+export function initialModel({ layout, run, optimizer }: Problem): Model {
+  return new Model(layout, optimizer, { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, run.seed) })
 }

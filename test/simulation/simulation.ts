@@ -146,9 +146,9 @@ export class Simulation {
   async #compare(): Promise<void> {
     if (this.#end === undefined) return
     const expected = await baselineOf(this.plan.problem)
-    const { parameters, m, v } = this.#end.model.state
+    const { parameters, moments } = this.#end.model.state
     if (parameterDigest(parameters) !== expected.digest) this.#violated('the weights are not those of the undisturbed run')
-    if (parameterDigest(m) !== expected.momentDigests[0] || parameterDigest(v) !== expected.momentDigests[1]) this.#violated("Adam's moments are not those of the undisturbed run")
+    if (moments.map(parameterDigest).join() !== expected.momentDigests.join()) this.#violated("the optimizer's moments are not those of the undisturbed run")
     const { images } = this.#end.progress
     if (images !== expected.images) this.#violated(`${images} images were trained on instead of ${expected.images}`)
     for (const result of expected.epochs) {

@@ -1,8 +1,8 @@
 import { deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError } from '../../../shared/kit/errors.ts'
-import type { OptimizerState } from '../../../shared/optim/adam.ts'
+import { freshState, type Optimizer, type OptimizerState } from '../../../shared/optim/optimizer.ts'
 import type { StateChunk } from '../../../shared/wire/messages.ts'
-import type { Range } from '../step_reduce.ts'
+import type { Range } from '../../../shared/vectors/chunks.ts'
 import { StateInbox } from './state_chunks.ts'
 
 /** The weights of one moment, and perhaps the moments, as they come from every reducer. */
@@ -11,11 +11,14 @@ class Gathering {
   readonly #inboxes: StateInbox[]
   readonly #state: OptimizerState
 
-  /** @param ranges of the reducers, in the vector's order */
-  constructor(ranges: readonly Range[], moments: boolean) {
+  /**
+   * @param ranges of the reducers, in the vector's order
+   * @param moments those that are gathered with the weights
+   */
+  constructor(ranges: readonly Range[], moments: Optimizer['moments']) {
     const size = ranges[ranges.length - 1].end
-    this.#state = { parameters: new Float32Array(size), m: new Float32Array(moments ? size : 0), v: new Float32Array(moments ? size : 0) }
-    this.#inboxes = ranges.map((range) => new StateInbox(this.#state, range, 0, moments))
+    this.#state = freshState({ moments }, size)
+    this.#inboxes = ranges.map((range) => new StateInbox(this.#state, range, 0))
     this.complete.catch(() => undefined)
   }
 
@@ -44,18 +47,20 @@ class Gathering {
 /** Those that were asked for, and have not all come. */
 export class Gatherings {
   readonly #ranges: readonly Range[]
+  readonly #moments: Optimizer['moments']
   readonly #open = new Map<number, Gathering>()
   #asked = 0
 
   /** @param ranges of the reducers, in the vector's order */
-  constructor(ranges: readonly Range[]) {
+  constructor(ranges: readonly Range[], { moments }: Pick<Optimizer, 'moments'>) {
     this.#ranges = ranges
+    this.#moments = moments
   }
 
   /** @returns its number, for the reducers to answer with */
   begin(moments: boolean): { id: number; complete: Promise<OptimizerState> } {
     const id = ++this.#asked
-    const gathering = new Gathering(this.#ranges, moments)
+    const gathering = new Gathering(this.#ranges, moments ? this.#moments : [])
     this.#open.set(id, gathering)
     return { id, complete: gathering.complete }
   }

@@ -2,7 +2,7 @@ import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
 import { deferred, type Deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError, RunError } from '../../../shared/kit/errors.ts'
 import type { Span } from '../../../shared/trace/span.ts'
-import type { OptimizerState } from '../../../shared/optim/adam.ts'
+import type { Optimizer, OptimizerState } from '../../../shared/optim/optimizer.ts'
 import { drained } from '../../../shared/kit/drained.ts'
 import { stateChunkSchema, type ReducerMessage, type ReducerPlace, type ReductionMessage, type StateChunk, type Summed, type Whole } from '../../../shared/wire/messages.ts'
 import type { Connections } from '../../port/connections.ts'
@@ -10,8 +10,9 @@ import type { RunEvent } from '../../contract/events.ts'
 import type { Member } from '../../contract/member.ts'
 import type { StepToReduce } from '../range_reducer.ts'
 import type { Reduction, ReductionSurroundings, Traffic } from '../reduction.ts'
-import type { RangeSums } from '../step_update.ts'
-import type { Range } from '../step_reduce.ts'
+import { NO_PHASES, type PhaseSeconds } from '../../contract/step_split.ts'
+import type { RangeSums, Verdict } from '../step_update.ts'
+import type { Range } from '../../../shared/vectors/chunks.ts'
 import { takeChunks } from '../chunk_streams.ts'
 import { Gatherings } from './gathering.ts'
 import { ReducerCall, type ReducerSlot, type ReduceStream } from './reducer_call.ts'
@@ -22,7 +23,7 @@ export interface ReducerHubParts {
   ranges: readonly Range[]
   /** JSON of the run's description. */
   run: string
-  learningRate: number
+  optimizer: Optimizer
   /** What the reducers begin with, of the whole vector; it must not change. */
   start: Readonly<OptimizerState>
   /** Steps of the run that came before. */
@@ -82,7 +83,7 @@ export class ReducerHub implements Reduction {
   constructor(parts: ReducerHubParts) {
     this.#parts = parts
     this.#reducers = parts.ranges.map(() => undefined)
-    this.#gatherings = new Gatherings(parts.ranges)
+    this.#gatherings = new Gatherings(parts.ranges, parts.optimizer)
     this.#tickedAt = parts.now()
     this.#joined.promise.catch(() => undefined)
   }
@@ -157,9 +158,10 @@ export class ReducerHub implements Reduction {
     return sums.map((ofRange, index) => ({ begin: ranges[index].begin, sums: ofRange }))
   }
 
-  settle(leaveOut: boolean): void {
-    if (this.#open !== undefined) this.#tell({ message: 'settle', settle: { round: this.#open.round, leaveOut } })
+  settle(verdict: Verdict): PhaseSeconds {
+    if (this.#open !== undefined) this.#tell({ message: 'settle', settle: { round: this.#open.round, ...verdict } })
     this.#open = undefined
+    return NO_PHASES
   }
 
   trafficOf({ id }: Member): Traffic {
@@ -203,7 +205,7 @@ export class ReducerHub implements Reduction {
     const reducer = this.#reducerOf(id)
     if (this.#loaded.has(reducer)) throw new ProtocolError('the reducer has its state')
     reducer.claim(call.getPeer())
-    for (const chunk of stateChunks(this.#parts.start, reducer.range, 0, true)) {
+    for (const chunk of stateChunks(this.#parts.start, reducer.range, 0)) {
       if (call.destroyed) return
       if (!call.write({ session: '', id: 0, ...chunk })) await drained(call)
     }
@@ -254,8 +256,8 @@ export class ReducerHub implements Reduction {
   }
 
   #assign(reducer: ReducerCall): void {
-    const { run, learningRate, version } = this.#parts
-    reducer.send({ message: 'assigned', assigned: { session: reducer.id, run, ...reducer.range, learningRate, version } })
+    const { run, version } = this.#parts
+    reducer.send({ message: 'assigned', assigned: { session: reducer.id, run, ...reducer.range, version } })
   }
 
   #take(reducer: ReducerCall, message: Exclude<ReducerMessage, { message: 'hello' | 'heartbeat' }>): void {

@@ -1,6 +1,5 @@
 import { UsageError } from '../../../shared/kit/errors.ts'
-import { CHUNK_FLOATS, chunkRanges } from '../../../shared/vectors/chunks.ts'
-import type { Range } from '../step_reduce.ts'
+import { CHUNK_FLOATS, chunkRanges, type Range } from '../../../shared/vectors/chunks.ts'
 
 /**
  * Cuts a vector into ranges for as many reducers, side by side, where it is also cut into chunks; their numbers of chunks differ by

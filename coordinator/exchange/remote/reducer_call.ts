@@ -5,7 +5,7 @@ import { checked, PROTOCOL_VERSION, reducerMessageSchema, type ReducerMessage, t
 import { failCall } from '../../port/call_status.ts'
 import { ClockProbe } from '../../../shared/trace/clock_probe.ts'
 import { hostOf, type Connections } from '../../port/connections.ts'
-import type { Range } from '../step_reduce.ts'
+import type { Range } from '../../../shared/vectors/chunks.ts'
 
 export type ReduceStream = ServerDuplexStream<unknown, ReductionMessage>
 

@@ -1,3 +1,4 @@
+import { cosineOf, sineOf } from '../../kit/trigonometry.ts'
 import { type DecodedImage } from './decode.ts'
 
 /**
@@ -75,22 +76,4 @@ function fixed(value: number): number {
 /** Pillow rounds the matrix to 15 decimals; toFixed is exact by its specification. */
 function round15(value: number): number {
   return Number(value.toFixed(15))
-}
-
-/**
- * Sine and cosine for |x| <= pi/4 as Taylor series in plain sums and products, which IEEE 754 fixes to the bit; Math.sin and
- * Math.cos are each JavaScript engine's own. The next terms are below 1e-17.
- */
-function sineOf(x: number): number {
-  const z = x * x
-  let sum = 0
-  for (let n = 17; n >= 3; n -= 2) sum = (-z / (n * (n - 1))) * (1 + sum)
-  return x + x * sum
-}
-
-function cosineOf(x: number): number {
-  const z = x * x
-  let sum = 0
-  for (let n = 18; n >= 2; n -= 2) sum = (-z / (n * (n - 1))) * (1 + sum)
-  return 1 + sum
 }

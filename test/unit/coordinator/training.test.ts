@@ -4,7 +4,9 @@ import { Checkpointer } from '../../../coordinator/record/checkpointer.ts'
 import { checkpointFacts } from '../../../coordinator/record/checkpoint_position.ts'
 import type { Cluster, StepResult } from '../../../coordinator/contract/cluster.ts'
 import type { RunEvent } from '../../../coordinator/contract/events.ts'
-import { freshState, Model } from '../../../shared/optim/stepped_weights.ts'
+import { freshState as freshStateOf, type OptimizerState } from '../../../shared/optim/optimizer.ts'
+import { defaultOptimizer, optimizerOf } from '../../../shared/optim/optimizers.ts'
+import { Model } from '../../../shared/optim/stepped_weights.ts'
 import { weightsOf } from '../../../coordinator/exchange/reduction.ts'
 import { StepUpdate } from '../../../coordinator/exchange/step_update.ts'
 import { train, type TrainingEnd, type TrainingParts } from '../../../coordinator/training.ts'
@@ -13,7 +15,7 @@ import { beginning, type EpochResult, type Progress } from '../../../coordinator
 import type { Checkpoint } from '../../../shared/checkpoint/checkpoint.ts'
 import { layoutOf } from '../../../shared/model/layout.ts'
 import { networkSchema } from '../../../shared/model/network.ts'
-import { adamStep, type OptimizerState } from '../../../shared/optim/adam.ts'
+import { stepRange } from '../../../shared/optim/step_range.ts'
 import { LaneTree } from '../../../shared/lanes/lane_tree.ts'
 import { Schedule } from '../../../shared/lanes/sample_schedule.ts'
 
@@ -25,6 +27,8 @@ const layout = layoutOf(network)
 const whole = { begin: 0, end: layout.size }
 const schedule = new Schedule({ seed: 0, train: [0, 1, 2, 3], batch: 2, lanes: 1 })
 const LEARNING_RATE = 0.1
+const optimizer = optimizerOf(defaultOptimizer)
+const freshState = (): OptimizerState => freshStateOf(optimizer, layout.size)
 
 const gradientOf = (value: number): Float32Array => new Float32Array(layout.size).fill(value)
 const spoilt = gradientOf(1)
@@ -35,8 +39,9 @@ function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
     status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
-    trainStep: ({ step }, samples, update): Promise<StepResult> => {
-      const steps = new StepUpdate({ model, tree: new LaneTree(1), step, samples, update, now: () => 0, round: () => undefined })
+    trainStep: ({ step }, numbers): Promise<StepResult> => {
+      const { samples } = numbers
+      const steps = new StepUpdate({ model, tree: new LaneTree(1), step, ...numbers, clip: null, now: () => 0, round: () => undefined })
       steps.addAll(0, gradients[step].slice())
       const result = steps.finish()
       return Promise.resolve({ ...result, lanes: [{ lane: 0, lossSum: 1, correct: 1, samples, seconds: 0, notFinite: result.notFinite !== undefined }], computedBy: ['one'] })
@@ -55,13 +60,13 @@ interface Trained {
 }
 
 /** A training of these gradients, and what it comes to. */
-function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', start: OptimizerState = freshState(layout.size)): Omit<Trained, 'end'> & { parts: TrainingParts } {
-  const model = new Model(layout, LEARNING_RATE, { parameters: start.parameters.slice(), m: start.m.slice(), v: start.v.slice() })
+function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', start: OptimizerState = freshState()): Omit<Trained, 'end'> & { parts: TrainingParts } {
+  const model = new Model(layout, optimizer, start)
   const events: RunEvent[] = []
   const epochs: EpochResult[] = []
   const reached: Progress[] = []
   const parts: TrainingParts = {
-    cluster: clusterOf(model, gradients), schedule, epochs: gradients.length / schedule.stepsPerEpoch, onNonfinite, now: () => 0,
+    cluster: clusterOf(model, gradients), schedule, epochs: gradients.length / schedule.stepsPerEpoch, rateOf: () => LEARNING_RATE, onNonfinite, now: () => 0,
     observe: (event) => events.push(event),
     stopRequested: () => false,
     scoreTest: () => ({ loss: 0, accuracy: 0, confusion: [], predictions: [] }),
@@ -113,10 +118,10 @@ const turns = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** What Adam makes of these gradients alone. */
+/** What the optimizer makes of these gradients alone. */
 function steppedBy(...gradients: Float32Array[]): OptimizerState {
-  const state = freshState(layout.size)
-  gradients.forEach((gradient, index) => adamStep(layout, whole, gradient, 2, index + 1, LEARNING_RATE, state, state))
+  const state = freshState()
+  gradients.forEach((gradient, index) => stepRange(layout, optimizer, { range: whole, sum: gradient, step: { samples: 2, update: index + 1, rate: LEARNING_RATE, scale: 1 }, from: state, to: state }))
   return state
 }
 
@@ -156,7 +161,7 @@ const four = [1, -3, 2, 5].map(gradientOf)
 test("an epoch's checkpoint is written while the next epoch is trained, as it was; its end waits, and the run's", async () => {
   const { parts, model, events, reached } = training([...four, gradientOf(4), gradientOf(3)], 'stop')
   const disk = new SlowDisk()
-  const facts = { network, classes: ['a', 'b'], config: {}, datasetDigest: '0'.repeat(64), stepsPerEpoch: schedule.stepsPerEpoch }
+  const facts = { network, classes: ['a', 'b'], config: {}, optimizer: { name: 'adam', moments: ['m', 'v'] }, datasetDigest: '0'.repeat(64), stepsPerEpoch: schedule.stepsPerEpoch }
   const checkpointer = new Checkpointer({ folder: disk, weights: weightsOf(model), factsOf: (progress) => checkpointFacts(facts, progress), everySeconds: 0, now: () => 0, observe: parts.observe })
   const order: string[] = []
   const end = train({
@@ -188,8 +193,8 @@ test("an epoch's checkpoint is written while the next epoch is trained, as it wa
   disk.write()
   assert.equal((await end).stopped, false)
   assert.deepEqual(order, [1, 2, 3].flatMap((epoch) => [`history ${epoch}`, `epoch ${epoch}`]))
-  disk.saved.forEach(({ parameters, adamM, adamV }, index) => {
-    assert.deepEqual({ parameters, m: adamM, v: adamV }, steppedBy(...[...four, gradientOf(4), gradientOf(3)].slice(0, 2 * (index + 1))), 'the state of the epoch\'s end')
+  disk.saved.forEach(({ parameters, moments }, index) => {
+    assert.deepEqual({ parameters, moments }, steppedBy(...[...four, gradientOf(4), gradientOf(3)].slice(0, 2 * (index + 1))), 'the state of the epoch\'s end')
   })
   assert.deepEqual(events.flatMap((event) => (event.type === 'checkpoint' ? [event.step] : [])), [2, 4, 6])
 })

@@ -26,7 +26,7 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   coordinator.observe({ type: 'dealt', worker: 'first', kind: 'TRAIN', units: [1, 2] })
   coordinator.observe({
     type: 'step', epoch: 1, stepInEpoch: 1, stepsPerEpoch: 2, step: 1, samples: 32, seconds: 0.5, loss: 2.3, accuracy: 0.25,
-    gradientNorm: 1.5, split: { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }, computedBy: ['first', 'first'],
+    gradientNorm: 1.5, split: { lanes: 0.4, reduce: 0.05, optimizer: 0.03, broadcast: 0.02 }, computedBy: ['first', 'first'],
   })
   coordinator.observe({
     type: 'epoch', epoch: 1, epochs: 2, step: 2, trainLoss: 2.2, trainAccuracy: 0.3, testLoss: 2.1, testAccuracy: 0.4,

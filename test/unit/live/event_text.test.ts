@@ -24,7 +24,7 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
   dropped: [{ worker: 'a', units: 1, reason: 'it is late' }, 'info', 'A result of a is dropped: it is late.'],
   fingerprintsDiffer: [{ fingerprints: { a: '1', b: '2' } }, 'warning', 'Workers compute different bits (numerics fingerprints: a 1, b 2): the result depends on who computes what.'],
   step: [
-    { epoch: 1, stepInEpoch: 0, stepsPerEpoch: 2, step: 1, samples: 4, seconds: 0.5, loss: NaN, accuracy: 0, gradientNorm: 1, split: { lanes: 0, reduce: 0, adam: 0, broadcast: 0 }, computedBy: [] },
+    { epoch: 1, stepInEpoch: 0, stepsPerEpoch: 2, step: 1, samples: 4, seconds: 0.5, loss: NaN, accuracy: 0, gradientNorm: 1, split: { lanes: 0, reduce: 0, optimizer: 0, broadcast: 0 }, computedBy: [] },
     'info', 'Step 1 of epoch 1: loss NaN, 0.50 s.',
   ],
   gradientNotFinite: [{ epoch: 1, step: 2, lanes: [0, 1], parameter: 'conv1.weight', action: 'skip' }, 'warning', 'Step 2 is left out: the gradient of lanes 0, 1 is not finite, first in conv1.weight.'],

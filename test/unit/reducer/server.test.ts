@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import type { ClientWritableStream } from '@grpc/grpc-js'
-import { freshState } from '../../../shared/optim/stepped_weights.ts'
+import { freshState } from '../../../shared/optim/optimizer.ts'
 import { ReducerServer } from '../../../reducer/server.ts'
 import { ReducerSession } from '../../../reducer/session.ts'
 import { layoutOf } from '../../../shared/model/layout.ts'
@@ -12,6 +12,7 @@ import { Token } from '../../../shared/security/token.ts'
 import { bytesOf } from '../../../shared/kit/floats.ts'
 import type { ReducerMessage } from '../../../shared/wire/messages.ts'
 import { connectTo, endOf, type Calls } from '../../support/grpc.ts'
+import { defaultOptimizer, optimizerOf } from '../../../shared/optim/optimizers.ts'
 
 /** Four chunks, of which the reducer owns the last three. */
 const network = networkSchema.parse({
@@ -21,6 +22,8 @@ const network = networkSchema.parse({
 const layout = layoutOf(network)
 const range = { begin: CHUNK_FLOATS, end: layout.size }
 const chunks = chunkRanges(layout.size).slice(1)
+
+const optimizer = optimizerOf(defaultOptimizer)
 
 interface Opened {
   session: ReducerSession
@@ -35,7 +38,7 @@ async function open(context: TestContext, token?: Token): Promise<Opened> {
   const { server, port } = await ReducerServer.listen('127.0.0.1:0', { token, tls: undefined, maxWorkers: 4 })
   const told: ReducerMessage[] = []
   const session = new ReducerSession({
-    assigned: { ...range, learningRate: 0.1, version: 0 }, layout, run: { lanes: 1, seed: 0, compress: 'none', compressWeights: 'none' }, start: freshState(range.end - range.begin), connections: server.connections, now: () => 0,
+    assigned: { ...range, version: 0 }, layout, run: { lanes: 1, seed: 0, compress: 'none', compressWeights: 'none', clip: null }, optimizer, start: freshState(optimizer, range.end - range.begin), connections: server.connections, now: () => 0,
     send: (message) => void told.push(message), sendState: () => undefined,
   })
   server.session = session
@@ -101,14 +104,14 @@ test('an admitted worker gets the weights once it is a member, and those of a st
   for (const chunk of partial('w', 1)) stream.write(chunk)
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.deepEqual(told.map(({ message }) => message), ['admitted'])
-  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1 } })
+  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } })
   const summed = await says('summed')
   assert.deepEqual(told.map(({ message }) => message), ['admitted', 'whole', 'summed'])
   assert.ok(summed.message === 'summed')
   assert.deepEqual(summed.summed.squares, chunks.map(({ begin, end }) => 4 * (end - begin)))
   assert.deepEqual([summed.summed.round, summed.summed.notFinite, summed.summed.traffic[0].received], [1, undefined, 4 * (range.end - range.begin)])
   while (received.length < 3) await once(weights, 'data')
-  session.take({ message: 'settle', settle: { round: 1, leaveOut: true } })
+  session.take({ message: 'settle', settle: { round: 1, leaveOut: true, scale: 1 } })
   while (received.length < 6) await once(weights, 'data')
   assert.deepEqual(received, [false, true].flatMap((leftOut) => chunks.map(({ begin }) => ({ version: 1, offset: begin, leftOut }))))
 })
@@ -124,7 +127,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
   for (const call of ['control', 'watch'] as const) assert.match(await endOf(call === 'control' ? client().control() : client().watch({ intervalMs: 1000 })), /method/)
   assert.ok(told.every(({ message }) => message === 'admitted'))
 
-  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1 } })
+  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } })
   const breaches: [id: string, chunk: object, reason: RegExp][] = [
     ['a', [...partial('a', 1)][0], /a gradient chunk of no member/],
     ['b', { ...[...partial('b', 1)][0], round: 2 }, /round 2, which is of another kind/],
@@ -144,8 +147,8 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
     const broken = told.findLast((each) => each.message === 'broken')
     assert.ok(broken?.message === 'broken' && broken.broken.session === id && reason.test(broken.broken.reason), JSON.stringify(broken))
   }
-  assert.throws(() => session.take({ message: 'settle', settle: { round: 1, leaveOut: false } }), /settles round 1, which is not summed/)
-  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1 } }), /begins round 1 after round 1/)
+  assert.throws(() => session.take({ message: 'settle', settle: { round: 1, leaveOut: false, scale: 1 } }), /settles round 1, which is not summed/)
+  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } }), /begins round 1 after round 1/)
 })
 
 test('the token is asked for', async (context) => {

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Member } from '../../../../coordinator/contract/member.ts'
-import { freshState, Model } from '../../../../shared/optim/stepped_weights.ts'
-import { defaultTransforms } from '../../../../shared/data/transforms/transforms.ts'
+import { freshState, type UpdateNumbers } from '../../../../shared/optim/optimizer.ts'
+import { Model } from '../../../../shared/optim/stepped_weights.ts'
 import { reduceHere } from '../../../../coordinator/exchange/reduction.ts'
 import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
-import { adamStep } from '../../../../shared/optim/adam.ts'
+import { stepRange } from '../../../../shared/optim/step_range.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
 import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
+import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
 import { article } from '../../../../shared/recipe/presets.ts'
+import { defaultTransforms } from '../../../../shared/data/transforms/transforms.ts'
 
 const LANES = 4
 const CHUNK = 8
@@ -45,12 +47,15 @@ function stillMember(name: string): StillMember {
   }
 }
 
+const optimizer = optimizerOf(defaultOptimizer)
+const update = (number: number): UpdateNumbers => ({ samples: 8, update: number, rate: 0.1 })
+
 /** A cluster with its members in. */
 function clusterOf(...members: Member[]): WorkerCluster {
   const cluster = new WorkerCluster({
-    run: { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
+    run: { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
-    reduce: reduceHere(new Model(layout, 0.1, freshState(layout.size)), 0),
+    reduce: reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0),
     workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
@@ -72,7 +77,7 @@ const blockResult = (round: number, block: number, images: number): EvaluationRe
 
 /** Plays a whole training step with one member that computes everything. */
 async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
-  const step = cluster.trainStep(beginning, 8, 1)
+  const step = cluster.trainStep(beginning, update(1))
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   assert.equal((await step).lanes.length, LANES)
 }
@@ -80,7 +85,7 @@ async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
 test("a gradient for an evaluation's round, and a test block for a training round, break the protocol", async () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
-  void cluster.trainStep(beginning, 8, 1)
+  void cluster.trainStep(beginning, update(1))
   assert.throws(() => cluster.onEvaluation(member, blockResult(1, 0, 32)), { name: ProtocolError.name, message: /round 1, which is of another kind/ })
 
   const evaluating = stillMember('b')
@@ -120,7 +125,7 @@ test('a round has the same number after a restart, so that a result of before it
 test('a partial that lacks its end breaks the protocol when the next one begins', () => {
   const member = stillMember('a')
   const cluster = clusterOf(member)
-  void cluster.trainStep(beginning, 8, 1)
+  void cluster.trainStep(beginning, update(1))
   const [left, right] = [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
   for (const chunk of left.slice(0, -1)) cluster.onGradient(member, chunk)
   assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
@@ -129,11 +134,11 @@ test('a partial that lacks its end breaks the protocol when the next one begins'
 test('a partial of a round that is over may lack its end', async () => {
   const [slow, fast] = [stillMember('a'), stillMember('b')]
   const cluster = clusterOf(slow, fast)
-  const step = cluster.trainStep(beginning, 8, 1)
+  const step = cluster.trainStep(beginning, update(1))
   cluster.onGradient(slow, partial(1, 1, [0, 1])[0])
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(fast, chunk)
   await step
-  void cluster.trainStep(second, 8, 2)
+  void cluster.trainStep(second, update(2))
   for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
   assert.equal(cluster.status.totals.unitsCounted, LANES + 2)
 })
@@ -142,7 +147,7 @@ test('a chunk that comes twice, or is left out, breaks the protocol', () => {
   for (const order of [[0, 0], [0, 2], [1]]) {
     const member = stillMember('a')
     const cluster = clusterOf(member)
-    void cluster.trainStep(beginning, 8, 1)
+    void cluster.trainStep(beginning, update(1))
     const chunks = partial(1, 0, [0, 1, 2, 3])
     const [last, ...before] = order.toReversed()
     for (const index of before) cluster.onGradient(member, chunks[index])
@@ -167,7 +172,7 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   const late = stillMember('late')
   const lateInbox = new WeightsInbox(layout.size)
 
-  const step = cluster.trainStep(beginning, 8, 1)
+  const step = cluster.trainStep(beginning, update(1))
   const [first, ...rest] = partial(1, 0, [0, 1, 2, 3])
   cluster.onGradient(member, first)
   assert.equal(cluster.onReady(late), undefined)
@@ -182,12 +187,12 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   }
   assert.deepEqual(member.weights.map(({ version, offset }) => [version, offset]), [[0, 0], [0, 8], [0, 16], [1, 0], [1, 0], [1, 8], [1, 16]], 'the first chunk of the step had gone out')
 
-  const next = cluster.trainStep({ ...beginning, stepInEpoch: 1, step: 1 }, 8, 1)
+  const next = cluster.trainStep({ ...beginning, stepInEpoch: 1, step: 1 }, update(1))
   for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   assert.equal((await next).notFinite, undefined)
   for (const chunk of member.weights.slice(7)) inbox.receive(chunk)
-  const stepped = freshState(layout.size)
-  adamStep(layout, { begin: 0, end: layout.size }, new Float32Array(layout.size).fill(1), 8, 1, 0.1, stepped, stepped)
+  const stepped = freshState(optimizer, layout.size)
+  stepRange(layout, optimizer, { range: { begin: 0, end: layout.size }, sum: new Float32Array(layout.size).fill(1), step: { ...update(1), scale: 1 }, from: stepped, to: stepped })
   assert.deepEqual(await inbox.take(2), stepped.parameters)
 })
 
@@ -202,7 +207,7 @@ test('beside a step, the test set comes to what it comes to between two steps; b
   const cluster = clusterOf(member)
   await playStep(cluster, member)
   const evaluation = cluster.evaluateBeside?.(second)
-  const step = cluster.trainStep(second, 8, 2)
+  const step = cluster.trainStep(second, update(2))
   assert.deepEqual(member.dealt.slice(1).map(({ kind, round, units }) => [kind, round, units]), [['EVALUATE', 2, [0]], ['EVALUATE', 2, [1]], ['TRAIN', 3, [0, 1, 2, 3]]])
   assert.deepEqual(cluster.status.members.map(({ kind, owes }) => [kind, owes]), [['TRAIN', [0, 1, 2, 3]]])
   cluster.onEvaluation(member, blockResult(2, 1, 8))
@@ -225,7 +230,7 @@ test('who joins while the test set is evaluated beside training gets the weights
   for (const chunk of member.weights) inbox.receive(chunk)
   const expected = await inbox.take(1)
   const evaluation = cluster.evaluateBeside?.(second)
-  const step = cluster.trainStep(second, 8, 2)
+  const step = cluster.trainStep(second, update(2))
   for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   await step
 
@@ -248,7 +253,7 @@ test('a cluster that fails fails the step and the evaluation beside it', async (
   const member = stillMember('a')
   const cluster = clusterOf(member)
   await playStep(cluster, member)
-  const waits = [cluster.evaluateBeside?.(second), cluster.trainStep(second, 8, 2)]
+  const waits = [cluster.evaluateBeside?.(second), cluster.trainStep(second, update(2))]
   cluster.fail(new Error('nobody comes'))
   for (const wait of waits) await assert.rejects(wait ?? Promise.resolve(), { message: 'nobody comes' })
 })

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { freshState, Model } from '../../../../shared/optim/stepped_weights.ts'
+import { freshState, viewOfState, type OptimizerState } from '../../../../shared/optim/optimizer.ts'
+import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
+import { Model } from '../../../../shared/optim/stepped_weights.ts'
 import { RangeReducer, type Receiver } from '../../../../coordinator/exchange/range_reducer.ts'
 import { cutRanges } from '../../../../coordinator/exchange/remote/ranges.ts'
 import { MachineMemory } from '../../../../coordinator/members/machine_memory.ts'
-import { outcomeOf, type RangeSums } from '../../../../coordinator/exchange/step_update.ts'
-import type { Range } from '../../../../coordinator/exchange/step_reduce.ts'
+import { outcomeOf, verdictOf, type RangeSums } from '../../../../coordinator/exchange/step_update.ts'
+import type { Range } from '../../../../shared/vectors/chunks.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 import { layoutOf, layoutOfRange } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
@@ -30,7 +32,8 @@ const { size } = layout
 const tree = new LaneTree(LANES)
 const random = new KeyedRandom(5, Purpose.draw)
 const vector = (): Float32Array => Float32Array.from({ length: size }, () => random.normal())
-const start = { parameters: vector(), m: freshState(size).m, v: freshState(size).v }
+const optimizer = optimizerOf(defaultOptimizer)
+const start = { ...freshState(optimizer, size), parameters: vector() }
 const leaves = tree.nodes.filter(({ children }) => children === undefined)
 /** By step and lane. */
 const gradients = Array.from({ length: 3 }, () => leaves.map(() => vector()))
@@ -76,22 +79,26 @@ function rangesOf(chunks: readonly number[]): Range[] {
   })
 }
 
-/** Three steps with an owner for each range; the second is left out. @param shared for what is exchanged */
-async function trained(ranges: readonly Range[], shared?: ReturnType<typeof sharedMemory>) {
+/**
+ * Three steps with an owner for each range; the second is left out.
+ * @param shared for what is exchanged
+ * @param clip norm that gradients are clipped to
+ */
+async function trained(ranges: readonly Range[], { shared, clip = null }: { shared?: ReturnType<typeof sharedMemory>; clip?: number | null } = {}) {
   const worker = workerWith(shared?.gradients)
   const inbox = new WeightsInbox(size, ranges)
   const whole: number[][] = ranges.map(() => [])
   const owners = ranges.map((range, index) => ({
     range,
-    model: new Model(layoutOfRange(layout, range), 0.01, { parameters: start.parameters.subarray(range.begin, range.end), m: start.m.subarray(range.begin, range.end), v: start.v.subarray(range.begin, range.end) }),
+    model: new Model(layoutOfRange(layout, range), optimizer, viewOfState(start, range)),
     onPartial: (node: number): void => void whole[index].push(node),
   }))
-  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), ...(shared === undefined ? {} : { board: shared.board }) }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), ...(shared === undefined ? {} : { board: shared.board }) }))
   for (const reducer of reducers) reducer.join(worker)
   const outcomes = []
   const weights: (number[] | undefined)[] = []
   for (let step = 0; step < gradients.length; step++) {
-    for (const reducer of reducers) reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1 })
+    for (const reducer of reducers) reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01 })
     reducers.forEach((reducer, index) => {
       // Partials reach each range in an order of its own.
       for (const leaf of permutation(LANES, random)) {
@@ -100,7 +107,7 @@ async function trained(ranges: readonly Range[], shared?: ReturnType<typeof shar
       }
     })
     const outcome = outcomeOf(layout, SAMPLES, reducers.map((reducer, index) => ({ begin: ranges[index].begin, sums: reducer.sums as RangeSums })))
-    for (const reducer of reducers) reducer.settle(outcome.notFinite !== undefined)
+    for (const reducer of reducers) reducer.settle(verdictOf(outcome, clip))
     outcomes.push(outcome.notFinite ?? outcome.gradientNorm)
     for (const { shared: place, ...chunk } of worker.chunks.splice(0)) {
       assert.equal(place !== undefined, shared !== undefined)
@@ -109,8 +116,8 @@ async function trained(ranges: readonly Range[], shared?: ReturnType<typeof shar
     weights.push([...(await inbox.take(step + 1)) ?? []])
   }
   assert.deepEqual(whole.map((nodes) => nodes.length), ranges.map(() => gradients.length * LANES))
-  const bytes = (key: 'parameters' | 'm' | 'v'): string => Buffer.concat(reducers.map(({ state }) => bytesOf(state[key].slice()))).toString('hex')
-  return { outcomes, weights, state: [bytes('parameters'), bytes('m'), bytes('v')] }
+  const bytes = (of: (state: Readonly<OptimizerState>) => Float32Array): string => Buffer.concat(reducers.map(({ state }) => bytesOf(of(state).slice()))).toString('hex')
+  return { outcomes, weights, state: [bytes(({ parameters }) => parameters), ...optimizer.moments.map((_, index) => bytes(({ moments }) => moments[index]))] }
 }
 
 test('however the vector is cut, weights, moments, norms and the first place that is not finite are the same, and so is what a worker gets', async () => {
@@ -123,30 +130,60 @@ test('however the vector is cut, weights, moments, norms and the first place tha
   for (const cut of [[1, chunks - 1], [chunks - 1, 1], [3, 4, chunks - 7], Array.from({ length: chunks }, () => 1)]) assert.deepEqual(await trained(rangesOf(cut)), alone)
 })
 
+test('clipped by the norm of the whole vector, they are the same however it is cut, and through memory', async (t) => {
+  const chunks = Math.ceil(size / CHUNK)
+  const [free, clipped] = [await trained(rangesOf([chunks])), await trained(rangesOf([chunks]), { clip: 0.5 })]
+  assert.ok(Number(free.outcomes[0]) > 0.5)
+  assert.notDeepEqual(clipped.state, free.state)
+  assert.deepEqual(await trained(rangesOf([chunks]), { clip: 1000 }), free, 'below the limit')
+  for (const cut of [[1, chunks - 1], [3, 4, chunks - 7], Array.from({ length: chunks }, () => 1)]) assert.deepEqual(await trained(rangesOf(cut), { clip: 0.5 }), clipped)
+  if (withoutSharedMemory === false) assert.deepEqual(await trained(rangesOf([chunks]), { clip: 0.5, shared: sharedMemory(t) }), clipped)
+})
+
+test('who joins while a gradient waits for its norm gets the weights before, and then the new ones, whole', async () => {
+  const range = { begin: 0, end: size }
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, start), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: 0.5 }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+  const [early, late] = [workerWith(), workerWith()]
+  reducer.join(early)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(early, chunk)
+  reducer.join(late)
+  const versions = ({ chunks }: Worker): number[] => [...new Set(chunks.map(({ version }) => version))]
+  assert.deepEqual([versions(early), versions(late)], [[0], [0]])
+  reducer.settle({ leaveOut: false, scale: 0.5 })
+  for (const worker of [early, late]) {
+    assert.deepEqual(versions(worker), [0, 1])
+    const inbox = new WeightsInbox(size, [range])
+    for (const chunk of worker.chunks) inbox.receive(chunk)
+    assert.deepEqual(await inbox.take(1), reducer.state.parameters)
+  }
+  assert.equal(early.chunks.length, 2 * Math.ceil(size / CHUNK), 'each chunk once a version')
+})
+
 test('through memory, weights, moments, norms and what a worker gets are the same as through messages', { skip: withoutSharedMemory }, async (t) => {
   const whole = rangesOf([Math.ceil(size / CHUNK)])
-  assert.deepEqual(await trained(whole, sharedMemory(t)), await trained(whole))
+  assert.deepEqual(await trained(whole, { shared: sharedMemory(t) }), await trained(whole))
 })
 
 test('a gradient that is not where a worker says is refused', { skip: withoutSharedMemory }, (t) => {
   const { board, gradients } = sharedMemory(t)
   const worker = workerWith(gradients)
   const range = { begin: 0, end: size }
-  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, 0.01, freshState(size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, board })
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, board })
   reducer.join(worker)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
   const [own] = chunksOf(range, 0, 0)
   assert.throws(() => reducer.receive(worker, { ...own, data: Buffer.alloc(0), shared: { at: 2 ** 40, length: own.data.length } }), new ProtocolError(`shared memory has no ${own.data.length} bytes at ${2 ** 40}`))
 })
 
 test('chunks that are not of the range, or do not follow each other, are refused', () => {
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
-  const model = new Model(layoutOfRange(layout, second), 0.01, freshState(second.end - second.begin))
+  const model = new Model(layoutOfRange(layout, second), optimizer, freshState(optimizer, second.end - second.begin))
   const opened = (): { reducer: RangeReducer<Worker>; worker: Worker } => {
-    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none' }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
     const worker = workerWith()
     reducer.join(worker)
-    reducer.begin({ round: 1, samples: SAMPLES, update: 1 })
+    reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
     return { reducer, worker }
   }
   const [own] = chunksOf(second, 0, 0)

@@ -12,16 +12,16 @@ test('a phase inside another one is taken off it, and what is between phases is 
   pass(4)
   phases.measure('reduce', () => {
     pass(1)
-    phases.measure('adam', () => pass(2))
+    phases.measure('optimizer', () => pass(2))
     phases.measure('broadcast', () => pass(3))
   })
   pass(5)
   phases.measure('reduce', () => pass(1))
 
-  assert.deepEqual(phases.seconds, { reduce: 2, adam: 2, broadcast: 3 })
-  assert.deepEqual(splitOf(16, phases.seconds), { lanes: 9, reduce: 2, adam: 2, broadcast: 3 })
+  assert.deepEqual(phases.seconds, { reduce: 2, optimizer: 2, broadcast: 3 })
+  assert.deepEqual(splitOf(16, phases.seconds), { lanes: 9, reduce: 2, optimizer: 2, broadcast: 3 })
   assert.deepEqual(spans.map(({ name, begin, end }) => [name, begin, end]), [
-    ['lanes wait', 10, 14], ['adam', 15, 17], ['broadcast', 17, 20], ['reduce', 14, 20], ['lanes wait', 20, 25], ['reduce', 25, 26],
+    ['lanes wait', 10, 14], ['optimizer', 15, 17], ['broadcast', 17, 20], ['reduce', 14, 20], ['lanes wait', 20, 25], ['reduce', 25, 26],
   ])
   assert.ok(spans.every(({ step }) => step === 7))
 })
@@ -33,6 +33,6 @@ test('a phase that throws is measured too', () => {
     now += 2
     throw new Error('no chunk')
   }), /no chunk/)
-  phases.measure('adam', () => void (now += 1))
-  assert.deepEqual(phases.seconds, { reduce: 2, adam: 1, broadcast: 0 })
+  phases.measure('optimizer', () => void (now += 1))
+  assert.deepEqual(phases.seconds, { reduce: 2, optimizer: 1, broadcast: 0 })
 })

@@ -10,6 +10,7 @@ import { loadCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
 import { RunError } from '../../../../shared/kit/errors.ts'
 import { CheckpointFolder } from '../../../../shared/run_folder/checkpoint_folder.ts'
 import { exampleCheckpoint, temporaryFolder } from '../../shared/checkpoint/example.ts'
+import { copyOfState } from '../../../../shared/optim/optimizer.ts'
 
 function after(step: number): Progress {
   return { ...beginning, at: { epoch: 1, stepInEpoch: step, step } }
@@ -27,7 +28,7 @@ async function setUp(context: TestContext, everySeconds: number) {
       state.parameters[0] = at.step
       return { ...state, position: { ...state.position, ...at } }
     },
-    weights: { snapshot: () => Promise.resolve({ parameters: state.parameters.slice(), m: state.adamM.slice(), v: state.adamV.slice() }) },
+    weights: { snapshot: () => Promise.resolve(copyOfState(state)) },
   })
   const saved = (): number[] => events.flatMap((event) => (event.type === 'checkpoint' ? [event.step] : []))
   const pauses = (): number[] => events.flatMap((event) => (event.type === 'checkpointFailed' ? [event.retrySeconds] : []))
@@ -91,8 +92,8 @@ test('a failed save is tried again after growing pauses, also where none is due;
 })
 
 test('where a run stands comes back: in an epoch, at its end before the evaluation, and after it', () => {
-  const { network, classes, parameters, adamM, adamV } = exampleCheckpoint()
-  const parts = { network, classes, config: {}, datasetDigest: '', stepsPerEpoch: 10 }
+  const { network, classes, optimizer, parameters, moments } = exampleCheckpoint()
+  const parts = { network, classes, config: {}, optimizer, datasetDigest: '', stepsPerEpoch: 10 }
   const sums = { lossSum: 21.125, correct: 7, images: 80, skippedSteps: 1, seconds: 2.5 }
   const empty = beginning.sums
   for (const progress of [
@@ -102,6 +103,6 @@ test('where a run stands comes back: in an epoch, at its end before the evaluati
     { at: { epoch: 3, stepInEpoch: 10, step: 30 }, sums: { ...empty, skippedSteps: 10 }, images: 200, skippedSteps: 10, seconds: 9 },
     { at: { epoch: 4, stepInEpoch: 0, step: 30 }, sums: empty, images: 300, skippedSteps: 2, seconds: 9 },
   ]) {
-    assert.deepEqual(progressOf({ ...checkpointFacts(parts, progress), parameters, adamM, adamV }, 10), progress)
+    assert.deepEqual(progressOf({ ...checkpointFacts(parts, progress), parameters, moments }, 10), progress)
   }
 })

@@ -5,7 +5,7 @@ import pino from 'pino'
 import { createConsole } from '../../../../coordinator/watch/console.ts'
 import type { RunEvent } from '../../../../coordinator/contract/events.ts'
 
-const split = { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }
+const split = { lanes: 0.4, reduce: 0.05, optimizer: 0.03, broadcast: 0.02 }
 const step = (number: number, loss: number): RunEvent => ({ type: 'step', epoch: 1, stepInEpoch: number - 1, stepsPerEpoch: 4, step: number, samples: 16, seconds: 0.5, loss, accuracy: 0.25, gradientNorm: 1, split, computedBy: ['one'] })
 const epoch: RunEvent = { type: 'epoch', epoch: 1, epochs: 20, step: 4, trainLoss: 1.5, trainAccuracy: 0.5, testLoss: Number.NaN, testAccuracy: 0.75, learningRate: 0.125, images: 64, skippedSteps: 0, seconds: 2, imagesPerSecond: 32, workers: 1 }
 const events: readonly RunEvent[] = [step(1, 3), step(2, 2), { type: 'evaluating', epoch: 1, beside: false }, { type: 'testing', done: 3, total: 8 }, { type: 'testing', done: 8, total: 8 }, epoch]

@@ -13,7 +13,7 @@ const facts: RunFacts = {
 }
 const step = (number: number, loss = 1): RunEvent => ({
   type: 'step', epoch: Math.ceil(number / 4), stepInEpoch: (number - 1) % 4, stepsPerEpoch: 4, step: number, samples: 16, seconds: 2, loss, accuracy: 0.5, gradientNorm: 3,
-  split: { lanes: 1.9, reduce: 0.05, adam: 0.03, broadcast: 0.02 }, computedBy: ['a', 'b'],
+  split: { lanes: 1.9, reduce: 0.05, optimizer: 0.03, broadcast: 0.02 }, computedBy: ['a', 'b'],
 })
 const epoch = (number: number): RunEvent => ({
   type: 'epoch', epoch: number, epochs: 3, step: 4 * number, trainLoss: 1, trainAccuracy: 0.5, testLoss: 1.1, testAccuracy: 0.4, learningRate: 0.001, images: 64, skippedSteps: 0, seconds: 8, imagesPerSecond: 8, workers: 2,

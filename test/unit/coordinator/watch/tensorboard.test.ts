@@ -9,7 +9,7 @@ import { readByTensorBoard, withoutTensorBoard } from '../../../support/tensorbo
 import { temporaryFolder } from '../../shared/checkpoint/example.ts'
 import { decodeEventFile, type DecodedEvent } from '../../shared/tensorboard/decode.ts'
 
-const split = { lanes: 0.4, reduce: 0.05, adam: 0.03, broadcast: 0.02 }
+const split = { lanes: 0.4, reduce: 0.05, optimizer: 0.03, broadcast: 0.02 }
 const stepsPerEpoch = 3
 const classes = ['cane', 'gatto', 'ragno']
 

@@ -20,7 +20,7 @@ test('spans that overlap get rows of their own, those of the coordinator lie in 
   trace.add('one', { name: 'decode', begin: 101, end: 103, step: 0, unit: 1 })
   trace.add('one', { name: 'decode', begin: 102, end: 104, step: 0, unit: 2 })
   trace.add('one', { name: 'compute', begin: 102, end: 105, step: 0, unit: 0 })
-  trace.add(undefined, { name: 'adam', begin: 105.2, end: 105.4, step: 0 })
+  trace.add(undefined, { name: 'optimizer', begin: 105.2, end: 105.4, step: 0 })
   trace.add(undefined, { name: 'reduce', begin: 105, end: 105.5, step: 0 })
   trace.add(undefined, { name: 'step', begin: 100, end: 105.5, step: 0 })
   await trace.close()
@@ -30,7 +30,7 @@ test('spans that overlap get rows of their own, those of the coordinator lie in 
     ['worker one', 'decode 2', 'decode', 1e6, 3e6, 1],
     ['worker one', 'decode', 'decode', 2e6, 4e6, 2],
     ['worker one', 'engine', 'compute', 2e6, 5e6, 0],
-    ['coordinator', 'steps', 'adam', 5.2e6, 5.4e6, undefined],
+    ['coordinator', 'steps', 'optimizer', 5.2e6, 5.4e6, undefined],
     ['coordinator', 'steps', 'reduce', 5e6, 5.5e6, undefined],
     ['coordinator', 'steps', 'step', 0, 5.5e6, undefined],
   ])

@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadCheckpoint, parameterDigest, requireSameNetwork, saveCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
+import { loadCheckpoint, optimizerStateOf, parameterDigest, requireSameNetwork, saveCheckpoint } from '../../../../shared/checkpoint/checkpoint.ts'
 import { checksum } from '../../../../shared/checkpoint/save.ts'
+import { ROOT } from '../../../../shared/kit/project.ts'
+import { optimizerOf, optimizerSchema } from '../../../../shared/optim/optimizers.ts'
 import { CheckpointError } from '../../../../shared/kit/errors.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { everyLayerNetwork, exampleCheckpoint, smallNetwork, temporaryFolder } from './example.ts'
@@ -63,7 +65,7 @@ test('the file is plain safetensors: tensors under their names, bytes where the 
   await saveCheckpoint(file, checkpoint)
   const { header, data } = split(await readFile(file))
   assert.equal((8 + Number((await readFile(file)).readBigUInt64LE(0))) % 8, 0)
-  const vectors = { parameters: checkpoint.parameters, 'adam.m': checkpoint.adamM, 'adam.v': checkpoint.adamV }
+  const vectors = { parameters: checkpoint.parameters, 'adam.m': checkpoint.moments[0], 'adam.v': checkpoint.moments[1] }
   const names = Object.keys(header).filter((name) => name !== '__metadata__')
   assert.equal(names.length, 3 * layoutOf(smallNetwork).parameters.length)
   for (const [vectorName, vector] of Object.entries(vectors)) {
@@ -77,6 +79,7 @@ test('the file is plain safetensors: tensors under their names, bytes where the 
   }
   const herd = JSON.parse(header.__metadata__['herd']) as Record<string, unknown>
   assert.deepEqual(herd['position'], checkpoint.position)
+  assert.deepEqual(herd['optimizer'], { name: 'adam', moments: ['m', 'v'] })
   assert.equal(herd['digest'], parameterDigest(checkpoint.parameters))
   assert.equal(header.__metadata__['sha256'], createHash('sha256').update(header.__metadata__['herd']).update(data).digest('hex'))
 })
@@ -99,7 +102,8 @@ test('a diverged run can be saved: NaN sums and parameters come back', async (co
 test('saving refuses vectors of the wrong size and folders that cannot be written, and leaves nothing behind', async (context) => {
   const folder = await temporaryFolder(context)
   const checkpoint = exampleCheckpoint()
-  await assert.rejects(saveCheckpoint(join(folder, 'a.ckpt'), { ...checkpoint, adamM: checkpoint.adamM.subarray(1) }), /adam\.m has \d+ floats/)
+  await assert.rejects(saveCheckpoint(join(folder, 'a.ckpt'), { ...checkpoint, moments: [checkpoint.moments[0].subarray(1), checkpoint.moments[1]] }), /adam\.m has \d+ floats/)
+  await assert.rejects(saveCheckpoint(join(folder, 'a.ckpt'), { ...checkpoint, moments: [] }), /1 vectors, but optimizer adam has parameters, adam\.m, adam\.v/)
   await assert.rejects(saveCheckpoint(join(folder, 'missing', 'a.ckpt'), checkpoint), CheckpointError)
   await mkdir(join(folder, 'taken.ckpt', 'inside'), { recursive: true })
   await assert.rejects(saveCheckpoint(join(folder, 'taken.ckpt'), checkpoint), /cannot be written/)
@@ -151,21 +155,37 @@ test('a checkpoint of format 1, which left no step out, is read', async (context
   const checkpoint = exampleCheckpoint()
   await saveCheckpoint(file, checkpoint)
   const { header, data } = split(await readFile(file))
-  const { position, ...description } = JSON.parse(header.__metadata__['herd']) as { position: Record<string, number> }
+  const { position, optimizer, ...description } = JSON.parse(header.__metadata__['herd']) as { position: Record<string, number>; optimizer: object }
+  assert.deepEqual(optimizer, checkpoint.optimizer)
   const { skippedSteps, epochSkippedSteps, ...older } = position
   assert.ok(skippedSteps > 0 && epochSkippedSteps > 0)
   header.__metadata__['herd'] = JSON.stringify({ ...description, formatVersion: 1, position: older })
-  header.__metadata__['sha256'] = await checksum(header.__metadata__['herd'], [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV])
+  header.__metadata__['sha256'] = await checksum(header.__metadata__['herd'], [checkpoint.parameters, ...checkpoint.moments])
   await writeFile(file, assemble(header, data))
-  assert.deepEqual((await loadCheckpoint(file)).position, { ...checkpoint.position, skippedSteps: 0, epochSkippedSteps: 0 })
+  assert.deepEqual(await loadCheckpoint(file), { ...checkpoint, position: { ...checkpoint.position, skippedSteps: 0, epochSkippedSteps: 0 } })
+})
+
+test('a checkpoint of format 2, which names no optimizer, is read as one of Adam', async () => {
+  assert.deepEqual(await loadCheckpoint(join(ROOT, 'test/unit/shared/checkpoint/format2.ckpt')), exampleCheckpoint())
+})
+
+test('a checkpoint keeps the moments of any optimizer, under its name, and is refused by another', async (context) => {
+  const file = join(await temporaryFolder(context), 'a.ckpt')
+  const checkpoint = exampleCheckpoint()
+  const sgd = { ...checkpoint, optimizer: { name: 'sgd', moments: ['momentum'] }, moments: [checkpoint.moments[1]] }
+  await saveCheckpoint(file, sgd)
+  assert.deepEqual(await loadCheckpoint(file), sgd)
+  const names = Object.keys(split(await readFile(file)).header)
+  assert.ok(names.includes('sgd.momentum/conv2d_1/kernel') && !names.some((name) => name.startsWith('adam')))
+  assert.throws(() => optimizerStateOf(sgd, optimizerOf(optimizerSchema.parse({ name: 'adam' })), 'a.ckpt'), { name: 'CheckpointError', message: /^a\.ckpt has moments momentum of optimizer sgd, not m, v of adam: use the optimizer/ })
 })
 
 test('a newer format version is named as such', async (context) => {
   const file = join(await temporaryFolder(context), 'a.ckpt')
   await saveCheckpoint(file, exampleCheckpoint())
   const { header, data } = split(await readFile(file))
-  header.__metadata__['herd'] = header.__metadata__['herd'].replace('"formatVersion":2', '"formatVersion":3')
-  await refuses(file, assemble(header, data), /checkpoint format 3, this Herd reads 2: use a newer Herd/)
+  header.__metadata__['herd'] = header.__metadata__['herd'].replace('"formatVersion":3', '"formatVersion":4')
+  await refuses(file, assemble(header, data), /checkpoint format 4, this Herd reads 3: use a newer Herd/)
 })
 
 test('tensors that do not fit the network, and descriptions that are wrong, are refused even with a right checksum', async (context) => {
@@ -173,7 +193,7 @@ test('tensors that do not fit the network, and descriptions that are wrong, are 
   const checkpoint = exampleCheckpoint()
   await saveCheckpoint(file, checkpoint)
   const { header, data } = split(await readFile(file))
-  const vectors = [checkpoint.parameters, checkpoint.adamM, checkpoint.adamV]
+  const vectors = [checkpoint.parameters, ...checkpoint.moments]
   const described = async (change: (description: Record<string, unknown>) => void): Promise<Buffer> => {
     const description = JSON.parse(header.__metadata__['herd']) as Record<string, unknown>
     change(description)

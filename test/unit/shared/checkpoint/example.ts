@@ -64,8 +64,8 @@ export function exampleCheckpoint(network: Network = smallNetwork): Checkpoint {
     config: { seed: 7, batch: 64, lr: 1e-4, model: 'small', nested: { precision: 'f32' } },
     position: { epoch: 2, step: 17, stepInEpoch: 5, skippedSteps: 3, epochSkippedSteps: 1, epochLossSum: 12.75, epochCorrect: 90, epochImages: 320, epochSeconds: 1.5, images: 1088, seconds: 4.25 },
     datasetDigest: 'a'.repeat(64),
+    optimizer: { name: 'adam', moments: ['m', 'v'] },
     parameters,
-    adamM: draw(-0.1, 0.1),
-    adamV: draw(0, 0.1),
+    moments: [draw(-0.1, 0.1), draw(0, 0.1)],
   }
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { freshState, Model, plainOptimizerMemory } from '../../../../shared/optim/stepped_weights.ts'
-import { kernelOptimizerMemory } from '../../../../shared/optim/adam_kernel.ts'
+import { copyOfState, freshState as freshStateOf, type OptimizerState } from '../../../../shared/optim/optimizer.ts'
+import { kernelOptimizerMemory, plainOptimizerMemory } from '../../../../shared/optim/optimizer_memory.ts'
+import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
+import { Model } from '../../../../shared/optim/stepped_weights.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
-import type { OptimizerState } from '../../../../shared/optim/adam.ts'
 
 /** Parameters of odd sizes, running statistics among them. */
 const layout = layoutOf(networkSchema.parse({
@@ -14,19 +15,20 @@ const layout = layoutOf(networkSchema.parse({
 }))
 const random = new KeyedRandom(6, Purpose.draw)
 const randomVector = (): Float32Array => Float32Array.from({ length: layout.size }, () => random.normal())
-const copyOf = ({ parameters, m, v }: OptimizerState): OptimizerState => ({ parameters: parameters.slice(), m: m.slice(), v: v.slice() })
+const optimizer = optimizerOf(defaultOptimizer)
+const freshState = (size: number): OptimizerState => freshStateOf(optimizer, size)
 
 function step(model: Model, sum: Float32Array, update: number): void {
   for (let begin = 0; begin < layout.size; begin += 37) {
     const end = Math.min(layout.size, begin + 37)
-    model.stepRange({ begin, end }, sum.subarray(begin, end), 7, update)
+    model.stepRange({ begin, end }, sum.subarray(begin, end), { samples: 7, update, rate: 1e-3, scale: 1 })
   }
 }
 
 test('a model in the kernel\'s memory and one in plain TypeScript have the same bits after 200 steps', () => {
   const start = { ...freshState(layout.size), parameters: randomVector() }
-  const kernel = new Model(layout, 1e-3, start, kernelOptimizerMemory(layout.size) ?? assert.fail('this machine has no kernel'))
-  const plain = new Model(layout, 1e-3, start, plainOptimizerMemory(layout.size))
+  const kernel = new Model(layout, optimizer, start, kernelOptimizerMemory(optimizer, layout.size) ?? assert.fail('this machine has no kernel'))
+  const plain = new Model(layout, optimizer, start, plainOptimizerMemory(optimizer, layout.size))
   for (let update = 1; update <= 200; update++) {
     const sum = randomVector()
     for (const model of [kernel, plain]) {
@@ -38,12 +40,12 @@ test('a model in the kernel\'s memory and one in plain TypeScript have the same 
 })
 
 test('a model that goes on from saved vectors takes the steps that the first one takes, and leaves the vectors as they were', () => {
-  const first = new Model(layout, 1e-3, { ...freshState(layout.size), parameters: randomVector() })
+  const first = new Model(layout, optimizer, { ...freshState(layout.size), parameters: randomVector() })
   step(first, randomVector(), 1)
   first.commit()
-  const saved = copyOf(first.state)
-  const resumed = new Model(layout, 1e-3, saved)
-  const untouched = copyOf(saved)
+  const saved = copyOfState(first.state)
+  const resumed = new Model(layout, optimizer, saved)
+  const untouched = copyOfState(saved)
   const sum = randomVector()
   for (const model of [first, resumed]) {
     step(model, sum, 2)
@@ -55,10 +57,10 @@ test('a model that goes on from saved vectors takes the steps that the first one
 
 test('until a step is committed, the weights are those of before it', () => {
   const start = { ...freshState(layout.size), parameters: randomVector() }
-  const model = new Model(layout, 1e-3, start)
+  const model = new Model(layout, optimizer, start)
   const sum = randomVector()
-  const fresh = model.stepRange({ begin: 0, end: layout.size }, sum, 7, 1).slice()
-  assert.deepEqual(copyOf(model.state), start)
+  const fresh = model.stepRange({ begin: 0, end: layout.size }, sum, { samples: 7, update: 1, rate: 1e-3, scale: 1 }).slice()
+  assert.deepEqual(copyOfState(model.state), start)
   model.commit()
   assert.deepEqual(model.parameters, fresh)
   assert.notDeepEqual(model.parameters, start.parameters)

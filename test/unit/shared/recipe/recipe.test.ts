@@ -16,7 +16,7 @@ const begun: Recipe = recipeSchema.parse({ ...article, engine: 'wasm' })
 /** Another value than the article's, of each ingredient; a new one without an entry here fails to compile. */
 const others: { [K in keyof Recipe]: Recipe[K] } = {
   ...begun, ...{
-    model: 'tiny', init: 'he', imageSize: 64, epochs: 3, batch: 32, lanes: 4, lr: 0.01, labelSmoothing: 0.1, seed: 7, precision: 'bf16', compress: 'bf16', compressWeights: 'int8', engine: 'native',
+    model: 'tiny', init: 'he', imageSize: 64, epochs: 3, batch: 32, lanes: 4, lr: 0.01, clip: 1, optimizer: { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0 }, schedule: { name: 'cosine', warmupEpochs: 1, floor: 0, epochs: 50 }, labelSmoothing: 0.1, seed: 7, precision: 'bf16', compress: 'bf16', compressWeights: 'int8', engine: 'native',
     threads: 2, testFraction: 0.5, onNonfinite: 'skip', augmentation: begun.augmentation.slice(1), evaluation: begun.evaluation.map((spec) => (spec.name === 'resize' ? { ...spec, shortSide: 1 } : spec)),
   },
 }
@@ -55,10 +55,11 @@ test('a recipe of a file stands below single options, and above the defaults', a
 
 test('what is wrong with a recipe is told with its place, its value and what was expected', () => {
   const problems: string[] = []
-  parseRecipe({ batch: 0, lrr: 1, engine: 'auto', precision: 'f64', augmentation: [{ name: 'flip', probability: 3 }, ...article.evaluation] }, problems)
+  parseRecipe({ batch: 0, lrr: 1, optimizer: { name: 'adam', beta1: 2 }, engine: 'auto', precision: 'f64', augmentation: [{ name: 'flip', probability: 3 }, ...article.evaluation] }, problems)
   assert.deepEqual(problems.map((problem) => problem.replace(/(parts are ).*/, '$1...')), [
     'batch: 0: expected a whole number from 1 to 65536.',
     'lrr: there is no such part of a recipe; the parts are ...',
+    'optimizer.beta1: 2: Too big: expected number to be <1.',
     'precision: "f64": expected one of f32, bf16, auto.',
     'augmentation[0].probability: 3: Too big: expected number to be <=1.',
   ])
@@ -88,7 +89,7 @@ test('a network of a file takes the number of classes and the image size of the 
 })
 
 test('the recipe of an older run stands among its other options, and what it does not say was as in the article', () => {
-  const { labelSmoothing: _smoothing, ...old } = begun
+  const { clip: _clip, optimizer: _optimizer, schedule: _schedule, labelSmoothing: _smoothing, ...old } = begun
   assert.deepEqual(recipeOfCheckpoint({ ...old, workers: 3, out: 'runs/first' }, 'f'), begun)
   assert.deepEqual(recipeOfCheckpoint({ recipe: begun, batch: 1 }, 'f'), begun)
   assert.throws(() => recipeOfCheckpoint({ ...old, compressWeights: 'fp16' }, 'f'), /begun with --compress-weights fp16, which/)

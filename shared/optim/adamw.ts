@@ -1,0 +1,15 @@
+import { z } from 'zod'
+import { adamCoefficients, adamMoments, adamShape, stepAdamViews } from './adam.ts'
+import { defineOptimizer } from './optimizer.ts'
+
+/**
+ * Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), as PyTorch has it. Before
+ * Adam's step, p = p * (1 - rate * weightDecay), for kernels only: biases and the parameters of norms are not decayed.
+ */
+export const adamw = defineOptimizer({
+  schema: z.strictObject({ name: z.literal('adamw'), ...adamShape, weightDecay: z.number().min(0).finite().default(0.01) }),
+  moments: adamMoments,
+  kernel: 'adam',
+  stepViews: stepAdamViews,
+  coefficients: (options, step, decays) => adamCoefficients(options, step, decays ? 1 - step.rate * options.weightDecay : 1),
+})

@@ -1,0 +1,37 @@
+import { isStatistic, type Layout } from '../model/layout.ts'
+import type { Range } from '../vectors/chunks.ts'
+import { viewOfState, type Optimizer, type OptimizerState, type StepElements, type StepNumbers } from './optimizer.ts'
+
+/**
+ * Steps a range of the vector, so that a range can be stepped as soon as its gradient is complete. Running statistics are not stepped:
+ * they keep `momentum` of themselves and take the rest from the batch.
+ * @param range elements begin <= i < end
+ * @param sum gradient summed over the batch; element 0 belongs to vector element `range.begin`
+ * @param from state before the step
+ * @param to state after the step; may be `from`
+ * @param stepElements inner loop: the optimizer's plain one, or its kernel
+ */
+export function stepRange(
+  layout: Layout, optimizer: Optimizer, { range, sum, step, from, to }: { range: Range; sum: Float32Array; step: StepNumbers; from: OptimizerState; to: OptimizerState },
+  stepElements: StepElements = optimizer.stepViews,
+): void {
+  const decayed = optimizer.coefficients(step, true)
+  const others = optimizer.coefficients(step, false)
+  for (const parameter of layout.parameters) {
+    const part = { begin: Math.max(range.begin, parameter.offset), end: Math.min(range.end, parameter.offset + parameter.size) }
+    if (part.begin >= part.end) continue
+    const sumOfPart = sum.subarray(part.begin - range.begin, part.end - range.begin)
+    const before = viewOfState(from, part)
+    const after = viewOfState(to, part)
+    if (isStatistic(parameter)) average(sumOfPart, step.samples, parameter.momentum ?? 0, before.parameters, after.parameters)
+    else stepElements(sumOfPart, before, after, parameter.role === 'kernel' ? decayed : others)
+  }
+}
+
+function average(sum: Float32Array, count: number, momentum: number, from: Float32Array, to: Float32Array): void {
+  const f = Math.fround
+  const keep = f(momentum)
+  const take = f(1 - momentum)
+  const samples = f(count)
+  for (let i = 0; i < sum.length; i++) to[i] = f(f(keep * from[i]) + f(take * f(sum[i] / samples)))
+}
