@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { adam } from './adam.ts'
 import { adamw } from './adamw.ts'
 import type { Optimizer } from './optimizer.ts'
+import { sgd } from './sgd.ts'
 
 /** Every optimizer there is; the first is the default. */
-const optimizers = [adam, adamw] as const
+const optimizers = [adam, adamw, sgd] as const
 
 type Schemas<Kinds extends readonly unknown[]> = { -readonly [K in keyof Kinds]: Kinds[K] extends { schema: infer Schema } ? Schema : never }
 

@@ -12,12 +12,14 @@ export const scheduleSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('step'), everyEpochs: z.int().min(1), factor: z.number().positive().max(1).default(0.1) }),
   /** Rises evenly over `warmupEpochs`, then falls along half a cosine to `floor`, a share of the learning rate. */
   z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.number().min(0).finite().default(0), floor: share.default(0), epochs }),
+  /** Rises from `startFactor` of the learning rate to all of it, `peakAt` of the way, and falls to `endFactor`: both along half a cosine, as PyTorch's OneCycleLR. */
+  z.strictObject({ name: z.literal('oneCycle'), peakAt: z.number().gt(0).lt(1).default(0.3), startFactor: share.default(0.04), endFactor: share.default(4e-6), epochs }),
 ])
 export type RateSchedule = z.infer<typeof scheduleSchema>
 
 /** A schedule whose length, where it has one, is set. @param runEpochs length where none is given */
 export function scheduleOver(schedule: RateSchedule, runEpochs: number): RateSchedule {
-  return schedule.name === 'cosine' ? { ...schedule, epochs: schedule.epochs ?? runEpochs } : schedule
+  return schedule.name === 'cosine' || schedule.name === 'oneCycle' ? { ...schedule, epochs: schedule.epochs ?? runEpochs } : schedule
 }
 
 /**
@@ -39,6 +41,13 @@ export function rateAt(schedule: RateSchedule, learningRate: number, update: num
       const done = Math.min(update, updates) - 1
       if (done < warmup) return (learningRate * (done + 1)) / warmup
       return between(learningRate, learningRate * schedule.floor, (done - warmup) / (updates - warmup))
+    }
+    case 'oneCycle': {
+      const updates = updatesOf(schedule, stepsPerEpoch)
+      const done = Math.min(update, updates) - 1
+      const peak = schedule.peakAt * updates - 1
+      if (done < peak) return between(learningRate * schedule.startFactor, learningRate, done / peak)
+      return between(learningRate, learningRate * schedule.endFactor, (done - peak) / (updates - 1 - peak))
     }
   }
 }

@@ -11,7 +11,7 @@ import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import { freshState, type Optimizer } from '../../shared/optim/optimizer.ts'
-import { defaultOptimizer, optimizerOf, type OptimizerOptions } from '../../shared/optim/optimizers.ts'
+import { defaultOptimizer, optimizerOf, optimizerSchema, type OptimizerOptions } from '../../shared/optim/optimizers.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
 import { article } from '../../shared/recipe/presets.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
@@ -60,9 +60,9 @@ const DATASET_DIGEST = 'd'.repeat(64)
 const shapes: readonly Shape[] = [
   { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64, compress: 'int8', compressWeights: 'bf16' },
   { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000, compress: 'bf16', compressWeights: 'int8' },
-  { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40, clip: 0.5 },
+  { batch: 11, lanes: 5, epochs: 2, train: 50, test: 100, chunkFloats: 40, optimizer: optimizerSchema.parse({ name: 'sgd', nesterov: true, weightDecay: 0.01 }), clip: 0.5 },
   { batch: 16, lanes: 16, epochs: 3, train: 35, test: 33, chunkFloats: 100, overflowFrom: 220 },
-  { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50, overflowFrom: 200, clip: 0.25 },
+  { batch: 7, lanes: 3, epochs: 3, train: 29, test: 65, chunkFloats: 50, overflowFrom: 200, optimizer: optimizerSchema.parse({ name: 'adamw' }), clip: 0.25 },
   { batch: 8, lanes: 1, epochs: 2, train: 20, test: 40, chunkFloats: 147 },
 ]
 

@@ -177,7 +177,9 @@ test('a checkpoint keeps the moments of any optimizer, under its name, and is re
   assert.deepEqual(await loadCheckpoint(file), sgd)
   const names = Object.keys(split(await readFile(file)).header)
   assert.ok(names.includes('sgd.momentum/conv2d_1/kernel') && !names.some((name) => name.startsWith('adam')))
+  assert.deepEqual(optimizerStateOf(sgd, optimizerOf(optimizerSchema.parse({ name: 'sgd' })), file), { parameters: sgd.parameters, moments: sgd.moments })
   assert.throws(() => optimizerStateOf(sgd, optimizerOf(optimizerSchema.parse({ name: 'adam' })), 'a.ckpt'), { name: 'CheckpointError', message: /^a\.ckpt has moments momentum of optimizer sgd, not m, v of adam: use the optimizer/ })
+  assert.throws(() => optimizerStateOf(checkpoint, optimizerOf(optimizerSchema.parse({ name: 'adamw' })), 'a.ckpt'), /of optimizer adam, not m, v of adamw/)
 })
 
 test('a newer format version is named as such', async (context) => {
