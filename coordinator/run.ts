@@ -71,7 +71,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe,
+    folder, options, config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status

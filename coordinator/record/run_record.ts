@@ -31,6 +31,8 @@ export interface RecordParts {
   stepsPerEpoch: number
   weights: Weights
   status: () => ClusterStatus
+  /** Learning rate of an update, by its number. */
+  rateOf: (update: number) => number
   /** Seconds on a clock that only goes forward. */
   now: () => number
   observe: Observer
@@ -108,7 +110,7 @@ export class RunRecord {
       trainAccuracy: train.accuracy,
       testLoss: test.loss,
       testAccuracy: test.accuracy,
-      learningRate: options.lr,
+      learningRate: this.#parts.rateOf(Math.max(progress.at.step - progress.skippedSteps, 1)),
       images,
       seconds,
       imagesPerSecond: images / seconds,

@@ -71,7 +71,7 @@ const kinds = {
   step: kind(
     {
       epoch: number, stepInEpoch: number, stepsPerEpoch: number, step: number, samples: number, seconds: number, loss: diverging, accuracy: number, gradientNorm: diverging,
-      split: z.object({ lanes: number, reduce: number, adam: number, broadcast: number }), computedBy: z.array(text),
+      split: z.object({ lanes: number, reduce: number, optimizer: number, broadcast: number }), computedBy: z.array(text),
     },
     ['epoch', 'step', 'loss', 'seconds'], ({ epoch, step, loss, seconds }) => `step ${step} of epoch ${epoch}: loss ${loss.toFixed(4)}, ${seconds.toFixed(2)} s.`,
   ),
