@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
+import { eventOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** Gradients and weights in fewer bytes: rounded, but alike on every cluster, whatever fails. */
@@ -38,7 +38,7 @@ async function disturbed(name: string, ...options: string[]): Promise<string> {
   const worker = (own: string): Program => new Program('worker', ['--coordinator', address, '--data', data, '--name', own], workspace.environment)
   const [doomed, survivor] = [worker('doomed'), worker('survivor')]
   await main.said(/worker \w+ joined[^]*worker \w+ joined/)
-  while (!(await readFile(path.join(out, 'events.jsonl'), 'utf8')).includes('"step"')) await new Promise((resolve) => setTimeout(resolve, 20))
+  await eventOf(out, main, ({ event }) => event === 'step')
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
   const late = worker('late')
