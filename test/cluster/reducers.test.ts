@@ -4,6 +4,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { addressOf, Program, run, type Ended } from '../support/processes.ts'
 import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
@@ -16,7 +17,7 @@ let workspace: Workspace
 let data: string
 let undisturbed: string
 const STEPS = 8
-const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--step-events']
+const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.25', '--engine', 'wasm', '--seed', '3', '--step-events']
 
 function coordinator(out: string, ...options: string[]): Program {
   return new Program('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options], workspace.environment)
@@ -58,13 +59,13 @@ async function reducersOf({ child: { pid } }: Program): Promise<number[]> {
 
 before(async () => {
   workspace = await createWorkspace()
-  data = await drawAnimals(workspace.path('drawn'), 5)
+  data = await drawAnimals(workspace.path('drawn'), 4)
   undisturbed = workspace.path('undisturbed')
   wentWell(await coordinator(undisturbed, '--single-node').ended)
 })
 after(() => workspace.remove())
 
-for (const [reducers, workers] of [[1, 2], [2, 1], [2, 4], [3, 3]]) {
+for (const [reducers, workers] of shortOrLong([[1, 2], [3, 3]], [[1, 2], [2, 1], [2, 4], [3, 3]])) {
   test(`with ${reducers} reducers and ${workers} workers, weights, moments and norms are those of a single process`, async () => {
     const out = workspace.path(`r${reducers}-w${workers}`)
     wentWell(await coordinator(out, '--local-workers', String(workers), '--reducers', String(reducers)).ended)
