@@ -10,11 +10,11 @@ import { withoutSharedMemory } from '../support/shared_memory.ts'
 let workspace: Workspace
 let data: string
 /** A vector of several chunks, lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.25', '--engine', 'wasm', '--seed', '5']
+const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
 
 before(async () => {
   workspace = await createWorkspace()
-  data = await drawAnimals(workspace.path('drawn'), 4)
+  data = await drawAnimals(workspace.path('drawn'), 5)
 })
 after(() => workspace.remove())
 
