@@ -1,19 +1,90 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import pMap from 'p-map'
 import { ROOT } from '../shared/kit/project.ts'
+import { describeLongForms, longFiles } from './runner/long_forms.ts'
+import { chosen, countOf, describeOutcome, emptyCounts, isSummary, outcomeOf, type FileEnd } from './runner/outcome.ts'
+import { processesHere, treeOf } from './runner/processes.ts'
 
-/** `npm test`: all test files, or those whose path has one of the words on the command line. */
-const words = process.argv.slice(2)
-const files = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.ts') && (words.length === 0 || words.some((word) => path.join('test', name).includes(word))))
-  .sort()
-  .map((name) => path.join(ROOT, 'dist/test', name.replace(/\.ts$/, '.js')))
+/** `npm test`: test files side by side, each in a process of its own. */
+const HELP = `Usage: npm test [-- WORD ...]        test files whose path has one of the words, or all
+       npm run test:long [-- WORD ...]  what takes long, in full:
 
-run({ files, concurrency: 1, timeout: 600_000 })
-  .on('test:fail', () => {
-    process.exitCode = 1
-  })
-  .compose(new spec())
-  .pipe(process.stdout)
+${describeLongForms()}
+`
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const long = process.argv.includes('--long')
+/** Tests mostly wait for processes that they have started; more of them at a time would only make each slower. */
+const SIDE_BY_SIDE = Math.min(4, Math.max(2, os.availableParallelism()))
+const LIMIT_SECONDS = long ? 3600 : 600
+
+async function main(): Promise<void> {
+  if (process.argv.includes('--help')) return void process.stdout.write(HELP)
+  const files = chosen(long ? longFiles() : filesBelow('test'), words)
+  const fixtures = mkdtempSync(path.join(os.tmpdir(), 'herd-test-fixtures-'))
+  Object.assign(process.env, { HERD_TEST_FIXTURES: fixtures, ...(long && { HERD_TEST_LONG: '1' }) })
+  // Each file's run listens for what nobody has caught.
+  process.setMaxListeners(0)
+  const started = performance.now()
+  const reporter = new spec()
+  reporter.pipe(process.stdout)
+  try {
+    const ends = await pMap(files, (file) => runFile(file, (event) => reporter.write(event)), { concurrency: SIDE_BY_SIDE })
+    const outcome = outcomeOf(ends, process.env['CI'] === 'true')
+    const lines = [...describeOutcome(outcome), ...Object.entries(outcome.counts).map(([name, value]) => `${name} ${value}`), `duration_ms ${(performance.now() - started).toFixed(0)}`]
+    for (const message of lines) reporter.write({ type: 'test:diagnostic', data: { nesting: 0, message } })
+    process.exitCode = outcome.failed ? 1 : 0
+  } finally {
+    reporter.end()
+    rmSync(fixtures, { recursive: true, force: true })
+  }
+}
+
+/** Runs a file, and reports it when it has ended, so that what several files say stays apart. */
+async function runFile(file: string, report: (event: object) => void): Promise<FileEnd> {
+  const compiled = path.join(ROOT, 'dist', file.replace(/\.ts$/, '.js'))
+  const end: FileEnd = { file, seconds: 0, counts: emptyCounts(), tests: [], complaints: [] }
+  const events: object[] = []
+  let running = 'its beginning'
+  const begun = performance.now()
+  const limit = setTimeout(() => {
+    const tree = treeOf(compiled, process.pid, processesHere())
+    end.complaints.push(`${file} took longer than ${LIMIT_SECONDS} s, and was ended in ${running}, with ${Math.max(0, tree.length - 1)} processes that it had started`)
+    for (const { pid } of tree) killIfThere(pid)
+  }, LIMIT_SECONDS * 1000)
+  for await (const event of run({ files: [compiled], timeout: (LIMIT_SECONDS + 10) * 1000 })) {
+    const { type, data } = event as { type: string; data: { nesting: number; name: string; message: string; skip?: string | boolean; details: { duration_ms: number } } }
+    if (type === 'test:dequeue' && data.nesting === 0 && data.name !== compiled) running = `"${data.name}"`
+    if (type === 'test:pass' || type === 'test:fail') {
+      const skipped = data.skip === true || data.skip === '' ? 'no reason' : data.skip === false ? undefined : data.skip
+      if (data.nesting === 0 || skipped !== undefined) end.tests.push({ name: data.name, seconds: data.details.duration_ms / 1000, ...(skipped !== undefined && { skipped }) })
+    }
+    if (type === 'test:diagnostic' && isSummary(data.message)) {
+      const counted = countOf(data.message)
+      if (counted !== undefined) end.counts[counted[0]] += counted[1]
+    } else if (type !== 'test:summary') events.push(event)
+  }
+  clearTimeout(limit)
+  end.seconds = (performance.now() - begun) / 1000
+  for (const event of events) report(event)
+  return end
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => path.posix.join(folder, name.split(path.sep).join('/')))
+}
+
+await main()

@@ -61,15 +61,15 @@ async function main(argv: string[]): Promise<number> {
 /** Sections that compute gradients. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'start', 'recovery', 'costs', 'scaling']
 
-async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
+async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, steps, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
   if (gpu !== undefined && only.includes('step') && !nativeAvailable({ gpu: true })) throw new RunError(`--gpu ${gpu}: the native engine for GPUs is not installed: \`npx herd setup --gpu\` obtains it.`)
   const native = nativeAvailable()
   const computing = only.filter((name) => NATIVE_SECTIONS.includes(name) && (name !== 'step' || gpu === undefined))
   if (!native && computing.length > 0) settings.log(`The native engine is not installed: \`npx herd setup\` obtains it. Left out: ${computing.join(', ')}.`)
   if ((native || gpu !== undefined) && only.includes('step')) for (const size of batches) await tell(await stepSection(settings, size, engines, gpu))
   if (native && only.includes('cluster')) for (const precision of settings.precisions) await tell(await clusterSection(settings, precision, { batch, lanes, worlds: workers }))
-  if (only.includes('exchange')) await tell(await exchangeSection(settings, { worlds: exchange, reducers, compress }))
-  if (only.includes('limit')) await tell(await limitSection(settings, limit))
+  if (only.includes('exchange')) await tell(await exchangeSection(settings, { worlds: exchange, reducers, compress, steps }))
+  if (only.includes('limit')) await tell(await limitSection(settings, limit, steps))
   if (only.includes('input')) await tell(await inputSection(settings, data, images))
   if (native && only.includes('start')) await tell(await startSection(settings, batch, workers))
   if (native && only.includes('recovery')) await tell(await recoverySection(settings, batch))

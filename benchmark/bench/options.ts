@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { compressions, type Compression } from '../../shared/compress/format.ts'
 import { choice, flag, optionalWhole, text, whole, type OptionSpec, type OptionValues } from '../../shared/command/options.ts'
 import { ENGINES } from './sections/step.ts'
+import { STILL_STEPS } from './still_cluster.ts'
 
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
 const SECTIONS = [...USUAL_SECTIONS, 'start', 'recovery', 'costs', 'scaling', 'network'] as const
@@ -30,6 +31,7 @@ export const benchOptions = {
   exchange: counts('Workers, and processes of gloo, of the exchange alone.', [2, 4]),
   reducers: counts('Reducers of the exchange alone: 1 is the coordinator itself.', [1]),
   compress: list<Compression>('<formats>', 'Formats of gradients and weights of the exchange alone.', `some of ${compressions.join(', ')}, separated by commas`, z.enum(compressions), ['none', 'bf16', 'int8']),
+  steps: whole('<count>', 'Steps of a round of the exchange alone and of the limit.', { min: 1, max: 1000 }, STILL_STEPS),
   limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
   data: text('<folder>', 'Images of the input alone (default: drawn ones).'),
   images: whole('<count>', 'As many images of the input alone.', { min: 1, max: 100_000 }, 256),

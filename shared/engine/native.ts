@@ -95,9 +95,17 @@ export function loadNative(options: NativeOptions): NativeTensorFlow {
   return native
 }
 
+/** Functions of Node's util that tfjs-node 4.22.0 calls on its eager path, and that Node 23 has removed. */
+function provideRemovedUtilities(): void {
+  const util = require('node:util') as Partial<Record<'isNullOrUndefined' | 'isArray', (value: unknown) => boolean>>
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined
+  util.isArray ??= (value) => Array.isArray(value)
+}
+
 function load(options: NativeOptions): NativeTensorFlow {
   const gpu = options.gpu !== undefined
   let tf: typeof TensorFlowNode
+  provideRemovedUtilities()
   try {
     tf = require(packageName(gpu)) as typeof TensorFlowNode
   } catch (error) {

@@ -3,7 +3,9 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { reportSchema } from '../../benchmark/bench/report.ts'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { withoutGpu } from '../support/gpu.ts'
+import { GPU_REASON } from '../support/gpu_reason.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
@@ -24,11 +26,12 @@ function bench(...args: string[]): Promise<{ code: number | null; stdout: string
 test('the exchange and the limit of a coordinator are measured, told, and written as JSON and into a page', async () => {
   const [json, page] = [workspace.path('bench.json'), workspace.path('page.md')]
   await writeFile(page, '# Page\n\n<!-- npm run bench: begin -->\n<!-- npm run bench: end -->\n')
-  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--exchange', '2', '--reducers', '1,2', '--compress', 'none,int8', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
+  const reducers = shortOrLong('2', '1,2')
+  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--steps', shortOrLong('1', '10'), '--exchange', '2', '--reducers', reducers, '--compress', 'none,int8', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
   assert.equal(ended.code, 0, ended.stderr)
   const report = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
   assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [
-    ['Herd, 2 workers', 'Herd, 2 workers, 2 reducers', 'Herd, 2 workers, int8', 'Herd, 2 workers, 2 reducers, int8', 'Herd, 2 workers, TLS', 'Herd, 2 workers, through memory'],
+    ['Herd, 2 workers', 'Herd, 2 workers, 2 reducers', 'Herd, 2 workers, int8', 'Herd, 2 workers, 2 reducers, int8', 'Herd, 2 workers, TLS', 'Herd, 2 workers, through memory'].filter((name) => reducers !== '2' || /2 reducers|TLS|memory/.test(name)),
     ['1 worker', '3 workers'],
   ])
   for (const { values } of report.sections.flatMap(({ measures, derived }) => [...measures, ...derived])) {
@@ -37,26 +40,27 @@ test('the exchange and the limit of a coordinator are measured, told, and writte
   }
   const written = await readFile(page, 'utf8')
   assert.ok(written.includes(ended.stdout.trim()))
-  assert.match(written, /### The exchange alone[^]*\| Herd, 2 workers \| \S+ \(\S+ to \S+\) \| 1 \|/)
+  assert.match(written, /### The exchange alone[^]*\| Herd, 2 workers(, 2 reducers)? \| \S+ \(\S+ to \S+\) \| 1 \|/)
 })
 
 test("a worker's step and the whole job are measured", { skip: withoutNative }, async () => {
   const json = workspace.path('native.json')
-  const ended = await bench('--only', 'step,cluster', '--rounds', '1', '--image-size', '156', '--batches', '2', '--batch', '8', '--workers', '2', '--precision', 'f32', '--without-peers', '--json', json)
+  const lanes = shortOrLong([2], [8, 2])
+  const ended = await bench('--only', 'step,cluster', '--rounds', '1', '--image-size', '156', '--batches', '2', '--batch', '8', '--lanes', lanes.join(','), '--workers', '2', '--precision', 'f32', '--without-peers', '--json', json)
   assert.equal(ended.code, 0, ended.stderr)
   const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
   assert.deepEqual(sections.map(({ title, measures }) => [title, measures.map(({ name, values }) => [name, values.length])]), [
     ["One worker's step, batch 2", [['Herd f32', 1], ['Herd eager f32', 1], ['Herd wasm f32', 1]]],
-    ['The whole job, f32', [['Herd, 2 workers, 8 lanes', 1], ['Herd, 2 workers, 2 lanes', 1]]],
+    ['The whole job, f32', lanes.map((count) => [`Herd, 2 workers, ${count} lanes`, 1])],
   ])
 })
 
-test('starting and recovery are measured', { skip: withoutNative }, async () => {
+test('starting, and in the long form recovery, are measured', { skip: withoutNative }, async () => {
   const json = workspace.path('deaths.json')
-  const ended = await bench('--only', 'start,recovery', '--rounds', '1', '--image-size', '156', '--batch', '8', '--workers', '1', '--without-peers', '--json', json)
+  const ended = await bench('--only', shortOrLong('start', 'start,recovery'), '--rounds', '1', '--image-size', '156', '--batch', '8', '--workers', '1', '--without-peers', '--json', json)
   assert.equal(ended.code, 0, ended.stderr)
   const { sections } = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
-  assert.deepEqual(sections.map(({ title, measures }) => [title, measures.length]), [['From the command to the first step', 2], ['Recovery', 5]])
+  assert.deepEqual(sections.map(({ title, measures }) => [title, measures.length]), [['From the command to the first step', 2], ...shortOrLong([], [['Recovery', 5]])])
   for (const { values } of sections.flatMap(({ measures }) => measures)) assert.ok(values.length === 1 && values[0] > 0)
 })
 
@@ -72,7 +76,7 @@ test("a worker's step on a GPU is measured", { skip: noGpu }, async () => {
   ])
 })
 
-test('without a GPU no step is measured on one', { skip: noGpu === false && 'there is a GPU' }, async () => {
+test('without a GPU no step is measured on one', { skip: noGpu === false && `${GPU_REASON}there is one` }, async () => {
   const ended = await bench('--only', 'step', '--gpu', '0', '--without-peers')
   assert.equal(ended.code, 1)
   assert.match(ended.stderr, /error: .*(the native engine for GPUs is not installed|found no GPU 0)/)
@@ -98,7 +102,7 @@ test('what is wrong with the command line is said', async () => {
 })
 
 test('an interpreter without PyTorch is named, and nothing is left running', async () => {
-  const ended = await bench('--only', 'exchange', '--exchange', '2', '--python', '/nonexistent/python')
+  const ended = await bench('--only', 'exchange', '--exchange', '1', '--steps', '1', '--compress', 'none', '--python', '/nonexistent/python')
   assert.equal(ended.code, 1)
   assert.match(ended.stderr, /error: allreduce\.py ended before it had measured anything; it said:\nspawn \/nonexistent\/python ENOENT/)
 })

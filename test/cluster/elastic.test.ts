@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { CuttingProxy } from '../support/cutting_proxy.ts'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program } from '../support/processes.ts'
+import { linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /** Workers come, go, hang, lag and are cut off: the weights stay the same. Small network, wasm: it runs wherever npm does. */
@@ -28,11 +28,6 @@ function coordinator(out: string, ...options: string[]): Program {
 
 function worker(address: string, name: string, environment: Record<string, string> = {}): Program {
   return start('worker', ['--coordinator', address, '--data', data, '--name', name], environment)
-}
-
-async function eventsOf(out: string): Promise<{ event: string; [field: string]: unknown }[]> {
-  const lines = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n')
-  return lines.map((line) => JSON.parse(line) as { event: string })
 }
 
 async function childrenOf(program: Program): Promise<number[]> {
@@ -172,7 +167,7 @@ test('a worker that is cut off joins again while its old connection is still hal
   assert.equal((await cut.ended).code, 0, cut.stderr)
   proxy.close()
   assert.match(main.stderr, /worker cut is lost: it has joined again/)
-  assert.equal((await eventsOf(out)).filter((event) => event.event === 'workerJoined' && event['worker'] === 'cut').length, 2, 'it has its old name')
+  assert.equal((await linesOf(out, 'events.jsonl')).filter((event) => event['event'] === 'workerJoined' && event['worker'] === 'cut').length, 2, 'it has its old name')
   assert.equal(summary.workersLost, 1)
 })
 

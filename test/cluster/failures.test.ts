@@ -6,6 +6,7 @@ import { credentials } from '@grpc/grpc-js'
 import { PROTOCOL_VERSION as protocolVersion } from '../../shared/wire/messages.ts'
 import { herdService } from '../../shared/wire/service.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
+import { linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** What fails on the way changes nothing but the time. Small network, wasm: it runs wherever npm does. */
@@ -20,11 +21,6 @@ function coordinator(out: string, ...options: string[]): Program {
 
 function worker(address: string, ...options: string[]): Program {
   return new Program('worker', ['--coordinator', address, ...options], workspace.environment)
-}
-
-async function eventsOf(out: string): Promise<{ event: string; [field: string]: unknown }[]> {
-  const lines = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n')
-  return lines.map((line) => JSON.parse(line) as { event: string })
 }
 
 before(async () => {
@@ -56,9 +52,9 @@ test("a killed worker's lanes are dealt again, a worker that joins later takes p
   const summary = await summaryOf(out)
   assert.equal(summary.digest, undisturbed)
   assert.equal(summary.workersLost, 1)
-  const events = await eventsOf(out)
-  assert.ok(events.some((event) => event.event === 'workerLost' && event['worker'] === 'victim'))
-  assert.ok(events.some((event) => event.event === 'workerJoined' && event['worker'] === 'late'))
+  const events = await linesOf(out, 'events.jsonl')
+  assert.ok(events.some((event) => event['event'] === 'workerLost' && event['worker'] === 'victim'))
+  assert.ok(events.some((event) => event['event'] === 'workerJoined' && event['worker'] === 'late'))
 })
 
 test('a worker without data gets its images from the coordinator, and keeps them in its cache', async () => {

@@ -4,12 +4,13 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { attackWith } from '../fuzz/storm.ts'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** A run with real workers goes on while its ports are attacked, by some that know the token too. */
 const SEED = Number(process.env['HERD_FUZZ_SEED'] ?? 1)
-const MESSAGES = Number(process.env['HERD_FUZZ_MESSAGES'] ?? 21_000)
+const MESSAGES = Number(process.env['HERD_FUZZ_MESSAGES'] ?? shortOrLong(3000, 21_000))
 const EPOCHS = 60
 const TOKEN = 'correct-horse-battery-staple'
 /** Of resident memory, over the last two thirds of the messages; in the first, it meets every kind of attack for the first time. */

@@ -10,7 +10,7 @@ let data: string
 
 before(async () => {
   workspace = await createWorkspace()
-  data = await drawAnimals(workspace.path('drawn'), 10)
+  data = await drawAnimals(workspace.path('drawn'), 6)
 })
 after(() => workspace.remove())
 
@@ -42,7 +42,7 @@ function childrenOf(parent: number): number[] {
 const residentBytes = (pid: number): number => statusOf(pid, 'VmRSS') * 1024
 
 test('a coordinator stays below 500 MB and a worker with its compute process below 1.5 GB, and neither grows from epoch to epoch', { skip: process.platform === 'linux' ? withoutNative : 'memory of processes is read from /proc, which only Linux has' }, async () => {
-  const coordinator = new Program('coordinator', ['--data', data, '--out', workspace.path('run'), '--listen', '127.0.0.1:0', '--local-workers', '1', '--engine', 'native', '--image-size', '156', '--batch', '20', '--epochs', String(EPOCHS), '--test-fraction', '0.5'], workspace.environment)
+  const coordinator = new Program('coordinator', ['--data', data, '--out', workspace.path('run'), '--listen', '127.0.0.1:0', '--local-workers', '1', '--engine', 'native', '--image-size', '156', '--batch', '10', '--epochs', String(EPOCHS), '--test-fraction', '0.5'], workspace.environment)
   const measured: { coordinator: number; worker: number }[] = []
   try {
     for (let epoch = 1; epoch < EPOCHS; epoch++) {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program, type Ended } from '../support/processes.ts'
+import { eventOf, linesOf, type Line } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -21,13 +20,6 @@ const training = ['--model', 'tiny', '--image-size', '32', '--batch', '8', '--la
 
 function coordinator(out: string, ...options: string[]): Program {
   return new Program('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options], workspace.environment)
-}
-
-type Line = Record<string, unknown>
-
-async function linesOf(out: string, file: string): Promise<Line[]> {
-  const text = await readFile(path.join(out, file), 'utf8').catch(() => '')
-  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Line)
 }
 
 /** Steps of these events, each once and in order: after a crash a step is told again. */
@@ -94,7 +86,7 @@ test('with a worker killed, then the coordinator, and one worker left, the same 
   await first.said(new RegExp(`step ${String(skipped['step'])} is left out: the gradient of lane`))
   assert.ok(((await metricOf(metrics, 'herd_skipped_steps_total')) ?? 0) >= 1)
   await doomed.stop('SIGKILL')
-  while (!(await linesOf(out, 'events.jsonl')).some((line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < 10)) await sleep(10)
+  await eventOf(out, first, (line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < 10)
   await first.stop('SIGKILL')
 
   const second = coordinator(out, '--resume', 'latest', '--listen', address)

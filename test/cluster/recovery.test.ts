@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { appendFile, cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { limitFileSize, mountSmallDisk, withoutFileLimits } from '../support/disk.ts'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program } from '../support/processes.ts'
+import { eventOf, linesOf, type Line } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** A coordinator that dies, and disks that fail, change nothing but the time. */
@@ -25,27 +25,9 @@ function worker(address: string): Program {
   return new Program('worker', ['--coordinator', address, '--data', data], workspace.environment)
 }
 
-type Line = Record<string, unknown>
-
-/** The whole lines of a file that is being written. */
-async function linesOf(out: string, file: string): Promise<Line[]> {
-  const text = await readFile(path.join(out, file), 'utf8').catch(() => '')
-  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Line)
-}
-
 /** History without what a clock measured, and who computed. */
 async function resultsOf(out: string): Promise<Line[]> {
   return (await linesOf(out, 'history.jsonl')).map((line) => ({ ...line, seconds: 0, imagesPerSecond: 0, workers: 0 }))
-}
-
-/** Waits for an event of a run. */
-async function event(out: string, of: Program, matches: (event: Line) => boolean): Promise<Line> {
-  for (;;) {
-    const found = (await linesOf(out, 'events.jsonl')).find(matches)
-    if (found !== undefined) return found
-    assert.equal(of.child.exitCode, null, `it ended without this event:\n${of.stdout}\n${of.stderr}`)
-    await sleep(10)
-  }
 }
 
 async function endsAsUndisturbed(out: string): Promise<void> {
@@ -72,7 +54,7 @@ test('a coordinator killed in mid-epoch goes on from the step of its last checkp
   const first = coordinator(out, '--workers', '2', '--checkpoint-minutes', '0.001')
   const address = await addressOf(first)
   const workers = [worker(address), worker(address)]
-  await event(out, first, (line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < STEPS_PER_EPOCH)
+  await eventOf(out, first, (line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < STEPS_PER_EPOCH)
   await first.stop('SIGKILL')
   // What a crash at a worse moment leaves.
   await appendFile(path.join(out, 'events.jsonl'), '{"time":"2025-01-31T09')
@@ -131,7 +113,7 @@ test('files that cannot be written, whichever they are, are reported and written
   const main = coordinator(out, '--workers', '1', '--checkpoint-minutes', '0.001', '--metrics-port', '0')
   const address = await addressOf(main)
   const [, metrics] = await main.said(/metrics at (\S+)/)
-  await event(out, main, (line) => line['event'] === 'checkpoint')
+  await eventOf(out, main, (line) => line['event'] === 'checkpoint')
   await limitFileSize(main.child.pid ?? 0, 1)
   const helper = worker(address)
   await main.said(/epoch 1\/3/)
@@ -168,7 +150,7 @@ test('a disk that is full, then read-only, then sound again', async (context) =>
   const out = path.join(disk.folder, 'run')
   const main = coordinator(out, '--workers', '1', '--checkpoint-minutes', '0.001')
   const address = await addressOf(main)
-  await event(out, main, (line) => line['event'] === 'checkpoint')
+  await eventOf(out, main, (line) => line['event'] === 'checkpoint')
   const empty = await disk.fill()
   const helper = worker(address)
   await main.said(/step \d+ cannot be saved: .*: ENOSPC: no space left on device, write\. Training goes on/)
@@ -188,7 +170,7 @@ test('a folder of checkpoints that vanishes is made again; a file in its place i
   const checkpoints = path.join(out, 'checkpoints')
   const main = coordinator(out, '--workers', '1', '--checkpoint-minutes', '0.001')
   const address = await addressOf(main)
-  await event(out, main, (line) => line['event'] === 'checkpoint')
+  await eventOf(out, main, (line) => line['event'] === 'checkpoint')
   await rename(checkpoints, workspace.path('moved-away'))
   await writeFile(checkpoints, 'in the way')
   const helper = worker(address)

@@ -4,7 +4,9 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { addressOf, Program, run, type Ended } from '../support/processes.ts'
+import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -25,15 +27,9 @@ function worker(address: string, name: string): Program {
   return new Program('worker', ['--coordinator', address, '--data', data, '--name', name], workspace.environment)
 }
 
-type Line = Record<string, unknown>
-
-async function eventsOf(out: string): Promise<Line[]> {
-  return (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Line)
-}
-
 /** What each step came to; after a crash a step is told again. */
 async function stepsOf(out: string): Promise<unknown[]> {
-  const byStep = new Map((await eventsOf(out)).filter(({ event }) => event === 'step').map(({ step, loss, gradientNorm }) => [Number(step), { step, loss, gradientNorm }]))
+  const byStep = new Map((await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'step').map(({ step, loss, gradientNorm }) => [Number(step), { step, loss, gradientNorm }]))
   return [...byStep.keys()].sort((a, b) => a - b).map((step) => byStep.get(step))
 }
 
@@ -70,12 +66,12 @@ before(async () => {
 })
 after(() => workspace.remove())
 
-for (const [reducers, workers] of [[1, 2], [2, 1], [2, 4], [3, 3]]) {
+for (const [reducers, workers] of shortOrLong([[1, 2], [3, 3]], [[1, 2], [2, 1], [2, 4], [3, 3]])) {
   test(`with ${reducers} reducers and ${workers} workers, weights, moments and norms are those of a single process`, async () => {
     const out = workspace.path(`r${reducers}-w${workers}`)
     wentWell(await coordinator(out, '--local-workers', String(workers), '--reducers', String(reducers)).ended)
     await isUndisturbed(out)
-    const joined = (await eventsOf(out)).filter(({ event }) => event === 'reducerJoined').map(({ begin, end }) => [Number(begin), Number(end)]).sort(([a], [b]) => a - b)
+    const joined = (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'reducerJoined').map(({ begin, end }) => [Number(begin), Number(end)]).sort(([a], [b]) => a - b)
     assert.equal(joined.length, reducers === 1 ? 0 : reducers)
     joined.forEach(([begin], index) => assert.equal(begin, index === 0 ? 0 : joined[index - 1][1], 'ranges lie side by side'))
   })
@@ -88,7 +84,7 @@ test('with a worker killed in mid-step, and one that joins late, it is the same;
   const address = await addressOf(main)
   const [doomed, survivor] = ['doomed', 'survivor'].map((name) => worker(address, name))
   await main.said(/worker \w+ joined[^]*worker \w+ joined/)
-  while (!(await eventsOf(out)).some(({ event }) => event === 'step')) await new Promise((resolve) => setTimeout(resolve, 20))
+  await eventOf(out, main, ({ event }) => event === 'step')
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
   const late = worker(address, 'late')
@@ -107,7 +103,7 @@ test('a reducer that is killed ends the run with the way to go on; resumed with 
   const out = workspace.path('reducer-killed')
   const main = coordinator(out, '--local-workers', '2', '--reducers', '3', '--checkpoint-minutes', '0.0001')
   await main.said(/worker \S+ joined/)
-  while (!(await eventsOf(out)).some(({ event, step }) => event === 'checkpoint' && Number(step) > 0)) await new Promise((resolve) => setTimeout(resolve, 20))
+  await eventOf(out, main, ({ event, step }) => event === 'checkpoint' && Number(step) > 0)
   const reducers = await reducersOf(main)
   assert.equal(reducers.length, 3)
   process.kill(reducers[1], 'SIGKILL')
@@ -135,7 +131,7 @@ test('steps whose gradient is not finite are left out by every reducer', async (
   const [alone, shared] = [workspace.path('nonfinite-alone'), workspace.path('nonfinite-shared')]
   wentWell(await coordinator(alone, '--single-node', ...options).ended)
   wentWell(await coordinator(shared, '--local-workers', '2', '--reducers', '2', ...options).ended)
-  const skippedOf = async (out: string): Promise<unknown[]> => (await eventsOf(out)).filter(({ event }) => event === 'gradientNotFinite').map(({ step, lanes, parameter }) => ({ step, lanes, parameter }))
+  const skippedOf = async (out: string): Promise<unknown[]> => (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'gradientNotFinite').map(({ step, lanes, parameter }) => ({ step, lanes, parameter }))
   const skipped = await skippedOf(shared)
   assert.ok(skipped.length > 0 && skipped.length < STEPS, `${skipped.length} steps were left out`)
   assert.deepEqual(skipped, await skippedOf(alone))
@@ -179,7 +175,7 @@ test('by mutual TLS and with a token, reducers and workers know each other, and 
   assert.notEqual((await stranger.ended).code, 0)
   for (const program of [main, ...workers]) wentWell(await program.ended)
   await isUndisturbed(out)
-  assert.ok((await eventsOf(out)).every(({ event, worker: name }) => event !== 'workerJoined' || name !== 'stranger'))
+  assert.ok((await linesOf(out, 'events.jsonl')).every(({ event, worker: name }) => event !== 'workerJoined' || name !== 'stranger'))
 })
 
 test('more reducers than the vector has chunks, and options that exclude each other, are refused before anything is written', async () => {

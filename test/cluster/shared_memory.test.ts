@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
+import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 import { withoutSharedMemory } from '../support/shared_memory.ts'
 
@@ -11,7 +10,7 @@ import { withoutSharedMemory } from '../support/shared_memory.ts'
 let workspace: Workspace
 let data: string
 /** A vector of several chunks, lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
 
 before(async () => {
   workspace = await createWorkspace()
@@ -25,8 +24,8 @@ function argumentsOf(out: string, options: readonly string[]): string[] {
 
 /** Digest of a run, and for each worker that joined whether it shared memory. */
 async function outcomeOf(out: string): Promise<{ digest: string; shared: boolean[] }> {
-  const events = (await readFile(path.join(out, 'events.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { event: string; sharesMemory?: boolean })
-  return { digest: (await summaryOf(out)).digest, shared: events.filter(({ event }) => event === 'workerJoined').map(({ sharesMemory }) => sharesMemory === true) }
+  const joined = (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'workerJoined')
+  return { digest: (await summaryOf(out)).digest, shared: joined.map(({ sharesMemory }) => sharesMemory === true) }
 }
 
 async function finished(name: string, ...options: string[]): Promise<{ digest: string; shared: boolean[] }> {
@@ -60,10 +59,7 @@ test('a worker is killed, one joins late, and one stands still for some steps: t
   }
   programs.push(main)
   const [doomed, survivor, still] = [worker('doomed'), worker('survivor'), worker('still')]
-  const steps = async (): Promise<number> => (await readFile(path.join(out, 'events.jsonl'), 'utf8')).split('"event":"step"').length - 1
-  const reached = async (count: number): Promise<void> => {
-    while ((await steps()) < count) await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  const reached = (count: number): Promise<unknown> => eventOf(out, main, ({ event, step }) => event === 'step' && Number(step) >= count)
   await main.said(/worker \w+ joined[^]*worker \w+ joined[^]*worker \w+ joined/)
   await reached(1)
   assert.ok((await metricOf(metrics, 'herd_received_bytes_total') ?? 0) > 0)
@@ -71,7 +67,8 @@ test('a worker is killed, one joins late, and one stands still for some steps: t
   await main.said(/worker doomed is lost/)
   still.child.kill('SIGSTOP')
   const late = worker('late')
-  await reached(await steps() + 1)
+  const steps = (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'step').map(({ step }) => Number(step))
+  await reached(Math.max(...steps) + 1)
   still.child.kill('SIGCONT')
   for (const program of [main, survivor, still, late]) {
     const { code, stderr } = await program.ended

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import test from 'node:test'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { meddlings } from './meddler.ts'
 import { planOf, runFaults, workerFaults, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
@@ -10,7 +11,7 @@ import { Statistics } from './statistics.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 /** As npm run simulate, which runs thousands. */
-const SCHEDULES = 300
+const SCHEDULES = shortOrLong(150, 3000)
 
 const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
 

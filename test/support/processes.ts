@@ -23,9 +23,10 @@ export class Program {
   /**
    * @param launcher a command that becomes the program, such as `ip netns exec NAME`
    * @param how.folder where it is started, if not here
+   * @param how.node another Node.js than the running one
    */
-  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string } = {}) {
-    const [command, ...rest] = [...launcher, process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
+  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string } = {}) {
+    const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
       stdio: [how.stdin ?? 'ignore', 'pipe', 'pipe'],
       cwd: how.folder,

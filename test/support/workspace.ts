@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { nativeAvailable } from '../../shared/engine/native.ts'
@@ -24,9 +25,33 @@ export async function createWorkspace(): Promise<Workspace> {
   }
 }
 
-/** Drawn animals in the layout of Animals-10. @returns the folder to give to --data */
+/**
+ * Drawn animals in the layout of Animals-10. Under the test runner each number of them is drawn once for all files, and copied.
+ * @returns the folder to give to --data
+ */
 export async function drawAnimals(out: string, perClass: number): Promise<string> {
+  const fixtures = process.env['HERD_TEST_FIXTURES']
+  if (fixtures !== undefined) await cp(await fixture(path.join(fixtures, `animals-${perClass}`), (folder) => draw(folder, perClass)), out, { recursive: true })
+  // What has been copied is found complete, and nothing is drawn.
+  return draw(out, perClass)
+}
+
+async function draw(out: string, perClass: number): Promise<string> {
   const { folder } = await drawDataset({ out, perClass, seed: 1, onProgress: () => undefined })
+  return folder
+}
+
+/** A folder that is made by whoever needs it first. Of two who make it at the same time, one keeps what the other has made. */
+async function fixture(folder: string, make: (folder: string) => Promise<unknown>): Promise<string> {
+  if (existsSync(folder)) return folder
+  const own = await mkdtemp(`${folder}-`)
+  await make(own)
+  try {
+    await rename(own, folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+    await rm(own, { recursive: true })
+  }
   return folder
 }
 

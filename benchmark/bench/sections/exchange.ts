@@ -3,7 +3,7 @@ import type { Compression } from '../../../shared/compress/format.ts'
 import { writeCertificates } from '../certificates.ts'
 import { alternate, type Contender } from '../contender.ts'
 import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
-import { floatsOf, startStillCluster, STILL_STEPS } from '../still_cluster.ts'
+import { floatsOf, startStillCluster } from '../still_cluster.ts'
 
 const size = floatsOf()
 
@@ -13,6 +13,8 @@ interface Variants {
   worlds: readonly number[]
   reducers: readonly number[]
   compress: readonly Compression[]
+  /** Of one round. */
+  steps: number
 }
 
 interface Variant {
@@ -24,16 +26,16 @@ interface Variant {
 }
 
 /** The exchange alone, against gloo's all-reduce alone. */
-export async function exchangeSection({ rounds, peers, log, folder }: BenchSettings, { worlds, reducers, compress }: Variants): Promise<Section> {
+export async function exchangeSection({ rounds, peers, log, folder }: BenchSettings, { worlds, reducers, compress, steps }: Variants): Promise<Section> {
   const overSockets = compress.flatMap((format) => reducers.map((count): Variant => ({ reducers: count, compress: format, sharedMemory: 'off' })))
   const byTls = { reducers: 1, compress: 'none', sharedMemory: 'off', certificates: await writeCertificates(path.join(folder, 'certificates')) } as const
   const throughMemory = { reducers: 1, compress: 'none', sharedMemory: 'auto' } as const
   const [plainest, ...others] = [...overSockets, byTls, throughMemory]
   const variants = [plainest, ...others]
   const starts = worlds.flatMap((workers) => {
-    const own = variants.map((variant) => async (): Promise<Contender> => (await startStillCluster({ workers, workersPerProcess: 1, ...variant })).contender(herdName(workers, variant), ({ seconds }) => seconds * 1000))
+    const own = variants.map((variant) => async (): Promise<Contender> => (await startStillCluster({ workers, workersPerProcess: 1, steps, ...variant })).contender(herdName(workers, variant), ({ seconds }) => seconds * 1000))
     if (peers === undefined) return own
-    return [...own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(STILL_STEPS)], workers, (seconds) => seconds * 1000)]
+    return [...own, () => peers.startWorld(peerName(workers), 'allreduce.py', ['--floats', String(size), '--steps', String(steps)], workers, (seconds) => seconds * 1000)]
   })
   const values = await alternate(starts, rounds, (line) => log(`exchange: ${line}`))
   return {

@@ -6,12 +6,12 @@ import { startStillCluster } from '../still_cluster.ts'
 const PER_PROCESS = 8
 
 /** How many workers a coordinator serves: its processor time a worker and step, from few to many. */
-export async function limitSection({ rounds, log }: BenchSettings, worlds: readonly number[]): Promise<Section> {
+export async function limitSection({ rounds, log }: BenchSettings, worlds: readonly number[], steps: number): Promise<Section> {
   const seconds = new Map<number, number[]>()
   const starts = worlds.map((workers) => async (): Promise<Contender> => {
     const ofWorld: number[] = []
     seconds.set(workers, ofWorld)
-    return (await startStillCluster({ workers, workersPerProcess: PER_PROCESS })).contender(nameOf(workers), (step) => {
+    return (await startStillCluster({ workers, workersPerProcess: PER_PROCESS, steps })).contender(nameOf(workers), (step) => {
       ofWorld.push(step.seconds * 1000)
       return (step.cpuSeconds * 1000) / workers
     })
