@@ -31,7 +31,8 @@ import type { Cluster } from './contract/cluster.ts'
 import { progressOf } from './record/checkpoint_position.ts'
 import type { Console } from './watch/console.ts'
 import type { Observer, RunEvent } from './contract/events.ts'
-import { GrpcCluster } from './cluster/grpc_cluster.ts'
+import { openCluster } from './cluster/open_cluster.ts'
+import type { WorkerCluster } from './cluster/worker_cluster.ts'
 import type { LocalProcesses } from './local/processes.ts'
 import { startLocalWorkers } from './local/workers.ts'
 import { freshState, Model } from '../shared/optim/stepped_weights.ts'
@@ -256,9 +257,9 @@ async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolde
 
 async function listen(
   run: RunDescription, options: RunOptions, { access, onlookers }: RunSurroundings, dataset: Dataset, source: FolderSource, reduce: Reduce, { hub, memory }: { hub: ReducerHub | undefined; memory: MachineMemory | undefined }, observe: Observer,
-): Promise<{ cluster: GrpcCluster; address: string; localAddress: string }> {
+): Promise<{ cluster: WorkerCluster; address: string; localAddress: string }> {
   const onSpan = onlookers.onSpan
-  const { cluster, port } = await GrpcCluster.listen({
+  const { cluster, port } = await openCluster({
     address: options.listen, run, test: dataset.test, reduce,
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,

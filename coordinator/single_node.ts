@@ -44,10 +44,9 @@ export class SingleNodeCluster implements Cluster {
   readonly #tree: LaneTree
   readonly #weights: Codec
   readonly #round: RoundSum
-  readonly #totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 }
+  readonly #totals: DealerTotals = { lanesDelivered: 0, lanesCounted: 0, lanesDropped: 0, lanesDealtAgain: 0, lanesTakenOver: 0, workersLost: 0, mostWorkers: 1 }
   readonly #begin: number
   #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
-  #lanes = 0
   #images = 0
   #laneSeconds: number | null = null
 
@@ -105,11 +104,15 @@ export class SingleNodeCluster implements Cluster {
         reports.push(...partial.lanes)
       }
     }
-    this.#count(lanes)
-    this.#lanes += lanes
+    this.#doing = { kind: null, owes: [] }
+    this.#totals.lanesDelivered += lanes
+    this.#totals.lanesCounted += lanes
     this.#images += samples
     return { ...steps.finish(), lanes: reports, computedBy: everyLane.map(() => NAME) }
   }
+
+  /** Its one thread would gain nothing. */
+  readonly evaluatesBeside = false
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
     const { compute, input, network, samples, test, now, observe, onSpan } = this.#parts
@@ -127,7 +130,7 @@ export class SingleNodeCluster implements Cluster {
       observe({ type: 'testing', done: block + 1, total })
       await setImmediate()
     }
-    this.#count(results.length)
+    this.#doing = { kind: null, owes: [] }
     return results
   }
 
@@ -141,12 +144,6 @@ export class SingleNodeCluster implements Cluster {
     compute.setParameters(this.#weights.compression === 'none' ? parameters : roundedWeights(this.#weights, parameters))
   }
 
-  #count(units: number): void {
-    this.#doing = { kind: null, owes: [] }
-    this.#totals.unitsDelivered += units
-    this.#totals.unitsCounted += units
-  }
-
   #view(): MemberView {
     const { compute, now, residentBytes } = this.#parts
     return {
@@ -155,7 +152,7 @@ export class SingleNodeCluster implements Cluster {
       device: compute.info.device,
       state: this.#doing.kind === null ? 'idle' : 'computing',
       ...this.#doing,
-      lanes: this.#lanes,
+      lanes: this.#totals.lanesCounted,
       images: this.#images,
       laneSeconds: this.#laneSeconds,
       residentBytes: residentBytes(),

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
-import { GrpcCluster } from '../../coordinator/cluster/grpc_cluster.ts'
+import { openCluster } from '../../coordinator/cluster/open_cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
 import { freshState, Model } from '../../shared/optim/stepped_weights.ts'
 import { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
@@ -66,7 +66,7 @@ const hub = reducers === 1
   : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), learningRate: LEARNING_RATE, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
 const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
 const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
-const { cluster, port } = await GrpcCluster.listen({
+const { cluster, port } = await openCluster({
   address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, LEARNING_RATE, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
   server: {
     runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
