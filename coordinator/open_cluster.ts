@@ -9,7 +9,8 @@ import { Model } from '../shared/optim/stepped_weights.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
 import { machineSeconds, type Span } from '../shared/trace/span.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import { GrpcCluster } from './cluster/grpc_cluster.ts'
+import { listenForWorkers } from './cluster/listen_for_workers.ts'
+import type { WorkerCluster } from './cluster/worker_cluster.ts'
 import type { Observer } from './contract/events.ts'
 import { ReducerHub } from './exchange/remote/hub.ts'
 import { cutRanges } from './exchange/remote/ranges.ts'
@@ -61,7 +62,7 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'ver
 }
 
 export interface OpenedCluster {
-  cluster: GrpcCluster
+  cluster: WorkerCluster
   /** HOST:PORT where it listens, as the options have it, and as processes of this machine reach it. */
   address: string
   localAddress: string
@@ -74,7 +75,7 @@ export interface OpenedCluster {
 export async function openCluster({ run, layout, version, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
-  const { cluster, port } = await GrpcCluster.listen({
+  const { cluster, port } = await listenForWorkers({
     address: options.listen, run, test,
     reduce: home.hub === undefined ? reduceHere(home.model, version, memory?.board) : home.hub.reduce,
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,

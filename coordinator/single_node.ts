@@ -45,10 +45,9 @@ export class SingleNodeCluster implements Cluster {
   readonly #tree: LaneTree
   readonly #weights: Codec
   readonly #round: RoundSum
-  readonly #totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 1 }
+  readonly #totals: DealerTotals = { lanesDelivered: 0, lanesCounted: 0, lanesDropped: 0, lanesDealtAgain: 0, lanesTakenOver: 0, workersLost: 0, mostWorkers: 1 }
   readonly #begin: number
   #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
-  #lanes = 0
   #images = 0
   #laneSeconds: number | null = null
 
@@ -106,11 +105,15 @@ export class SingleNodeCluster implements Cluster {
         reports.push(...partial.lanes)
       }
     }
-    this.#count(lanes)
-    this.#lanes += lanes
+    this.#doing = { kind: null, owes: [] }
+    this.#totals.lanesDelivered += lanes
+    this.#totals.lanesCounted += lanes
     this.#images += numbers.samples
     return { ...steps.finish(), lanes: reports, computedBy: everyLane.map(() => NAME) }
   }
+
+  /** Its one thread would gain nothing. */
+  readonly evaluatesBeside = false
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
     const { compute, input, network, samples, test, now, observe, onSpan } = this.#parts
@@ -128,7 +131,7 @@ export class SingleNodeCluster implements Cluster {
       observe({ type: 'testing', done: block + 1, total })
       await setImmediate()
     }
-    this.#count(results.length)
+    this.#doing = { kind: null, owes: [] }
     return results
   }
 
@@ -142,12 +145,6 @@ export class SingleNodeCluster implements Cluster {
     compute.setParameters(this.#weights.compression === 'none' ? parameters : roundedWeights(this.#weights, parameters))
   }
 
-  #count(units: number): void {
-    this.#doing = { kind: null, owes: [] }
-    this.#totals.unitsDelivered += units
-    this.#totals.unitsCounted += units
-  }
-
   #view(): MemberView {
     const { compute, now, residentBytes } = this.#parts
     return {
@@ -156,7 +153,7 @@ export class SingleNodeCluster implements Cluster {
       device: compute.info.device,
       state: this.#doing.kind === null ? 'idle' : 'computing',
       ...this.#doing,
-      lanes: this.#lanes,
+      lanes: this.#totals.lanesCounted,
       images: this.#images,
       laneSeconds: this.#laneSeconds,
       residentBytes: residentBytes(),

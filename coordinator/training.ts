@@ -95,7 +95,8 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
     const ended = run.progress
     const { epoch, step } = ended.at
     const isLast = epoch === parts.epochs
-    const testing = test(parts, ended, isLast ? undefined : parts.cluster.evaluateBeside)
+    const beside = !isLast && parts.cluster.evaluatesBeside
+    const testing = test(parts, ended, beside)
     const held = parts.hold()
     const next = { ...ended, at: { epoch: epoch + 1, stepInEpoch: 0, step }, sums: emptySums }
     const keep = async (): Promise<void> => {
@@ -104,8 +105,8 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
       run.untested = undefined
       await parts.keepEpoch(result, next, held)
     }
-    if (isLast || parts.cluster.evaluateBeside === undefined) await testing
-    else run.untested = { progress: ended, held }
+    if (beside) run.untested = { progress: ended, held }
+    else await testing
     keeping.add(keep())
     run.progress = next
   }
@@ -157,11 +158,11 @@ async function keepStep(parts: TrainingParts, run: Reached, keeping: BackgroundW
   parts.keepStep(run.progress)
 }
 
-/** Evaluates the test set with the weights of an epoch's end. @param beside evaluates while steps go on */
-async function test({ cluster, observe, now, onSpan, scoreTest }: TrainingParts, { at, sums }: Progress, beside: Cluster['evaluateBeside']): Promise<EpochResult> {
-  observe({ type: 'evaluating', epoch: at.epoch, beside: beside !== undefined })
+/** Evaluates the test set with the weights of an epoch's end. @param beside steps go on meanwhile */
+async function test({ cluster, observe, now, onSpan, scoreTest }: TrainingParts, { at, sums }: Progress, beside: boolean): Promise<EpochResult> {
+  observe({ type: 'evaluating', epoch: at.epoch, beside })
   const begin = now()
-  const score = scoreTest(await (beside === undefined ? cluster.evaluate(at) : beside(at)))
+  const score = scoreTest(await cluster.evaluate(at))
   onSpan?.({ name: 'evaluation', begin, end: now(), step: at.step })
   return { epoch: at.epoch, train: scoreOf(sums), test: score, images: sums.images, skippedSteps: sums.skippedSteps, seconds: sums.seconds }
 }

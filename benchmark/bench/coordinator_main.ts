@@ -1,15 +1,8 @@
 import { createInterface } from 'node:readline'
-import { gzipSync } from 'node:zlib'
-import { GrpcCluster } from '../../coordinator/cluster/grpc_cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
 import { freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
-import { Model } from '../../shared/optim/stepped_weights.ts'
-import { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
 import { startLocalReducers } from '../../coordinator/local/reducers.ts'
-import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
-import { reduceHere } from '../../coordinator/exchange/reduction.ts'
-import { MachineMemory } from '../../coordinator/members/machine_memory.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { FolderSource } from '../../shared/data/sources/image_source.ts'
@@ -24,13 +17,14 @@ import { certificatesOf } from './certificates.ts'
 import { clusterOptionsSchema, type Step } from './cluster_options.ts'
 import { between, processorTime } from './processor_time.ts'
 import { article } from '../../shared/recipe/presets.ts'
+import { homeOfWeights, openCluster } from '../../coordinator/open_cluster.ts'
 
 /**
  * A coordinator that takes steps when it is told to, so that a benchmark can let others have their turns in between: the cluster, the
  * model and the schedule of a run, without its epochs, checkpoints and pictures. See RoundProcess for how it is spoken to.
  */
 const options = clusterOptionsSchema.parse(JSON.parse(process.argv[2]))
-const SILENCE_LIMIT_MS = 60_000
+const SILENCE_LIMIT_SECONDS = 60
 const LEARNING_RATE = 1e-4
 const SEED = 0
 const TEST_FRACTION = 0.2
@@ -62,27 +56,21 @@ const optimizer = optimizerOf(article.optimizer)
 const start = { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
 const run: RunDescription = { ...article, name: 'bench', network, ...defaultTransforms(network), engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
-const now = (): number => machineSeconds() * 1000
 const observe = (event: RunEvent): void => {
   if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)
 }
-const hub = reducers === 1
-  ? undefined
-  : new ReducerHub({ ranges: cutRanges(layout.size, reducers), run: JSON.stringify(run), optimizer, start, version: 0, local: true, silenceLimitMs: SILENCE_LIMIT_MS, now, observe })
-const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
 const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
-const { cluster, port } = await GrpcCluster.listen({
-  address: `${options.host}:0`, run, test, reduce: hub?.reduce ?? reduceHere(new Model(layout, optimizer, start), 0, memory?.board), workersWanted: workers, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, silenceLimitMs: SILENCE_LIMIT_MS,
-  server: {
-    runId: 'bench', run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source: new FolderSource(files), sampleCount: manifest.samples.length, brief: () => undefined,
-    access,
-    ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
-  },
-  now, observe,
-})
+const settings = {
+  listen: `${options.host}:0`, reducers, reducersElsewhere: false, sharedMemory: options.sharedMemory, workers, minWorkers: undefined, localWorkers: undefined, waitForWorkers: undefined, strictNumerics: false,
+  silenceLimit: SILENCE_LIMIT_SECONDS,
+}
+const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
+const home = homeOfWeights({ ...opening, optimizer, start })
+const { hub } = home
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, manifest, source: new FolderSource(files), test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
-  access, `127.0.0.1:${port}`, { warn: (text: string) => void process.stderr.write(`${text}\n`) },
+  access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },
 )
 await hub?.ready()
 let at = { epoch: 1, stepInEpoch: 0, step: 0 }
@@ -102,7 +90,7 @@ function tell(what: unknown): void {
   process.stdout.write(`${JSON.stringify(what)}\n`)
 }
 
-tell({ address: `${options.host}:${port}` })
+tell({ address })
 await cluster.gathered()
 // Two epochs: the graph is optimised, all images are decoded and kept.
 tell(await round(options.data === undefined ? 2 * options.steps : 2 * schedule.stepsPerEpoch))

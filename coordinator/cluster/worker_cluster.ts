@@ -1,29 +1,30 @@
 import { ProtocolError } from '../../shared/kit/errors.ts'
-import { layoutOf, type Layout } from '../../shared/model/layout.ts'
-import { blockCount, blockSamples } from '../../shared/evaluation/blocks.ts'
-import type { MemberView } from '../../live/view.ts'
-import type { Span, SpanObserver } from '../../shared/trace/span.ts'
+import { deferred, Waits } from '../../shared/kit/async.ts'
 import { LaneTree } from '../../shared/lanes/lane_tree.ts'
-import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
-import type { EvaluationResult, GradientChunk, LaneComputed } from '../../shared/wire/messages.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
+import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
+import { layoutOf, type Layout } from '../../shared/model/layout.ts'
+import { RemoteSpans } from '../../shared/trace/remote_spans.ts'
+import type { Span, SpanObserver } from '../../shared/trace/span.ts'
+import type { EvaluationResult, GradientChunk, LaneComputed } from '../../shared/wire/messages.ts'
+import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
-import { refusalOf } from './admission.ts'
-import { ClockProbe } from '../../shared/trace/clock_probe.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from '../contract/cluster.ts'
-import { Dealer, type DealerAction, type DealerEvent } from '../dealing/dealer.ts'
-import { type RoundKind, kindOf, roundOf, stepOf } from '../contract/rounds.ts'
-import { EvaluationBeside } from './evaluation_beside.ts'
 import type { RunEvent } from '../contract/events.ts'
+import { InterruptedError } from '../contract/interruptions.ts'
 import type { Member, MemberHandler } from '../contract/member.ts'
-import { memberView } from './member_view.ts'
+import { kindOf, requireBegun, stepOf } from '../contract/rounds.ts'
+import { Dealer, type DealerAction, type DealerEvent } from '../dealing/dealer.ts'
 import type { WholePartial } from '../exchange/range_reducer.ts'
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
-import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
 import { sumOfPhases } from '../contract/step_split.ts'
-import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
-import { InterruptedError } from '../contract/interruptions.ts'
-import { deferred, Waits } from '../../shared/kit/async.ts'
+import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
+import { refusalOf } from './admission.ts'
+import { sendDeal } from './deal.ts'
+import { Evaluation } from './evaluation.ts'
+import type { MemberFacts } from './member_view.ts'
+import { OpenStep } from './open_step.ts'
+import { Roster } from './roster.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
@@ -45,82 +46,61 @@ export interface WorkerClusterParts {
   onWorkerSpan?: (worker: string, span: Span) => void
   /** Floats of one chunk on the wire, where it is not the default; the workers must cut alike. */
   chunkFloats?: number
-}
-
-/** What the cluster keeps of a member. */
-interface Membership {
-  member: Member
-  joinedAt: number
-  clock: ClockProbe
-  /** Counted of it. */
-  lanes: number
-  images: number
-}
-
-/** A round that is going on. */
-interface OpenRound {
-  id: number
-  kind: RoundKind
-  at: StepPosition
-  laneReports: LaneReport[]
-  /** By lane. */
-  computedBy: string[]
-  blocks: BlockResult[]
-  complete(): void
+  /** Tells all members how the run ends, and cuts them off. */
+  close: (outcome: { finished: boolean; reason: string }) => Promise<void>
 }
 
 /**
- * A cluster of workers, however they are reached: the dealer decides, this class carries its decisions out, and the
+ * A cluster of workers, however they are reached: the dealers decide, this class carries their decisions out, and the
  * tensors along. It has no sockets and no timers: members come and speak through `MemberHandler`, and `tick` is called
  * by whoever has a clock.
  */
-export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
+export class WorkerCluster implements Cluster, MemberHandler {
   readonly #parts: WorkerClusterParts
   readonly #tree: LaneTree
   readonly #layout: Layout
   readonly #dealer: Dealer
+  readonly #evaluation: Evaluation
   readonly #reduction: Reduction
-  readonly #members = new Map<string, Membership>()
-  readonly #fingerprints: Record<string, string> = {}
+  readonly #roster: Roster
   readonly #gathered = deferred<void>()
   readonly #waits = new Waits()
-  #round: OpenRound | undefined
-  #beside: EvaluationBeside | undefined
-  /** Round of the last evaluation that went on beside training. */
-  #lastBeside = -1
+  #step: OpenStep | undefined
+  /** Round of the step that began last. */
   #lastRound = -1
-  #bytesOfTheGone = { received: 0, sent: 0 }
 
   constructor(parts: WorkerClusterParts) {
     this.#parts = parts
     this.#tree = new LaneTree(parts.run.lanes)
     this.#layout = layoutOf(parts.run.network)
-    const { onSpan, chunkFloats } = parts
+    const { run, test, workersWanted, silenceLimitMs, waitLimitMs, now, observe, onSpan, chunkFloats } = parts
     this.#reduction = parts.reduce({
-      tree: this.#tree, run: parts.run, now: () => parts.now() / 1000,
+      tree: this.#tree, run, now: () => now() / 1000,
       ...(onSpan === undefined ? {} : { onSpan }),
       ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: (member, partial) => this.#onPartial(member, partial),
       onFailed: (error) => this.fail(error),
     })
-    this.#dealer = new Dealer({ workersWanted: parts.workersWanted, silenceLimitMs: parts.silenceLimitMs, waitLimitMs: parts.waitLimitMs })
+    this.#roster = new Roster({ now, trafficOf: (member) => this.#reduction.trafficOf(member) })
+    this.#dealer = new Dealer({ workersWanted, silenceLimitMs, waitLimitMs })
+    this.#evaluation = new Evaluation({
+      test, classes: run.network.classes, now, observe,
+      send: (worker, message) => this.#roster.send(worker, message),
+      evict: (worker, reason) => this.#roster.evict(worker, reason),
+      onTesting: (worker, going, ms) => this.#decide({ type: 'testing', worker, going, ...(ms === undefined ? {} : { ms }), now: now() }),
+    })
   }
 
   get status(): ClusterStatus {
-    const members = [...this.#members.values()].map(({ member }) => member)
-    const views = [...this.#members.values()].map((membership) => this.#viewOf(membership))
     return {
-      workers: members.length,
-      workersWanted: this.#parts.workersWanted,
-      metricsTargets: members.flatMap(({ facts }) => (facts === undefined || facts.metricsAddress === '' ? [] : [facts.metricsAddress])),
-      members: views,
-      waiting: this.#dealer.waiting,
-      engine: members[0]?.facts?.engine,
-      fingerprints: this.#fingerprints,
-      totals: this.#dealer.totals,
-      bytesReceived: views.reduce((sum, view) => sum + view.receivedBytes, this.#bytesOfTheGone.received),
-      bytesSent: views.reduce((sum, view) => sum + view.sentBytes, this.#bytesOfTheGone.sent),
+      ...this.#roster.status((worker) => this.#doing(worker)),
+      workersWanted: this.#parts.workersWanted, waiting: this.#dealer.waiting, totals: this.#dealer.totals,
     }
+  }
+
+  #doing(worker: string): Pick<MemberFacts, 'owes' | 'kind' | 'draining' | 'laneMs'> {
+    const view = this.#dealer.viewOf(worker)
+    return view.owes.length > 0 ? { ...view, kind: 'TRAIN' } : { ...view, owes: this.#evaluation.owed(worker), kind: 'EVALUATE' }
   }
 
   gathered(): Promise<void> {
@@ -130,45 +110,31 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
   async trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult> {
     const { lanes, clip } = this.#parts.run
     const { samples } = numbers
-    this.#reduction.begin({ round: roundOf('TRAIN', at), ...numbers })
-    const { laneReports, computedBy } = await this.#play('TRAIN', at, lanes, samples)
+    const step = new OpenStep(at)
+    this.#reduction.begin({ round: step.round, ...numbers })
+    this.#lastRound = step.round
+    this.#step = step
+    this.#decide({ type: 'begin', round: { id: step.round, lanes, samples }, now: this.#parts.now() })
+    await this.#waits.for(step.done)
+    this.#step = undefined
     const outcome = outcomeOf(this.#layout, samples, await this.#waits.for(this.#reduction.sums()))
     const settling = this.#reduction.settle(verdictOf(outcome, clip))
-    return { ...outcome, phases: sumOfPhases(outcome.phases, settling), lanes: laneReports.sort((a, b) => a.lane - b.lane), computedBy }
+    return { ...outcome, phases: sumOfPhases(outcome.phases, settling), ...step.result }
+  }
+
+  get evaluatesBeside(): boolean {
+    return this.#reduction.evaluation !== undefined
   }
 
   async evaluate(at: StepPosition): Promise<BlockResult[]> {
-    const { test } = this.#parts
-    const round = await this.#play('EVALUATE', at, blockCount(test), test.length)
-    return round.blocks
-  }
-
-  get evaluateBeside(): Cluster['evaluateBeside'] {
-    const { evaluation } = this.#reduction
-    return evaluation === undefined ? undefined : (at) => this.#evaluateBeside(at, evaluation)
-  }
-
-  #evaluateBeside(at: StepPosition, weights: { begin(): void; end(): void }): Promise<BlockResult[]> {
-    if (this.#round !== undefined || this.#beside !== undefined) throw new Error('an evaluation begins between two steps, when none goes on')
-    const { now, observe, test } = this.#parts
-    weights.begin()
-    const done = deferred<BlockResult[]>()
-    const beside = new EvaluationBeside({
-      at, test, observe, totals: this.#dealer.totals,
-      send: (worker, message) => this.#members.get(worker)?.member.send(message),
-      evict: (worker, reason) => this.#members.get(worker)?.member.evict(reason),
-      onTesting: (worker, going, ms) => this.#step({ type: 'testing', worker, going, ...(ms === undefined ? {} : { ms }), now: now() }),
-      onDone: (blocks) => {
-        this.#beside = undefined
-        weights.end()
-        done.resolve(blocks)
-      },
-    })
-    this.#beside = beside
-    this.#lastBeside = beside.round
-    this.#lastRound = Math.max(this.#lastRound, beside.round)
-    for (const worker of this.#dealer.workers) if (!this.#dealer.viewOf(worker).draining) beside.step({ type: 'joined', worker, now: now() })
-    return this.#waits.for(done.promise)
+    if (this.#step !== undefined || this.#evaluation.isOpen) throw new Error('an evaluation begins between two steps, when none goes on')
+    const weights = this.#reduction.evaluation
+    weights?.begin()
+    const done = this.#evaluation.begin(at)
+    for (const worker of this.#dealer.workers) if (!this.#dealer.viewOf(worker).draining) this.#evaluation.join(worker, this.#dealer.blockMs(worker))
+    const blocks = await this.#waits.for(done)
+    weights?.end()
+    return blocks
   }
 
   /** Makes whoever waits for workers fail: nobody will come. */
@@ -176,219 +142,162 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     this.#waits.fail(error)
   }
 
+  close(outcome: { finished: boolean; reason: string }): Promise<void> {
+    return this.#parts.close(outcome)
+  }
+
   /**
    * Passes the time on: who is silent or stuck for too long, and who takes longer than others
    * would, is found when the clock ticks. Call it about ten times a second.
    */
   tick(): void {
-    this.#step({ type: 'tick', now: this.#parts.now() })
-    this.#beside?.step({ type: 'tick', atLanes: new Set(this.#dealer.workers.filter((worker) => this.#dealer.isBusy(worker))), now: this.#parts.now() })
-    for (const membership of this.#members.values()) this.#probeClock(membership)
+    this.#decide({ type: 'tick', now: this.#parts.now() })
+    this.#evaluation.tick(new Set(this.#dealer.workers.filter((worker) => this.#dealer.isBusy(worker))))
+    this.#roster.probeClocks()
     this.#reduction.tick()
   }
 
   onReady(member: Member): string | undefined {
-    const refusal = refusalOf(member.facts, this.#parts.run, this.#fingerprints, this.#parts.strictNumerics)
+    const { run, strictNumerics, now, observe } = this.#parts
+    const roster = this.#roster
+    const refusal = refusalOf(member.facts, run, roster.fingerprints, strictNumerics)
     if (refusal !== undefined) return refusal
-    const fingerprint = member.facts?.fingerprint ?? ''
-    const membership: Membership = { member, joinedAt: this.#parts.now(), clock: new ClockProbe(), lanes: 0, images: 0 }
-    this.#members.set(member.name, membership)
-    this.#probeClock(membership)
-    this.#fingerprints[member.name] = fingerprint
+    const spans = this.#spansFrom(member)
+    roster.add(member, spans)
+    spans.probe()
     this.#reduction.join(member)
-    this.#parts.observe({ type: 'workerJoined', worker: member.name, workers: this.#members.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint, sharesMemory: member.memory !== undefined })
-    const others = new Set(Object.values(this.#fingerprints))
-    if (others.size > 1) this.#parts.observe({ type: 'fingerprintsDiffer', fingerprints: this.#fingerprints })
-    this.#step({ type: 'joined', worker: member.name, now: this.#parts.now() })
-    this.#beside?.step({ type: 'joined', worker: member.name, now: this.#parts.now() })
+    observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint: roster.fingerprints[member.name], sharesMemory: member.memory !== undefined })
+    const others = new Set(Object.values(roster.fingerprints))
+    if (others.size > 1) observe({ type: 'fingerprintsDiffer', fingerprints: roster.fingerprints })
+    this.#decide({ type: 'joined', worker: member.name, now: now() })
+    this.#evaluation.join(member.name, undefined)
     return undefined
   }
 
+  #spansFrom(member: Member): RemoteSpans {
+    const { run, now, onWorkerSpan } = this.#parts
+    return new RemoteSpans({
+      now: () => now() / 1000,
+      ask: (sent) => member.send({ message: 'clockProbe', clockProbe: { sent } }),
+      ...(run.trace ? { onSpan: (span) => onWorkerSpan?.(member.name, span) } : {}),
+    })
+  }
+
   onHeard(member: Member): void {
-    this.#step({ type: 'heard', worker: member.name, now: this.#parts.now() })
+    this.#decide({ type: 'heard', worker: member.name, now: this.#parts.now() })
   }
 
   onComputed(member: Member, { round, lane, seconds }: LaneComputed): void {
     if (lane >= this.#parts.run.lanes) throw new ProtocolError(`lane ${lane} is not of this run`)
-    this.#requireKind('TRAIN', round, 'a computed lane')
-    this.#step({ type: 'computed', worker: member.name, kind: 'TRAIN', round, unit: lane, ms: seconds * 1000, now: this.#parts.now() })
+    requireBegun('TRAIN', round, this.#lastRound, 'a computed lane')
+    this.#decide({ type: 'computed', worker: member.name, round, lane, ms: seconds * 1000, now: this.#parts.now() })
   }
 
   onAbandoned(member: Member, round: number): void {
-    if (round > this.#lastRound) throw new ProtocolError(`round ${round} is abandoned, which has not begun`)
-    if (round === this.#lastBeside) this.#step({ type: 'testing', worker: member.name, going: false, now: this.#parts.now() })
-    else this.#step({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
+    if (kindOf(round) === 'EVALUATE') return this.#evaluation.abandoned(member.name, round)
+    requireBegun('TRAIN', round, this.#lastRound, 'the end of an abandoned step')
+    this.#decide({ type: 'abandoned', worker: member.name, round, now: this.#parts.now() })
   }
 
   onDraining(member: Member): void {
-    this.#beside?.step({ type: 'draining', worker: member.name, now: this.#parts.now() })
-    this.#step({ type: 'draining', worker: member.name, now: this.#parts.now() })
+    this.#evaluation.drain(member.name)
+    this.#decide({ type: 'draining', worker: member.name, now: this.#parts.now() })
   }
 
   onGradient(member: Member, chunk: GradientChunk): void {
-    this.#requireKind('TRAIN', chunk.round, 'a gradient chunk')
+    requireBegun('TRAIN', chunk.round, this.#lastRound, 'a gradient chunk')
     this.#reduction.receive(member, chunk)
   }
 
   /** Chunks of a round that is over are late; the dealer counts them as dropped. */
-  #onPartial(member: Member, partial: WholePartial): void {
-    const membership = this.#members.get(member.name)
-    const node = this.#tree.nodes.at(partial.node)
-    if (membership?.member !== member || node === undefined) return
-    this.#tellUpload(membership, partial)
-    this.#deliver(member, partial.round, node.begin, node.end, (open, units) => {
-      const counted = partial.lanes.filter((report) => units.includes(report.lane))
-      open.laneReports.push(...counted)
-      for (const { lane, samples } of counted) {
-        open.computedBy[lane] = member.name
-        membership.lanes++
-        membership.images += samples
-      }
-    })
+  #onPartial(member: Member, { round, node: index, lanes, began }: WholePartial): void {
+    const node = this.#tree.nodes.at(index)
+    if (!this.#roster.has(member) || node === undefined) return
+    // An upload has ended when it is here: its beginning is by the worker's clock.
+    this.#roster.spansOf(member)?.takeEnding({ name: 'upload', begin: began, step: stepOf(round), unit: lanes[0].lane })
+    const actions = this.#dealer.step({ type: 'delivered', worker: member.name, round, begin: node.begin, end: node.end, now: this.#parts.now() })
+    for (const action of actions) if (action.type === 'count') this.#count(member, lanes.filter(({ lane }) => action.lanes.includes(lane)))
+    this.#carryOut(actions)
+  }
+
+  #count({ name }: Member, lanes: readonly LaneReport[]): void {
+    this.#step?.count(name, lanes)
+    this.#roster.count(name, lanes)
   }
 
   onEvaluation(member: Member, result: EvaluationResult): void {
-    const { test, run } = this.#parts
-    this.#requireKind('EVALUATE', result.round, 'the result of a test block')
-    if (result.block >= blockCount(test)) throw new ProtocolError(`test block ${result.block} is none of ${blockCount(test)}`)
-    const expected = blockSamples(test, result.block).length
-    if (result.predicted.length !== expected || result.predicted.some((predicted) => predicted >= run.network.classes)) {
-      throw new ProtocolError(`the result of test block ${result.block} does not fit the test set`)
-    }
-    if (result.round === this.#beside?.round) return this.#beside.deliver(member.name, result, this.#parts.now())
-    this.#step({ type: 'computed', worker: member.name, kind: 'EVALUATE', round: result.round, unit: result.block, ms: result.seconds * 1000, now: this.#parts.now() })
-    this.#deliver(member, result.round, result.block, result.block + 1, (open) => {
-      open.blocks[result.block] = { lossSum: result.lossSum, predicted: result.predicted, probability: result.probability }
-      this.#parts.observe({ type: 'testing', done: open.blocks.filter((block) => block !== undefined).length, total: blockCount(test) })
-    })
+    this.#evaluation.deliver(member.name, result)
   }
 
   onSpans(member: Member, spans: readonly Span[]): void {
     if (!this.#parts.run.trace) throw new ProtocolError('spans of a run that is not traced')
-    for (const span of spans) {
-      const here = this.#members.get(member.name)?.clock.spanHere(span)
-      if (here !== undefined) this.#parts.onWorkerSpan?.(member.name, here)
-    }
+    this.#roster.spansOf(member)?.take(spans)
   }
 
   onClock(member: Member, answer: { sent: number; clock: number }): void {
-    const membership = this.#members.get(member.name)
-    if (membership?.member !== member) throw new ProtocolError('a clock reading of no member')
-    membership.clock.answered(answer, this.#parts.now() / 1000)
-    this.#probeClock(membership)
-  }
-
-  /** An upload has ended when it is here: its beginning is by the worker's clock. */
-  #tellUpload({ member, clock: { ahead } }: Membership, { round, lanes: [first], began }: WholePartial): void {
-    const end = this.#parts.now() / 1000
-    if (ahead !== undefined) this.#parts.onWorkerSpan?.(member.name, { name: 'upload', begin: Math.min(began - ahead, end), end, step: stepOf(round), unit: first.lane })
-  }
-
-  /** Asks for a worker's time, where the run is traced, every few seconds. */
-  #probeClock({ member, clock }: Membership): void {
-    if (!this.#parts.run.trace) return
-    const sent = clock.ask(this.#parts.now() / 1000)
-    if (sent !== undefined) member.send({ message: 'clockProbe', clockProbe: { sent } })
+    const spans = this.#roster.spansOf(member)
+    if (spans === undefined) throw new ProtocolError('a clock reading of no member')
+    spans.answered(answer)
   }
 
   onLost(member: Member, reason: string): void {
     if (!this.#forget(member)) return
-    this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#members.size, reason })
-    this.#step({ type: 'lost', worker: member.name, now: this.#parts.now() })
-  }
-
-  #viewOf({ member, joinedAt, lanes, images }: Membership): MemberView {
-    const { owes, draining, laneMs } = this.#dealer.viewOf(member.name)
-    const blocks = this.#beside?.owed(member.name) ?? []
-    return memberView(member, {
-      ...(owes.length > 0 ? { owes, kind: this.#round?.kind ?? null } : { owes: blocks, kind: 'EVALUATE' }),
-      draining, laneMs, lanes, images, traffic: this.#reduction.trafficOf(member), secondsIn: (this.#parts.now() - joinedAt) / 1000,
-    })
+    this.#parts.observe({ type: 'workerLost', worker: member.name, workers: this.#roster.size, reason })
+    this.#decide({ type: 'lost', worker: member.name, now: this.#parts.now() })
   }
 
   #forget(member: Member): boolean {
-    if (this.#members.get(member.name)?.member !== member) return false
-    const traffic = this.#reduction.trafficOf(member)
-    this.#members.delete(member.name)
-    this.#bytesOfTheGone.received += member.bytesReceived + traffic.received
-    this.#bytesOfTheGone.sent += member.bytesSent + traffic.sent
+    if (!this.#roster.remove(member)) return false
     this.#reduction.leave(member)
-    this.#beside?.step({ type: 'lost', worker: member.name, now: this.#parts.now() })
+    this.#evaluation.lose(member.name)
     return true
   }
 
-  /** Opens a round, and waits until every unit of it is counted. */
-  async #play(kind: RoundKind, at: StepPosition, units: number, samples: number): Promise<OpenRound> {
-    const id = roundOf(kind, at)
-    this.#lastRound = id
-    const done = deferred<void>()
-    const round: OpenRound = { id, kind, at, laneReports: [], computedBy: [], blocks: [], complete: done.resolve }
-    this.#round = round
-    this.#step({ type: 'begin', round: { id, kind, units, samples }, now: this.#parts.now() })
-    await this.#waits.for(done.promise)
-    this.#round = undefined
-    return round
-  }
-
-  /**
-   * What comes for a round that is over is late, and will be dropped.
-   * @throws ProtocolError for a round of another kind, or one that has not begun.
-   */
-  #requireKind(kind: RoundKind, round: number, what: string): void {
-    if (kindOf(round) !== kind) throw new ProtocolError(`${what} names round ${round}, which is of another kind`)
-    if (round > this.#lastRound) throw new ProtocolError(`${what} names round ${round}, which has not begun`)
-  }
-
-  #deliver(member: Member, round: number, begin: number, end: number, count: (open: OpenRound, units: number[]) => void): void {
-    this.#step({ type: 'delivered', worker: member.name, round, begin, end, now: this.#parts.now() }, count)
-  }
-
   /** Feeds the dealer, and carries out what it decides. */
-  #step(event: DealerEvent, count?: (open: OpenRound, units: number[]) => void): void {
-    for (const action of this.#dealer.step(event)) this.#act(action, count)
+  #decide(event: DealerEvent): void {
+    this.#carryOut(this.#dealer.step(event))
   }
 
-  #act(action: DealerAction, count?: (open: OpenRound, units: number[]) => void): void {
-    const round = this.#round
+  #carryOut(actions: readonly DealerAction[]): void {
+    for (const action of actions) this.#act(action)
+  }
+
+  #act(action: DealerAction): void {
+    const { observe, waitLimitMs } = this.#parts
+    const roster = this.#roster
     switch (action.type) {
-      case 'deal': {
-        if (round === undefined) throw new Error('a deal outside a round')
-        const { worker, units, attempt, reason } = action
-        if (reason === 'takenOver') this.#parts.observe({ type: 'takenOver', kind: round.kind, worker, step: round.at.step, units, attempt })
-        else if (attempt > 0) this.#parts.observe({ type: 'dealtAgain', kind: round.kind, worker, step: round.at.step, units, attempt })
-        this.#parts.observe({ type: 'dealt', worker, kind: round.kind, units })
-        this.#members.get(worker)?.member.send({ message: 'deal', deal: { kind: round.kind, round: round.id, ...round.at, attempt, units } })
+      case 'deal':
+        this.#deal(action)
         break
-      }
       case 'release':
-        this.#members.get(action.worker)?.member.send({ message: 'release', release: { round: action.round, units: action.units } })
+        roster.send(action.worker, { message: 'release', release: { round: action.round, units: action.lanes } })
         break
       case 'abandon':
-        this.#members.get(action.worker)?.member.send({ message: 'abandon', abandon: { round: action.round } })
+        roster.send(action.worker, { message: 'abandon', abandon: { round: action.round } })
         break
       case 'count':
-        if (round !== undefined) count?.(round, action.units)
+        // Where the partial is at hand.
         break
       case 'drop':
-        this.#parts.observe({ type: 'dropped', worker: action.worker, units: action.units, reason: action.reason })
+        observe({ type: 'dropped', worker: action.worker, units: action.lanes, reason: action.reason })
         break
       case 'complete':
-        round?.complete()
+        this.#step?.complete()
         break
       case 'evict':
-        this.#members.get(action.worker)?.member.evict(action.reason)
+        roster.evict(action.worker, action.reason)
         break
       case 'dismiss':
         this.#dismiss(action.worker)
         break
       case 'waiting':
-        this.#parts.observe({ type: 'waiting' })
+        observe({ type: 'waiting' })
         break
       case 'goingOn':
-        this.#parts.observe({ type: 'goingOn', workers: this.#members.size, waitedSeconds: action.waitedMs / 1000 })
+        observe({ type: 'goingOn', workers: roster.size, waitedSeconds: action.waitedMs / 1000 })
         break
       case 'gaveUp':
-        this.fail(new InterruptedError(`--wait-for-workers ${Math.round(this.#parts.waitLimitMs / 1000)}: ${action.workers === 0 ? 'no worker is' : `only ${action.workers} of ${this.#dealer.wanted} workers are`} in after that time.`))
+        this.fail(new InterruptedError(`--wait-for-workers ${Math.round(waitLimitMs / 1000)}: ${action.workers === 0 ? 'no worker is' : `only ${action.workers} of ${this.#dealer.wanted} workers are`} in after that time.`))
         break
       case 'gathered':
         this.#gathered.resolve()
@@ -396,12 +305,20 @@ export class WorkerCluster implements Omit<Cluster, 'close'>, MemberHandler {
     }
   }
 
+  #deal({ worker, lanes, attempt, reason }: Extract<DealerAction, { type: 'deal' }>): void {
+    if (this.#step === undefined) throw new Error('a deal outside a step')
+    const { round, at } = this.#step
+    sendDeal(worker, { kind: 'TRAIN', round, ...at, attempt, units: lanes }, reason === 'takenOver', {
+      observe: this.#parts.observe, send: (name, message) => this.#roster.send(name, message),
+    })
+  }
+
   /** A worker that wanted to leave owes nothing any more. */
   #dismiss(worker: string): void {
-    const member = this.#members.get(worker)?.member
+    const member = this.#roster.named(worker)
     if (member === undefined) return
     this.#forget(member)
-    this.#parts.observe({ type: 'workerLeft', worker, workers: this.#members.size })
+    this.#parts.observe({ type: 'workerLeft', worker, workers: this.#roster.size })
     member.send({ message: 'stop', stop: { finished: false, reason: 'it has left' } })
   }
 }

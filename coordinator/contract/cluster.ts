@@ -7,21 +7,28 @@ import type { PhaseSeconds } from './step_split.ts'
 
 /** Who computes: workers behind sockets, or this very process. The result is the same. */
 export interface Cluster {
-  /** Settles when as many workers are in as the run waits for. */
+  /**
+   * Settles when as many workers are in as the run waits for.
+   * @throws as `trainStep`
+   */
   gathered(): Promise<void>
   /**
    * One step: gradients of every lane, all-reduced, stepped by the optimizer, committed to the run's model; or left out,
    * with the model as it was, when the gradient is not finite.
    * @param numbers of this update: steps that were left out do not count
+   * @throws InterruptedError when workers have been waited for as long as is allowed
+   * @throws StoppedWhileWaiting when the run is asked to end while no worker is in
+   * @throws ReducerLostError when a reducer, and with it a part of the weights, is lost
    */
   trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult>
-  /** Runs the whole test set through the model, between two steps. @returns results in the order of blocks */
-  evaluate(at: StepPosition): Promise<BlockResult[]>
   /**
-   * The same with the weights of this moment, while steps go on: the same results. Left out where nothing is gained by it, or
-   * weights are in reducers. One evaluation at a time.
+   * Runs the whole test set through the model, with the weights of this moment, which is between two steps. One evaluation at a time.
+   * @returns results in the order of blocks
+   * @throws as `trainStep`
    */
-  readonly evaluateBeside?: ((at: StepPosition) => Promise<BlockResult[]>) | undefined
+  evaluate(at: StepPosition): Promise<BlockResult[]>
+  /** Whether steps may be taken while the test set is evaluated. Not where nothing is gained by it, or weights are in reducers. */
+  readonly evaluatesBeside: boolean
   /** Ends: workers are told that the run has finished, or why it stops. */
   close(outcome: { finished: boolean; reason: string }): Promise<void>
   readonly status: ClusterStatus
@@ -37,7 +44,7 @@ export interface StepResult {
   gradientNorm: number
   /** What the coordinator itself spent; of several reducers, what the one did that worked longest. */
   phases: PhaseSeconds
-  /** Who computed each lane. */
+  /** By lane: the worker that computed it. */
   computedBy: string[]
 }
 
@@ -50,15 +57,15 @@ export interface BlockResult {
   probability: number[]
 }
 
-/** Units that were dealt to workers, counted since the run began. */
+/** Lanes that were dealt to workers, and the workers, counted since this process of the run began. */
 export interface DealerTotals {
-  unitsDelivered: number
-  unitsCounted: number
-  unitsDropped: number
+  lanesDelivered: number
+  lanesCounted: number
+  lanesDropped: number
   /** Because their holder was lost. */
-  unitsDealtAgain: number
-  /** From stragglers, by who had nothing to do. */
-  unitsTakenOver: number
+  lanesDealtAgain: number
+  /** From stragglers, by workers that had nothing to do. */
+  lanesTakenOver: number
   workersLost: number
   mostWorkers: number
 }

@@ -1,9 +1,9 @@
-import type { DealerTotals } from '../contract/cluster.ts'
 import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
-import { Speed } from './speed.ts'
+import { UnitTime } from './speed.ts'
 
 export type BlockEvent =
-  | { type: 'joined'; worker: string; now: number }
+  /** `usualMs`: how long its first block may take, weights included, as far as earlier evaluations tell. */
+  | { type: 'joined'; worker: string; usualMs?: number | undefined; now: number }
   | { type: 'lost'; worker: string; now: number }
   /** The worker wants nothing more. */
   | { type: 'draining'; worker: string; now: number }
@@ -32,7 +32,9 @@ interface Block {
 
 interface Holder {
   name: string
-  speed: Speed
+  block: UnitTime
+  /** Stands for that of a block as long as none is measured. */
+  usualMs: number | undefined
   /** Blocks that it was dealt and has not delivered, in the order of its work. */
   blocks: number[]
   draining: boolean
@@ -50,24 +52,22 @@ const LATE = 2
 const UNMEASURED_MS = 500
 
 /**
- * Deals the blocks of the test set while lanes are dealt to the same workers: a state machine without I/O beside the dealer. Nobody
- * knows how long a worker will wait between its lanes, so blocks are not shared out: each worker has two, and gets the next one for
- * each that it delivers. When there is none left, who has nothing takes over what others have not begun, and then what they are late
- * with. A block can so be computed more than once; the first result counts, and each is counted exactly once.
+ * Deals the blocks of the test set, while lanes are dealt to the same workers or after the last ones: a state machine without I/O
+ * beside the dealer. Nobody knows how long a worker will wait between its lanes, so blocks are not shared out: each worker has two,
+ * and gets the next one for each that it delivers. When there is none left, a worker that has nothing takes over what others have not
+ * begun, and then what they are late with. A block can so be computed more than once; the first result counts, and each is counted
+ * exactly once.
  */
 export class BlockDealer {
   readonly #blocks: Block[]
-  readonly #totals: DealerTotals
   /** In order of joining. */
   readonly #holders = new Map<string, Holder>()
   #open: number
   #last: number | undefined
 
-  /** @param totals counts go there, to those of lanes */
-  constructor(blocks: number, totals: DealerTotals) {
+  constructor(blocks: number) {
     this.#blocks = Array.from({ length: blocks }, () => ({ holders: 0, attempt: 0, counted: false }))
     this.#open = blocks
-    this.#totals = totals
   }
 
   /** How many are counted. */
@@ -89,7 +89,7 @@ export class BlockDealer {
   #handle(event: BlockEvent): BlockAction[] {
     switch (event.type) {
       case 'joined':
-        this.#holders.set(event.worker, { name: event.worker, speed: new Speed(), blocks: [], draining: false, since: event.now, advancedAt: event.now })
+        this.#holders.set(event.worker, { name: event.worker, block: new UnitTime(), usualMs: event.usualMs, blocks: [], draining: false, since: event.now, advancedAt: event.now })
         return []
       case 'lost':
         this.#lost(event.worker)
@@ -120,32 +120,25 @@ export class BlockDealer {
     })
   }
 
-  /** One holder less; who gets the block next computes it again. */
+  /** One holder less: whoever gets the block next computes it again. */
   #letGo(block: number): void {
     const state = this.#blocks[block]
     state.holders--
-    if (state.holders > 0 || state.counted) return
-    state.attempt++
-    this.#totals.unitsDealtAgain++
+    if (state.holders === 0 && !state.counted) state.attempt++
   }
 
   #delivered({ worker, block, ms, now }: Extract<BlockEvent, { type: 'delivered' }>): BlockAction[] {
     const state = this.#blocks[block]
     const holder = this.#holders.get(worker)
-    this.#totals.unitsDelivered++
     if (holder !== undefined) {
-      holder.speed.addUnit('EVALUATE', ms)
+      holder.block.add(ms)
       holder.since = now
       holder.advancedAt = now
       if (holder.blocks.includes(block)) this.#take(holder, block)
     }
-    if (holder === undefined || state.counted) {
-      this.#totals.unitsDropped++
-      return [{ type: 'drop', worker, block }]
-    }
+    if (holder === undefined || state.counted) return [{ type: 'drop', worker, block }]
     state.counted = true
     this.#open--
-    this.#totals.unitsCounted++
     const counted: BlockAction = { type: 'count', worker, block }
     if (this.#open > 0) return [counted, ...this.#releaseOthers(block)]
     return [counted, { type: 'complete', busy: [...this.#holders.values()].filter(({ blocks }) => blocks.length > 0).map(({ name }) => name) }]
@@ -186,12 +179,12 @@ export class BlockDealer {
     return { type: 'deal', worker: holder.name, block, attempt: this.#blocks[block].attempt, takenOver }
   }
 
-  /** For who has nothing: a block that another has not begun, or else one that another is late with. */
+  /** Deals to an idle worker a block that another has not begun, or else one that another is late with. */
   #takeOver(idle: Holder, now: number): BlockAction[] {
     const isOpen = (block: number): boolean => !this.#blocks[block].counted && this.#blocks[block].holders === 1
     const others = [...this.#holders.values()].filter((other) => other !== idle)
     const ahead = others.find(({ blocks }) => blocks.length > 1 && isOpen(blocks[blocks.length - 1]))
-    const ms = idle.speed.unitMs('EVALUATE') ?? UNMEASURED_MS
+    const ms = idle.block.ms ?? UNMEASURED_MS
     const late = others.find(({ blocks, since }) => blocks.length > 0 && isOpen(blocks[0]) && now - since > LATE * ms)
     const holder = ahead ?? late
     if (holder === undefined) return []
@@ -199,7 +192,6 @@ export class BlockDealer {
     const released: BlockAction[] = ahead === undefined ? [] : [{ type: 'release', worker: holder.name, block }]
     if (ahead !== undefined) this.#take(holder, block)
     this.#blocks[block].attempt++
-    this.#totals.unitsTakenOver++
     return [...released, this.#deal(idle, block, true, now)]
   }
 
@@ -210,7 +202,7 @@ export class BlockDealer {
       if (gapMs > LONGEST_TICK_MS) holder.advancedAt += gapMs
       // The dealer watches who has lanes.
       if (atLanes.has(holder.name) || holder.blocks.length === 0) holder.advancedAt = now
-      const ms = holder.speed.unitMs('EVALUATE')
+      const ms = holder.block.ms ?? holder.usualMs
       const stuckMs = now - holder.advancedAt
       if (ms === undefined || stuckMs <= deadlineMs(ms)) return []
       // Once: until it is lost, it has another chance.

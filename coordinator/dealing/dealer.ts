@@ -1,16 +1,16 @@
 import type { DealerAction, DealerEvent, DealerOptions, DealReason, Round } from './actions.ts'
 import type { DealerTotals } from '../contract/cluster.ts'
+import { Attendance } from './attendance.ts'
 import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
 import { expectationOf } from './expectation.ts'
 import { fastestShares, runsOf, steadyShares, type Pace, type Shares } from './shares.ts'
-import type { RoundKind } from '../contract/rounds.ts'
 import { latestStraggler, shouldTakeOver, type Straggler } from './stragglers.ts'
 import { WorkerState, type Expected } from './worker_state.ts'
 
 export type { DealerAction, DealerEvent, DealerOptions } from './actions.ts'
 export type { DealerTotals } from '../contract/cluster.ts'
 
-interface Unit {
+interface Lane {
   /** How many workers have it. */
   holders: number
   attempt: number
@@ -18,38 +18,39 @@ interface Unit {
 }
 
 interface OpenRound extends Round {
-  state: Unit[]
+  state: Lane[]
   open: number
-  /** Its units are of the usual size. */
+  /** Its lanes are of the usual size. */
   typical: boolean
 }
 
-/** Units of a round are of the usual size when they are this part of the largest seen. */
+/** Lanes of a round are of the usual size when they are this part of the largest seen. */
 const TYPICAL = 0.9
 
 /**
  * Who is in, what is dealt, and when a round is complete: a state machine without I/O. Events go in, actions come out;
  * time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
  *
- * A round is one step of training (its units are lanes) or one evaluation (its units are blocks of the test set). Units
- * are dealt in proportion to measured speed; who has nothing left to do takes over what a straggler has. So a unit can be
- * computed more than once; the first result counts, and each unit is counted exactly once.
+ * A round is one step of training. Its lanes are dealt in proportion to measured speed; a worker that has nothing left to do takes
+ * over what a straggler has. So a lane can be computed more than once; the first result counts, and each lane is counted exactly once.
+ * Blocks of the test set have a dealer of their own, which tells this one who is at them.
  */
 export class Dealer {
-  readonly totals: DealerTotals = { unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 0 }
+  readonly #totals = { lanesDelivered: 0, lanesCounted: 0, lanesDropped: 0, lanesDealtAgain: 0, lanesTakenOver: 0, workersLost: 0 }
   readonly #options: DealerOptions
   /** In order of joining. */
   readonly #members = new Map<string, WorkerState>()
-  #gathered = false
+  readonly #attendance: Attendance
   #round: OpenRound | undefined
-  readonly #shares = new Map<RoundKind, Shares>()
-  readonly #largest = new Map<RoundKind, number>()
+  /** Lanes that each worker had as the last round began. */
+  #shares: Shares | undefined
+  /** The most images that a lane has had. */
+  #largest = 0
   #last: number | undefined
-  #waitingSince: number | undefined
-  #gaveUp = false
 
   constructor(options: DealerOptions) {
     this.#options = options
+    this.#attendance = new Attendance(options)
   }
 
   /** Workers that are in, in order of joining. */
@@ -64,15 +65,19 @@ export class Dealer {
 
   /** How many workers the run cannot do without now: as many as it begins with, then one. */
   get wanted(): number {
-    return this.#gathered ? 1 : this.#options.workersWanted
+    return this.#attendance.wanted
   }
 
-  /** Units of the current round that a worker still owes. */
+  get totals(): DealerTotals {
+    return { ...this.#totals, mostWorkers: this.#attendance.most }
+  }
+
+  /** How many lanes of the current round a worker still owes. */
   owed(worker: string): number {
-    return this.#owedUnits(worker).length
+    return this.#owedLanes(worker).length
   }
 
-  /** True while a worker has units, or is still at one of a round that has ended. */
+  /** True while a worker has lanes, or is still at one of a round that has ended. */
   isBusy(worker: string): boolean {
     return this.#members.get(worker)?.idle === false
   }
@@ -80,18 +85,29 @@ export class Dealer {
   /** What a worker is at, for people. */
   viewOf(worker: string): { owes: number[]; draining: boolean; laneMs: number | undefined } {
     const member = this.#members.get(worker)
-    return { owes: this.#owedUnits(worker), draining: member?.draining === true, laneMs: member?.speed.unitMs('TRAIN') }
+    return { owes: this.#owedLanes(worker), draining: member?.draining === true, laneMs: member?.speed.lane.ms }
   }
 
-  #owedUnits(worker: string): number[] {
+  /** How long a block of the test set may take a worker that first waits for weights; undefined as long as none is measured. */
+  blockMs(worker: string): number | undefined {
+    const { block, startMs } = this.#members.get(worker)?.speed ?? {}
+    return block?.ms === undefined ? undefined : block.ms + (startMs ?? 0)
+  }
+
+  #owedLanes(worker: string): number[] {
     const tasks = this.#members.get(worker)?.tasks ?? []
-    return tasks.flatMap(({ unit }) => (this.#round?.state[unit].counted === false ? [unit] : []))
+    return tasks.flatMap(({ lane }) => (this.#round?.state[lane].counted === false ? [lane] : []))
   }
 
+  /**
+   * Takes an event.
+   * @returns what is to be done, in this order
+   * @throws Error for what cannot be: a worker that joins twice, a round that begins before the last one is complete
+   */
   step(event: DealerEvent): DealerAction[] {
     if (event.type === 'testing') return this.#testing(event)
     this.#forgiveStall(event.now)
-    return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#watchWaiting(event.now)]
+    return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#attendance.watch(this.#members.size, event.now)]
   }
 
   /** When nothing came for long, not even a tick, it was the coordinator that hung: nobody else is to blame for that time. */
@@ -132,44 +148,36 @@ export class Dealer {
   #joined(worker: string, now: number): DealerAction[] {
     if (this.#members.has(worker)) throw new Error(`worker ${worker} joined twice`)
     this.#members.set(worker, new WorkerState(worker, now))
-    this.totals.mostWorkers = Math.max(this.totals.mostWorkers, this.#members.size)
-    const actions: DealerAction[] = []
-    if (!this.#gathered && !this.waiting) {
-      this.#gathered = true
-      this.#waitingSince = undefined
-      actions.push({ type: 'gathered' })
-    }
-    return [...actions, ...this.#dealOrphans(now)]
+    return [...this.#attendance.joined(this.#members.size), ...this.#dealOrphans(now)]
   }
 
   #lost(worker: string, now: number): DealerAction[] {
     const member = this.#members.get(worker)
     if (member === undefined) return []
     this.#members.delete(worker)
-    this.totals.workersLost++
-    for (const { unit } of member.tasks) {
-      const state = this.#round?.state[unit]
+    this.#totals.workersLost++
+    for (const { lane } of member.tasks) {
+      const state = this.#round?.state[lane]
       if (state === undefined) continue
       state.holders--
       if (state.holders > 0 || state.counted) continue
       state.attempt++
-      this.totals.unitsDealtAgain++
+      this.#totals.lanesDealtAgain++
     }
     return this.#dealOrphans(now)
   }
 
-  #begin({ id, kind, units, samples }: Round, now: number): DealerAction[] {
+  #begin({ id, lanes, samples }: Round, now: number): DealerAction[] {
     if (this.#round !== undefined && this.#round.open > 0) throw new Error(`round ${id} begins while round ${this.#round.id} is open`)
-    const largest = Math.max(this.#largest.get(kind) ?? 0, samples / units)
-    this.#largest.set(kind, largest)
+    this.#largest = Math.max(this.#largest, samples / lanes)
     this.#round = {
-      id, kind, units, samples, open: units, typical: samples / units >= TYPICAL * largest,
-      state: Array.from({ length: units }, () => ({ holders: 0, attempt: 0, counted: false })),
+      id, lanes, samples, open: lanes, typical: samples / lanes >= TYPICAL * this.#largest,
+      state: Array.from({ length: lanes }, () => ({ holders: 0, attempt: 0, counted: false })),
     }
-    const paces = this.#paces((member, { startMs, deliveryMs }) => Math.max(0, startMs + deliveryMs + member.speed.lateMs(kind)))
+    const paces = this.#paces((member, { startMs, deliveryMs }) => Math.max(0, startMs + deliveryMs + member.speed.lateMs))
     if (paces.length === 0) return []
-    const shares = steadyShares(paces, units, this.#shares.get(kind))
-    this.#shares.set(kind, shares)
+    const shares = steadyShares(paces, lanes, this.#shares)
+    this.#shares = shares
     this.#expectEnds(this.#round, shares, now)
     return this.#deal(runsOf([...this.#round.state.keys()], shares), 'begin', now)
   }
@@ -178,13 +186,13 @@ export class Dealer {
     const expectation = typical ? this.#expectation() : undefined
     for (const member of this.#members.values()) {
       const expected = expectation?.(member)
-      member.expectEnd(expected && expected.startMs + (shares.get(member.name) ?? 0) * expected.unitMs + expected.deliveryMs, now)
+      member.expectEnd(expected && expected.startMs + (shares.get(member.name) ?? 0) * expected.laneMs + expected.deliveryMs, now)
     }
   }
 
   /** Deals what nobody has to those who are expected to have it done first. */
   #dealOrphans(now: number): DealerAction[] {
-    const orphans = this.#round?.state.flatMap(({ holders, counted }, unit) => (holders === 0 && !counted ? [unit] : [])) ?? []
+    const orphans = this.#round?.state.flatMap(({ holders, counted }, lane) => (holders === 0 && !counted ? [lane] : [])) ?? []
     if (orphans.length === 0) return []
     const paces = this.#paces((member, expected) => Math.max(member.remainingMs(now, expected), expected.deliveryMs))
     if (paces.length === 0) return []
@@ -194,24 +202,24 @@ export class Dealer {
   #deal(runs: Map<string, number[]>, reason: DealReason, now: number): DealerAction[] {
     const round = this.#round
     if (round === undefined) return []
-    return [...runs].flatMap(([worker, units]) => {
-      this.#members.get(worker)?.give(units, reason === 'begin', now)
-      for (const unit of units) round.state[unit].holders++
-      return [...groupBy(units, (unit) => round.state[unit].attempt)].map(([attempt, sameAttempt]): DealerAction => ({ type: 'deal', worker, round: round.id, units: sameAttempt, attempt, reason }))
+    return [...runs].flatMap(([worker, lanes]) => {
+      this.#members.get(worker)?.give(lanes, reason === 'begin', now)
+      for (const lane of lanes) round.state[lane].holders++
+      return [...groupBy(lanes, (lane) => round.state[lane].attempt)].map(([attempt, sameAttempt]): DealerAction => ({ type: 'deal', worker, round: round.id, lanes: sameAttempt, attempt, reason }))
     })
   }
 
-  #computed({ worker, kind, round, unit, ms, now }: Extract<DealerEvent, { type: 'computed' }>): void {
+  #computed({ worker, round, lane, ms, now }: Extract<DealerEvent, { type: 'computed' }>): void {
     const member = this.#members.get(worker)
     if (member === undefined) return
     const current = this.#round?.id === round ? this.#round : undefined
-    member.measure(kind, ms, current?.typical !== false, now)
+    member.measure(ms, current?.typical !== false, now)
     member.advance(now)
-    const task = current === undefined ? undefined : member.tasks.find((each) => each.unit === unit)
+    const task = current === undefined ? undefined : member.tasks.find((each) => each.lane === lane)
     if (task === undefined || current === undefined) return
     task.computedAt = now
     // Its result is not needed any more.
-    if (current.state[unit].counted) this.#take(member, unit)
+    if (current.state[lane].counted) this.#take(member, lane)
   }
 
   /** A block beside the lanes: who waits for weights at its end has not waited for them since they were dealt. Nothing is dealt for it. */
@@ -220,7 +228,7 @@ export class Dealer {
     if (member === undefined) return []
     member.testing = going
     if (ms === undefined) return []
-    member.speed.addUnit('EVALUATE', ms)
+    member.speed.block.add(ms)
     member.advancedAt = now
     member.heardAt = now
     return []
@@ -229,10 +237,10 @@ export class Dealer {
   #delivered({ worker, round: id, begin, end, now }: Extract<DealerEvent, { type: 'delivered' }>): DealerAction[] {
     const member = this.#members.get(worker)
     const round = this.#round
-    this.totals.unitsDelivered += end - begin
+    this.#totals.lanesDelivered += end - begin
     const drop = (reason: string): DealerAction[] => {
-      this.totals.unitsDropped += end - begin
-      return [{ type: 'drop', worker, round: id, units: end - begin, reason }]
+      this.#totals.lanesDropped += end - begin
+      return [{ type: 'drop', worker, round: id, lanes: end - begin, reason }]
     }
     if (member === undefined) return drop('the worker is no longer in')
     this.#measureDelivery(member, id, begin, end, now)
@@ -240,79 +248,79 @@ export class Dealer {
     if (round === undefined || round.id !== id) return drop('the round is over')
 
     const fresh: number[] = []
-    for (let unit = begin; unit < end; unit++) {
-      this.#take(member, unit)
-      if (round.state[unit].counted) continue
-      round.state[unit].counted = true
-      fresh.push(unit)
+    for (let lane = begin; lane < end; lane++) {
+      this.#take(member, lane)
+      if (round.state[lane].counted) continue
+      round.state[lane].counted = true
+      fresh.push(lane)
     }
-    if (member.tasks.length === 0) member.ended(round.kind, now)
-    if (fresh.length === 0) return drop('the units were counted before')
+    if (member.tasks.length === 0) member.ended(now)
+    if (fresh.length === 0) return drop('the lanes were counted before')
     round.open -= fresh.length
-    this.totals.unitsCounted += fresh.length
+    this.#totals.lanesCounted += fresh.length
     const known = end - begin - fresh.length
-    this.totals.unitsDropped += known
-    const counted: DealerAction[] = [{ type: 'count', worker, round: round.id, units: fresh }]
-    if (known > 0) counted.push({ type: 'drop', worker, round: id, units: known, reason: 'the units were counted before' })
+    this.#totals.lanesDropped += known
+    const counted: DealerAction[] = [{ type: 'count', worker, round: round.id, lanes: fresh }]
+    if (known > 0) counted.push({ type: 'drop', worker, round: id, lanes: known, reason: 'the lanes were counted before' })
     return [...counted, ...(round.open === 0 ? this.#complete(round, now) : this.#releaseOthers(round, fresh))]
   }
 
   #measureDelivery(member: WorkerState, round: number, begin: number, end: number, now: number): void {
     if (this.#round?.id !== round) return
-    const tasks = member.tasks.filter(({ unit }) => unit >= begin && unit < end)
+    const tasks = member.tasks.filter(({ lane }) => lane >= begin && lane < end)
     const computedAt = tasks.flatMap((task) => task.computedAt ?? [])
     if (computedAt.length > 0 && computedAt.length === tasks.length) return member.speed.addDelivery(now - Math.max(...computedAt))
-    // The word that a unit was computed travels on a stream of its own, and can come after its result.
+    // The word that a lane was computed travels on a stream of its own, and can come after its result.
     const unseen = tasks.length - computedAt.length
-    if (this.#round.typical) for (let i = 0; i < unseen; i++) member.speed.addUnit(this.#round.kind, (now - member.advancedAt) / unseen)
+    if (this.#round.typical) for (let i = 0; i < unseen; i++) member.speed.lane.add((now - member.advancedAt) / unseen)
   }
 
   #complete(round: OpenRound, now: number): DealerAction[] {
     const busy = [...this.#members.values()].filter((member) => member.tasks.length > 0)
-    for (const member of busy) member.endRound(round.kind, now)
+    for (const member of busy) member.endRound(now)
     return [{ type: 'complete', round: round.id }, ...busy.map((member): DealerAction => ({ type: 'abandon', worker: member.name, round: round.id }))]
   }
 
-  /** Units that have been counted wait for their turn elsewhere in vain. */
+  /** Lanes that have been counted wait for their turn elsewhere in vain. */
   #releaseOthers(round: OpenRound, counted: readonly number[]): DealerAction[] {
     return [...this.#members.values()].flatMap((member): DealerAction[] => {
-      const units = counted.filter((unit) => member.hasAhead(unit))
-      for (const unit of units) this.#take(member, unit)
-      return units.length === 0 ? [] : [{ type: 'release', worker: member.name, round: round.id, units }]
+      const lanes = counted.filter((lane) => member.hasAhead(lane))
+      for (const lane of lanes) this.#take(member, lane)
+      return lanes.length === 0 ? [] : [{ type: 'release', worker: member.name, round: round.id, lanes }]
     })
   }
 
-  /** Who has nothing to do takes over from who is expected to end last, one unit at a time. */
+  /** Idle workers take over from the one that is expected to end last, one lane at a time. */
   #helpStragglers(now: number): DealerAction[] {
     const round = this.#round
     if (round === undefined || round.open === 0) return []
     const free = [...this.#members.values()].filter((member) => member.idle && !member.draining)
     const expected = free.length === 0 ? undefined : this.#expectation()
     if (expected === undefined) return []
-    const latest = (): Straggler | undefined => latestStraggler(this.#members.values(), now, (unit) => !round.state[unit].counted && round.state[unit].holders === 1, expected)
+    const latest = (): Straggler | undefined => latestStraggler(this.#members.values(), now, (lane) => !round.state[lane].counted && round.state[lane].holders === 1, expected)
     const actions: DealerAction[] = []
     let straggler = latest()
     for (const idle of free) {
       if (straggler === undefined || !shouldTakeOver(expected(idle), straggler)) continue
-      const { holder, unit } = straggler
+      const { holder, lane } = straggler
       // What the holder has begun, it may still finish first.
-      if (holder.hasAhead(unit)) {
-        this.#take(holder, unit)
-        holder.relieve(expected(holder).unitMs)
-        actions.push({ type: 'release', worker: holder.name, round: round.id, units: [unit] })
+      if (holder.hasAhead(lane)) {
+        this.#take(holder, lane)
+        holder.relieve(expected(holder).laneMs)
+        actions.push({ type: 'release', worker: holder.name, round: round.id, lanes: [lane] })
       }
-      round.state[unit].attempt++
-      this.totals.unitsTakenOver++
-      actions.push(...this.#deal(new Map([[idle.name, [unit]]]), 'takenOver', now))
+      round.state[lane].attempt++
+      this.#totals.lanesTakenOver++
+      actions.push(...this.#deal(new Map([[idle.name, [lane]]]), 'takenOver', now))
       straggler = latest()
     }
     return actions
   }
 
-  #take(member: WorkerState, unit: number): void {
-    const state = this.#round?.state[unit]
-    if (state === undefined || !member.tasks.some((task) => task.unit === unit)) return
-    member.remove(unit)
+  #take(member: WorkerState, lane: number): void {
+    const state = this.#round?.state[lane]
+    if (state === undefined || !member.tasks.some((task) => task.lane === lane)) return
+    member.remove(lane)
     state.holders--
   }
 
@@ -320,7 +328,7 @@ export class Dealer {
     const draining = [...this.#members.values()].filter((member) => member.draining)
     return draining.flatMap((member): DealerAction[] => {
       if (member.testing || this.owed(member.name) > 0) return []
-      for (const { unit } of member.tasks) this.#take(member, unit)
+      for (const { lane } of member.tasks) this.#take(member, lane)
       this.#members.delete(member.name)
       return [{ type: 'dismiss', worker: member.name }]
     })
@@ -344,32 +352,15 @@ export class Dealer {
   /** How long a worker may take without advancing; undefined when it has nothing to do, or before it is measured. */
   #deadlineMs({ idle, computing, testing, speed }: WorkerState): number | undefined {
     if (idle || this.#round === undefined) return undefined
-    const unitMs = speed.unitMs(this.#round.kind)
-    const blockMs = testing ? speed.unitMs('EVALUATE') : 0
-    const computingMs = unitMs === undefined || blockMs === undefined ? undefined : unitMs + blockMs + (speed.startMs ?? 0)
+    const laneMs = speed.lane.ms
+    const blockMs = testing ? speed.block.ms : 0
+    const computingMs = laneMs === undefined || blockMs === undefined ? undefined : laneMs + blockMs + (speed.startMs ?? 0)
     const usualMs = computing ? computingMs : speed.deliveryMs
     return usualMs === undefined ? undefined : deadlineMs(usualMs)
   }
 
-  #watchWaiting(now: number): DealerAction[] {
-    if (!this.waiting) {
-      const since = this.#waitingSince
-      this.#waitingSince = undefined
-      return since === undefined ? [] : [{ type: 'goingOn', waitedMs: now - since }]
-    }
-    const actions: DealerAction[] = []
-    if (this.#waitingSince === undefined && this.#gathered) actions.push({ type: 'waiting' })
-    this.#waitingSince ??= now
-    const waitedMs = now - this.#waitingSince
-    if (waitedMs >= this.#options.waitLimitMs && !this.#gaveUp) {
-      this.#gaveUp = true
-      actions.push({ type: 'gaveUp', waitedMs, workers: this.#members.size })
-    }
-    return actions
-  }
-
   #expectation(): ((member: WorkerState) => Expected) | undefined {
-    return expectationOf(this.#members.values(), this.#round?.kind ?? 'TRAIN')
+    return expectationOf(this.#members.values())
   }
 
   /** Of those who take work. As long as nothing is measured, all are alike, and what a worker owes is what delays it. */
@@ -378,17 +369,17 @@ export class Dealer {
     return [...this.#members.values()].filter((member) => !member.draining).map((member) => {
       const expected = expectation?.(member)
       return expected === undefined
-        ? { worker: member.name, unitMs: 1, baseMs: this.owed(member.name) }
-        : { worker: member.name, unitMs: expected.unitMs, baseMs: base(member, expected) }
+        ? { worker: member.name, laneMs: 1, baseMs: this.owed(member.name) }
+        : { worker: member.name, laneMs: expected.laneMs, baseMs: base(member, expected) }
     })
   }
 }
 
-function groupBy(units: readonly number[], keyOf: (unit: number) => number): Map<number, number[]> {
+function groupBy(lanes: readonly number[], keyOf: (lane: number) => number): Map<number, number[]> {
   const groups = new Map<number, number[]>()
-  for (const unit of units) {
-    const key = keyOf(unit)
-    groups.set(key, [...(groups.get(key) ?? []), unit])
+  for (const lane of lanes) {
+    const key = keyOf(lane)
+    groups.set(key, [...(groups.get(key) ?? []), lane])
   }
   return groups
 }

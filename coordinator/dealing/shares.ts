@@ -1,25 +1,25 @@
-/** One worker as the dealing sees it: `units` more are expected to be done `baseMs + units * unitMs` from now. */
+/** One worker as the dealing sees it: `lanes` more are expected to be done `baseMs + lanes * laneMs` from now. */
 export interface Pace {
   worker: string
   baseMs: number
-  unitMs: number
+  laneMs: number
 }
 
-/** How many units each worker gets. */
+/** How many lanes each worker gets. */
 export type Shares = ReadonlyMap<string, number>
 
 /** Old shares stay while they are expected to take at most this many times as long as the best: workers have decoded the images of their old lanes ahead. */
 export const GAIN_WORTH_A_CHANGE = 1.05
 
 /**
- * Shares with the earliest end that there is: unit after unit goes to who would have it done first. Ties go to who
+ * Shares with the earliest end that there is: lane after lane goes to who would have it done first. Ties go to who
  * stands first.
- * @param atLeastOne everybody gets a unit, where there are enough: who gets none is not measured again.
+ * @param atLeastOne everybody gets a lane, where there are enough: who gets none is not measured again.
  */
 export function fastestShares(paces: readonly Pace[], count: number, atLeastOne: boolean): Shares {
   const first = atLeastOne && count >= paces.length ? 1 : 0
   const shares = new Map(paces.map(({ worker }) => [worker, first]))
-  const endWithOneMore = (pace: Pace): number => pace.baseMs + ((shares.get(pace.worker) ?? 0) + 1) * pace.unitMs
+  const endWithOneMore = (pace: Pace): number => pace.baseMs + ((shares.get(pace.worker) ?? 0) + 1) * pace.laneMs
   for (let left = count - first * paces.length; left > 0; left--) {
     const soonest = paces.reduce((best, pace) => (endWithOneMore(pace) < endWithOneMore(best) ? pace : best))
     shares.set(soonest.worker, (shares.get(soonest.worker) ?? 0) + 1)
@@ -34,16 +34,16 @@ export function fastestShares(paces: readonly Pace[], count: number, atLeastOne:
 export function steadyShares(paces: readonly Pace[], count: number, before: Shares | undefined): Shares {
   const best = fastestShares(paces, count, true)
   const goodEnough = endMs(paces, best) * GAIN_WORTH_A_CHANGE
-  const equal = fastestShares(paces.map(({ worker }) => ({ worker, baseMs: 0, unitMs: 1 })), count, true)
+  const equal = fastestShares(paces.map(({ worker }) => ({ worker, baseMs: 0, laneMs: 1 })), count, true)
   for (const shares of [before, equal]) if (shares !== undefined && fits(shares, paces, count) && endMs(paces, shares) <= goodEnough) return shares
   return best
 }
 
 /** When the last worker ends. */
 function endMs(paces: readonly Pace[], shares: Shares): number {
-  return Math.max(...paces.map(({ worker, baseMs, unitMs }) => {
+  return Math.max(...paces.map(({ worker, baseMs, laneMs }) => {
     const share = shares.get(worker) ?? 0
-    return share === 0 ? 0 : baseMs + share * unitMs
+    return share === 0 ? 0 : baseMs + share * laneMs
   }))
 }
 
@@ -52,14 +52,14 @@ function fits(shares: Shares, paces: readonly Pace[], count: number): boolean {
 }
 
 /**
- * Cuts units into one contiguous run for each worker, since neighbours in the lane tree make one partial. Large runs come
+ * Cuts lanes into one contiguous run for each worker, since neighbours in the lane tree make one partial. Large runs come
  * first: they then begin at multiples of powers of two, as the subtrees do.
  */
-export function runsOf(units: readonly number[], shares: Shares): Map<string, number[]> {
+export function runsOf(lanes: readonly number[], shares: Shares): Map<string, number[]> {
   const runs = new Map<string, number[]>()
   let next = 0
   for (const [worker, share] of [...shares].sort(([, a], [, b]) => b - a)) {
-    if (share > 0) runs.set(worker, units.slice(next, next + share))
+    if (share > 0) runs.set(worker, lanes.slice(next, next + share))
     next += share
   }
   return runs

@@ -1,5 +1,3 @@
-import type { RoundKind } from '../contract/rounds.ts'
-
 /** Weight of a new sample. */
 const NEW = 0.25
 /** A sample counts as this many times the estimate at most, and as this part of it at least: a hiccup is no new speed. */
@@ -33,18 +31,31 @@ class Margin {
   }
 }
 
+/** The time that a worker takes for a lane, or for a block of the test set. */
+export class UnitTime {
+  readonly #estimate = new Estimate()
+  #warm = false
+
+  /** Undefined as long as none is measured. */
+  get ms(): number | undefined {
+    return this.#estimate.ms
+  }
+
+  /** A worker's first one is not measured: the engine warms up with it. */
+  add(ms: number): void {
+    if (this.#warm) this.#estimate.add(Math.max(0, ms))
+    this.#warm = true
+  }
+}
+
 /** What has been measured of one worker. */
 export class Speed {
-  readonly #units = { TRAIN: new Estimate(), EVALUATE: new Estimate() }
+  readonly lane = new UnitTime()
+  /** A block of the test set. */
+  readonly block = new UnitTime()
   readonly #start = new Estimate()
   readonly #delivery = new Estimate()
-  readonly #late = { TRAIN: new Margin(), EVALUATE: new Margin() }
-  readonly #warm = new Set<RoundKind>()
-
-  /** Time for one unit; undefined as long as none is measured. */
-  unitMs(kind: RoundKind): number | undefined {
-    return this.#units[kind].ms
-  }
+  readonly #late = new Margin()
 
   /** Time from a round's deal until it can begin to compute; undefined as long as none is measured. */
   get startMs(): number | undefined {
@@ -56,15 +67,9 @@ export class Speed {
     return this.#delivery.ms
   }
 
-  /** By how much its rounds end later than unit, start and delivery let expect, at most times; negative when they end earlier. */
-  lateMs(kind: RoundKind): number {
-    return this.#late[kind].ms
-  }
-
-  /** A worker's first unit of a kind is not measured: the engine warms up with it. */
-  addUnit(kind: RoundKind, ms: number): void {
-    if (this.#warm.has(kind)) this.#units[kind].add(Math.max(0, ms))
-    this.#warm.add(kind)
+  /** By how much its rounds end later than lane, start and delivery let expect, at most times; negative when they end earlier. */
+  get lateMs(): number {
+    return this.#late.ms
   }
 
   addStart(ms: number): void {
@@ -75,10 +80,10 @@ export class Speed {
     this.#delivery.add(Math.max(0, ms))
   }
 
-  /** More than a unit's time counts as that: it is a hiccup, or else a new speed, which the units tell. */
-  addLate(kind: RoundKind, ms: number): void {
-    const most = this.unitMs(kind) ?? 0
-    this.#late[kind].add(Math.min(Math.max(ms, -most), most))
+  /** More than a lane's time counts as that: it is a hiccup, or else a new speed, which the lanes tell. */
+  addLate(ms: number): void {
+    const most = this.lane.ms ?? 0
+    this.#late.add(Math.min(Math.max(ms, -most), most))
   }
 }
 

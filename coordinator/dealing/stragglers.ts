@@ -5,32 +5,32 @@ const GAIN_WORTH_A_COPY = 1.25
 /** ... and by this much: it has not decoded the images ahead, and delivers one result more. */
 const LEAST_GAIN_MS = 50
 
-/** The worker that is expected to end last, and the last unit that it has. */
+/** The worker that is expected to end last, and the last lane that it has. */
 export interface Straggler {
   holder: WorkerState
-  unit: number
+  lane: number
   remainingMs: number
 }
 
 /**
- * Whose last unit is expected to be done last of all.
- * @param isOpen tells whether a unit is not yet counted and held by nobody else
+ * Whose last lane is expected to be done last of all.
+ * @param isOpen tells whether a lane is not yet counted and held by nobody else
  * @param expected of a worker
- * @returns undefined when nobody has an open unit
+ * @returns undefined when nobody has an open lane
  */
-export function latestStraggler(workers: Iterable<WorkerState>, now: number, isOpen: (unit: number) => boolean, expected: (worker: WorkerState) => Expected): Straggler | undefined {
+export function latestStraggler(workers: Iterable<WorkerState>, now: number, isOpen: (lane: number) => boolean, expected: (worker: WorkerState) => Expected): Straggler | undefined {
   let latest: Straggler | undefined
   for (const holder of workers) {
-    const unit = holder.tasks.findLast((task) => isOpen(task.unit))?.unit
-    if (unit === undefined) continue
+    const lane = holder.tasks.findLast((task) => isOpen(task.lane))?.lane
+    if (lane === undefined) continue
     const remainingMs = holder.remainingMs(now, expected(holder))
-    if (remainingMs > (latest?.remainingMs ?? 0)) latest = { holder, unit, remainingMs }
+    if (remainingMs > (latest?.remainingMs ?? 0)) latest = { holder, lane, remainingMs }
   }
   return latest
 }
 
-/** Whether a worker without work should take over a straggler's unit: it would have it done enough sooner. */
-export function shouldTakeOver({ unitMs, deliveryMs }: Expected, { remainingMs }: Straggler): boolean {
-  const ownMs = unitMs + deliveryMs
+/** Whether a worker without work should take over a straggler's lane: it would have it done enough sooner. */
+export function shouldTakeOver({ laneMs, deliveryMs }: Expected, { remainingMs }: Straggler): boolean {
+  const ownMs = laneMs + deliveryMs
   return remainingMs > Math.max(ownMs * GAIN_WORTH_A_COPY, ownMs + LEAST_GAIN_MS)
 }

@@ -2,12 +2,12 @@ import { RunError } from '../../shared/kit/errors.ts'
 import type { Log } from '../../shared/kit/log.ts'
 import type { Access } from '../port/access.ts'
 import type { Observer } from '../contract/events.ts'
-import type { GrpcCluster } from '../cluster/grpc_cluster.ts'
+import type { WorkerCluster } from '../cluster/worker_cluster.ts'
 import { LocalProcesses } from './processes.ts'
 import type { CoordinatorOptions } from '../options.ts'
 
 /** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
-export function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: GrpcCluster; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
+export function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: Pick<WorkerCluster, 'status' | 'fail'>; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
   let running = count
   const failWhenAlone = (): void => {
     if (running === 0 && grpc.cluster.status.workers === 0) grpc.cluster.fail(new RunError(`all ${count} local workers have ended; what they said is above.`))

@@ -40,6 +40,7 @@ async function endsWell(main: Program, out: string): Promise<Awaited<ReturnType<
   assert.equal(ended.code, 0, ended.stderr)
   const summary = await summaryOf(out)
   assert.equal(summary.digest, undisturbed)
+  assert.equal(summary.lanesCounted, summary.steps * summary.lanes, 'blocks of the test set are no lanes')
   return summary
 }
 

@@ -51,7 +51,7 @@ test("a dealer that forgets a lost worker's lanes is found: the run does not end
 test('a dealer that counts a result twice is found: lanes are reported twice', async (context) => {
   breakDealer(context, (event, actions) => actions.map((action): DealerAction =>
     action.type === 'drop' && event.type === 'delivered' && action.reason.includes('counted before')
-      ? { type: 'count', worker: event.worker, round: event.round, units: Array.from({ length: event.end - event.begin }, (_, i) => event.begin + i) }
+      ? { type: 'count', worker: event.worker, round: event.round, lanes: Array.from({ length: event.end - event.begin }, (_, i) => event.begin + i) }
       : action))
   await assertFound(context, /counted lanes .* instead of/)
 })

@@ -67,7 +67,7 @@ export class SimulatedCoordinator {
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, reduce: reduceHere(this.#model, this.#from.at.step), workersWanted, silenceLimitMs,
       waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
-      now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event),
+      now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event), close: (outcome) => this.#close(outcome),
     })
     this.#checkpointer = new Checkpointer({
       folder: parts.disk.folderOf(this.process), weights: weightsOf(this.#model), factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
@@ -102,13 +102,13 @@ export class SimulatedCoordinator {
       const end = await this.#train()
       await checkpointer.saveLast(end.progress, { keep: !end.stopped, held: end.held })
       trace.add(this.process.name, `${end.stopped ? 'stopped' : 'finished'} at step ${end.progress.at.step}`)
-      await this.#close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
+      await this.#cluster.close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
       onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', model: this.#model, progress: end.progress })
     } catch (error) {
       // The last state could not be saved: the run ends, and is started again.
       if (!(error instanceof RunError)) throw error
       trace.add(this.process.name, `fails: ${error.message}`)
-      await this.#close({ finished: false, reason: 'the run failed' })
+      await this.#cluster.close({ finished: false, reason: 'the run failed' })
       onExit({ how: 'failed' })
     }
   }
@@ -153,13 +153,8 @@ export class SimulatedCoordinator {
         count('test blocks counted', blocks.length)
         return blocks
       },
-      evaluateBeside: async (at) => {
-        const blocks = (await cluster.evaluateBeside?.(at)) ?? []
-        count('test blocks counted', blocks.length)
-        count('evaluations beside training')
-        return blocks
-      },
-      close: () => Promise.resolve(),
+      evaluatesBeside: cluster.evaluatesBeside,
+      close: (outcome) => cluster.close(outcome),
       get status() {
         return cluster.status
       },
@@ -188,6 +183,7 @@ export class SimulatedCoordinator {
     trace.add(this.process.name, JSON.stringify(event))
     if (event.type === 'dealtAgain') count('units dealt again', event.units.length)
     if (event.type === 'takenOver') count('units taken over', event.units.length)
+    if (event.type === 'evaluating' && event.beside) count('evaluations beside training')
     if (event.type === 'gradientNotFinite') count('steps left out')
     if (event.type === 'workerLeft') count('workers left')
     if (event.type === 'dropped') count('units dropped', event.units)

@@ -1,6 +1,7 @@
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
 import { deferred, type Deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError, RunError } from '../../../shared/kit/errors.ts'
+import { RemoteSpans } from '../../../shared/trace/remote_spans.ts'
 import type { Span } from '../../../shared/trace/span.ts'
 import type { Optimizer, OptimizerState } from '../../../shared/optim/optimizer.ts'
 import { drained } from '../../../shared/kit/drained.ts'
@@ -69,7 +70,8 @@ const HELLO_MS = 8000
 export class ReducerHub implements Reduction {
   readonly #parts: ReducerHubParts
   readonly #reducers: (ReducerCall | undefined)[]
-  readonly #loaded = new Set<ReducerCall>()
+  /** Reducers that have their part of the weights, and their spans. */
+  readonly #loaded = new Map<ReducerCall, RemoteSpans>()
   readonly #sessions = new Map<string, Session>()
   readonly #gatherings: Gatherings
   readonly #joined = deferred<void>()
@@ -176,7 +178,7 @@ export class ReducerHub implements Reduction {
     for (const reducer of this.#reducers) {
       if (reducer === undefined) continue
       if (reducer.silence(since) > this.#parts.silenceLimitMs) reducer.cut(`nothing was heard of it for ${this.#parts.silenceLimitMs / 1000} s`)
-      else this.#probeClock(reducer)
+      else this.#loaded.get(reducer)?.probe()
     }
   }
 
@@ -276,16 +278,15 @@ export class ReducerHub implements Reduction {
         return
       }
       case 'spans':
-        return this.#onSpans(reducer, message.spans.spans)
+        return this.#loaded.get(reducer)?.take(message.spans.spans)
       case 'clockReading':
-        reducer.clock.answered(message.clockReading, this.#parts.now() / 1000)
-        return this.#probeClock(reducer)
+        return this.#onClock(reducer, message.clockReading)
     }
   }
 
   #onLoaded(reducer: ReducerCall): void {
     if (this.#loaded.has(reducer)) throw new ProtocolError('ready came twice')
-    this.#loaded.add(reducer)
+    this.#loaded.set(reducer, this.#spansFrom(reducer))
     this.#parts.observe({ type: 'reducerJoined', reducer: reducer.number, address: reducer.reachedAt, ...reducer.range })
     if (this.#loaded.size < this.#parts.ranges.length) return
     this.#ready = true
@@ -319,18 +320,19 @@ export class ReducerHub implements Reduction {
     if (all.length === open.sums.length) open.completed.resolve(all)
   }
 
-  #onSpans(reducer: ReducerCall, spans: readonly Span[]): void {
-    for (const span of spans) {
-      const here = reducer.clock.spanHere(span)
-      if (here !== undefined) this.#parts.onReducerSpan?.(`reducer ${reducer.number}`, here)
-    }
+  #onClock(reducer: ReducerCall, reading: { sent: number; clock: number }): void {
+    const spans = this.#loaded.get(reducer)
+    if (spans === undefined) throw new ProtocolError('a clock reading came before ready')
+    spans.answered(reading)
   }
 
-  /** Asks for a reducer's time, where the run is traced, every few seconds. */
-  #probeClock(reducer: ReducerCall): void {
-    if (this.#parts.onReducerSpan === undefined || !this.#loaded.has(reducer)) return
-    const sent = reducer.clock.ask(this.#parts.now() / 1000)
-    if (sent !== undefined) reducer.send({ message: 'clockProbe', clockProbe: { sent } })
+  #spansFrom(reducer: ReducerCall): RemoteSpans {
+    const { now, onReducerSpan } = this.#parts
+    return new RemoteSpans({
+      now: () => now() / 1000,
+      ask: (sent) => reducer.send({ message: 'clockProbe', clockProbe: { sent } }),
+      ...(onReducerSpan === undefined ? {} : { onSpan: (span) => onReducerSpan(`reducer ${reducer.number}`, span) }),
+    })
   }
 
   /** A reducer that breaks off before all are in may come again. */

@@ -3,7 +3,6 @@ import { status, type ServerDuplexStream } from '@grpc/grpc-js'
 import { messageOf, ProtocolError } from '../../../shared/kit/errors.ts'
 import { checked, PROTOCOL_VERSION, reducerMessageSchema, type ReducerMessage, type ReductionMessage } from '../../../shared/wire/messages.ts'
 import { failCall } from '../../port/call_status.ts'
-import { ClockProbe } from '../../../shared/trace/clock_probe.ts'
 import { hostOf, type Connections } from '../../port/connections.ts'
 import type { Range } from '../../../shared/vectors/chunks.ts'
 
@@ -33,7 +32,6 @@ const LONGEST_TICK_MS = 1000
 export class ReducerCall {
   /** Secret of this membership. */
   readonly id = randomBytes(16).toString('hex')
-  readonly clock = new ClockProbe()
   /** HOST:PORT as it said; without a host, at that which it comes from. */
   address = ''
   readonly #call: ReduceStream

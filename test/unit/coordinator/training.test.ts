@@ -37,7 +37,7 @@ spoilt[layout.size - 1] = NaN
 /** A cluster that computes nothing: the gradient of each step is given, and reduced and stepped as everywhere. */
 function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
-    status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { unitsDelivered: 0, unitsDropped: 0, unitsTakenOver: 0, unitsCounted: 0, unitsDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
+    status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { lanesDelivered: 0, lanesDropped: 0, lanesTakenOver: 0, lanesCounted: 0, lanesDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
     trainStep: ({ step }, numbers): Promise<StepResult> => {
       const { samples } = numbers
@@ -47,6 +47,7 @@ function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
       return Promise.resolve({ ...result, lanes: [{ lane: 0, lossSum: 1, correct: 1, samples, seconds: 0, notFinite: result.notFinite !== undefined }], computedBy: ['one'] })
     },
     evaluate: () => Promise.resolve([]),
+    evaluatesBeside: false,
     close: () => Promise.resolve(),
   }
 }
@@ -245,14 +246,15 @@ test('a step that fails waits for the epoch that is being kept, and is what the 
   assert.equal(epochs.length, 1)
 })
 
-/** A cluster whose evaluations beside training end when they are told to, with the weights that they have begun with. */
+/** A cluster whose evaluations, which steps may be taken beside, end when they are told to, with the weights that they have begun with. */
 function testingBeside(cluster: Cluster, model: Model): { cluster: Cluster; evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] } {
   const evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] = []
   return {
     evaluations,
     cluster: {
       ...cluster,
-      evaluateBeside: ({ step }) => new Promise((resolve, reject) => evaluations.push({ at: step, parameters: model.parameters.slice(), end: () => resolve([]), fail: reject })),
+      evaluatesBeside: true,
+      evaluate: ({ step }) => new Promise((resolve, reject) => evaluations.push({ at: step, parameters: model.parameters.slice(), end: () => resolve([]), fail: reject })),
     },
   }
 }
@@ -277,12 +279,14 @@ test('an epoch is tested while the next one is trained, and kept as it was when 
   await turns()
   assert.deepEqual(evaluations.map(({ at }) => at), [2, 4])
   evaluations[1].end()
+  await turns()
+  assert.deepEqual(evaluations.map(({ at }) => at), [2, 4, 6])
+  evaluations[2].end()
   const { stopped, last } = await end
   assert.deepEqual([stopped, last?.epoch, epochs.map(({ epoch }) => epoch)], [false, 3, [1, 2, 3]])
-  assert.equal(evaluations.length, 2, 'there is nothing beside the last one')
   assert.deepEqual(kept, [2, 4, 6].map((step) => ({ step, state: steppedBy(...gradients.slice(0, step)) })))
-  assert.deepEqual(evaluations.map(({ parameters }) => parameters), [2, 4].map((step) => steppedBy(...gradients.slice(0, step)).parameters))
-  assert.deepEqual(events.flatMap((event) => (event.type === 'evaluating' ? [[event.epoch, event.beside]] : [])), [[1, true], [2, true], [3, false]])
+  assert.deepEqual(evaluations.map(({ parameters }) => parameters), [2, 4, 6].map((step) => steppedBy(...gradients.slice(0, step)).parameters))
+  assert.deepEqual(events.flatMap((event) => (event.type === 'evaluating' ? [[event.epoch, event.beside]] : [])), [[1, true], [2, true], [3, false]], 'there is nothing beside the last one')
 })
 
 test('a checkpoint that is due in mid-epoch waits until the epoch before is tested, and so does the end of a run that is stopped', async () => {

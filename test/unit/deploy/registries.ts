@@ -19,7 +19,7 @@ const member: MemberView = {
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
     workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
-    totals: { unitsDelivered: 8, unitsCounted: 8, unitsDropped: 3, unitsDealtAgain: 1, unitsTakenOver: 1, workersLost: 1, mostWorkers: 2 },
+    totals: { lanesDelivered: 8, lanesCounted: 8, lanesDropped: 3, lanesDealtAgain: 1, lanesTakenOver: 1, workersLost: 1, mostWorkers: 2 },
   }), () => 1_700_000_000)
   coordinator.describe({ name: 'run', recipe: { ...article, engine: 'native', epochs: 2, lr: 0.001 }, stepsPerEpoch: 2, workersWanted: 2 })
   coordinator.observe({ type: 'resumed', file: 'latest.ckpt', epoch: 1, step: 0, restarts: 1 })

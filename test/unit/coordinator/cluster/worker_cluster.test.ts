@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { RunEvent } from '../../../../coordinator/contract/events.ts'
 import type { Member } from '../../../../coordinator/contract/member.ts'
 import { freshState, type UpdateNumbers } from '../../../../shared/optim/optimizer.ts'
+import { optimizerOf } from '../../../../shared/optim/optimizers.ts'
+import { stepRange } from '../../../../shared/optim/step_range.ts'
 import { Model } from '../../../../shared/optim/stepped_weights.ts'
-import { reduceHere } from '../../../../coordinator/exchange/reduction.ts'
+import { reduceHere, type Reduce } from '../../../../coordinator/exchange/reduction.ts'
 import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
-import { stepRange } from '../../../../shared/optim/step_range.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
 import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
-import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
 import { article } from '../../../../shared/recipe/presets.ts'
 import { defaultTransforms } from '../../../../shared/data/transforms/transforms.ts'
 
@@ -31,36 +32,51 @@ const second = { epoch: 1, stepInEpoch: 1, step: 1 }
 interface StillMember extends Member {
   readonly dealt: Deal[]
   readonly weights: WeightsChunk[]
+  /** Why it was cut off. */
+  readonly evicted: string[]
 }
 
 function stillMember(name: string): StillMember {
   const dealt: Deal[] = []
   const weights: WeightsChunk[] = []
+  const evicted: string[] = []
   return {
-    id: name, name, dealt, weights, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    id: name, name, dealt, weights, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
     facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
     },
     sendWeights: (chunk: WeightsChunk) => weights.push(chunk),
-    evict: () => undefined,
+    evict: (reason) => evicted.push(reason),
   }
 }
 
-const optimizer = optimizerOf(defaultOptimizer)
+const optimizer = optimizerOf(article.optimizer)
 const update = (number: number): UpdateNumbers => ({ samples: 8, update: number, rate: 0.1 })
 
-/** A cluster with its members in. */
-function clusterOf(...members: Member[]): WorkerCluster {
+interface Opened {
+  cluster: WorkerCluster
+  events: RunEvent[]
+  /** The clock, in milliseconds. */
+  time: { now: number }
+}
+
+/** A cluster with its members in, and what it tells. */
+function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0)): Opened {
+  const events: RunEvent[] = []
+  const time = { now: 0 }
   const cluster = new WorkerCluster({
     run: { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
-    reduce: reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0),
-    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => 0, observe: () => undefined, chunkFloats: CHUNK,
+    reduce,
+    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
+    close: () => Promise.resolve(),
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
-  return cluster
+  return { cluster, events, time }
 }
+
+const clusterOf = (...members: Member[]): WorkerCluster => openedWith(members).cluster
 
 /** The chunks of one partial whose values are all 1. */
 function partial(round: number, node: number, lanes: number[]): GradientChunk[] {
@@ -93,7 +109,7 @@ test("a gradient for an evaluation's round, and a test block for a training roun
   await playStep(next, evaluating)
   void next.evaluate(second)
   assert.throws(() => next.onGradient(evaluating, partial(2, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /round 2, which is of another kind/ })
-  assert.equal(next.status.totals.unitsCounted, LANES)
+  assert.equal(next.status.totals.lanesCounted, LANES)
 })
 
 test('a result of a round that has not begun breaks the protocol', () => {
@@ -109,7 +125,7 @@ test('what comes late for a round that is over is dropped, whatever it was', asy
   await playStep(cluster, member)
   void cluster.evaluate(second)
   for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
-  assert.equal(cluster.status.totals.unitsCounted, LANES)
+  assert.equal(cluster.status.totals.lanesCounted, LANES)
 })
 
 test('a round has the same number after a restart, so that a result of before it can only be the right one', async () => {
@@ -118,8 +134,8 @@ test('a round has the same number after a restart, so that a result of before it
   await playStep(cluster, before)
   void cluster.evaluate(second)
   void clusterOf(after).evaluate(second)
-  assert.deepEqual(before.dealt.map(({ round }) => round), [1, 2])
-  assert.deepEqual(after.dealt.map(({ round }) => round), [2])
+  assert.deepEqual(before.dealt.map(({ round }) => round), [1, 2, 2])
+  assert.deepEqual(after.dealt.map(({ round }) => round), [2, 2])
 })
 
 test('a partial that lacks its end breaks the protocol when the next one begins', () => {
@@ -140,7 +156,7 @@ test('a partial of a round that is over may lack its end', async () => {
   await step
   void cluster.trainStep(second, update(2))
   for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
-  assert.equal(cluster.status.totals.unitsCounted, LANES + 2)
+  assert.equal(cluster.status.totals.lanesCounted, LANES + 2)
 })
 
 test('a chunk that comes twice, or is left out, breaks the protocol', () => {
@@ -196,17 +212,19 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   assert.deepEqual(await inbox.take(2), stepped.parameters)
 })
 
-test('beside a step, the test set comes to what it comes to between two steps; blocks are counted once, and each kind of unit is', async () => {
+test('beside a step, the test set comes to what it comes to without one; each block is counted once, and none as a lane', async () => {
   const still = stillMember('a')
   const stopping = clusterOf(still)
   await playStep(stopping, still)
   const expected = stopping.evaluate(second)
   for (const [block, images] of [[0, 32], [1, 8]]) stopping.onEvaluation(still, blockResult(2, block, images))
+  assert.equal(stopping.status.totals.lanesCounted, LANES)
 
   const member = stillMember('a')
-  const cluster = clusterOf(member)
+  const { cluster, events } = openedWith([member])
   await playStep(cluster, member)
-  const evaluation = cluster.evaluateBeside?.(second)
+  assert.equal(cluster.evaluatesBeside, true)
+  const evaluation = cluster.evaluate(second)
   const step = cluster.trainStep(second, update(2))
   assert.deepEqual(member.dealt.slice(1).map(({ kind, round, units }) => [kind, round, units]), [['EVALUATE', 2, [0]], ['EVALUATE', 2, [1]], ['TRAIN', 3, [0, 1, 2, 3]]])
   assert.deepEqual(cluster.status.members.map(({ kind, owes }) => [kind, owes]), [['TRAIN', [0, 1, 2, 3]]])
@@ -218,8 +236,94 @@ test('beside a step, the test set comes to what it comes to between two steps; b
   cluster.onEvaluation(member, blockResult(2, 0, 32))
   assert.deepEqual(await evaluation, await expected)
   cluster.onEvaluation(member, blockResult(2, 0, 32))
-  const { unitsDelivered, unitsCounted, unitsDropped } = cluster.status.totals
-  assert.deepEqual([unitsDelivered, unitsCounted, unitsDropped], [2 * LANES + 4, 2 * LANES + 2, 2])
+  const { lanesDelivered, lanesCounted, lanesDropped } = cluster.status.totals
+  assert.deepEqual([lanesDelivered, lanesCounted, lanesDropped], [2 * LANES, 2 * LANES, 0])
+  assert.deepEqual(events.filter(({ type }) => type === 'testing'), [{ type: 'testing', done: 1, total: 2 }, { type: 'testing', done: 2, total: 2 }])
+  assert.deepEqual(events.filter(({ type }) => type === 'dropped'), ['the block was counted before', 'the evaluation is over'].map((reason) => ({ type: 'dropped', worker: 'a', units: 1, reason })))
+})
+
+test('a block that is taken over, or dealt again, is told as one of the test set, and counted as no lane', async () => {
+  // The first one has two blocks, and has not begun the second.
+  const [first, other] = [stillMember('first'), stillMember('other')]
+  const { cluster, events } = openedWith([first, other])
+  const step = cluster.trainStep(beginning, update(1))
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(first, chunk)
+  await step
+  void cluster.evaluate(second)
+  const told = (): object[] => events.filter(({ type }) => type === 'takenOver' || type === 'dealtAgain')
+  assert.deepEqual(told(), [{ type: 'takenOver', worker: 'other', kind: 'EVALUATE', step: 1, units: [1], attempt: 1 }])
+  cluster.onLost(other, 'it is gone')
+  assert.deepEqual(told().slice(1), [{ type: 'dealtAgain', worker: 'first', kind: 'EVALUATE', step: 1, units: [1], attempt: 2 }])
+  const { lanesTakenOver, lanesDealtAgain } = cluster.status.totals
+  assert.deepEqual([lanesTakenOver, lanesDealtAgain], [0, 0])
+})
+
+test('where weights are elsewhere, the test set is evaluated all the same, and not beside steps', async () => {
+  const member = stillMember('a')
+  const { cluster } = openedWith([member], (surroundings) => {
+    const { evaluation, ...rest } = reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0)(surroundings)
+    assert.ok(evaluation)
+    return rest
+  })
+  await playStep(cluster, member)
+  assert.equal(cluster.evaluatesBeside, false)
+  const evaluation = cluster.evaluate(second)
+  for (const [block, images] of [[1, 8], [0, 32]]) cluster.onEvaluation(member, { ...blockResult(2, block, images), lossSum: block })
+  assert.deepEqual((await evaluation).map(({ lossSum }) => lossSum), [0, 1])
+})
+
+test('a worker that leaves during an evaluation finishes the block that it may be at, and is let go', async () => {
+  const [leaver, stayer] = [stillMember('leaver'), stillMember('stayer')]
+  const { cluster, events } = openedWith([leaver, stayer])
+  await playStep(cluster, leaver)
+  const evaluation = cluster.evaluate(second)
+  cluster.onDraining(leaver)
+  assert.deepEqual(cluster.status.members.map(({ name, state, owes }) => [name, state, owes]), [['leaver', 'draining', [0]], ['stayer', 'computing', [1]]])
+  cluster.onEvaluation(leaver, blockResult(2, 0, 32))
+  cluster.tick()
+  assert.deepEqual(events.filter(({ type }) => type === 'workerLeft'), [{ type: 'workerLeft', worker: 'leaver', workers: 1 }])
+  cluster.onEvaluation(stayer, blockResult(2, 1, 8))
+  assert.equal((await evaluation).length, 2)
+  assert.equal(cluster.status.totals.workersLost, 0)
+})
+
+test('with nobody left an evaluation waits, and goes on with whoever joins; two at a time are refused', async () => {
+  const [member, next] = [stillMember('a'), stillMember('next')]
+  const { cluster, events } = openedWith([member])
+  await playStep(cluster, member)
+  const evaluation = cluster.evaluate(second)
+  await assert.rejects(cluster.evaluate(second), /when none goes on/)
+  cluster.onLost(member, 'it is gone')
+  assert.equal(cluster.status.waiting, true)
+  assert.equal(cluster.onReady(next), undefined)
+  assert.deepEqual(next.dealt.map(({ kind, units, attempt }) => [kind, units, attempt]), [['EVALUATE', [0], 1], ['EVALUATE', [1], 1]])
+  for (const [block, images] of [[0, 32], [1, 8]]) cluster.onEvaluation(next, blockResult(2, block, images))
+  assert.equal((await evaluation).length, 2)
+  assert.deepEqual(events.filter(({ type }) => type === 'waiting' || type === 'goingOn').map(({ type }) => type), ['waiting', 'goingOn'])
+})
+
+test('the last worker that hangs at the first block of an evaluation is evicted, though it is heard: blocks were measured before', async () => {
+  const member = stillMember('a')
+  const { cluster, time } = openedWith([member])
+  await playStep(cluster, member)
+  const evaluation = cluster.evaluate(second)
+  for (const [block, images] of [[0, 32], [1, 8]]) cluster.onEvaluation(member, { ...blockResult(2, block, images), seconds: 0.1 })
+  await evaluation
+  const step = cluster.trainStep(second, update(2))
+  for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  await step
+  void cluster.evaluate({ epoch: 1, stepInEpoch: 2, step: 2 })
+  const pass = (ms: number): void => {
+    for (const end = time.now + ms; time.now < end;) {
+      time.now += 100
+      cluster.onHeard(member)
+      cluster.tick()
+    }
+  }
+  pass(4900)
+  assert.deepEqual(member.evicted, [])
+  pass(400)
+  assert.deepEqual(member.evicted, ['it has computed no block of the test set for 5.1 s'])
 })
 
 test('who joins while the test set is evaluated beside training gets the weights of that moment first, and nobody afterwards', async () => {
@@ -229,7 +333,7 @@ test('who joins while the test set is evaluated beside training gets the weights
   const inbox = new WeightsInbox(layout.size)
   for (const chunk of member.weights) inbox.receive(chunk)
   const expected = await inbox.take(1)
-  const evaluation = cluster.evaluateBeside?.(second)
+  const evaluation = cluster.evaluate(second)
   const step = cluster.trainStep(second, update(2))
   for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   await step
@@ -244,7 +348,7 @@ test('who joins while the test set is evaluated beside training gets the weights
   cluster.onLost(member, 'it is gone')
   assert.deepEqual(late.dealt.map(({ units }) => units), [[1], [0]])
   for (const [block, images] of [[0, 32], [1, 8]]) cluster.onEvaluation(late, blockResult(2, block, images))
-  assert.equal((await evaluation)?.length, 2)
+  assert.equal((await evaluation).length, 2)
   assert.equal(cluster.onReady(later), undefined)
   assert.deepEqual(later.weights.map(({ version }) => version), [2, 2, 2])
 })
@@ -253,7 +357,7 @@ test('a cluster that fails fails the step and the evaluation beside it', async (
   const member = stillMember('a')
   const cluster = clusterOf(member)
   await playStep(cluster, member)
-  const waits = [cluster.evaluateBeside?.(second), cluster.trainStep(second, update(2))]
+  const waits = [cluster.evaluate(second), cluster.trainStep(second, update(2))]
   cluster.fail(new Error('nobody comes'))
-  for (const wait of waits) await assert.rejects(wait ?? Promise.resolve(), { message: 'nobody comes' })
+  for (const wait of waits) await assert.rejects(wait, { message: 'nobody comes' })
 })

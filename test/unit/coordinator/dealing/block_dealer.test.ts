@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BlockDealer, type BlockAction, type BlockEvent } from '../../../../coordinator/dealing/block_dealer.ts'
-import type { DealerTotals } from '../../../../coordinator/contract/cluster.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
-const none = (): DealerTotals => ({ unitsDelivered: 0, unitsCounted: 0, unitsDropped: 0, unitsDealtAgain: 0, unitsTakenOver: 0, workersLost: 0, mostWorkers: 0 })
 const nobody: ReadonlySet<string> = new Set()
 
 /** A dealer, and what it has said. */
-function dealing(blocks: number): { dealer: BlockDealer; totals: DealerTotals; step: (event: BlockEvent) => BlockAction[]; deals: (actions: BlockAction[]) => string[] } {
-  const totals = none()
-  const dealer = new BlockDealer(blocks, totals)
-  return { dealer, totals, step: (event) => dealer.step(event), deals: (actions) => actions.flatMap((action) => (action.type === 'deal' ? [`${action.worker}:${action.block}`] : [])) }
+function dealing(blocks: number): { dealer: BlockDealer; step: (event: BlockEvent) => BlockAction[]; deals: (actions: BlockAction[]) => string[] } {
+  const dealer = new BlockDealer(blocks)
+  return { dealer, step: (event) => dealer.step(event), deals: (actions) => actions.flatMap((action) => (action.type === 'deal' ? [`${action.worker}:${action.block}`] : [])) }
 }
 
 test('everybody has two blocks, and gets the next one for each that it delivers', () => {
-  const { step, deals, totals } = dealing(6)
+  const { dealer, step, deals } = dealing(6)
   assert.deepEqual(deals(step({ type: 'joined', worker: 'a', now: 0 })), ['a:0', 'a:1'])
   assert.deepEqual(deals(step({ type: 'joined', worker: 'b', now: 0 })), ['b:2', 'b:3'])
   const delivered = step({ type: 'delivered', worker: 'b', block: 2, ms: 10, now: 10 })
@@ -25,11 +22,11 @@ test('everybody has two blocks, and gets the next one for each that it delivers'
   // a may have begun 0, and not 1.
   const last = step({ type: 'delivered', worker: 'b', block: 5, ms: 10, now: 40 })
   assert.deepEqual(last.slice(1), [{ type: 'release', worker: 'a', block: 1 }, { type: 'deal', worker: 'b', block: 1, attempt: 1, takenOver: true }])
-  assert.deepEqual([totals.unitsCounted, totals.unitsTakenOver], [4, 1])
+  assert.equal(dealer.done, 4)
 })
 
 test('what a worker is late with, who has nothing computes too; the first result counts, and the end is told to who still has a block', () => {
-  const { dealer, step, deals, totals } = dealing(3)
+  const { dealer, step, deals } = dealing(3)
   step({ type: 'joined', worker: 'a', now: 0 })
   step({ type: 'joined', worker: 'b', now: 0 })
   step({ type: 'delivered', worker: 'b', block: 2, ms: 10, now: 10 })
@@ -40,7 +37,7 @@ test('what a worker is late with, who has nothing computes too; the first result
   assert.deepEqual(deals(step({ type: 'tick', atLanes: new Set(['a']), now: 30 })), ['b:0'], 'whatever keeps it')
   assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 10, now: 40 }), [{ type: 'count', worker: 'b', block: 0 }, { type: 'complete', busy: ['a'] }])
   assert.deepEqual(step({ type: 'delivered', worker: 'a', block: 0, ms: 10, now: 50 }), [], 'it is over')
-  assert.deepEqual([totals.unitsDelivered, totals.unitsCounted, totals.unitsTakenOver], [3, 3, 2])
+  assert.deepEqual([dealer.done, dealer.owed('a')], [3, []])
 })
 
 test('the only block of a test set, whose holder hangs, is computed by another, though nothing was ever measured', () => {
@@ -52,16 +49,16 @@ test('the only block of a test set, whose holder hangs, is computed by another, 
 })
 
 test('blocks of who is lost are dealt again, and those that who leaves has not begun; what it has begun it finishes', () => {
-  const { step, deals, totals } = dealing(4)
+  const { step } = dealing(4)
   step({ type: 'joined', worker: 'a', now: 0 })
   assert.deepEqual(step({ type: 'lost', worker: 'a', now: 1 }), [], 'nobody is there')
-  assert.deepEqual(deals(step({ type: 'joined', worker: 'b', now: 2 })), ['b:0', 'b:1'])
+  assert.deepEqual(step({ type: 'joined', worker: 'b', now: 2 }), [0, 1].map((block) => ({ type: 'deal', worker: 'b', block, attempt: 1, takenOver: false })))
   step({ type: 'joined', worker: 'c', now: 2 })
   const left = step({ type: 'draining', worker: 'b', now: 3 })
   assert.deepEqual(left, [{ type: 'release', worker: 'b', block: 1 }])
   assert.deepEqual(step({ type: 'delivered', worker: 'b', block: 0, ms: 5, now: 4 }), [{ type: 'count', worker: 'b', block: 0 }])
-  assert.deepEqual(deals(step({ type: 'delivered', worker: 'c', block: 2, ms: 5, now: 5 })), ['c:1'])
-  assert.equal(totals.unitsDealtAgain, 2)
+  const [, next] = step({ type: 'delivered', worker: 'c', block: 2, ms: 5, now: 5 })
+  assert.deepEqual(next, { type: 'deal', worker: 'c', block: 1, attempt: 1, takenOver: false }, 'nobody was lost with it since')
 })
 
 test('who has blocks, no lanes, and does not advance is evicted; neither who has lanes, nor for the time in which the coordinator hung', () => {
@@ -79,6 +76,16 @@ test('who has blocks, no lanes, and does not advance is evicted; neither who has
   now += 60_000
   assert.deepEqual(pass(4500), [])
   assert.deepEqual(pass(1000), ['a'])
+})
+
+test('a worker that hangs at its first block is evicted by what earlier evaluations tell of it; where nothing is known, it is not', () => {
+  const evictedAt = (usualMs: number | undefined): number | undefined => {
+    const { step } = dealing(2)
+    step({ type: 'joined', worker: 'a', usualMs, now: 0 })
+    for (let now = 100; now < 60_000; now += 100) if (step({ type: 'tick', atLanes: nobody, now }).some(({ type }) => type === 'evict')) return now
+    return undefined
+  }
+  assert.deepEqual([evictedAt(100), evictedAt(3000), evictedAt(undefined)], [5100, 12_100, undefined])
 })
 
 test('whoever joins, is lost or leaves, each block is counted exactly once', () => {

@@ -6,15 +6,15 @@ import { Dealer, type DealerAction, type DealerEvent, type DealerOptions } from 
 function describe(action: DealerAction): string {
   switch (action.type) {
     case 'deal':
-      return `deal ${action.units.join(',')} to ${action.worker} (${action.reason}, attempt ${action.attempt})`
+      return `deal ${action.lanes.join(',')} to ${action.worker} (${action.reason}, attempt ${action.attempt})`
     case 'release':
-      return `release ${action.units.join(',')} at ${action.worker}`
+      return `release ${action.lanes.join(',')} at ${action.worker}`
     case 'abandon':
       return `abandon ${action.round} at ${action.worker}`
     case 'count':
-      return `count ${action.units.join(',')} of ${action.worker}`
+      return `count ${action.lanes.join(',')} of ${action.worker}`
     case 'drop':
-      return `drop ${action.units} of ${action.worker}: ${action.reason}`
+      return `drop ${action.lanes} of ${action.worker}: ${action.reason}`
     case 'complete':
       return `complete ${action.round}`
     case 'evict':
@@ -41,8 +41,8 @@ function createDealer(options: Partial<DealerOptions> = {}): Dealer {
 
 const join = (worker: string, now = 0): DealerEvent => ({ type: 'joined', worker, now })
 const lose = (worker: string, now = 0): DealerEvent => ({ type: 'lost', worker, now })
-const begin = (id: number, units = 8, now = 0): DealerEvent => ({ type: 'begin', round: { id, kind: 'TRAIN', units, samples: units * 8 }, now })
-const compute = (worker: string, round: number, unit: number, ms: number, now: number): DealerEvent => ({ type: 'computed', kind: 'TRAIN', worker, round, unit, ms, now })
+const begin = (id: number, lanes = 8, now = 0): DealerEvent => ({ type: 'begin', round: { id, lanes, samples: lanes * 8 }, now })
+const compute = (worker: string, round: number, lane: number, ms: number, now: number): DealerEvent => ({ type: 'computed', worker, round, lane, ms, now })
 const deliver = (worker: string, round: number, from: number, to: number, now = 0): DealerEvent => ({ type: 'delivered', worker, round, begin: from, end: to, now })
 const drain = (worker: string, now = 0): DealerEvent => ({ type: 'draining', worker, now })
 const tick = (now: number): DealerEvent => ({ type: 'tick', now })
@@ -77,7 +77,7 @@ test("a worker's death deals only its unfinished lanes again", () => {
   assert.deepEqual(play(dealer, [lose('c')]), ['deal 7 to a (orphaned, attempt 1)'])
   assert.deepEqual(play(dealer, [deliver('a', 1, 0, 3), lose('a')]), ['count 0,1,2 of a', 'deal 7 to b (orphaned, attempt 2)'])
   assert.deepEqual(play(dealer, [deliver('b', 1, 3, 6), deliver('b', 1, 7, 8)]), ['count 3,4,5 of b', 'count 7 of b', 'complete 1'])
-  assert.deepEqual(dealer.totals, { unitsDelivered: 8, unitsCounted: 8, unitsDropped: 0, unitsDealtAgain: 2, unitsTakenOver: 0, workersLost: 2, mostWorkers: 3 })
+  assert.deepEqual(dealer.totals, { lanesDelivered: 8, lanesCounted: 8, lanesDropped: 0, lanesDealtAgain: 2, lanesTakenOver: 0, workersLost: 2, mostWorkers: 3 })
 })
 
 test('lanes of the dead go to those who are free: who is expected to have them done first', () => {
@@ -91,19 +91,19 @@ test('lanes of the dead go to those who are free: who is expected to have them d
 test('results that come late, twice, or from one who is out are dropped', () => {
   const dealer = createDealer({ workersWanted: 2 })
   play(dealer, [join('a'), join('b'), begin(1), deliver('a', 1, 0, 4)])
-  assert.deepEqual(play(dealer, [deliver('a', 1, 0, 4)]), ['drop 4 of a: the units were counted before'])
+  assert.deepEqual(play(dealer, [deliver('a', 1, 0, 4)]), ['drop 4 of a: the lanes were counted before'])
   play(dealer, [lose('b')])
   assert.deepEqual(play(dealer, [deliver('b', 1, 4, 8)]), ['drop 4 of b: the worker is no longer in'])
   assert.deepEqual(play(dealer, [deliver('a', 1, 4, 8), begin(2), deliver('a', 1, 4, 8)]), [
     'count 4,5,6,7 of a', 'complete 1', 'deal 0,1,2,3,4,5,6,7 to a (begin, attempt 0)', 'drop 4 of a: the round is over',
   ])
-  assert.equal(dealer.totals.unitsDropped, 12)
+  assert.equal(dealer.totals.lanesDropped, 12)
 })
 
 test('a partial that overlaps what is counted counts only the rest', () => {
   const dealer = createDealer()
-  assert.deepEqual(play(dealer, [join('a'), begin(1, 4), deliver('a', 1, 0, 2), deliver('a', 1, 0, 4)]).slice(2), ['count 0,1 of a', 'count 2,3 of a', 'drop 2 of a: the units were counted before', 'complete 1'])
-  assert.equal(dealer.totals.unitsDropped, 2)
+  assert.deepEqual(play(dealer, [join('a'), begin(1, 4), deliver('a', 1, 0, 2), deliver('a', 1, 0, 4)]).slice(2), ['count 0,1 of a', 'count 2,3 of a', 'drop 2 of a: the lanes were counted before', 'complete 1'])
+  assert.equal(dealer.totals.lanesDropped, 2)
 })
 
 test('a silent worker is evicted by the clock, and heartbeats keep it in', () => {
@@ -153,9 +153,9 @@ test('who has nothing to do takes over the last lane of a straggler, which is to
   assert.deepEqual(play(dealer, [compute('a', 2, 6, 1000, 10_000), deliver('a', 2, 6, 7, 10_000)]), ['count 6 of a'])
   assert.deepEqual(play(dealer, [tick(10_300)]), ['deal 5 to a (takenOver, attempt 1)'])
   assert.deepEqual(play(dealer, [compute('b', 2, 5, 3000, 10_500), deliver('b', 2, 4, 6, 10_500)]), ['count 4,5 of b', 'complete 2', 'abandon 2 at a'])
-  assert.deepEqual(play(dealer, [compute('a', 2, 5, 1000, 11_000), deliver('a', 2, 5, 6, 11_000)]), ['drop 1 of a: the units were counted before'])
-  assert.equal(dealer.totals.unitsTakenOver, 3)
-  assert.equal(dealer.totals.unitsDealtAgain, 0)
+  assert.deepEqual(play(dealer, [compute('a', 2, 5, 1000, 11_000), deliver('a', 2, 5, 6, 11_000)]), ['drop 1 of a: the lanes were counted before'])
+  assert.equal(dealer.totals.lanesTakenOver, 3)
+  assert.equal(dealer.totals.lanesDealtAgain, 0)
 })
 
 test('a lane that was taken over and then lost with its new holder is dealt again, and only then', () => {
@@ -256,7 +256,7 @@ test('a draining worker finishes what it has, gets nothing more, and is let go; 
   assert.deepEqual(play(dealer, [drain('b', 4100)]), [])
   assert.deepEqual(play(dealer, [deliver('b', 2, 4, 8, 8000)]), ['count 4,5,6,7 of b', 'dismiss b'])
   assert.deepEqual(play(dealer, [deliver('a', 2, 0, 4, 8000), begin(3, 8, 8000)]), ['count 0,1,2,3 of a', 'complete 2', 'deal 0,1,2,3,4,5,6,7 to a (begin, attempt 0)'])
-  assert.deepEqual([dealer.totals.workersLost, dealer.totals.unitsDealtAgain], [0, 0])
+  assert.deepEqual([dealer.totals.workersLost, dealer.totals.lanesDealtAgain], [0, 0])
 })
 
 test('a draining worker that owes nothing is let go at once, and nothing orphaned goes to one that drains', () => {

@@ -6,16 +6,16 @@ import { fastestShares, GAIN_WORTH_A_CHANGE, runsOf, steadyShares, type Pace } f
 import { ROOT } from '../../../../shared/kit/project.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
-const paces = (...unitMs: number[]): Pace[] => unitMs.map((ms, index) => ({ worker: 'abcdefgh'[index], baseMs: 0, unitMs: ms }))
+const paces = (...laneMs: number[]): Pace[] => laneMs.map((ms, index) => ({ worker: 'abcdefgh'[index], baseMs: 0, laneMs: ms }))
 const numbers = (shares: ReadonlyMap<string, number>): number[] => [...shares.values()]
 
 /** The earliest end of all ways to share units out. */
 function bestEnd(all: Pace[], count: number, least: number): number {
   const [first, ...rest] = all
-  if (rest.length === 0) return count < least ? Infinity : count === 0 ? 0 : first.baseMs + count * first.unitMs
+  if (rest.length === 0) return count < least ? Infinity : count === 0 ? 0 : first.baseMs + count * first.laneMs
   let best = Infinity
   for (let share = least; share <= count; share++) {
-    best = Math.min(best, Math.max(share === 0 ? 0 : first.baseMs + share * first.unitMs, bestEnd(rest, count - share, least)))
+    best = Math.min(best, Math.max(share === 0 ? 0 : first.baseMs + share * first.laneMs, bestEnd(rest, count - share, least)))
   }
   return best
 }
@@ -25,12 +25,12 @@ test('shares are in proportion to speed: no other shares end sooner', () => {
   assert.deepEqual(numbers(fastestShares(paces(1, 2, 4), 14, true)), [8, 4, 2])
   const random = new KeyedRandom(3, Purpose.draw)
   for (let trial = 0; trial < 300; trial++) {
-    const all = Array.from({ length: 1 + random.below(3) }, (_, index): Pace => ({ worker: 'abc'[index], baseMs: random.below(20), unitMs: 1 + random.below(20) }))
+    const all = Array.from({ length: 1 + random.below(3) }, (_, index): Pace => ({ worker: 'abc'[index], baseMs: random.below(20), laneMs: 1 + random.below(20) }))
     const count = 1 + random.below(10)
     const atLeastOne = random.below(2) === 0
     const shares = fastestShares(all, count, atLeastOne)
     assert.equal(numbers(shares).reduce((a, b) => a + b), count)
-    const end = Math.max(...all.map(({ worker, baseMs, unitMs }) => ((share) => (share === 0 ? 0 : baseMs + share * unitMs))(shares.get(worker) ?? 0)))
+    const end = Math.max(...all.map(({ worker, baseMs, laneMs }) => ((share) => (share === 0 ? 0 : baseMs + share * laneMs))(shares.get(worker) ?? 0)))
     assert.equal(end, bestEnd(all, count, atLeastOne && count >= all.length ? 1 : 0))
   }
 })
@@ -61,7 +61,7 @@ test('what is lost by staying is at most what the page on clusters says', () => 
   assert.equal(Number(said?.[1]), Math.round((GAIN_WORTH_A_CHANGE - 1) * 100))
   const before = new Map([['a', 50], ['b', 50]])
   const slower = (percent: number): Pace[] => paces(1, 1 + percent / 100)
-  const longer = (all: Pace[]): number => (50 * all[1].unitMs) / Math.max(...all.map(({ worker, unitMs }) => (fastestShares(all, 100, true).get(worker) ?? 0) * unitMs))
+  const longer = (all: Pace[]): number => (50 * all[1].laneMs) / Math.max(...all.map(({ worker, laneMs }) => (fastestShares(all, 100, true).get(worker) ?? 0) * laneMs))
   for (let percent = 0; percent <= 20; percent++) {
     const stays = steadyShares(slower(percent), 100, before) === before
     assert.equal(stays, longer(slower(percent)) <= GAIN_WORTH_A_CHANGE, `${percent} %`)

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealing/dealer.ts'
-import type { RoundKind } from '../../../../coordinator/contract/rounds.ts'
 
-/** A worker on a virtual clock: computes unit after unit, each in `unitMs`, and delivers each `deliveryMs` later. */
+/** A worker on a virtual clock: computes lane after lane, each in `laneMs`, and delivers each `deliveryMs` later. */
 export interface VirtualWorker {
-  unitMs: number
+  laneMs: number
   /** It delivers what it has only when it has computed all that it was dealt, in one piece. */
   inOnePiece?: boolean
   deliveryMs?: number
-  /** Goes by after each unit without being told of. */
+  /** Goes by after each lane without being told of. */
   untoldMs?: number
   startMs?: number
   /** It has stopped: it computes nothing and is not heard. */
@@ -16,9 +15,9 @@ export interface VirtualWorker {
 }
 
 interface Working extends VirtualWorker {
-  deals: { round: number; unit: number; notBefore: number }[]
-  at: { round: number; unit: number } | undefined
-  /** First unit of those that it has computed and not delivered. */
+  deals: { round: number; lane: number; notBefore: number }[]
+  at: { round: number; lane: number } | undefined
+  /** First lane of those that it has computed and not delivered. */
   kept: number | undefined
 }
 
@@ -36,13 +35,12 @@ export class VirtualCluster {
   readonly dealer: Dealer
   readonly actions: (DealerAction & { now: number })[] = []
   now = 0
-  /** How often each unit of the present round was counted. */
+  /** How often each lane of the present round was counted. */
   counted: number[] = []
   readonly #workers = new Map<string, Working>()
   #events: Event[] = []
   #order = 0
   #round = 0
-  #kind: RoundKind = 'TRAIN'
   #complete = false
 
   constructor(options: Partial<DealerOptions> = {}) {
@@ -62,7 +60,7 @@ export class VirtualCluster {
     beat()
   }
 
-  /** Changes how a worker computes from its next unit on. */
+  /** Changes how a worker computes from its next lane on. */
   change(name: string, change: Partial<VirtualWorker>): void {
     const worker = this.#workers.get(name)
     assert.ok(worker)
@@ -80,19 +78,19 @@ export class VirtualCluster {
   }
 
   /** Plays rounds one after the other. @returns how long each took, ms */
-  play(rounds: number, units = 8, kind: RoundKind = 'TRAIN', samples = units * 8): number[] {
+  play(rounds: number, lanes = 8, samples = lanes * 8): number[] {
     return Array.from({ length: rounds }, () => {
       const begin = this.now
-      this.begin(units, kind, samples)
+      this.begin(lanes, samples)
       this.finish()
       return this.now - begin
     })
   }
 
   /** Plays a round in which something changes every `everyMs`. @returns how long it took, ms */
-  playChanging(units: number, change: () => void, everyMs: number): number {
+  playChanging(lanes: number, change: () => void, everyMs: number): number {
     const begin = this.now
-    this.begin(units)
+    this.begin(lanes)
     for (let next = begin; !this.#complete; next += everyMs) {
       change()
       this.until(() => this.#complete || this.now >= next + everyMs)
@@ -100,18 +98,17 @@ export class VirtualCluster {
     return this.now - begin
   }
 
-  begin(units = 8, kind: RoundKind = 'TRAIN', samples = units * 8): void {
+  begin(lanes = 8, samples = lanes * 8): void {
     this.#round++
-    this.#kind = kind
     this.#complete = false
-    this.counted = new Array<number>(units).fill(0)
-    this.#act(this.dealer.step({ type: 'begin', round: { id: this.#round, kind, units, samples }, now: this.now }))
+    this.counted = new Array<number>(lanes).fill(0)
+    this.#act(this.dealer.step({ type: 'begin', round: { id: this.#round, lanes, samples }, now: this.now }))
   }
 
   /** Lets the clock run until the round is complete. */
   finish(): void {
     this.until(() => this.#complete)
-    assert.deepEqual(this.counted, this.counted.map(() => 1), 'every unit is counted exactly once')
+    assert.deepEqual(this.counted, this.counted.map(() => 1), 'every lane is counted exactly once')
   }
 
   /** Lets the clock run. */
@@ -130,9 +127,9 @@ export class VirtualCluster {
     this.until(() => this.now >= end)
   }
 
-  /** Units that a worker was dealt when the present round began. */
+  /** Lanes that a worker was dealt when the present round began. */
   shareOf(name: string): number[] {
-    return this.actions.flatMap((action) => (action.type === 'deal' && action.reason === 'begin' && action.round === this.#round && action.worker === name ? action.units : []))
+    return this.actions.flatMap((action) => (action.type === 'deal' && action.reason === 'begin' && action.round === this.#round && action.worker === name ? action.lanes : []))
   }
 
   count(type: DealerAction['type']): number {
@@ -151,12 +148,12 @@ export class VirtualCluster {
       switch (action.type) {
         case 'deal': {
           const notBefore = this.now + (action.reason === 'begin' ? (worker?.startMs ?? 0) : 0)
-          for (const unit of action.units) worker?.deals.push({ round: action.round, unit, notBefore })
+          for (const lane of action.lanes) worker?.deals.push({ round: action.round, lane, notBefore })
           if (worker !== undefined) this.#goOn(action.worker, worker)
           break
         }
         case 'release':
-          if (worker !== undefined) worker.deals = worker.deals.filter(({ round, unit }) => round !== action.round || !action.units.includes(unit))
+          if (worker !== undefined) worker.deals = worker.deals.filter(({ round, lane }) => round !== action.round || !action.lanes.includes(lane))
           break
         case 'abandon':
           if (worker === undefined) break
@@ -164,7 +161,7 @@ export class VirtualCluster {
           if (worker.at === undefined && worker.hung !== true) this.#after(0, () => this.#act(this.dealer.step({ type: 'abandoned', worker: action.worker, round: action.round, now: this.now })))
           break
         case 'count':
-          for (const unit of action.units) this.counted[unit]++
+          for (const lane of action.lanes) this.counted[lane]++
           break
         case 'complete':
           this.#complete = true
@@ -183,20 +180,19 @@ export class VirtualCluster {
     const next = worker.deals.shift()
     if (next === undefined) return
     worker.at = next
-    const { round, unit } = next
-    const kind = this.#kind
-    const { unitMs, deliveryMs = 0, untoldMs = 0 } = worker
-    this.#after(Math.max(0, next.notBefore - this.now) + unitMs + untoldMs, () => {
+    const { round, lane } = next
+    const { laneMs, deliveryMs = 0, untoldMs = 0 } = worker
+    this.#after(Math.max(0, next.notBefore - this.now) + laneMs + untoldMs, () => {
       worker.at = undefined
       if (worker.hung === true || this.#workers.get(name) !== worker) return
-      this.#act(this.dealer.step({ type: 'computed', worker: name, kind, round, unit, ms: unitMs, now: this.now }))
-      const begin = worker.kept ?? unit
-      const goesOn = worker.inOnePiece === true && worker.deals.some((deal) => deal.round === round && deal.unit === unit + 1)
+      this.#act(this.dealer.step({ type: 'computed', worker: name, round, lane, ms: laneMs, now: this.now }))
+      const begin = worker.kept ?? lane
+      const goesOn = worker.inOnePiece === true && worker.deals.some((deal) => deal.round === round && deal.lane === lane + 1)
       worker.kept = goesOn ? begin : undefined
       if (!goesOn) {
         this.#after(deliveryMs, () => {
           if (worker.hung === true) return
-          this.#act(this.dealer.step({ type: 'delivered', worker: name, round, begin, end: unit + 1, now: this.now }))
+          this.#act(this.dealer.step({ type: 'delivered', worker: name, round, begin, end: lane + 1, now: this.now }))
         })
       }
       this.#goOn(name, worker)
