@@ -34,7 +34,7 @@ export const layerCases: Record<string, Network> = {
   'conv2d even kernel same': networkOf([conv({ kernel: 2, padding: 'same' }), relu, conv({ kernel: 4, padding: 'same' }), ...small]),
   'conv2d even kernel stride 2 same': networkOf([conv({ kernel: 2, padding: 'same' }), relu, conv({ kernel: 4, stride: 2, padding: 'same' }), ...end]),
   'conv2d 1x1 without bias': networkOf([conv({ kernel: 1, bias: false }), relu, conv({ kernel: 1, bias: false }), ...small]),
-  'conv2d wide enough for products': networkOf([conv({ filters: 16 }), relu, conv({ filters: 32, kernel: 1 }), conv({ filters: 48, kernel: 1 }), relu, conv({ filters: 32, kernel: 1 }), ...small], { imageSize: 5 }),
+  'conv2d wide enough for products': networkOf([conv({ filters: 16 }), relu, conv({ filters: 32, kernel: 1 }), conv({ filters: 48, kernel: 1 }), relu, conv({ filters: 32, kernel: 1 }), ...small], { imageSize: 4 }),
   'depthwise valid': networkOf([conv({ kernel: 1 }), depthwise(), relu, ...end]),
   'depthwise same without bias': networkOf([depthwise({ padding: 'same', bias: false }), relu, depthwise({ padding: 'same' }), ...small]),
   'depthwise stride 2': networkOf([depthwise({ stride: 2 }), relu, depthwise({ stride: 2, padding: 'same' }), ...end]),
