@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises'
-import { z } from 'zod'
 import { loadCheckpoint } from '../shared/checkpoint/checkpoint.ts'
 import { transformListsOf } from '../shared/checkpoint/transform_lists.ts'
 import { RunError } from '../shared/kit/errors.ts'
@@ -9,11 +8,10 @@ import { Predictor } from './predictor.ts'
 import { readRunView } from './run_folder_view.ts'
 import type { LiveSource } from './server.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
+import { knownRecipe } from '../shared/recipe/stored.ts'
 
 /** How often it is looked whether a run of another process has gone on. */
 const LOOK_MS = 2000
-
-const engineSchema = z.object({ engine: z.enum(['native', 'wasm']).catch('native') })
 
 interface Shown {
   folder: RunFolder
@@ -106,6 +104,6 @@ function predictorOf(folder: RunFolder): Predictor {
   return new Predictor(async () => {
     const checkpoint = await loadCheckpoint(folder.checkpoints.latest)
     const { network, classes, parameters, position, config } = checkpoint
-    return { network, transforms: transformListsOf(checkpoint, folder.checkpoints.latest), classes, parameters, step: position.step, epoch: position.epoch, ...engineSchema.parse(config) }
+    return { network, transforms: transformListsOf(checkpoint, folder.checkpoints.latest), classes, parameters, step: position.step, epoch: position.epoch, engine: knownRecipe(config).engine ?? 'native' }
   })
 }

@@ -10,6 +10,7 @@ import type { InjectedFault, PlannedFault } from './faults.ts'
 import { inject } from './inject.ts'
 import { reportOf, type ChaosReport } from './report.ts'
 import { timelineOf } from './timeline.ts'
+import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 export const WORKERS = 3
 const BATCH = 16
@@ -60,11 +61,12 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
   const [one, other] = await Promise.all([undisturbed, disturbed].map((folder) => RunFolder.open(folder, () => new Date())))
   const [wanted, got] = await Promise.all([one.readSummary(), other.readSummary()])
   const [wantedHistory, gotHistory] = await Promise.all([one.readHistory(), other.readHistory()])
-  const { trainImages, testImages, engine } = await other.readConfig()
+  const config = await other.readConfig()
+  const { trainImages, testImages } = config
   const report = reportOf(
     {
       seed, epochs, undisturbedSeconds,
-      engine: String(engine),
+      engine: String(knownRecipe(config).engine),
       stepsPerEpoch: Math.ceil(Number(trainImages) / BATCH),
       workers: WORKERS, lanes: LANES,
       blocks: blockCount(new Array<number>(Number(testImages))),

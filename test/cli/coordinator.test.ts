@@ -118,8 +118,8 @@ test('options come from the command line, then the environment, then a config fi
     ...workspace.environment, HERD_LANES: '4', HERD_SEED: '8', HERD_ENGINE: 'wasm',
   })
   assert.equal(ended.code, 0, ended.stderr)
-  const config = JSON.parse(await readFile(path.join(out, 'config.json'), 'utf8')) as Record<string, unknown>
-  assert.deepEqual([config['batch'], config['lanes'], config['seed'], config['imageSize'], config['engine']], [20, 4, 9, 16, 'wasm'])
+  const { recipe } = JSON.parse(await readFile(path.join(out, 'config.json'), 'utf8')) as { recipe: Record<string, unknown> }
+  assert.deepEqual([recipe['batch'], recipe['lanes'], recipe['seed'], recipe['imageSize'], recipe['engine']], [20, 4, 9, 16, 'wasm'])
 
   complains(await run('coordinator', ['--data', data], { ...workspace.environment, HERD_BATCH: 'x' }), 2, /^error: HERD_BATCH x: expected a whole number/)
   await writeFile(file, '{"btach": 1}')

@@ -35,14 +35,18 @@ after(() => workspace.remove())
 
 test("a killed worker's lanes are dealt again, a worker that joins later takes part, and the digest is the same", async () => {
   const out = workspace.path('killed')
-  const main = coordinator(out, '--workers', '2')
+  const main = coordinator(out, '--workers', '2', '--silence-limit', '120')
   const address = await addressOf(main)
   const victim = worker(address, '--data', data, '--name', 'victim')
   const survivor = worker(address, '--data', data, '--name', 'survivor')
   await main.said(/epoch 1\/4/)
   victim.child.kill('SIGKILL')
   await main.said(/worker victim is lost/)
+  // The run does not end before the late one is in.
+  survivor.child.kill('SIGSTOP')
   const late = worker(address, '--data', data, '--name', 'late')
+  await main.said(/worker late joined/)
+  survivor.child.kill('SIGCONT')
   const ended = await main.ended
   assert.equal(ended.code, 0, ended.stderr)
   assert.equal((await survivor.ended).code, 0)

@@ -6,9 +6,11 @@ import { z } from 'zod'
 import { BF16_MARGIN } from '../../shared/compute/precision.ts'
 import { run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
+import { recipeSchema } from '../../shared/recipe/recipe.ts'
+import type { Recipe } from '../../shared/recipe/table.ts'
 
 /** `--precision auto`, by the real program: what it chose, what it tells, and that the run is the one of that precision. */
-const configSchema = z.object({ precision: z.enum(['f32', 'bf16']), precisionMeasured: z.object({ ratio: z.number().nullable(), reason: z.string() }).optional() })
+const configSchema = z.object({ recipe: recipeSchema, precisionMeasured: z.object({ ratio: z.number().nullable(), reason: z.string() }).optional() })
 const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--test-fraction', '0.5', '--seed', '3']
 let workspace: Workspace
 let data: string
@@ -23,8 +25,9 @@ function train(out: string, ...options: string[]): Promise<Ended> {
   return run('coordinator', ['--data', data, '--out', out, ...training, ...options], workspace.environment)
 }
 
-async function configOf(out: string): Promise<z.infer<typeof configSchema>> {
-  return configSchema.parse(JSON.parse(await readFile(path.join(out, 'config.json'), 'utf8')))
+async function configOf(out: string): Promise<Omit<z.infer<typeof configSchema>, 'recipe'> & Pick<Recipe, 'precision'>> {
+  const { recipe: { precision }, ...rest } = configSchema.parse(JSON.parse(await readFile(path.join(out, 'config.json'), 'utf8')))
+  return { precision, ...rest }
 }
 
 test('auto measures, tells what it chose and why, and trains as that precision does', { skip: withoutNative }, async () => {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
+import { recipeSchema } from '../../shared/recipe/recipe.ts'
 
 let workspace: Workspace
 let data: string
@@ -82,8 +83,8 @@ test('resuming with another seed, or over other images, is refused in words', as
 test('the run folder holds what the contract says', async () => {
   const read = async (...parts: string[]): Promise<Buffer> => readFile(path.join(whole, ...parts))
   const config = JSON.parse((await read('config.json')).toString()) as Record<string, unknown>
-  for (const key of ['batch', 'lanes', 'seed', 'versions', 'datasetDigest', 'engine', 'fingerprints']) assert.ok(key in config, key)
-  assert.equal(config['engine'], 'wasm')
+  for (const key of ['recipe', 'versions', 'datasetDigest', 'fingerprints']) assert.ok(key in config, key)
+  assert.equal(recipeSchema.parse(config['recipe']).engine, 'wasm')
   for (const plot of ['loss', 'accuracy', 'confusion']) {
     assert.match((await read('plots', `${plot}.svg`)).toString(), /<svg/)
     assert.equal((await read('plots', `${plot}.png`)).subarray(1, 4).toString(), 'PNG')
