@@ -45,11 +45,13 @@ for (const format of ['none', 'int8']) {
 }
 
 test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip: withoutSharedMemory }, async (t) => {
-  const { digest } = await finished('undisturbed', '--single-node')
+  // Long enough for the late one to start in, however busy the machine is.
+  const epochs = ['--epochs', '8']
+  const { digest } = await finished('undisturbed', '--single-node', ...epochs)
   const programs: Program[] = []
   t.after(() => Promise.all(programs.map((program) => program.stop())))
   const out = workspace.path('disturbed')
-  const main = new Program('coordinator', argumentsOf(out, ['--workers', '3', '--step-events', '--metrics-port', '0', '--silence-limit', '60']), workspace.environment)
+  const main = new Program('coordinator', argumentsOf(out, ['--workers', '3', '--step-events', '--metrics-port', '0', '--silence-limit', '60', ...epochs]), workspace.environment)
   const address = await addressOf(main)
   const [, metrics] = await main.said(/(http:\/\/\S+\/metrics)/)
   const worker = (own: string): Program => {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { drawDataset } from '../../cli/draw/dataset.ts'
+import { run } from '../support/processes.ts'
+import { createWorkspace, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
+
+/**
+ * Digests of default recipes from before recipes were data: a change that is not meant to change what a run comes to must not. WebAssembly
+ * computes the same on every machine; TensorFlow's kernels are chosen by processor, so its digests are those of a numerics fingerprint.
+ */
+let workspace: Workspace
+let data: string
+
+before(async () => {
+  workspace = await createWorkspace()
+  data = (await drawDataset({ out: workspace.path('drawn'), perClass: 5, seed: 0, onProgress: () => undefined })).folder
+})
+after(() => workspace.remove())
+
+const tiny = ['--model', 'tiny', '--image-size', '64', '--epochs', '2', '--batch', '8', '--lanes', '6']
+const compressed = (format: string): string[] => ['--compress', format, '--compress-weights', format]
+
+async function trained(name: string, ...options: string[]): Promise<{ digest: string; fingerprints: string[] }> {
+  const out = workspace.path(name)
+  const ended = await run('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', '--seed', '7', '--test-fraction', '0.5', ...tiny, ...options], workspace.environment)
+  assert.equal(ended.code, 0, ended.stderr)
+  return summaryOf(out)
+}
+
+for (const [format, cluster, digest] of [
+  ['none', ['--single-node'], '67deabb5badb16e2157f6054aee526b456262a844105edb54b9e35505018f9c2'],
+  ['bf16', ['--local-workers', '2'], '3a99a027559d189860de940bcc17011a17fb69ea3f17993686e7aea3080fdbb1'],
+  ['int8', ['--single-node'], 'ca5c75a3d8a5029e0502d106c50f3743965f2cd698f4b3138c5e39389c617777'],
+] as const) {
+  test(`wasm, ${format} on the wire: the digest is what it was`, async () => {
+    assert.equal((await trained(`wasm-${format}`, '--engine', 'wasm', ...compressed(format), ...cluster)).digest, digest)
+  })
+}
+
+/** Digests by numerics fingerprint: AVX2 without AVX512, TensorFlow 2.18.1. */
+const native: Readonly<Record<string, string>> = { '41fbb71eeeeebfd1': '057d8fafba82d4991eb52ab1fdcd7d7f138a65464d34d50387fbc964182b28a8' }
+
+test('native: the digest is what it was, where the processor is known; a cluster comes to it on every one', { skip: withoutNative }, async () => {
+  const alone = await trained('native-alone', '--engine', 'native', '--single-node')
+  const [fingerprint] = alone.fingerprints
+  assert.equal((await trained('native-cluster', '--engine', 'native', '--local-workers', '2')).digest, alone.digest)
+  assert.equal(alone.digest, native[fingerprint] ?? alone.digest)
+})
