@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -126,6 +126,17 @@ test('the command of docs/trace.md writes a trace', async () => {
   assert.deepEqual(more, [])
   await succeeds(command)
   assert.ok((await readTrace(workspace.path('trace.json'))).some(({ name }) => name === 'compute'))
+  executed.add(command)
+})
+
+test('the commands of docs/recipes.md print a recipe; its example is one', async () => {
+  const [command, ...more] = await commandsOf('docs/recipes.md')
+  assert.deepEqual(more, [])
+  const shown = JSON.parse(await succeeds(command)) as Record<string, unknown>
+  assert.equal(shown['batch'], 64)
+  const [, example] = /```json\n([^]*?)```/.exec(await readFile(path.join(ROOT, 'docs/recipes.md'), 'utf8')) ?? []
+  await writeFile(workspace.path('recipe.json'), example)
+  assert.match(await succeeds('npx herd recipe check recipe.json'), /is a recipe that Herd can train with/)
   executed.add(command)
 })
 
