@@ -5,6 +5,8 @@ import { createLog, type Log } from '../shared/kit/log.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
 import { readAccess } from '../coordinator/port/access.ts'
+import { machineSeconds } from '../shared/trace/span.ts'
+import { ReducerConnection } from './connection.ts'
 import { ReducerMembership } from './membership.ts'
 import { ReducerServer } from './server.ts'
 import type { ReducerOptions } from './options.ts'
@@ -28,7 +30,14 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
     membership?.leave()
   })
   try {
-    await reduceUntilTheEnd({ ...options, patienceMs: options.patience * 1000 }, log, stop.signal, () => (membership = new ReducerMembership(options.coordinator, access, server, address)))
+    await reduceUntilTheEnd({ ...options, patienceMs: options.patience * 1000 }, log, stop.signal, () => (membership = new ReducerMembership({
+      address, port: server, now: machineSeconds,
+      connect: (onMessage) => new ReducerConnection(options.coordinator, access, onMessage),
+      every: (milliseconds, action) => {
+        const timer = setInterval(action, milliseconds)
+        return () => clearInterval(timer)
+      },
+    })))
   } finally {
     removeSignals()
     await server.close()
