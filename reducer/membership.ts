@@ -1,10 +1,11 @@
-import { deferred, Turns } from '../shared/kit/async.ts'
+import { Turns } from '../shared/kit/async.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
 import { checkedJson, PROTOCOL_VERSION, type Assigned, type Gather, type ReductionMessage } from '../shared/wire/messages.ts'
+import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema } from '../shared/wire/run_description.ts'
 import { StateInbox, stateChunks } from '../coordinator/exchange/remote/state_chunks.ts'
 import type { ConnectReducer, ReducerLink, WorkersPort } from './link.ts'
@@ -24,44 +25,43 @@ export interface ReducerMembershipParts {
   chunkFloats?: number
 }
 
-/** `stopped`: the coordinator has ended in order, and its run is not finished. */
-export type MembershipEnd = { how: 'finished' } | { how: 'stopped' | 'lost'; reason: string; assigned: boolean }
-
-const HEARTBEAT_MS = 1000
+/** How a membership ended, and how far it had come. */
+export interface MembershipResult {
+  end: MembershipEnd
+  /** The coordinator has given it a place. */
+  assigned: boolean
+}
 
 /** One membership of a reducer in a run, from hello to its end. */
 export class ReducerMembership {
   readonly #parts: ReducerMembershipParts
   readonly #link: ReducerLink
-  readonly #failure = deferred<never>()
+  readonly #participation: Participation
   #assigned: Assigned | undefined
   #session: ReducerSession | undefined
   #outbox: SpanOutbox | undefined
-  #stopped: MembershipEnd | undefined
   /** States are sent one after the other. */
   readonly #states = new Turns()
   #over = false
 
   constructor(parts: ReducerMembershipParts) {
     this.#parts = parts
-    this.#failure.promise.catch(() => undefined)
     this.#link = parts.connect((message) => this.#take(message))
+    this.#participation = new Participation({ kind: 'reducer', link: this.#link, every: parts.every, now: parts.now })
   }
 
   /**
    * Takes part until the run ends, or the coordinator is lost.
    * @throws RunError when the coordinator refuses the reducer, or breaks the protocol.
    */
-  async run(): Promise<MembershipEnd> {
-    const { address, every, port } = this.#parts
+  async run(): Promise<MembershipResult> {
+    const { address, port } = this.#parts
     this.#link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, address } })
-    const endHeartbeat = every(HEARTBEAT_MS, () => this.#beat())
     try {
-      const reason = await Promise.race([this.#link.lost, this.#failure.promise])
-      return this.#stopped ?? { how: 'lost', reason, assigned: this.#assigned !== undefined }
+      const end = await this.#participation.untilEnd(() => this.#beat())
+      return { end, assigned: this.#assigned !== undefined }
     } finally {
       this.#over = true
-      endHeartbeat()
       port.session = undefined
       this.#session?.close()
       this.#link.close()
@@ -70,6 +70,7 @@ export class ReducerMembership {
 
   /** Leaves at once. */
   leave(): void {
+    this.#participation.ask()
     this.#link.close()
   }
 
@@ -83,15 +84,12 @@ export class ReducerMembership {
       case 'assigned':
         if (this.#assigned !== undefined) throw new ProtocolError('assigned came twice')
         this.#assigned = message.assigned
-        this.#load(message.assigned).catch(this.#failure.reject)
+        this.#load(message.assigned).catch(this.#participation.fail)
         return
       case 'refused':
-        return this.#failure.reject(new ProtocolError(`the coordinator refuses this reducer: ${message.refused.reason}`))
       case 'stop':
-        this.#stopped = message.stop.finished ? { how: 'finished' } : { how: 'stopped', reason: `the coordinator stops: ${message.stop.reason}`, assigned: true }
-        return
       case 'clockProbe':
-        return this.#link.send({ message: 'clockReading', clockReading: { sent: message.clockProbe.sent, clock: this.#parts.now() } })
+        return this.#participation.take(message)
       default:
         if (this.#session === undefined) throw new ProtocolError(`${message.message} came before the reducer was ready`)
         this.#session.take(message)

@@ -59,14 +59,14 @@ export class SimulatedReducer {
     const { network, problem, port, random, trace } = this.#parts
     const { process } = this
     for (let attempt = 0; ; attempt++) {
-      const end = await new ReducerMembership({
+      const { end, assigned } = await new ReducerMembership({
         address: `:${port}`, port: this.#port, now: () => process.clock.now / 1000, chunkFloats: problem.chunkFloats,
         connect: (onMessage) => network.connectReducer(process, onMessage),
         every: (milliseconds, action) => process.every(milliseconds, action),
       }).run()
-      if (end.how === 'finished') return
+      if (!('reason' in end)) return
       trace.add(process.name, `${end.how}: ${end.reason}`)
-      if (end.assigned) attempt = -1
+      if (assigned) attempt = -1
       else await process.sleep(Math.min(LONGEST_BACKOFF_MS, SHORTEST_BACKOFF_MS * 2 ** attempt) * random.between(1, 2))
     }
   }
