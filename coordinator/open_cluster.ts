@@ -7,6 +7,7 @@ import type { Layout } from '../shared/model/layout.ts'
 import type { Optimizer, OptimizerState } from '../shared/optim/optimizer.ts'
 import { Model } from '../shared/optim/stepped_weights.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
+import { newSecret } from '../shared/security/secret.ts'
 import { machineSeconds, type Span } from '../shared/trace/span.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { listenForWorkers } from './cluster/listen_for_workers.ts'
@@ -44,7 +45,7 @@ export function homeOfWeights({ run, layout, optimizer, start, version, options,
     return { model, hub: undefined, weights: weightsOf(model) }
   }
   const hub = new ReducerHub({
-    ranges, run: JSON.stringify(run), optimizer, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, observe,
+    ranges, run: JSON.stringify(run), optimizer, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, newId: newSecret, observe,
     ...spansBy(onSpan, 'onReducerSpan'),
   })
   return { model: undefined, hub, weights: hub }

@@ -1,11 +1,13 @@
-import pRetry from 'p-retry'
 import { parseAddress } from '../shared/command/options.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
+import { joinWithPatience, NoMembershipError } from '../shared/wire/patience.ts'
 import { readAccess } from '../coordinator/port/access.ts'
-import { ReducerMembership } from './membership.ts'
+import { machineSeconds } from '../shared/trace/span.ts'
+import { ReducerConnection } from './connection.ts'
+import { ReducerMembership, type MembershipResult } from './membership.ts'
 import { ReducerServer } from './server.ts'
 import type { ReducerOptions } from './options.ts'
 
@@ -28,7 +30,14 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
     membership?.leave()
   })
   try {
-    await reduceUntilTheEnd({ ...options, patienceMs: options.patience * 1000 }, log, stop.signal, () => (membership = new ReducerMembership(options.coordinator, access, server, address)))
+    await reduceUntilTheEnd({ ...options, patienceMs: options.patience * 1000 }, log, stop.signal, () => (membership = new ReducerMembership({
+      address, port: server, now: machineSeconds,
+      connect: (onMessage) => new ReducerConnection(options.coordinator, access, onMessage),
+      every: (milliseconds, action) => {
+        const timer = setInterval(action, milliseconds)
+        return () => clearInterval(timer)
+      },
+    })))
   } finally {
     removeSignals()
     await server.close()
@@ -38,30 +47,21 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
 
 /** Joins, and joins again when the coordinator is lost, until a run has finished. */
 async function reduceUntilTheEnd({ coordinator, patienceMs }: { coordinator: string; patienceMs: number }, log: Log, stop: AbortSignal, join: () => ReducerMembership): Promise<void> {
-  const unreachable = 'no membership came about'
   while (!stop.aborted) {
-    const end = await pRetry(
-      async () => {
-        const result = await join().run()
-        if (result.how === 'lost' && !result.assigned && !stop.aborted) throw new Error(unreachable, { cause: result.reason })
-        return result
-      },
-      {
-        retries: patienceMs === 0 ? 0 : Number.POSITIVE_INFINITY, maxRetryTime: patienceMs === 0 ? Number.POSITIVE_INFINITY : patienceMs, minTimeout: 200, maxTimeout: 1000, randomize: true,
-        shouldRetry: ({ error }) => error.message === unreachable,
-        onFailedAttempt: ({ error, attemptNumber }) => {
-          if (error.message === unreachable && attemptNumber === 1 && patienceMs > 0) log.info(`waiting for the coordinator at ${coordinator}: ${String(error.cause)}.`)
-        },
-      },
-    ).catch((error: unknown) => {
-      if (!(error instanceof Error) || error.message !== unreachable) throw error
-      throw new RunError(`--coordinator ${coordinator}: ${String(error.cause)} (tried for ${Math.round(patienceMs / 1000)} s). Is the coordinator running, and is the address right?`)
-    })
+    const { end } = await joinWithPatience(async (): Promise<MembershipResult> => {
+      // It may have been asked to stop while it waited to try again.
+      if (stop.aborted) return { end: { how: 'asked' }, assigned: false }
+      const result = await join().run()
+      if (result.end.how === 'lost' && !result.assigned) throw new NoMembershipError(result.end.reason)
+      return result
+    }, { coordinator, patienceMs, log })
     if (end.how === 'finished') return log.info('the run has finished.')
-    // Who is to be patient waits for the run to be resumed.
-    if (stop.aborted || (end.how === 'stopped' && patienceMs === 0)) return
-    if (patienceMs === 0) throw new RunError(`${end.reason}.`)
+    if (end.how === 'asked') return
+    // A reducer that is to be patient waits for the run to be resumed.
+    if (patienceMs === 0) {
+      if (end.how === 'stopped') return
+      throw new RunError(`${end.reason}.`)
+    }
     log.warn(`${end.reason}; joining again.`)
   }
 }
-

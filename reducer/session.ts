@@ -1,18 +1,17 @@
-import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
 import { messageOf, ProtocolError } from '../shared/kit/errors.ts'
 import type { Layout } from '../shared/model/layout.ts'
 import { layoutOfRange } from '../shared/model/layout.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import { copyOfState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
-import type { Assigned, Gather, GradientChunk, ReducerMessage, ReductionMessage, WeightsChunk } from '../shared/wire/messages.ts'
+import type { Assigned, Gather, GradientChunk, ReducerMessage, ReductionMessage } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import type { Connections } from '../coordinator/port/connections.ts'
+import type { Claims } from '../coordinator/exchange/worker_streams.ts'
 import { Model } from '../shared/optim/stepped_weights.ts'
 import { RangeReducer, type ExchangedRun, type StepToReduce } from '../coordinator/exchange/range_reducer.ts'
 import { NO_PHASES, sumOfPhases, type PhaseSeconds } from '../coordinator/contract/step_split.ts'
 import { kindOf, stepOf } from '../coordinator/contract/rounds.ts'
-import { WorkerStreams } from './worker_streams.ts'
+import { AdmittedWorker } from './admitted_worker.ts'
 
 export interface ReducerSessionParts {
   assigned: Pick<Assigned, 'begin' | 'end' | 'version'>
@@ -25,31 +24,37 @@ export interface ReducerSessionParts {
   send: (message: ReducerMessage) => void
   /** Sends a copy of the state: it does not change meanwhile. */
   sendState: (gather: Gather, state: OptimizerState) => void
-  connections: Connections
+  connections: Claims
   /** Seconds on a clock that only goes forward. */
   now: () => number
   onSpan?: SpanObserver
+  /** Floats of one chunk on the wire, where it is not the default. */
+  chunkFloats?: number
 }
 
 /** What a reducer does in one run: it carries out what the coordinator says, and reduces what workers send. */
 export class ReducerSession {
   readonly #parts: ReducerSessionParts
-  readonly #reducer: RangeReducer<WorkerStreams>
-  readonly #workers = new Map<string, WorkerStreams>()
+  readonly #reducer: RangeReducer<AdmittedWorker>
+  readonly #workers = new Map<string, AdmittedWorker>()
   /** The newest round that has begun. */
   #round: number
-  #summed = true
+  /** Steps that have been settled. */
+  #version: number
+  /** Where the round is: being reduced, summed, or settled. */
+  #state: 'open' | 'summed' | 'settled' = 'settled'
   /** What settling the step before took: the step that waited for its weights is told of it. */
   #settling: PhaseSeconds = NO_PHASES
 
   constructor(parts: ReducerSessionParts) {
-    const { assigned, layout, run, optimizer, start, now, onSpan } = parts
+    const { assigned, layout, run, optimizer, start, now, onSpan, chunkFloats } = parts
     const { begin, end, version } = assigned
     const range = { begin, end }
     this.#parts = parts
     this.#round = 2 * version
-    this.#reducer = new RangeReducer<WorkerStreams>({
-      range, model: new Model(layoutOfRange(layout, range), optimizer, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }),
+    this.#version = version
+    this.#reducer = new RangeReducer<AdmittedWorker>({
+      range, model: new Model(layoutOfRange(layout, range), optimizer, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }), ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
     })
   }
@@ -57,17 +62,14 @@ export class ReducerSession {
   /** Carries out what the coordinator says. @throws ProtocolError for what cannot be now. */
   take(message: Exclude<ReductionMessage, { message: 'assigned' | 'refused' | 'stop' | 'clockProbe' }>): void {
     switch (message.message) {
-      case 'admit': {
-        const { session } = message.admit
-        this.#workers.set(session, new WorkerStreams(session, this.#parts.connections, (reason) => this.#parts.send({ message: 'broken', broken: { session, reason } })))
-        return this.#parts.send({ message: 'admitted', admitted: { session } })
-      }
+      case 'admit':
+        return this.#admit(message.admit.session)
       case 'join': {
         const worker = this.#workers.get(message.join.session)
         if (worker === undefined) return
         worker.isMember = true
         // Its stream may come later than the coordinator's word.
-        if (worker.hasWeightsStream) this.#reducer.join(worker)
+        if (worker.streams.hasWeights) this.#reducer.join(worker)
         return
       }
       case 'dismissed':
@@ -75,54 +77,51 @@ export class ReducerSession {
       case 'begin':
         return this.#begin(message.begin)
       case 'settle':
-        if (message.settle.round !== this.#round || !this.#summed) throw new ProtocolError(`the coordinator settles round ${message.settle.round}, which is not summed`)
+        if (message.settle.round !== this.#round || this.#state !== 'summed') throw new ProtocolError(`the coordinator settles round ${message.settle.round}, which is not summed`)
+        this.#state = 'settled'
+        this.#version = stepOf(this.#round) + 1
         this.#settling = this.#reducer.settle(message.settle)
         return
       case 'gather': {
         const { parameters, moments } = this.#reducer.state
+        const { version } = message.gather
+        if (version !== this.#version) throw new ProtocolError(`the coordinator asks for weights ${version}, where weights ${this.#version} are`)
         return this.#parts.sendState(message.gather, copyOfState({ parameters, moments: message.gather.moments ? moments : [] }))
       }
     }
   }
 
-  /** @throws ProtocolError when the worker has a weights stream already. */
-  attachWeights(worker: WorkerStreams, stream: ServerWritableStream<unknown, WeightsChunk>): void {
-    worker.attachWeights(stream)
-    if (worker.isMember) this.#reducer.join(worker)
+  /** A worker that was admitted; undefined for a session that is not. */
+  readonly worker = (id: string): AdmittedWorker | undefined => this.#workers.get(id)
+
+  close(): void {
+    for (const id of [...this.#workers.keys()]) this.#dismiss(id)
   }
 
-  /** A worker that was admitted. @throws ProtocolError for a session that is not. */
-  worker(id: string): WorkerStreams {
-    const worker = this.#workers.get(id)
-    if (worker === undefined) throw new ProtocolError('no such session')
-    return worker
+  #admit(session: string): void {
+    if (this.#workers.has(session)) throw new ProtocolError('a worker is admitted twice')
+    this.#workers.set(session, new AdmittedWorker({
+      id: session, connections: this.#parts.connections,
+      onWeights: (worker) => (worker.isMember ? this.#reducer.join(worker) : undefined),
+      onGradient: (worker, chunk) => this.#receive(worker, chunk),
+      onBroken: (reason) => this.#parts.send({ message: 'broken', broken: { session, reason } }),
+    }))
+    this.#parts.send({ message: 'admitted', admitted: { session } })
   }
 
-  /** Has the coordinator cut a worker off that does not keep to the protocol. */
-  evict(id: string, reason: string): void {
-    this.#workers.get(id)?.evict(reason)
-  }
-
-  /** @throws ProtocolError when the chunk is not as it should be: the worker's session must end. */
-  receive(stream: ServerReadableStream<unknown, object>, chunk: GradientChunk): void {
-    const worker = this.worker(chunk.session)
-    worker.attachGradients(stream)
-    worker.received += chunk.data.length
+  #receive(worker: AdmittedWorker, chunk: GradientChunk): void {
     if (kindOf(chunk.round) !== 'TRAIN') throw new ProtocolError(`a gradient chunk names round ${chunk.round}, which is of another kind`)
     // The lanes were dealt after the step had begun, but over another connection than the word of that came to this process.
     if (chunk.round > this.#round) return worker.hold(chunk)
     this.#add(worker, chunk)
   }
 
-  close(): void {
-    for (const id of [...this.#workers.keys()]) this.#dismiss(id)
-  }
-
   #begin(step: StepToReduce): void {
     const { round } = step
+    if (this.#state !== 'settled') throw new ProtocolError(`the coordinator begins round ${round}, and round ${this.#round} is not settled`)
     if (round <= this.#round || kindOf(round) !== 'TRAIN' || stepOf(round) < this.#parts.assigned.version) throw new ProtocolError(`the coordinator begins round ${round} after round ${this.#round}`)
     this.#round = round
-    this.#summed = false
+    this.#state = 'open'
     this.#reducer.begin(step)
     for (const worker of [...this.#workers.values()]) {
       const early = worker.release()
@@ -136,13 +135,13 @@ export class ReducerSession {
     }
   }
 
-  #add(worker: WorkerStreams, chunk: GradientChunk): void {
+  #add(worker: AdmittedWorker, chunk: GradientChunk): void {
     this.#reducer.receive(worker, chunk)
     const { sums } = this.#reducer
-    if (this.#summed || sums === undefined) return
-    this.#summed = true
+    if (this.#state !== 'open' || sums === undefined) return
+    this.#state = 'summed'
     const { squares, notFinite, phases } = sums
-    const traffic = [...this.#workers.values()].map(({ id, received, sent }) => ({ session: id, received, sent }))
+    const traffic = [...this.#workers.values()].map(({ id, streams: { received, sent } }) => ({ session: id, received, sent }))
     this.#parts.send({ message: 'summed', summed: { round: this.#round, squares, ...(notFinite === undefined ? {} : { notFinite }), ...sumOfPhases(phases, this.#settling), traffic } })
   }
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pRetry from 'p-retry'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
 import { digestFolder } from '../shared/data/dataset.ts'
@@ -13,10 +12,11 @@ import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { scanFolder } from '../shared/data/sources/scan.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
-import { DataError, RunError } from '../shared/kit/errors.ts'
+import { DataError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import type { Access } from '../shared/wire/client_access.ts'
+import { joinWithPatience, NoMembershipError } from '../shared/wire/patience.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeKeeper, type ComputeRequest } from './compute_keeper.ts'
 import type { ComputeLease } from './compute_lease.ts'
@@ -83,7 +83,7 @@ export class WorkerDaemon {
       while (!this.#stopping) {
         const { end, joined } = await this.#joinWithPatience()
         if (end.how === 'finished') return this.#log.info('the run has finished.')
-        if (end.how !== 'lost' || this.#stopping) continue
+        if (end.how === 'asked' || this.#stopping) continue
         this.#log.warn(`${end.reason}; joining again.`)
         // A coordinator that greets and never gets further is not to be stormed.
         if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
@@ -100,34 +100,14 @@ export class WorkerDaemon {
     this.#membership?.leave()
   }
 
-  /** Tries again, with backoff and jitter, as long as no session comes about. */
   async #joinWithPatience(): Promise<MembershipResult> {
     const { patienceMs, coordinator } = this.#options
-    const failed = 'failed before it began'
-    return pRetry(
-      async () => {
-        const result = await this.#session()
-        if (result.end.how === 'lost' && !result.welcomed && !this.#stopping) throw new Error(failed, { cause: result.end.reason })
-        return result
-      },
-      {
-        retries: Number.POSITIVE_INFINITY,
-        maxRetryTime: patienceMs,
-        minTimeout: 200,
-        // A coordinator that is started again waits for its workers no longer than this.
-        maxTimeout: 1000,
-        randomize: true,
-        shouldRetry: ({ error }) => error.message === failed,
-        onFailedAttempt: ({ error, attemptNumber }) => {
-          if (error.message === failed && attemptNumber === 1) this.#log.info(`waiting for the coordinator at ${coordinator}: ${String(error.cause)}.`)
-        },
-      },
-    ).catch((error: unknown) => {
-      if (error instanceof Error && error.message === failed) {
-        throw new RunError(`--coordinator ${coordinator}: ${String(error.cause)} (tried for ${Math.round(patienceMs / 1000)} s). Is the coordinator running, and is the address right?`)
-      }
-      throw error
-    })
+    return joinWithPatience(async () => {
+      const result = await this.#session()
+      const { end, welcomed } = result
+      if ('reason' in end && !welcomed && !this.#stopping) throw new NoMembershipError(end.reason)
+      return result
+    }, { coordinator, patienceMs, log: this.#log })
   }
 
   /** One membership, with the network, the engine and the data of this machine. */

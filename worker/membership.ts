@@ -1,4 +1,3 @@
-import { deferred } from '../shared/kit/async.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
@@ -10,6 +9,7 @@ import { CHUNK_FLOATS } from '../shared/vectors/chunks.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace, type Welcome } from '../shared/wire/messages.ts'
 import { plainText } from '../shared/kit/fields.ts'
+import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
 import { readManifest } from './manifest.ts'
@@ -55,8 +55,6 @@ export interface MembershipParts<C extends Compute> {
   chunkFloats?: number
 }
 
-export type MembershipEnd = { how: 'finished' } | { how: 'lost'; reason: string } | { how: 'asked' }
-
 /** How a membership ended, and how far it had come. */
 export interface MembershipResult {
   end: MembershipEnd
@@ -66,13 +64,11 @@ export interface MembershipResult {
   joined: boolean
 }
 
-const HEARTBEAT_MS = 1000
-
 /** One membership of a worker, from hello to its end. */
 export class Membership<C extends Compute> {
   readonly #parts: MembershipParts<C>
   readonly #link: Link
-  readonly #failure = deferred<never>()
+  readonly #participation: Participation
   #session: WorkSession | undefined
   #compute: C | undefined
   #decoded: DecodedCache | undefined
@@ -80,14 +76,12 @@ export class Membership<C extends Compute> {
   #joined = false
   /** Blocks of the test set may be dealt while later steps are. */
   readonly #lastDealt = { TRAIN: { round: 0, step: 0 }, EVALUATE: { round: 0, step: 0 } }
-  #finished: MembershipEnd | undefined
-  #asked = false
   #over = false
 
   constructor(parts: MembershipParts<C>) {
     this.#parts = parts
-    this.#failure.promise.catch(() => undefined)
     this.#link = parts.connect((message) => this.#receive(message))
+    this.#participation = new Participation({ kind: 'worker', link: this.#link, every: parts.every, now: parts.now })
   }
 
   /**
@@ -95,20 +89,16 @@ export class Membership<C extends Compute> {
    * @throws RunError when the coordinator refuses the worker, or the engine or the data fail.
    */
   async run(): Promise<MembershipResult> {
-    const { name, instance, every, observer } = this.#parts
+    const { name, instance, observer } = this.#parts
     const link = this.#link
     link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: plainText(name, 200), instance } })
-    const endHeartbeat = every(HEARTBEAT_MS, () => void this.#beat())
     try {
-      const reason = await Promise.race([link.lost, this.#failure.promise])
-      return this.#result(this.#finished ?? (this.#asked ? { how: 'asked' } : { how: 'lost', reason }))
+      const end = await this.#participation.untilEnd(() => void this.#beat())
+      return { end, welcomed: this.#welcomed, joined: this.#joined }
     } catch (error) {
-      // A failure that only follows from the end of the link is not the news.
-      if (this.#asked || this.#finished !== undefined) return this.#result(this.#finished ?? { how: 'asked' })
       link.send({ message: 'leaving', leaving: { reason: plainText(messageOf(error), 1000) } })
       throw error
     } finally {
-      endHeartbeat()
       observer.onLeft()
       this.#over = true
       await link.close()
@@ -121,14 +111,10 @@ export class Membership<C extends Compute> {
    * yet leaves at once.
    */
   leave(): void {
-    this.#asked = true
+    this.#participation.ask()
     if (this.#session !== undefined) return this.#link.send({ message: 'draining', draining: {} })
     this.#link.send({ message: 'leaving', leaving: { reason: 'it was asked to stop' } })
     void this.#link.close()
-  }
-
-  #result(end: MembershipEnd): MembershipResult {
-    return { end, welcomed: this.#welcomed, joined: this.#joined }
   }
 
   #receive(message: CoordinatorMessage): void {
@@ -136,10 +122,7 @@ export class Membership<C extends Compute> {
       case 'welcome':
         if (this.#welcomed) throw new ProtocolError('welcome came twice')
         this.#welcomed = true
-        this.#prepare(message.welcome).catch(this.#failure.reject)
-        break
-      case 'refused':
-        this.#failure.reject(new ProtocolError(`the coordinator refuses this worker: ${message.refused.reason}`))
+        this.#prepare(message.welcome).catch(this.#participation.fail)
         break
       case 'deal':
         this.#requireOrder(message.deal)
@@ -151,13 +134,8 @@ export class Membership<C extends Compute> {
       case 'abandon':
         this.#session?.abandon(message.abandon)
         break
-      case 'clockProbe':
-        this.#link.send({ message: 'clockReading', clockReading: { sent: message.clockProbe.sent, clock: this.#parts.now() } })
-        break
-      case 'stop':
-        this.#finished = message.stop.finished ? { how: 'finished' } : { how: 'lost', reason: `the coordinator stops: ${message.stop.reason}` }
-        if (this.#asked) void this.#link.close()
-        break
+      default:
+        return this.#participation.take(message)
     }
   }
 
@@ -185,7 +163,7 @@ export class Membership<C extends Compute> {
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
     this.#decoded = decoded
-    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#failure.reject, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
+    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest, metricsAddress },

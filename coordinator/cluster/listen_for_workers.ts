@@ -3,7 +3,7 @@ import { WorkerCluster, type WorkerClusterParts } from './worker_cluster.ts'
 
 export interface OpenClusterParts extends Omit<WorkerClusterParts, 'close'> {
   address: string
-  server: Omit<ServerParts, 'handler' | 'silenceLimitMs'>
+  server: Omit<ServerParts, 'handler' | 'silenceLimitMs' | 'now'>
 }
 
 const TICK_MS = 100
@@ -20,7 +20,7 @@ export async function listenForWorkers({ address, server: serverParts, ...parts 
       await server.close({ message: 'stop', stop: outcome })
     },
   })
-  const { server, port } = await CoordinatorServer.listen(address, { ...serverParts, handler: cluster, silenceLimitMs: parts.silenceLimitMs })
+  const { server, port } = await CoordinatorServer.listen(address, { ...serverParts, handler: cluster, silenceLimitMs: parts.silenceLimitMs, now: parts.now })
   const ticker = setInterval(() => cluster.tick(), TICK_MS)
   return { cluster, port }
 }

@@ -5,6 +5,11 @@ const SHORTEST_DEADLINE_MS = 5000
 /** Ticks come far more often than this: otherwise it was the coordinator that hung. */
 export const LONGEST_TICK_MS = 2000
 
+/** Milliseconds since the last tick that count against others: none, where it was the coordinator that hung. */
+export function countedMs(gapMs: number): number {
+  return gapMs > LONGEST_TICK_MS ? 0 : gapMs
+}
+
 /** How long a worker may take without advancing. @param usualMs its own time for what it is at */
 export function deadlineMs(usualMs: number): number {
   return Math.max(SHORTEST_DEADLINE_MS, OVERDUE * usualMs)

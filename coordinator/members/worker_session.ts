@@ -1,44 +1,57 @@
-import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
-import { Turns } from '../../shared/kit/async.ts'
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
-import { payloadBytes, type CoordinatorMessage, type WeightsChunk } from '../../shared/wire/messages.ts'
+import { Turns } from '../../shared/kit/async.ts'
+import type { CoordinatorMessage, GradientChunk, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
 import type { Member, WorkerFacts } from '../contract/member.ts'
-import { backlogOf } from '../exchange/chunk_streams.ts'
+import { WorkerStreams, type BulkSession, type Claims, type GradientsStream, type WeightsStream } from '../exchange/worker_streams.ts'
+import type { MemberControl } from '../protocol/control.ts'
 
-export type ControlStream = ServerDuplexStream<unknown, CoordinatorMessage>
-export type WeightsStream = ServerWritableStream<unknown, WeightsChunk>
-export type GradientsStream = ServerReadableStream<unknown, object>
+export interface WorkerSessionParts {
+  /** Secret of this membership. */
+  id: string
+  /** Unique among members: the name that the worker gave, numbered if it is taken. */
+  name: string
+  /** Random, of the worker's process. */
+  instance: string
+  control: Pick<MemberControl<WorkerMessage, CoordinatorMessage>, 'send' | 'cut'>
+  connections: Claims
+  /** Takes a gradient chunk of a member. @throws ProtocolError when it is not as it should be */
+  onGradient: (member: Member, chunk: GradientChunk) => void
+}
 
 /** One worker's membership: its streams, and what is known of it. Opens with Hello, is a member from Ready on. */
-export class WorkerSession implements Member {
-  /** Secret of this membership. */
+export class WorkerSession implements Member, BulkSession {
   readonly id: string
-  /** Unique among members: the name that the worker gave, numbered if it is taken. */
   readonly name: string
-  /** Random, of the worker's process. */
   readonly instance: string
+  readonly streams: WorkerStreams
+  /** Requests for images are answered one after the other: a worker that does not take them holds one image in memory. */
+  readonly images = new Turns()
   facts: WorkerFacts | undefined
   residentBytes = 0
-  bytesReceived = 0
-  bytesSent = 0
-  readonly evict: (reason: string) => void
-  readonly #control: ControlStream
-  /** What it was offered. */
+  readonly #parts: WorkerSessionParts
+  /** The file that it was offered for its gradients. */
   #offered: MemoryFile | undefined
   #sharesMemory = false
-  #weights: WeightsStream | undefined
-  #gradients: GradientsStream | undefined
-  #hasManifest = false
-  readonly #images = new Turns()
 
-  /** @param parts.evict ends the control stream with a reason. */
-  constructor(parts: { id: string; name: string; instance: string; control: ControlStream; evict: (reason: string) => void }) {
+  constructor(parts: WorkerSessionParts) {
+    this.#parts = parts
     this.id = parts.id
     this.name = parts.name
     this.instance = parts.instance
-    this.#control = parts.control
-    this.evict = parts.evict
+    this.streams = new WorkerStreams(parts.connections)
+  }
+
+  get bytesReceived(): number {
+    return this.streams.received
+  }
+
+  get bytesSent(): number {
+    return this.streams.sent
+  }
+
+  get backlogBytes(): number {
+    return this.streams.backlogBytes
   }
 
   /** A file for its gradients, which is closed with the session. */
@@ -50,67 +63,36 @@ export class WorkerSession implements Member {
     return this.#sharesMemory ? this.#offered : undefined
   }
 
-  /**
-   * The session ends with the stream.
-   * @param sharesMemory the worker has opened what it was offered
-   * @throws ProtocolError when there is one already, or nothing was offered.
-   */
+  /** @throws ProtocolError when there is one already, or memory is shared that was not offered. */
   attachWeights(stream: WeightsStream, sharesMemory: boolean): void {
-    if (this.#weights !== undefined) throw new ProtocolError('ReceiveWeights came twice')
     if (sharesMemory && this.#offered === undefined) throw new ProtocolError('a worker shares memory that it was not offered')
+    this.streams.attachWeights(stream)
     this.#sharesMemory = sharesMemory
-    this.#weights = stream
-    stream.on('cancelled', () => this.evict('the connection was lost'))
   }
 
-  /** The session ends with the stream. @returns whether it is new. @throws ProtocolError when there is another one already. */
-  attachGradients(stream: GradientsStream): boolean {
-    if (this.#gradients === stream) return false
-    if (this.#gradients !== undefined) throw new ProtocolError('SendGradients came twice')
-    this.#gradients = stream
-    stream.on('cancelled', () => this.evict('the connection was lost'))
-    stream.on('end', () => this.evict('the worker closed its stream of gradients'))
-    return true
-  }
-
-  /** @throws ProtocolError when the manifest was fetched before. */
-  fetchesManifest(): void {
-    if (this.#hasManifest) throw new ProtocolError('FetchManifest came twice')
-    this.#hasManifest = true
-  }
-
-  /** Requests for images are answered one after the other: a worker that does not take them holds one image in memory. */
-  inTurn(action: () => Promise<void>): Promise<void> {
-    return this.#images.take(action)
-  }
-
-  get canReceiveWeights(): boolean {
-    return this.#weights !== undefined
-  }
-
-  get backlogBytes(): number {
-    return backlogOf(this.#weights)
+  receive(stream: GradientsStream, chunk: GradientChunk): boolean {
+    if (this.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
+    const isNew = this.streams.onGradient(stream, chunk)
+    this.#parts.onGradient(this, chunk)
+    return isNew
   }
 
   send(message: CoordinatorMessage): void {
-    this.#control.write(message)
+    this.#parts.control.send(message)
   }
 
   sendWeights(chunk: WeightsChunk): void {
-    this.bytesSent += payloadBytes(chunk)
-    this.#weights?.write(chunk)
+    this.streams.sendWeights(chunk)
   }
 
-  /** Lets go of its memory: it is no member any more. */
+  evict(reason: string): void {
+    this.#parts.control.cut(reason)
+  }
+
+  /** Lets go of its streams and its memory: it is no member any more. */
   close(): void {
+    this.streams.close()
     this.#offered?.close()
     this.#offered = undefined
-  }
-
-  /** Says the last word and closes both streams. */
-  end(message: CoordinatorMessage): void {
-    this.send(message)
-    this.#control.end()
-    this.#weights?.end()
   }
 }

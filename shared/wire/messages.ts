@@ -151,7 +151,7 @@ const assigned = z
   .refine(({ begin, end }) => begin < end, 'a range must not be empty')
 const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295), rate: z.number().min(0) })
 const settle = z.object({ round: uint, leaveOut: z.boolean(), scale: z.number().min(0).max(1) })
-const gather = z.object({ id: uint, moments: z.boolean() })
+const gather = z.object({ id: uint, moments: z.boolean(), version: uint })
 export const reductionMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('assigned'), assigned }),
   z.object({ message: z.literal('refused'), refused }),

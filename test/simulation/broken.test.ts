@@ -5,6 +5,7 @@ import { ChunkSum } from '../../shared/lanes/chunk_sum.ts'
 import { addInto } from '../../shared/vectors/vectors.ts'
 import { WeightsInbox } from '../../worker/weights_inbox.ts'
 import { LaneTree } from '../../shared/lanes/lane_tree.ts'
+import { ReducerSession } from '../../reducer/session.ts'
 import { planOf } from './plan.ts'
 import { problems } from './problem.ts'
 import { Simulation, type Outcome } from './simulation.ts'
@@ -14,26 +15,26 @@ import { Simulation, type Outcome } from './simulation.ts'
 const [{ run: { lanes } }] = problems
 
 /** A schedule, with the first of the problems. */
-function simulate(seed: number): Promise<Outcome> {
-  return new Simulation(seed, { ...planOf(seed), problem: 0 }, undefined).run()
+function simulate(seed: number, reducers: number): Promise<Outcome> {
+  return new Simulation(seed, { ...planOf(seed), problem: 0, reducers }, undefined).run()
 }
 
 /** The first schedule that fails. */
-async function firstFailure(limit: number): Promise<Outcome> {
+async function firstFailure(limit: number, reducers: number): Promise<Outcome> {
   for (let seed = 1; seed <= limit; seed++) {
-    const outcome = await simulate(seed)
+    const outcome = await simulate(seed, reducers)
     if (outcome.failures.length > 0) return outcome
   }
   throw new Error(`${limit} schedules passed`)
 }
 
 /** A failure is found, its seed finds it again, and without the fault it is gone. */
-async function assertFound(context: TestContext, expected: RegExp): Promise<void> {
-  const found = await firstFailure(100)
+async function assertFound(context: TestContext, expected: RegExp, reducers = 0): Promise<void> {
+  const found = await firstFailure(100, reducers)
   assert.match(found.failures.join('\n'), expected)
-  assert.deepEqual(await simulate(found.seed), found)
+  assert.deepEqual(await simulate(found.seed, reducers), found)
   context.mock.restoreAll()
-  assert.deepEqual((await simulate(found.seed)).failures, [])
+  assert.deepEqual((await simulate(found.seed, reducers)).failures, [])
 }
 
 function breakDealer(context: TestContext, change: (event: DealerEvent, actions: DealerAction[]) => DealerAction[]): void {
@@ -83,4 +84,12 @@ test('a worker that computes with whatever weights it has is found: the weights 
     return parameters
   })
   await assertFound(context, /not those of the undisturbed run/)
+})
+
+test('a reducer that takes a step which is to be left out, or leaves out one that is not, is found: the weights differ', async (context) => {
+  const take = ReducerSession.prototype.take
+  context.mock.method(ReducerSession.prototype, 'take', function (this: ReducerSession, message: Parameters<typeof take>[0]) {
+    take.call(this, message.message === 'settle' && message.settle.round === 3 ? { message: 'settle', settle: { ...message.settle, leaveOut: !message.settle.leaveOut } } : message)
+  })
+  await assertFound(context, /not those of the undisturbed run/, 2)
 })

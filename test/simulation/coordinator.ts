@@ -3,13 +3,16 @@ import { checkpointFacts, progressOf, type CheckpointFacts } from '../../coordin
 import type { Cluster, StepResult } from '../../coordinator/contract/cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
-import { reduceHere, weightsOf } from '../../coordinator/exchange/reduction.ts'
+import { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
+import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
+import { reduceHere, weightsOf, type Weights } from '../../coordinator/exchange/reduction.ts'
 import { optimizerStateOf } from '../../shared/checkpoint/checkpoint.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { train, type TrainingEnd } from '../../coordinator/training.ts'
 import { StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { WorkerCluster } from '../../coordinator/cluster/worker_cluster.ts'
+import type { OptimizerState } from '../../shared/optim/optimizer.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { laneRange } from '../../shared/lanes/lane_tree.ts'
 import { scoreTest } from '../../shared/evaluation/score.ts'
@@ -35,10 +38,12 @@ export interface CoordinatorParts {
   count: Count
   workersWanted: number
   silenceLimitMs: number
+  /** Processes that reduce; none: the coordinator does. */
+  reducers: number
   /** An epoch has been kept. */
   onEpoch: (result: Undisturbed['epochs'][number]) => void
   /** The process has ended by itself. */
-  onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; model: Model; progress: Progress }) => void
+  onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; state: OptimizerState; progress: Progress }) => void
 }
 
 const TICK_MS = 100
@@ -52,7 +57,8 @@ export class SimulatedCoordinator {
   readonly #cluster: WorkerCluster
   readonly #server: SimulatedServer
   readonly #checkpointer: Checkpointer
-  readonly #model: Model
+  readonly #weights: Weights
+  readonly #hub: ReducerHub | undefined
   readonly #from: Progress
   #stopRequested = false
 
@@ -63,24 +69,35 @@ export class SimulatedCoordinator {
     const checkpoint = parts.disk.read()
     if (checkpoint !== undefined) requireSameRun(checkpoint, problem.run.network, problem.classes, problem.run.datasetDigest, 'the disk')
     this.#from = checkpoint === undefined ? beginning : progressOf(checkpoint, problem.schedule.stepsPerEpoch)
-    this.#model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.optimizer, optimizerStateOf(checkpoint, problem.optimizer, 'the disk'))
+    const model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.optimizer, optimizerStateOf(checkpoint, problem.optimizer, 'the disk'))
+    let ids = 0
+    const newId = (): string => `${parts.incarnation}/${++ids}`
+    const observe = (event: RunEvent): void => this.#observe(event)
+    this.#hub = parts.reducers === 0 ? undefined : new ReducerHub({
+      ranges: cutRanges(problem.layout.size, parts.reducers, problem.chunkFloats), run: JSON.stringify(problem.run), optimizer: problem.optimizer, start: model.state, version: this.#from.at.step,
+      local: true, silenceLimitMs, now: () => clock.now, newId, chunkFloats: problem.chunkFloats, observe,
+    })
+    this.#weights = this.#hub ?? weightsOf(model)
     this.#cluster = new WorkerCluster({
-      run: problem.run, test: problem.test, reduce: reduceHere(this.#model, this.#from.at.step), workersWanted, silenceLimitMs,
+      run: problem.run, test: problem.test, reduce: this.#hub?.reduce ?? reduceHere(model, this.#from.at.step), workersWanted, silenceLimitMs,
       waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
-      now: () => clock.now, chunkFloats: problem.chunkFloats, observe: (event) => this.#observe(event), close: (outcome) => this.#close(outcome),
+      now: () => clock.now, chunkFloats: problem.chunkFloats, observe, close: (outcome) => this.#close(outcome),
     })
     this.#checkpointer = new Checkpointer({
-      folder: parts.disk.folderOf(this.process), weights: weightsOf(this.#model), factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
-      now: () => clock.now / 1000, observe: (event) => this.#observe(event),
+      folder: parts.disk.folderOf(this.process), weights: this.#weights, factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
+      now: () => clock.now / 1000, observe,
     })
-    this.#server = new SimulatedServer({ network, handler: this.#cluster, run: problem.run, manifest: problem.manifest, incarnation: parts.incarnation })
+    this.#server = new SimulatedServer({ network, handler: this.#cluster, run: problem.run, manifest: problem.manifest, newId, silenceLimitMs, reducers: this.#hub })
   }
 
   start(): void {
     const { network, trace } = this.#parts
     trace.add(this.process.name, `starts at step ${this.#from.at.step}`)
-    network.listen({ process: this.process, accept: (connection) => this.#server.accept(connection) })
-    this.process.every(TICK_MS, () => this.#cluster.tick())
+    network.listen({ process: this.process, worker: () => this.#server.workers, reducer: () => this.#server.reducers })
+    this.process.every(TICK_MS, () => {
+      this.#server.tick()
+      this.#cluster.tick()
+    })
     this.process.run(() => {
       this.#live().catch((error: unknown) => network.violated(`the coordinator failed: ${error instanceof Error ? error.stack : String(error)}`))
     })
@@ -98,12 +115,14 @@ export class SimulatedCoordinator {
     const { disk, trace, onExit } = this.#parts
     const checkpointer = this.#checkpointer
     try {
+      await this.#hub?.ready()
       if (disk.read() === undefined) await checkpointer.save(this.#from, { keep: false })
       const end = await this.#train()
       await checkpointer.saveLast(end.progress, { keep: !end.stopped, held: end.held })
+      const state = await this.#weights.snapshot()
       trace.add(this.process.name, `${end.stopped ? 'stopped' : 'finished'} at step ${end.progress.at.step}`)
       await this.#cluster.close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
-      onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', model: this.#model, progress: end.progress })
+      onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', state, progress: end.progress })
     } catch (error) {
       // The last state could not be saved: the run ends, and is started again.
       if (!(error instanceof RunError)) throw error
@@ -136,7 +155,7 @@ export class SimulatedCoordinator {
 
   /** Workers are told, and the process ends. */
   async #close(stop: { finished: boolean; reason: string }): Promise<void> {
-    this.#server.close({ message: 'stop', stop })
+    this.#server.close(stop)
     await this.process.sleep(CLOSE_MS)
     await this.#checkpointer.idle()
     this.process.kill()
@@ -190,6 +209,8 @@ export class SimulatedCoordinator {
     if (event.type === 'workerJoined') count('workers joined')
     if (event.type === 'checkpoint') count('checkpoints')
     if (event.type === 'checkpointFailed') count('checkpoints failed')
+    if (event.type === 'reducerJoined') count('reducers joined')
+    if (event.type === 'reducerLost') count('reducers lost')
     if (event.type === 'workerLost') count('workers lost')
   }
 }

@@ -1,5 +1,6 @@
 import type { KeyedRandom } from '../../shared/random/philox.ts'
-import { workerFaults, type Fault } from './plan.ts'
+import { reducerFaults, workerFaults, type Fault, type FaultKind } from './plan.ts'
+import type { SimulatedReducer } from './reducer.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Simulation } from './simulation.ts'
 import type { SimulatedWorker } from './worker.ts'
@@ -26,6 +27,8 @@ export class Faults {
     this.#simulation.disk.full = false
     coordinator.process.goOn()
     this.#simulation.startCoordinator()
+    for (const { process } of this.#simulation.reducers) process.goOn()
+    this.#simulation.startReducers()
     for (const worker of workers.values()) {
       worker.process.goOn()
       this.#simulation.setSpeed(worker.process.name, 10)
@@ -34,18 +37,51 @@ export class Faults {
   }
 
   #inject(fault: Fault): void {
-    const { statistics, trace } = this.#simulation
-    const target = this.#isOfWorker(fault) ? this.#anyWorker() : undefined
-    if (this.#isOfWorker(fault) && target === undefined) return
-    if (!this.#isOfWorker(fault) && fault.kind !== 'join' && !this.#simulation.coordinator.process.alive) return
+    const { statistics, trace, coordinator } = this.#simulation
+    const ofWorker = isOneOf(fault.kind, workerFaults)
+    const ofReducer = isOneOf(fault.kind, reducerFaults)
+    const worker = ofWorker ? this.#anyWorker() : undefined
+    const reducer = ofReducer ? this.#anyReducer() : undefined
+    const target = worker ?? reducer
+    if (target === undefined && (ofWorker || ofReducer || (fault.kind !== 'join' && !coordinator.process.alive))) return
     trace.add('faults', `${fault.kind} ${target?.process.name ?? ''} for ${fault.durationMs.toFixed(0)} ms`)
     statistics.count(fault.kind)
-    if (target === undefined) this.#strikeRun(fault)
-    else this.#strikeWorker(fault, target)
+    if (worker !== undefined) this.#strikeWorker(fault, worker)
+    else if (reducer !== undefined) this.#strikeReducer(fault, reducer)
+    else this.#strikeRun(fault)
   }
 
-  #isOfWorker({ kind }: Fault): boolean {
-    return workerFaults.some((each) => each === kind)
+  #anyReducer(): SimulatedReducer | undefined {
+    const reducers = this.#simulation.reducers.filter((reducer) => reducer.process.alive)
+    return reducers.length === 0 ? undefined : this.#random.pick(reducers)
+  }
+
+  #strikeReducer({ kind, durationMs }: Fault, { process }: SimulatedReducer): void {
+    const { clock, network } = this.#simulation
+    const connections = network.connectionsOf(process)
+    switch (kind) {
+      case 'reducer crash':
+      case 'reducer power loss':
+        process.kill()
+        // Workers call a reducer, and a reducer calls the coordinator: who lives notices, or hears nothing any more.
+        for (const connection of connections) {
+          const seen = kind === 'reducer crash' ? this.#soon() : undefined
+          connection.break(connection.client === process ? { client: undefined, server: seen } : { client: seen ?? durationMs + this.#soon(), server: undefined })
+        }
+        clock.after(durationMs, () => this.#simulation.startReducers())
+        break
+      case 'reducer hang':
+        this.#hang(process, durationMs)
+        break
+      case 'reducer reset':
+        for (const connection of connections) connection.break({ client: this.#soon(), server: this.#soon() })
+        break
+      case 'reducer partition':
+        network.partition(process, durationMs)
+        break
+      default:
+        throw new Error(`${kind} does not befall a reducer`)
+    }
   }
 
   #anyWorker(): SimulatedWorker | undefined {
@@ -60,12 +96,12 @@ export class Faults {
     switch (kind) {
       case 'crash':
         this.#kill(worker)
-        for (const connection of connections) connection.break({ worker: undefined, coordinator: this.#soon() })
+        for (const connection of connections) connection.break({ client: undefined, server: this.#soon() })
         clock.after(durationMs, () => this.#simulation.startAgain(process.name))
         break
       case 'power loss':
         this.#kill(worker)
-        for (const connection of connections) connection.break({ worker: undefined, coordinator: undefined })
+        for (const connection of connections) connection.break({ client: undefined, server: undefined })
         clock.after(durationMs, () => this.#simulation.startAgain(process.name))
         break
       case 'hang':
@@ -75,20 +111,17 @@ export class Faults {
         worker.crashCompute()
         break
       case 'connection reset':
-        for (const connection of connections) connection.break({ worker: this.#soon(), coordinator: this.#soon() })
+        for (const connection of connections) connection.break({ client: this.#soon(), server: this.#soon() })
         break
       case 'half-open connection': {
         // Who does not notice is told when it next sends, if the other end still lives; a coordinator finds silence first.
         const workerSees = this.#random.uniform() < 0.5
-        for (const connection of connections) connection.break(workerSees ? { worker: this.#soon(), coordinator: undefined } : { worker: this.#random.between(1000, 5000), coordinator: this.#soon() })
+        for (const connection of connections) connection.break(workerSees ? { client: this.#soon(), server: undefined } : { client: this.#random.between(1000, 5000), server: this.#soon() })
         break
       }
       case 'one stream broken': {
         const control = this.#random.uniform() < 0.5
-        for (const connection of connections) {
-          if (control) connection.breakControl({ worker: this.#random.between(1, 500), coordinator: this.#soon() })
-          else connection.breakBulk({ worker: this.#random.between(1, 500), coordinator: this.#soon() })
-        }
+        for (const connection of connections) connection.breakOne(control, { client: this.#random.between(1, 500), server: this.#soon() })
         break
       }
       case 'partition':
@@ -115,13 +148,13 @@ export class Faults {
         break
       case 'coordinator crash':
         coordinator.process.kill()
-        for (const connection of connections) connection.break({ worker: this.#soon(), coordinator: undefined })
+        for (const connection of connections) connection.break({ client: this.#soon(), server: undefined })
         clock.after(durationMs, () => this.#simulation.startCoordinator())
         break
       case 'coordinator power loss':
         // Whoever sends to the machine once it is up again is told that it knows nothing of the connection.
         coordinator.process.kill()
-        for (const connection of connections) connection.break({ worker: durationMs + this.#random.between(1, 3000), coordinator: undefined })
+        for (const connection of connections) connection.break({ client: durationMs + this.#random.between(1, 3000), server: undefined })
         clock.after(durationMs, () => this.#simulation.startCoordinator())
         break
       case 'coordinator hang':
@@ -159,4 +192,8 @@ export class Faults {
   #soon(): number {
     return this.#random.between(0.1, 20)
   }
+}
+
+function isOneOf(kind: FaultKind, kinds: readonly FaultKind[]): boolean {
+  return kinds.includes(kind)
 }

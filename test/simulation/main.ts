@@ -4,7 +4,7 @@ import { addOptions, readOptions } from '../../shared/command/options.ts'
 import { createProgram, runProgram } from '../../shared/command/program.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { simulationOptions, type SimulationOptions } from './options.ts'
-import { planOf, runFaults, workerFaults } from './plan.ts'
+import { planOf, reducerFaults, runFaults, workerFaults } from './plan.ts'
 import { meddlings } from './meddler.ts'
 import { outcomeSchema, simulate, type Outcome } from './simulation.ts'
 import { Statistics } from './statistics.ts'
@@ -53,9 +53,10 @@ function report(schedules: number, seconds: number, counts: Readonly<Record<stri
   const some = (kinds: readonly string[], nameOf: (kind: string) => string = (kind) => kind): string => kinds.map((kind) => `${kind} ${counts[nameOf(kind)] ?? 0}`).join(', ')
   print(`${schedules} schedules in ${seconds.toFixed(1)} s: ${(schedules / seconds).toFixed(1)} schedules/s`)
   print(`faults of workers: ${some(workerFaults)}`)
+  print(`faults of reducers: ${some(reducerFaults)}`)
   print(`faults of the run: ${some(runFaults)}`)
   print(`messages: ${some(meddlings, (kind) => `message ${kind}`)}`)
-  print(some(['workers joined', 'workers lost', 'lanes computed', 'lanes counted', 'test blocks computed', 'test blocks counted', 'units dealt again', 'units taken over', 'units dropped', 'steps left out', 'workers left', 'checkpoints', 'checkpoints failed']))
+  print(some(['workers joined', 'workers lost', 'lanes computed', 'lanes counted', 'test blocks computed', 'test blocks counted', 'units dealt again', 'units taken over', 'units dropped', 'steps left out', 'workers left', 'runs with reducers', 'reducers joined', 'reducers lost', 'checkpoints', 'checkpoints failed']))
 }
 
 function print(line: string): void {

@@ -1,6 +1,6 @@
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
-import type { DownMessage, UpMessage } from './connection.ts'
+import type { Ending } from './control_way.ts'
 import type { Count } from './statistics.ts'
 import type { Arrival } from './stream.ts'
 import type { Trace } from './trace.ts'
@@ -13,8 +13,8 @@ export interface MeddlerParts {
   /** Share of messages that are meddled with, and how. */
   rate: number
   kinds: readonly Meddling[]
-  /** Where the last chunk of a vector begins. */
-  lastOffset: number
+  /** Where the last chunk of each range of a vector begins. */
+  lastOffsets: readonly number[]
   trace: Trace
   count: Count
 }
@@ -42,12 +42,9 @@ export class Meddler {
     this.#active = false
   }
 
-  up(worker: string, message: UpMessage): Arrival<UpMessage>[] {
-    return message.message === 'end' ? untouched(message) : this.#meddle(`${worker} up`, message, message.message, dispensable.has(message.message))
-  }
-
-  down(worker: string, message: DownMessage): Arrival<DownMessage>[] {
-    return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(`${worker} down`, message, message.message, dispensable.has(message.message))
+  /** Messages of a member's control stream. */
+  control<T extends { message: string }>(stream: string, message: T | Ending): Arrival<T | Ending>[] {
+    return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(stream, message, message.message, dispensable.has(message.message))
   }
 
   weights(worker: string, chunk: WeightsChunk): Arrival<WeightsChunk>[] {
@@ -59,7 +56,7 @@ export class Meddler {
   }
 
   #isLast({ offset }: { offset: number }): boolean {
-    return offset === this.#parts.lastOffset
+    return this.#parts.lastOffsets.includes(offset)
   }
 
   #meddle<T>(stream: string, message: T, what: string, mayBeLost: boolean): Arrival<T>[] {

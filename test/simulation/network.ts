@@ -1,16 +1,37 @@
-import type { CoordinatorMessage } from '../../shared/wire/messages.ts'
+import type { CoordinatorMessage, ReductionMessage } from '../../shared/wire/messages.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
+import type { Bulk, BulkEnd } from './bulk.ts'
 import type { VirtualClock } from './clock.ts'
 import { Connection, type ServerEnd } from './connection.ts'
 import type { Meddler } from './meddler.ts'
 import type { SimulatedProcess } from './process.ts'
+import { SimulatedReducerLink, type ReducerServerEnd } from './reducer_link.ts'
 import type { Trace } from './trace.ts'
 
-/** A program that listens. */
+/** What is between two processes, and can break. */
+export interface Breakable {
+  /** The process that has connected. */
+  readonly client: SimulatedProcess
+  /** The process that has accepted. */
+  readonly server: SimulatedProcess | undefined
+  readonly over: boolean
+  stall(): void
+  flow(): void
+  /**
+   * Breaks: what is on the way is lost.
+   * @param seen after how many milliseconds each end notices; undefined where it does not
+   */
+  break(seen: { client: number | undefined; server: number | undefined }): void
+  /** Only the control stream breaks, and megabytes still arrive for a while; or the reverse. */
+  breakOne(control: boolean, seen: { client: number; server: number }): void
+}
+
+/** A coordinator that listens. */
 export interface Listener {
   process: SimulatedProcess
   /** @returns undefined when it accepts nobody any more */
-  accept: (connection: Connection) => ServerEnd | undefined
+  worker: () => ServerEnd | undefined
+  reducer: () => ReducerServerEnd | undefined
 }
 
 export interface NetworkParts {
@@ -22,7 +43,7 @@ export interface NetworkParts {
   violated: (what: string) => void
 }
 
-/** Between the workers and the one address of the coordinator: delays, partitions, and the connections that there are. */
+/** Between workers, reducers and the one address of the coordinator: delays, partitions, and the connections that there are. */
 export class Network {
   readonly clock: VirtualClock
   readonly trace: Trace
@@ -30,8 +51,10 @@ export class Network {
   readonly violated: (what: string) => void
   readonly #random: KeyedRandom
   #listener: Listener | undefined
-  #connections: Connection[] = []
-  /** When the partition of a worker heals, by name. */
+  /** Reducers, by address. */
+  readonly #bulkListeners = new Map<string, { process: SimulatedProcess; end: BulkEnd }>()
+  #connections: Breakable[] = []
+  /** When the partition of a machine heals, by the name of its process. */
   readonly #partitions = new Map<string, number>()
 
   constructor({ clock, random, trace, meddler, violated }: NetworkParts) {
@@ -46,23 +69,38 @@ export class Network {
     this.#listener = listener
   }
 
+  listenBulk(address: string, listener: { process: SimulatedProcess; end: BulkEnd }): void {
+    this.#bulkListeners.set(address, listener)
+  }
+
   connect(worker: SimulatedProcess, onMessage: (message: CoordinatorMessage) => void): Connection {
     const connection = new Connection(this, worker, onMessage)
-    this.#connections = [...this.#connections.filter((each) => !each.over && each.worker.alive), connection]
-    this.clock.after(Math.max(this.latency(), this.#healsInMs(worker)), () => {
-      if (connection.over) return
-      const listener = this.#listener
-      if (listener?.process.alive !== true) return connection.refuse()
-      const end = listener.accept(connection)
+    this.#reach(connection, () => this.#listener, (process) => {
+      const end = this.#listener?.worker()
       if (end === undefined) connection.refuse()
-      else connection.accept(listener.process, end)
+      else connection.accept(process, end)
     })
     return connection
   }
 
+  connectReducer(reducer: SimulatedProcess, onMessage: (message: ReductionMessage) => void): SimulatedReducerLink {
+    const link = new SimulatedReducerLink(this, reducer, onMessage)
+    this.#reach(link, () => this.#listener, (process) => {
+      const end = this.#listener?.reducer()
+      if (end === undefined) link.refuse()
+      else link.accept(process, end)
+    })
+    return link
+  }
+
+  connectBulk(bulk: Bulk, address: string): void {
+    const listener = this.#bulkListeners.get(address)
+    this.#reach(bulk, () => listener, (process) => (listener === undefined ? bulk.refuse() : bulk.accept(process, listener.end)))
+  }
+
   /** Connections that are open, of one process or of all. */
-  connectionsOf(process?: SimulatedProcess): Connection[] {
-    return this.#connections.filter((each) => process === undefined || each.worker === process || each.coordinator === process)
+  connectionsOf(process?: SimulatedProcess): Breakable[] {
+    return this.#connections.filter((each) => process === undefined || each.client === process || each.server === process)
   }
 
   /** Milliseconds for a message that has nothing before it. */
@@ -78,21 +116,35 @@ export class Network {
   }
 
   /** Cuts a machine off; what is sent meanwhile arrives when the partition heals, as with TCP. */
-  partition(worker: SimulatedProcess, milliseconds: number): void {
-    const heals = Math.max(this.clock.now + milliseconds, this.#partitions.get(worker.name) ?? 0)
-    this.#partitions.set(worker.name, heals)
-    for (const connection of this.connectionsOf(worker)) connection.stall()
+  partition(machine: SimulatedProcess, milliseconds: number): void {
+    const heals = Math.max(this.clock.now + milliseconds, this.#partitions.get(machine.name) ?? 0)
+    this.#partitions.set(machine.name, heals)
+    for (const connection of this.connectionsOf(machine)) connection.stall()
     this.clock.after(milliseconds, () => {
-      if (this.isPartitioned(worker)) return
-      for (const connection of this.#connections) if (connection.worker.name === worker.name) connection.flow()
+      for (const each of this.#connections) {
+        if ([each.client, each.server].every((end) => end === undefined || !this.isPartitioned(end))) each.flow()
+      }
     })
   }
 
-  isPartitioned(worker: SimulatedProcess): boolean {
-    return this.#healsInMs(worker) > 0
+  isPartitioned(machine: SimulatedProcess): boolean {
+    return this.#healsInMs(machine) > 0
   }
 
-  #healsInMs(worker: SimulatedProcess): number {
-    return Math.max(0, (this.#partitions.get(worker.name) ?? 0) - this.clock.now)
+  /** Connects after a while, when both machines can be reached. */
+  #reach(connection: Breakable & { refuse(): void }, listener: () => { process: SimulatedProcess } | undefined, accept: (process: SimulatedProcess) => void): void {
+    const { client } = connection
+    this.#connections = [...this.#connections.filter((each) => !each.over && each.client.alive), connection]
+    const there = listener()?.process
+    this.clock.after(Math.max(this.latency(), this.#healsInMs(client), there === undefined ? 0 : this.#healsInMs(there)), () => {
+      if (connection.over) return
+      const process = listener()?.process
+      if (process?.alive === true) accept(process)
+      else connection.refuse()
+    })
+  }
+
+  #healsInMs(machine: SimulatedProcess): number {
+    return Math.max(0, (this.#partitions.get(machine.name) ?? 0) - this.clock.now)
   }
 }

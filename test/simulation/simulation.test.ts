@@ -4,7 +4,7 @@ import path from 'node:path'
 import test from 'node:test'
 import { shortOrLong } from '../runner/long_forms.ts'
 import { meddlings } from './meddler.ts'
-import { planOf, runFaults, workerFaults, type Plan } from './plan.ts'
+import { planOf, reducerFaults, runFaults, workerFaults, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
 import { Simulation, simulate } from './simulation.ts'
 import { Statistics } from './statistics.ts'
@@ -13,7 +13,7 @@ import { ROOT } from '../../shared/kit/project.ts'
 /** As npm run simulate, which runs thousands. */
 const SCHEDULES = shortOrLong(150, 3000)
 
-const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
+const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, reducers: 0, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
 
 function command(...options: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [path.join(import.meta.dirname, 'main.js'), ...options], { encoding: 'utf8', cwd: ROOT })
@@ -31,6 +31,17 @@ test('undisturbed, clusters of one to four workers come to what one process comp
   }
 })
 
+test('undisturbed, with ranges of the vector in two or three reducers, it is the same', async () => {
+  for (const [index, { name, layout, chunkFloats }] of problems.entries()) {
+    for (let reducers = 2; reducers <= Math.min(3, Math.ceil(layout.size / chunkFloats)); reducers++) {
+      const outcome = await new Simulation(1, { ...calm, problem: index, workers: 3, workersWanted: 2, reducers }, undefined).run()
+      assert.deepEqual(outcome.failures, [], name)
+      assert.equal(outcome.counts['reducers joined'], reducers)
+      assert.equal(outcome.counts['reducers lost'], undefined)
+    }
+  }
+})
+
 test(`under ${SCHEDULES} random schedules of faults a run ends with the undisturbed digest, every sample of every epoch counted once`, async () => {
   const statistics = new Statistics()
   for (let seed = 1; seed <= SCHEDULES; seed++) {
@@ -38,7 +49,7 @@ test(`under ${SCHEDULES} random schedules of faults a run ends with the undistur
     assert.deepEqual(failures, [], `npm run simulate -- --seed ${seed} --schedules 1 --verbose`)
     statistics.merge(counts)
   }
-  const missing = [...workerFaults, ...runFaults, 'units taken over', 'steps left out', 'workers left', ...meddlings.map((kind) => `message ${kind}`)].filter((kind) => statistics.counts[kind] === undefined)
+  const missing = [...workerFaults, ...reducerFaults, ...runFaults, 'reducers lost', 'units taken over', 'steps left out', 'workers left', ...meddlings.map((kind) => `message ${kind}`)].filter((kind) => statistics.counts[kind] === undefined)
   assert.deepEqual(missing, [], 'faults that never happened')
 })
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
-import type { Model } from '../../shared/optim/stepped_weights.ts'
+import type { OptimizerState } from '../../shared/optim/optimizer.ts'
+import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
 import type { Progress } from '../../coordinator/contract/progress.ts'
 import { undisturbed, type Undisturbed } from './baseline.ts'
 import { VirtualClock } from './clock.ts'
@@ -14,6 +15,7 @@ import { planOf, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
 import { Statistics } from './statistics.ts'
 import { Trace } from './trace.ts'
+import { SimulatedReducer } from './reducer.ts'
 import { SimulatedWorker } from './worker.ts'
 
 export const outcomeSchema = z.object({
@@ -46,6 +48,8 @@ export class Simulation {
   readonly network: Network
   readonly plan: Plan
   readonly workers = new Map<string, SimulatedWorker>()
+  /** In no order that matters. */
+  readonly reducers: SimulatedReducer[] = []
   readonly disk: SimulatedDisk
   coordinator: SimulatedCoordinator
   readonly #seed: number
@@ -53,7 +57,7 @@ export class Simulation {
   readonly #speeds = new Map<string, number>()
   readonly #failures: string[] = []
   readonly #epochs = new Map<number, string>()
-  #end: { model: Model; progress: Progress } | undefined
+  #end: { state: OptimizerState; progress: Progress } | undefined
   #incarnations = 0
   #streams = 0
   #names = 0
@@ -64,7 +68,7 @@ export class Simulation {
     this.trace = new Trace(this.clock, print)
     const { count } = this.statistics
     const { layout, chunkFloats } = problems[plan.problem]
-    this.#meddler = new Meddler({ ...plan.meddling, random: this.random(), lastOffset: Math.floor((layout.size - 1) / chunkFloats) * chunkFloats, trace: this.trace, count })
+    this.#meddler = new Meddler({ ...plan.meddling, random: this.random(), lastOffsets: cutRanges(layout.size, Math.max(1, plan.reducers), chunkFloats).map(({ end }) => Math.floor((end - 1) / chunkFloats) * chunkFloats), trace: this.trace, count })
     this.network = new Network({ clock: this.clock, random: this.random(), trace: this.trace, meddler: this.#meddler, violated: (what) => this.#violated(what) })
     this.disk = new SimulatedDisk(this.random())
     this.coordinator = this.#newCoordinator()
@@ -80,7 +84,9 @@ export class Simulation {
     const rejected = (error: unknown): void => this.#violated(`a promise that nobody awaits was rejected: ${error instanceof Error ? error.stack : String(error)}`)
     process.on('unhandledRejection', rejected)
     try {
+      if (this.plan.reducers > 0) this.statistics.count('runs with reducers')
       this.coordinator.start()
+      this.startReducers()
       for (let i = 0; i < this.plan.workers; i++) this.addWorker()
       const faults = new Faults(this, this.random())
       faults.schedule()
@@ -106,7 +112,7 @@ export class Simulation {
       imageMs: () => this.#speeds.get(name) ?? 10,
       onExit: (ended, how) => {
         this.workers.delete(name)
-        this.network.connectionsOf(ended.process).forEach((connection) => connection.break({ worker: undefined, coordinator: 1 }))
+        this.network.connectionsOf(ended.process).forEach((connection) => connection.break({ client: undefined, server: 1 }))
         // Somebody starts again what has failed.
         if (how === 'failed') this.clock.after(1000, () => this.startAgain(name))
       },
@@ -124,6 +130,22 @@ export class Simulation {
     this.#speeds.set(name, imageMs)
   }
 
+  /** Starts the reducers that are not there. */
+  startReducers(): void {
+    for (let index = 0; index < this.plan.reducers; index++) {
+      if (this.reducers.at(index)?.process.alive === true) continue
+      const reducer = new SimulatedReducer({
+        name: `reducer ${index + 1}`, port: index + 1, clock: this.clock, network: this.network, problem: problems[this.plan.problem], random: this.random(), trace: this.trace,
+        onExit: (how) => {
+          this.network.connectionsOf(reducer.process).forEach((connection) => connection.break({ client: 1, server: 1 }))
+          if (how === 'failed') this.clock.after(1000, () => this.startReducers())
+        },
+      })
+      this.reducers[index] = reducer
+      reducer.start()
+    }
+  }
+
   startCoordinator(): void {
     if (this.coordinator.process.alive || this.#end !== undefined) return
     this.coordinator = this.#newCoordinator()
@@ -131,10 +153,10 @@ export class Simulation {
   }
 
   #newCoordinator(): SimulatedCoordinator {
-    const { workersWanted, silenceLimitMs } = this.plan
+    const { workersWanted, silenceLimitMs, reducers } = this.plan
     return new SimulatedCoordinator({
       incarnation: ++this.#incarnations, clock: this.clock, network: this.network, problem: problems[this.plan.problem], disk: this.disk,
-      checkpointSeconds: this.plan.checkpointSeconds, trace: this.trace, count: this.statistics.count, workersWanted, silenceLimitMs,
+      checkpointSeconds: this.plan.checkpointSeconds, trace: this.trace, count: this.statistics.count, workersWanted, silenceLimitMs, reducers,
       onEpoch: (result) => this.#epochs.set(result.epoch, JSON.stringify(result)),
       onExit: (end) => {
         if (end.how === 'finished') this.#end = end
@@ -146,7 +168,7 @@ export class Simulation {
   async #compare(): Promise<void> {
     if (this.#end === undefined) return
     const expected = await baselineOf(this.plan.problem)
-    const { parameters, moments } = this.#end.model.state
+    const { parameters, moments } = this.#end.state
     if (parameterDigest(parameters) !== expected.digest) this.#violated('the weights are not those of the undisturbed run')
     if (moments.map(parameterDigest).join() !== expected.momentDigests.join()) this.#violated("the optimizer's moments are not those of the undisturbed run")
     const { images } = this.#end.progress

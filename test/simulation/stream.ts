@@ -32,6 +32,8 @@ export class Stream<T> {
   readonly #onTheWay: { message: T; at: number }[] = []
   #lastArrival = 0
   #stalled = false
+  /** The receiver takes nothing for now. */
+  #paused = false
   #broken = false
   #next: Cancel = () => undefined
   #drained: (() => void)[] = []
@@ -71,6 +73,17 @@ export class Stream<T> {
     this.#awaitNext()
   }
 
+  pause(): void {
+    this.#paused = true
+    this.#next()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#awaitNext()
+  }
+
   /** What is on the way is lost, and whatever is sent. */
   break(): void {
     this.#broken = true
@@ -81,7 +94,8 @@ export class Stream<T> {
 
   #awaitNext(): void {
     const [first] = this.#onTheWay
-    if (first === undefined || this.#stalled || this.#broken) return
+    if (first === undefined || this.#stalled || this.#paused || this.#broken) return
+    this.#next()
     this.#next = this.#parts.clock.after(first.at - this.#parts.clock.now, () => {
       this.#onTheWay.shift()
       this.#arrive(first.message)

@@ -77,7 +77,7 @@ export class SimulatedWorker {
     for (let attempt = 0; !this.#stopping; attempt++) {
       const { end, welcomed, joined } = await this.#join()
       if (end.how === 'finished') return 'finished'
-      if (end.how === 'lost') this.#parts.trace.add(this.process.name, `lost: ${end.reason}`)
+      if ('reason' in end) this.#parts.trace.add(this.process.name, `${end.how}: ${end.reason}`)
       if (welcomed) {
         attempt = -1
         if (!joined) await this.process.sleep(BEFORE_READY_PAUSE_MS)

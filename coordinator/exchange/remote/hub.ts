@@ -1,26 +1,26 @@
-import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js'
 import { deferred, type Deferred } from '../../../shared/kit/async.ts'
 import { ProtocolError, RunError } from '../../../shared/kit/errors.ts'
 import { RemoteSpans } from '../../../shared/trace/remote_spans.ts'
 import type { Span } from '../../../shared/trace/span.ts'
 import type { Optimizer, OptimizerState } from '../../../shared/optim/optimizer.ts'
-import { drained } from '../../../shared/kit/drained.ts'
-import { stateChunkSchema, type ReducerMessage, type ReducerPlace, type ReductionMessage, type StateChunk, type Summed, type Whole } from '../../../shared/wire/messages.ts'
-import type { Connections } from '../../port/connections.ts'
+import type { ReducerMessage, ReducerPlace, ReductionMessage, StateChunk, Summed, Whole } from '../../../shared/wire/messages.ts'
+import type { ControlOutlet } from '../../protocol/control.ts'
+import { Controls } from '../../protocol/controls.ts'
 import type { RunEvent } from '../../contract/events.ts'
 import type { Member } from '../../contract/member.ts'
+import { stepOf } from '../../contract/rounds.ts'
 import type { StepToReduce } from '../range_reducer.ts'
 import type { Reduction, ReductionSurroundings, Traffic } from '../reduction.ts'
 import { NO_PHASES, type PhaseSeconds } from '../../contract/step_split.ts'
 import type { RangeSums, Verdict } from '../step_update.ts'
 import type { Range } from '../../../shared/vectors/chunks.ts'
-import { takeChunks } from '../chunk_streams.ts'
+import type { Claims } from '../worker_streams.ts'
 import { Gatherings } from './gathering.ts'
-import { ReducerCall, type ReducerSlot, type ReduceStream } from './reducer_call.ts'
+import { ReducerControl, type ReducerSlot } from './reducer_control.ts'
 import { stateChunks } from './state_chunks.ts'
 
 export interface ReducerHubParts {
-  /** Of each reducer, in the vector's order. */
+  /** Ranges of the reducers, in the vector's order. */
   ranges: readonly Range[]
   /** JSON of the run's description. */
   run: string
@@ -35,6 +35,10 @@ export interface ReducerHubParts {
   silenceLimitMs: number
   /** Milliseconds on a clock that only goes forward. */
   now: () => number
+  /** A secret that no reducer has had. */
+  newId: () => string
+  /** Floats of one chunk on the wire, where it is not the default; the reducers must cut alike. */
+  chunkFloats?: number
   observe: (event: RunEvent) => void
   /** Is told what reducers' time goes to, by the coordinator's clock; only of a run that is traced. */
   onReducerSpan?: (reducer: string, span: Span) => void
@@ -54,11 +58,11 @@ interface Session {
   /** Since it has joined. */
   member: Member | undefined
   /** Who has admitted it; then settled. */
-  admitted: Set<ReducerCall>
+  admitted: Set<ReducerControl>
   onAdmitted: () => void
   /** By round, attempt and node: how many reducers have all of a partial. */
   whole: Map<string, { round: number; reducers: number }>
-  traffic: Map<ReducerCall, Traffic>
+  traffic: Map<ReducerControl, Traffic>
 }
 
 const HELLO_MS = 8000
@@ -69,24 +73,27 @@ const HELLO_MS = 8000
  */
 export class ReducerHub implements Reduction {
   readonly #parts: ReducerHubParts
-  readonly #reducers: (ReducerCall | undefined)[]
+  readonly #reducers: (ReducerControl | undefined)[]
+  readonly #controls: Controls<ReductionMessage>
   /** Reducers that have their part of the weights, and their spans. */
-  readonly #loaded = new Map<ReducerCall, RemoteSpans>()
+  readonly #loaded = new Map<ReducerControl, RemoteSpans>()
   readonly #sessions = new Map<string, Session>()
   readonly #gatherings: Gatherings
   readonly #joined = deferred<void>()
   #surroundings: ReductionSurroundings | undefined
   #open: OpenStep | undefined
+  /** Steps that have been settled. */
+  #version: number
   #failure: Error | undefined
   #ready = false
   #closed = false
-  #tickedAt: number
 
   constructor(parts: ReducerHubParts) {
     this.#parts = parts
+    this.#version = parts.version
     this.#reducers = parts.ranges.map(() => undefined)
     this.#gatherings = new Gatherings(parts.ranges, parts.optimizer)
-    this.#tickedAt = parts.now()
+    this.#controls = new Controls(parts.now)
     this.#joined.promise.catch(() => undefined)
   }
 
@@ -161,7 +168,9 @@ export class ReducerHub implements Reduction {
   }
 
   settle(verdict: Verdict): PhaseSeconds {
-    if (this.#open !== undefined) this.#tell({ message: 'settle', settle: { round: this.#open.round, ...verdict } })
+    if (this.#open === undefined) return NO_PHASES
+    this.#tell({ message: 'settle', settle: { round: this.#open.round, ...verdict } })
+    this.#version = stepOf(this.#open.round) + 1
     this.#open = undefined
     return NO_PHASES
   }
@@ -172,14 +181,7 @@ export class ReducerHub implements Reduction {
   }
 
   tick(): void {
-    const now = this.#parts.now()
-    const since = now - this.#tickedAt
-    this.#tickedAt = now
-    for (const reducer of this.#reducers) {
-      if (reducer === undefined) continue
-      if (reducer.silence(since) > this.#parts.silenceLimitMs) reducer.cut(`nothing was heard of it for ${this.#parts.silenceLimitMs / 1000} s`)
-      else this.#loaded.get(reducer)?.probe()
-    }
+    for (const reducer of this.#reducers) if (reducer !== undefined) this.#loaded.get(reducer)?.probe()
   }
 
   snapshot(): Promise<OptimizerState> {
@@ -192,50 +194,50 @@ export class ReducerHub implements Reduction {
 
   // The server's calls.
 
-  accept(call: ReduceStream, connections: Connections): void {
-    new ReducerCall(call, {
-      connections, helloMs: HELLO_MS,
+  /** A reducer has opened its control stream. @param connections to which its own belong */
+  accept(outlet: ControlOutlet<ReductionMessage>, connections: Claims): ReducerControl {
+    const control = new ReducerControl(outlet, {
+      id: this.#parts.newId(), connections, helloMs: HELLO_MS, silenceMs: this.#parts.silenceLimitMs,
       takePlace: (reducer) => this.#takePlace(reducer),
       onPlaced: (reducer) => this.#assign(reducer),
       onMessage: (reducer, message) => this.#take(reducer, message),
       onLost: (reducer, reason) => this.#lose(reducer, reason),
     })
+    this.#controls.add(control)
+    return control
   }
 
-  /** @throws ProtocolError for a call of no reducer. */
-  async sendStart(id: string, call: ServerWritableStream<unknown, StateChunk>): Promise<void> {
-    const reducer = this.#reducerOf(id)
+  /** Passes the time on: a reducer that is silent for too long is found when the clock ticks. */
+  watch(): void {
+    this.#controls.tick()
+  }
+
+  /** The state that a reducer begins with. @throws ProtocolError for a call of no reducer. */
+  startOf(id: string, peer: string): Iterable<StateChunk> {
+    const reducer = this.reducerOf(id)
     if (this.#loaded.has(reducer)) throw new ProtocolError('the reducer has its state')
-    reducer.claim(call.getPeer())
-    for (const chunk of stateChunks(this.#parts.start, reducer.range, 0)) {
-      if (call.destroyed) return
-      if (!call.write({ session: '', id: 0, ...chunk })) await drained(call)
-    }
-    call.end()
+    reducer.claim(peer)
+    return stateChunks(this.#parts.start, reducer.range, 0, { session: '', id: 0 }, this.#parts.chunkFloats)
   }
 
-  receiveState(call: ServerReadableStream<unknown, object>, connections: Connections, done: (error: string | undefined) => void): void {
-    let reducer: ReducerCall | undefined
-    const take = (chunk: StateChunk): void => {
-      if (reducer === undefined) {
-        reducer = this.#reducerOf(chunk.session)
-        reducer.claim(call.getPeer())
-        connections.widen(call.getPeer())
-      }
-      if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
-      this.#gatherings.receive(reducer.number - 1, chunk)
-    }
-    takeChunks(call, stateChunkSchema, 'a chunk of a state', take, (breach) => {
-      done(breach)
-      if (breach !== undefined) reducer?.cut(breach)
-    })
+  /** @throws ProtocolError when there is none of this session. */
+  reducerOf(id: string): ReducerControl {
+    const reducer = this.#reducers.find((each) => each?.id === id)
+    if (reducer === undefined || id === '') throw new ProtocolError('no such reducer')
+    return reducer
+  }
+
+  /** Takes a chunk of a reducer's state. @throws ProtocolError when it was not asked for, or does not follow the chunk before it. */
+  receiveState(reducer: ReducerControl, chunk: StateChunk): void {
+    if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
+    this.#gatherings.receive(reducer.number - 1, chunk)
   }
 
   /** Ends all: the run is over. */
   close(outcome: { finished: boolean; reason: string }): void {
     this.#giveUp(new RunError('the run is over'))
     this.#closed = true
-    for (const reducer of this.#reducers) reducer?.end({ message: 'stop', stop: outcome })
+    this.#controls.end({ message: 'stop', stop: outcome })
   }
 
   #giveUp(error: Error): void {
@@ -244,25 +246,19 @@ export class ReducerHub implements Reduction {
     this.#gatherings.fail(error)
   }
 
-  #reducerOf(id: string): ReducerCall {
-    const reducer = this.#reducers.find((each) => each?.id === id)
-    if (reducer === undefined || id === '') throw new ProtocolError('no such reducer')
-    return reducer
-  }
-
-  #takePlace(reducer: ReducerCall): ReducerSlot | undefined {
+  #takePlace(reducer: ReducerControl): ReducerSlot | undefined {
     const index = this.#closed || this.#failure !== undefined ? -1 : this.#reducers.indexOf(undefined)
     if (index < 0) return undefined
     this.#reducers[index] = reducer
     return { number: index + 1, range: this.#parts.ranges[index] }
   }
 
-  #assign(reducer: ReducerCall): void {
+  #assign(reducer: ReducerControl): void {
     const { run, version } = this.#parts
     reducer.send({ message: 'assigned', assigned: { session: reducer.id, run, ...reducer.range, version } })
   }
 
-  #take(reducer: ReducerCall, message: Exclude<ReducerMessage, { message: 'hello' | 'heartbeat' }>): void {
+  #take(reducer: ReducerControl, message: Exclude<ReducerMessage, { message: 'hello' | 'heartbeat' }>): void {
     switch (message.message) {
       case 'ready':
         return this.#onLoaded(reducer)
@@ -284,8 +280,7 @@ export class ReducerHub implements Reduction {
     }
   }
 
-  #onLoaded(reducer: ReducerCall): void {
-    if (this.#loaded.has(reducer)) throw new ProtocolError('ready came twice')
+  #onLoaded(reducer: ReducerControl): void {
     this.#loaded.set(reducer, this.#spansFrom(reducer))
     this.#parts.observe({ type: 'reducerJoined', reducer: reducer.number, address: reducer.reachedAt, ...reducer.range })
     if (this.#loaded.size < this.#parts.ranges.length) return
@@ -293,7 +288,7 @@ export class ReducerHub implements Reduction {
     this.#joined.resolve()
   }
 
-  #onAdmitted(reducer: ReducerCall, id: string): void {
+  #onAdmitted(reducer: ReducerControl, id: string): void {
     const session = this.#sessions.get(id)
     if (session === undefined) return
     session.admitted.add(reducer)
@@ -311,7 +306,7 @@ export class ReducerHub implements Reduction {
     this.#surroundings?.onPartial(session.member, partial)
   }
 
-  #onSummed(reducer: ReducerCall, { round, squares, notFinite, traffic, ...phases }: Summed): void {
+  #onSummed(reducer: ReducerControl, { round, squares, notFinite, traffic, ...phases }: Summed): void {
     for (const { session, ...ofSession } of traffic) this.#sessions.get(session)?.traffic.set(reducer, ofSession)
     const open = this.#open
     if (open?.round !== round) throw new ProtocolError(`the sums of round ${round} came, which is not open`)
@@ -320,13 +315,13 @@ export class ReducerHub implements Reduction {
     if (all.length === open.sums.length) open.completed.resolve(all)
   }
 
-  #onClock(reducer: ReducerCall, reading: { sent: number; clock: number }): void {
+  #onClock(reducer: ReducerControl, reading: { sent: number; clock: number }): void {
     const spans = this.#loaded.get(reducer)
     if (spans === undefined) throw new ProtocolError('a clock reading came before ready')
     spans.answered(reading)
   }
 
-  #spansFrom(reducer: ReducerCall): RemoteSpans {
+  #spansFrom(reducer: ReducerControl): RemoteSpans {
     const { now, onReducerSpan } = this.#parts
     return new RemoteSpans({
       now: () => now() / 1000,
@@ -336,7 +331,7 @@ export class ReducerHub implements Reduction {
   }
 
   /** A reducer that breaks off before all are in may come again. */
-  #lose(reducer: ReducerCall, reason: string): void {
+  #lose(reducer: ReducerControl, reason: string): void {
     this.#loaded.delete(reducer)
     if (!this.#ready) this.#reducers[reducer.number - 1] = undefined
     if (this.#closed) return
@@ -348,7 +343,7 @@ export class ReducerHub implements Reduction {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (!this.#ready) return Promise.reject(new RunError('The run is being prepared.'))
     const { id, complete } = this.#gatherings.begin(moments)
-    this.#tell({ message: 'gather', gather: { id, moments } })
+    this.#tell({ message: 'gather', gather: { id, moments, version: this.#version } })
     return complete
   }
 

@@ -12,12 +12,14 @@ function vectorsOf({ parameters, moments }: Readonly<OptimizerState>): Float32Ar
 /**
  * Weights and moments of a range as they travel.
  * @param state vectors whose element 0 is element `origin` of the whole; they must not change until all is sent. Without moments, the weights travel alone.
+ * @param head whose state it is
+ * @param chunkFloats floats of one chunk on the wire, where it is not the default
  */
-export function* stateChunks(state: Readonly<OptimizerState>, range: Range, origin: number): Generator<Omit<StateChunk, 'session' | 'id'>> {
+export function* stateChunks(state: Readonly<OptimizerState>, range: Range, origin: number, head: Pick<StateChunk, 'session' | 'id'>, chunkFloats?: number): Generator<StateChunk> {
   for (const [vector, values] of vectorsOf(state).entries()) {
-    for (const { begin, end } of chunkRanges(range.end - range.begin)) {
+    for (const { begin, end } of chunkRanges(range.end - range.begin, chunkFloats)) {
       const from = range.begin - origin
-      yield { vector, offset: range.begin + begin, data: bytesOf(values.subarray(from + begin, from + end)) }
+      yield { ...head, vector, offset: range.begin + begin, data: bytesOf(values.subarray(from + begin, from + end)) }
     }
   }
 }

@@ -123,7 +123,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
   assert.equal(await endOf(client().fetchManifest({ session: '' })), 'no such session')
   const stranger = gradientsOf(client())
   stranger.stream.write([...partial('stranger', 1)][0])
-  assert.equal(await stranger.ended, 'no such session')
+  assert.equal(await stranger.ended, 'a gradient chunk of no member')
   for (const call of ['control', 'watch'] as const) assert.match(await endOf(call === 'control' ? client().control() : client().watch({ intervalMs: 1000 })), /method/)
   assert.ok(told.every(({ message }) => message === 'admitted'))
 
@@ -148,7 +148,8 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
     assert.ok(broken?.message === 'broken' && broken.broken.session === id && reason.test(broken.broken.reason), JSON.stringify(broken))
   }
   assert.throws(() => session.take({ message: 'settle', settle: { round: 1, leaveOut: false, scale: 1 } }), /settles round 1, which is not summed/)
-  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } }), /begins round 1 after round 1/)
+  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } }), /begins round 1, and round 1 is not settled/)
+  assert.throws(() => session.take({ message: 'gather', gather: { id: 1, moments: true, version: 1 } }), /asks for weights 1, where weights 0 are/)
 })
 
 test('the token is asked for', async (context) => {

@@ -29,7 +29,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
       onGradient: (_, chunk) => onGradient(chunk),
     },
     runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
-    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, ...of,
+    access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, now: () => performance.now(), ...of,
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
   let welcomed: (welcome: Welcome) => void = ignore
