@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
 import { shortOrLong } from '../runner/long_forms.ts'
-import { addressOf, Program, run } from '../support/processes.ts'
+import { addressOf, Program, replaceLast, run } from '../support/processes.ts'
 import { eventOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
@@ -42,8 +42,8 @@ async function disturbed(name: string, ...options: string[]): Promise<string> {
   await eventOf(out, main, ({ event }) => event === 'step')
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
-  const late = worker('late')
-  for (const program of [main, survivor, late]) {
+  const late = await replaceLast(main, survivor, () => worker('late'))
+  for (const program of [main, late]) {
     const { code, stderr } = await program.ended
     assert.equal(code, 0, stderr)
   }

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
 import { shortOrLong } from '../runner/long_forms.ts'
-import { addressOf, Program, run, type Ended } from '../support/processes.ts'
+import { addressOf, Program, replaceLast, run, type Ended } from '../support/processes.ts'
 import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
@@ -87,13 +87,12 @@ test('with a worker killed in mid-step, and one that joins late, it is the same;
   await eventOf(out, main, ({ event }) => event === 'step')
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
-  const late = worker(address, 'late')
+  const late = await replaceLast(main, survivor, () => worker(address, 'late'))
   await main.said(/epoch 1\/2/)
   const vectorBytes = (await latestOf(undisturbed)).parameters.length * 4
   assert.ok(((await metricOf(metrics, 'herd_received_bytes_total')) ?? 0) >= 4 * vectorBytes)
   assert.ok(((await metricOf(metrics, 'herd_sent_bytes_total')) ?? 0) >= 4 * vectorBytes)
   wentWell(await main.ended)
-  wentWell(await survivor.ended)
   wentWell(await late.ended)
   assert.equal((await summaryOf(out)).workersLost, 1)
   await isUndisturbed(out)

@@ -68,7 +68,11 @@ test('a worker is killed, one joins late, and one stands still for some steps: t
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
   still.child.kill('SIGSTOP')
+  // The run does not end before the late one is in.
+  survivor.child.kill('SIGSTOP')
   const late = worker('late')
+  await main.said(/worker late joined/)
+  survivor.child.kill('SIGCONT')
   const steps = (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'step').map(({ step }) => Number(step))
   await reached(Math.max(...steps) + 1)
   still.child.kill('SIGCONT')

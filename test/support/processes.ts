@@ -78,6 +78,19 @@ export function run(name: 'coordinator' | 'worker' | 'herd', args: readonly stri
   return new Program(name, args, environment).ended
 }
 
+/**
+ * Lets the last worker of a run leave, and another one take its place: however long a process takes to start, the run waits for it.
+ * @returns the new worker, when it has joined
+ */
+export async function replaceLast(coordinator: Program, last: Program, start: () => Program): Promise<Program> {
+  const left = await last.stop('SIGTERM')
+  if (left.code !== 143) throw new Error(`the worker ended with exit code ${left.code}:\n${left.stderr}`)
+  await coordinator.said(/no worker is left/)
+  const next = start()
+  await coordinator.said(/no worker is left[^]*worker \S+ joined/)
+  return next
+}
+
 /** The address that a coordinator listens on, once it does. */
 export async function addressOf(coordinator: Program): Promise<string> {
   const [, address] = await coordinator.said(/waiting for workers at (\S+)/)
