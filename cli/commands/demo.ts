@@ -14,8 +14,8 @@ import { ROOT } from '../../shared/kit/project.ts'
 const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 
 /** The article's network on smaller images, in steps small enough that a few thousand images teach it. */
-const recipe = ['--model', 'article', '--init', 'he', '--image-size', '160', '--batch', '16', '--lanes', '4', '--lr', '1e-3', '--seed', '1']
-const EPOCHS = 13
+const recipe = ['--model', 'article', '--init', 'he', '--image-size', '156', '--batch', '8', '--lanes', '4', '--lr', '1e-3', '--schedule', 'oneCycle', '--seed', '1']
+const EPOCHS = 7
 /** wasm computes many times slower: enough to see that it works, not that it learns. */
 const EPOCHS_ON_WASM = 1
 
