@@ -19,5 +19,5 @@ test('transforms that a worker cannot do, or that are not those of the network, 
   assert.throws(() => read({ augmentation: undefined }), /^ProtocolError: the coordinator's run is not as the protocol has it: augmentation: /)
   assert.throws(() => read({ augmentation: [...others, flip] }), /augmentation\.4: "flip" takes a photograph of any size; after "normalise" there is normalised numbers$/)
   assert.throws(() => read({ evaluation: run.augmentation }), /evaluation\.0\.name: "flip" draws random numbers: leave it to the augmentation$/)
-  assert.throws(() => read({ evaluation: defaultEvaluation }), /message: normalise of evaluation has mean 0\.485, 0\.456, 0\.406 and std .*, the network mean 0\.5, 0\.5, 0\.5 and std /)
+  assert.throws(() => read({ evaluation: defaultEvaluation }), /message: normalise of evaluation has mean unsaid and std unsaid, the network mean 0\.5, 0\.5, 0\.5 and std /)
 })
