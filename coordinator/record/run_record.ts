@@ -17,6 +17,7 @@ import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
+import { Plots } from './plots.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 
 export interface RecordParts {
@@ -45,6 +46,7 @@ export interface RecordParts {
 export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
+  readonly #plots: Plots
   /** Files whose last write failed, which has been said. */
   readonly #unwritable = new Set<string>()
   /** What happened before the folder was the run's to write; then undefined. */
@@ -55,6 +57,7 @@ export class RunRecord {
     const { folder, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
     const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
+    this.#plots = new Plots({ folder, classes: dataset.classes, now })
   }
 
   /** events.jsonl. */
@@ -101,7 +104,7 @@ export class RunRecord {
 
   /** @param held at `progress`, the beginning of the next epoch */
   async keepEpoch(result: EpochResult, progress: Progress, held: HeldState): Promise<void> {
-    const { folder, options, dataset, observe } = this.#parts
+    const { folder, options, observe } = this.#parts
     const { epoch, train, test, images, skippedSteps, seconds } = result
     const line = {
       epoch,
@@ -119,10 +122,7 @@ export class RunRecord {
     }
     this.#append(folder.historyFile, () => folder.appendHistory(line))
     await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
-    await this.#tolerate(folder.plotsFolder, async () => {
-      await folder.writeCurves()
-      await folder.writeConfusion(test.confusion, dataset.classes)
-    })
+    await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test.confusion))
     await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
@@ -131,6 +131,7 @@ export class RunRecord {
   async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
     await this.#checkpointer.saveLast(progress, { keep: false, held })
     await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
+    await this.#tolerate(this.#parts.folder.plotsFolder, () => this.#plots.drawRest())
   }
 
   /**
@@ -171,6 +172,7 @@ export class RunRecord {
     }
     await folder.writeSummary(summary)
     const sheet = path.join(folder.plotsFolder, 'predictions.png')
+    await this.#tolerate(folder.plotsFolder, () => this.#plots.drawRest())
     await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
     folder.flush()
     return { digest, sheet, summary }

@@ -11,7 +11,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 /** A run with real workers goes on while its ports are attacked, by some that know the token too. */
 const SEED = Number(process.env['HERD_FUZZ_SEED'] ?? 1)
 const MESSAGES = Number(process.env['HERD_FUZZ_MESSAGES'] ?? shortOrLong(3000, 21_000))
-const EPOCHS = 60
+const EPOCHS = shortOrLong(30, 60)
 const TOKEN = 'correct-horse-battery-staple'
 /** Of resident memory, over the last two thirds of the messages; in the first, it meets every kind of attack for the first time. */
 const MAX_GROWTH_BYTES = 96 * 1024 * 1024

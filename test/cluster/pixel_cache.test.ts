@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { shortOrLong } from '../runner/long_forms.ts'
 import { metricOf } from '../support/metrics.ts'
 import { Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
@@ -55,6 +56,8 @@ test('an empty, a filled, a damaged and no cache file give the same weights, wit
     await givesTheSame(`${name}-warm`, [...how])
     assert.deepEqual(await files('.pixels'), written, 'a second run decodes nothing, and so writes nothing')
 
+    // In short, damaged files are met by a single process only; several read through the same code.
+    if (shortOrLong(name === 'local', false)) continue
     // Half of the pixels of each are others, and the last ones are missing.
     for (const [index, file] of written.entries()) await writeFile(file, before[index].subarray(0, -1000).map((value, at) => (at % 2_000_000 < 1_000_000 ? value ^ 0x10 : value)))
     await givesTheSame(`${name}-damaged`, [...how])
