@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { decodeImage } from '../shared/data/transforms/decode.ts'
 import { decodeTarget, type TransformLists } from '../shared/data/transforms/transforms.ts'
@@ -25,6 +24,8 @@ export interface Weights {
 
 /** A compute process that nobody asks is ended after so long. */
 const IDLE_MS = 60_000
+/** A person waits for the answer: on processors that training keeps busy it still gets about a quarter of one. */
+const NICENESS = 5
 /** More than this many classes are not looked at. */
 const MAX_CLASSES = 10
 
@@ -36,7 +37,7 @@ interface Started {
 
 /**
  * Says what a run's newest weights see in a photograph, one after the other. It computes in a process of its own, which is
- * started when it is needed and gets only what the training leaves of the processor: in float32, on the CPU, in one thread.
+ * started when it is needed and steps back behind the training: in float32, on the CPU, in one thread.
  */
 export class Predictor {
   readonly #newest: () => Promise<Weights>
@@ -95,7 +96,7 @@ export class Predictor {
     if (this.#started?.key === key && (await this.#started.compute).usable) return this.#started.compute
     await this.#end()
     if (this.#closed) throw new RunError('The run ends.')
-    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, gpu: undefined }, { priority: constants.priority.PRIORITY_LOW })
+    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, gpu: undefined }, { priority: NICENESS })
     this.#started = { key, compute }
     compute.catch(() => (this.#started = undefined))
     return compute

@@ -67,9 +67,15 @@ export function startProgress({ output, live, log, now = () => performance.now()
 }
 
 function startBar(output: NodeJS.WriteStream, what: string, done: number, total: number): SingleBar {
-  const bar = new SingleBar({ format: `${what} {bar} {value}/{total}{more}  {eta_formatted} left`, stream: output, hideCursor: true, clearOnComplete: true, etaBuffer: 20 }, Presets.shades_classic)
+  const format = `${what} {bar} {value}/{total}{more}{eta_formatted}`
+  const bar = new SingleBar({ format, formatTime: timeLeft, stream: output, hideCursor: true, clearOnComplete: true, etaBuffer: 20 }, Presets.shades_classic)
   bar.start(total, done, { more: '' })
   return bar
+}
+
+/** @param seconds which the bar has estimated; no number where it cannot yet, and nothing is said */
+function timeLeft(seconds: number | string): string {
+  return typeof seconds === 'number' ? `  ${inWords(seconds * 1000)} left` : ''
 }
 
 function inWords(milliseconds: number): string {

@@ -21,8 +21,9 @@ test('on a terminal long work has bars: drawing, and an epoch with its evaluatio
   const training = await new TerminalProgram('coordinator', train('bars'), workspace.environment).ended
   assert.equal(training.code, 0, training.stdout)
   assert.match(training.stdout, /epoch 1 █*░* \d+\/\d+ {2}\d+\.\d images\/s, loss \d\.\d{4} /)
-  assert.match(training.stdout, /testing █+░+ \d+\/\d+ /)
+  assert.match(training.stdout, /testing █*░* \d+\/\d+ /)
   assert.match(training.stdout, /epoch 1\/1 {2}train loss/)
+  assert.doesNotMatch(training.stdout, /(NF|LL)s left/, 'a time that is not known is not told')
 })
 
 test('a bar is drawn neither with --quiet nor where the output is no terminal', { skip: withoutTerminal }, async () => {

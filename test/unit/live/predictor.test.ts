@@ -52,7 +52,7 @@ test('a photograph gets what an evaluation with the newest weights says of it, f
   }
   engine.dispose()
   assert.deepEqual(predicted[0].classes.map(({ name }) => name).sort(), ['cane (dog)', 'gatto (cat)', 'panda'])
-  assert.equal(os.getPriority(await pidOf(made)), os.constants.priority.PRIORITY_LOW)
+  assert.ok(os.getPriority(await pidOf(made)) > os.getPriority(), 'training goes first')
 })
 
 test('the process ends when nobody asks for a while, and another one is started when somebody does', async (t) => {
