@@ -30,20 +30,24 @@ interface Ready {
 const BATCH = 32
 
 /**
- * Classifies images as their run evaluates images, a batch at a time, in their order.
+ * Classifies images as their run evaluates images, a batch at a time, in their order, and closes the model's engine.
  * @param tiles so many of the first images get a picture for the sheet.
  * @throws CheckpointError where the network gives no numbers.
  */
 export async function* classify(model: TrainedModel, asked: readonly Asked[], tiles: number): AsyncGenerator<Outcome> {
   let left = tiles
-  for (let begin = 0; begin < asked.length; begin += BATCH) {
-    const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, decodeTarget(model.transforms, model.checkpoint.network.imageSize), index < left)))
-    const ready = prepared.filter((one) => one.problem === undefined)
-    left -= ready.filter((one) => one.tile !== undefined).length
-    const rows = classifyAll(model, ready.map((one) => one.image))
-    for (const one of prepared) {
-      yield one.problem === undefined ? { path: one.path, probabilities: rows[ready.indexOf(one)], tile: one.tile } : one
+  try {
+    for (let begin = 0; begin < asked.length; begin += BATCH) {
+      const prepared = await Promise.all(asked.slice(begin, begin + BATCH).map((one, index) => prepare(one, decodeTarget(model.transforms, model.checkpoint.network.imageSize), index < left)))
+      const ready = prepared.filter((one) => one.problem === undefined)
+      left -= ready.filter((one) => one.tile !== undefined).length
+      const rows = await classifyAll(model, ready.map((one) => one.image))
+      for (const one of prepared) {
+        yield one.problem === undefined ? { path: one.path, probabilities: rows[ready.indexOf(one)], tile: one.tile } : one
+      }
     }
+  } finally {
+    await model.compute.close()
   }
 }
 
@@ -59,9 +63,9 @@ async function prepare(asked: Asked, shortSide: number, withTile: boolean): Prom
   }
 }
 
-function classifyAll({ engine, checkpoint: { network }, transforms, file }: TrainedModel, images: readonly DecodedImage[]): Float64Array[] {
+async function classifyAll({ compute, checkpoint: { network }, transforms, file }: TrainedModel, images: readonly DecodedImage[]): Promise<Float64Array[]> {
   if (images.length === 0) return []
-  const probabilities = probabilitiesOf(engine.logits(evaluationPixels(images, network.imageSize, transforms.evaluation), images.length), network.classes)
+  const probabilities = probabilitiesOf(await compute.logits(evaluationPixels(images, network.imageSize, transforms.evaluation), images.length), network.classes)
   if (probabilities === undefined) throw new CheckpointError(`${file} gives no numbers: its training diverged. Use an earlier checkpoint, or train with a smaller --lr.`)
   return probabilities
 }

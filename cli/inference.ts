@@ -3,8 +3,10 @@ import { loadCheckpoint, type Checkpoint } from '../shared/checkpoint/checkpoint
 import { transformListsOf } from '../shared/checkpoint/transform_lists.ts'
 import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../shared/command/options.ts'
 import type { TransformLists } from '../shared/data/transforms/transforms.ts'
-import { createEngine, resolveEngine } from '../shared/engine/create.ts'
-import type { Engine, EngineKind, Precision } from '../shared/engine/engine.ts'
+import type { Compute } from '../shared/compute/compute.ts'
+import { startCompute } from '../shared/compute/start.ts'
+import { resolveEngine } from '../shared/engine/create.ts'
+import type { EngineKind, Precision } from '../shared/engine/engine.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
@@ -34,12 +36,12 @@ export type InferenceOptions = OptionValues<typeof inferenceOptions>
 /** What a run's recipe says about computing; a checkpoint that was made otherwise may say nothing. */
 export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads'>
 
-/** A trained network that is ready to compute. */
+/** A trained network that is ready to compute, until its `compute` is closed. */
 export interface TrainedModel {
   file: string
   checkpoint: Checkpoint
   run: RunSettings
-  engine: Engine
+  compute: Compute
   /** The run's. */
   transforms: TransformLists
 }
@@ -66,10 +68,11 @@ export async function openModel(opened: { file: string; checkpoint: Checkpoint }
   const precision = options.precision ?? run.precision
   const kind = chooseEngine(options, run, precision, log)
   const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
-  const engine = await createEngine(checkpoint.network, { engine: kind, precision, threads, gpu: options.gpu })
-  engine.setParameters(checkpoint.parameters)
-  log.debug(`${engine.info.version}, ${engine.info.device}, ${precision}, threads ${threads}`)
-  return { ...opened, run, engine, transforms }
+  // Neither a seed nor a compression matters where no gradient is computed.
+  const compute = await startCompute(checkpoint.network, { seed: 0, compress: 'none' }, { engine: kind, precision, threads, gpu: options.gpu }, log)
+  compute.setParameters(checkpoint.parameters)
+  log.debug(`${compute.info.version}, ${compute.info.device}, ${precision}, threads ${threads}`)
+  return { ...opened, run, compute, transforms }
 }
 
 function chooseEngine(options: InferenceOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {

@@ -3,7 +3,7 @@ import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
-import { LocalCompute } from '../shared/compute/local_compute.ts'
+import { startCompute } from '../shared/compute/start.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import type { Model } from '../shared/optim/stepped_weights.ts'
@@ -25,8 +25,7 @@ export async function openSingleNode(
   try {
     const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, decoded, ...tracing(onSpan) })
     const { engine, precision, threads } = recipe
-    const compute = await LocalCompute.start(network, recipe, { engine, precision, threads, gpu: options.gpu })
-    if (compute.note !== undefined) log.warn(compute.note)
+    const compute = await startCompute(network, recipe, { engine, precision, threads, gpu: options.gpu }, log)
     const cluster = new SingleNodeCluster({
       compute, model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
       now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onSpan),

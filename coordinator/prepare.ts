@@ -1,7 +1,8 @@
 import { choosePrecision, measurePrecision } from '../shared/compute/precision.ts'
 import { normalisationOf, normalisationProblem, withNormalisation } from '../shared/data/transforms/transforms.ts'
 import { UsageError } from '../shared/kit/errors.ts'
-import { openDataset, type Dataset } from '../shared/data/dataset.ts'
+import { openDataset, type Dataset, type OpenedDataset } from '../shared/data/dataset.ts'
+import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
@@ -30,6 +31,7 @@ export interface PreparedRun {
   recipe: Recipe
   data: string
   dataset: Dataset
+  source: ImageSource
   network: Network
   layout: Layout
   optimizer: Optimizer
@@ -55,7 +57,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   if (notice !== undefined) log.warn(notice)
 
   const data = wanted.data ?? ''
-  const dataset = await checkedData(data, wanted.testFraction, console)
+  const { dataset, source } = await checkedData(data, wanted.testFraction, console)
   const network = networkOf(wanted, dataset.classes.length)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
@@ -71,7 +73,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   const start = resume === undefined
     ? { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
     : optimizerStateOf(resume.checkpoint, optimizer, resume.file)
-  return { options: { ...wanted, ...recipe }, recipe, data, dataset, network, layout, optimizer, schedule, resume, progress, start, measured }
+  return { options: { ...wanted, ...recipe }, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress, start, measured }
 }
 
 /** @throws UsageError where the transforms say other figures of the network's input than each other. */
@@ -82,11 +84,11 @@ function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation 
   return network
 }
 
-async function checkedData(data: string, testFraction: number, console: Console): Promise<Dataset> {
+async function checkedData(data: string, testFraction: number, console: Console): Promise<OpenedDataset> {
   const bar = console.progress('checking images')
-  const dataset = await openDataset(data, { testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
+  const opened = await openDataset(data, { testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
   bar.end()
-  return dataset
+  return opened
 }
 
 /** Decides what `--precision auto` is. */

@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { type Dataset } from '../shared/data/dataset.ts'
-import { FolderSource } from '../shared/data/sources/image_source.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
@@ -57,10 +56,9 @@ export interface StopRequest {
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
   const { console, log, stop, onlookers, access, given } = surroundings
   const prepared = await prepareRun(asked, given, surroundings)
-  const { options, recipe, data, dataset, network, layout, optimizer, schedule, resume, progress } = prepared
+  const { options, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress } = prepared
   const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
   const name = path.basename(folder.path)
-  const source = new FolderSource(dataset.files)
   const { onSpan } = onlookers
   const rateOf = (update: number): number => rateAt(recipe.schedule, recipe.lr, update, schedule.stepsPerEpoch)
 

@@ -4,15 +4,12 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
-import { digestFolder } from '../shared/data/dataset.ts'
+import { openCopy } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
-import { FolderSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
-import { scanFolder } from '../shared/data/sources/scan.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
-import { DataError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import type { Access } from '../shared/wire/client_access.ts'
@@ -139,7 +136,7 @@ export class WorkerDaemon {
   }
 
   async #startCompute({ network, seed, compress, ...engine }: ComputeRequest): Promise<ComputeProcess> {
-    const compute = await ComputeProcess.start(network, { seed, compress }, { ...engine, gpu: this.#options.gpu }, { onLine: (line) => this.#log.warn(line) })
+    const compute = await ComputeProcess.start(network, { seed, compress }, { ...engine, gpu: this.#options.gpu }, { log: this.#log })
     if (compute.note !== undefined) this.#log.warn(compute.note)
     return compute
   }
@@ -152,12 +149,8 @@ export class WorkerDaemon {
       return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
     }
     const bar = startProgress(this.#place, 'checking images')
-    const digest = await digestFolder(data, { cacheFolder, onProgress: bar.update }).finally(bar.end)
-    const files = new Map((await scanFolder(data)).candidates.map((candidate) => [candidate.path, candidate.file]))
-    const paths = manifest.samples.map((sample) => files.get(sample.path))
-    // A digest that differs is the coordinator's to refuse, with both digests in its words.
-    if (digest === manifest.digest && paths.includes(undefined)) throw new DataError(`--data ${data}: a file of the data set vanished while it was being opened.`)
-    return { source: new FolderSource(paths.map((file) => file ?? '')), decoded, digest }
+    const copy = await openCopy(data, manifest, { cacheFolder, onProgress: bar.update }).finally(bar.end)
+    return { ...copy, decoded }
   }
 
   /**

@@ -5,7 +5,7 @@ import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { startLocalReducers } from '../../coordinator/local/reducers.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
-import { FolderSource } from '../../shared/data/sources/image_source.ts'
+import { FolderSource, type ImageSource } from '../../shared/data/sources/image_source.ts'
 import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
 import { initialParameters } from '../../shared/model/initial.ts'
 import { layoutOf } from '../../shared/model/layout.ts'
@@ -40,16 +40,16 @@ function countedOnly(images: number, classes: number): Manifest {
   }
 }
 
-async function openData(): Promise<{ manifest: Manifest; files: string[]; train: readonly number[]; test: readonly number[] }> {
+async function openData(): Promise<{ manifest: Manifest; source: ImageSource; train: readonly number[]; test: readonly number[] }> {
   if (options.data === undefined) {
     const manifest = countedOnly(64 * options.batch, options.network.classes)
-    return { manifest, files: [], train: manifest.samples.slice(0, -1).map((_, id) => id), test: [manifest.samples.length - 1] }
+    return { manifest, source: new FolderSource([]), train: manifest.samples.slice(0, -1).map((_, id) => id), test: [manifest.samples.length - 1] }
   }
-  const dataset = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), onProgress: () => undefined })
-  return { manifest: manifestOf(dataset), files: [...dataset.files], train: dataset.train, test: dataset.test }
+  const { dataset, source } = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), onProgress: () => undefined })
+  return { manifest: manifestOf(dataset), source, train: dataset.train, test: dataset.test }
 }
 
-const { manifest, files, train, test } = await openData()
+const { manifest, source, train, test } = await openData()
 const { network, engine, precision, batch, lanes, workers, reducers, compress } = options
 const layout = layoutOf(network)
 const optimizer = optimizerOf(article.optimizer)
@@ -67,7 +67,7 @@ const settings = {
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
 const home = homeOfWeights({ ...opening, optimizer, start })
 const { hub } = home
-const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, manifest, source: new FolderSource(files), test, brief: () => undefined })
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, manifest, source, test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
   access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },

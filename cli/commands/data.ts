@@ -39,7 +39,8 @@ const checkCommand = (): Command =>
 async function open(folder: string, testFraction: number, notices: Notices): Promise<Dataset> {
   const progress = notices.progress('checking images')
   try {
-    return await openDataset(folder, { testFraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    const { dataset } = await openDataset(folder, { testFraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    return dataset
   } finally {
     progress.end()
   }

@@ -2,8 +2,7 @@ import { z } from 'zod'
 import { requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
 import { flag, choice, type OptionSpec } from '../../shared/command/options.ts'
 import { displayName } from '../../shared/data/class_names.ts'
-import { openDataset, type Dataset } from '../../shared/data/dataset.ts'
-import { FolderSource } from '../../shared/data/sources/image_source.ts'
+import { openDataset, type Dataset, type OpenedDataset } from '../../shared/data/dataset.ts'
 import { cacheFolder } from '../../shared/kit/paths.ts'
 import { blockCount, blockSamples, evaluateBlock, type EvaluatedBlock } from '../../shared/evaluation/blocks.ts'
 import { evaluationImages } from '../../shared/data/sample_images.ts'
@@ -46,26 +45,27 @@ export const evaluateCommand = () =>
       const runFraction = settingsOf(checkpoint).testFraction
       const fraction = options.testFraction ?? runFraction ?? DEFAULT_TEST_FRACTION
 
-      const dataset = await checkImages(data, fraction, notices)
+      const { dataset, source } = await checkImages(data, fraction, notices)
       requireSameNetwork(checkpoint, checkpoint.network, dataset.classes, opened.file)
       if (dataset.digest !== checkpoint.datasetDigest || (runFraction !== undefined && fraction !== runFraction)) {
         notices.log.info('These are not the images, or not the split, of the run: images it trained on may be among those of the test split.')
       }
       const ids = idsOf(dataset, options.split)
       const model = await openModel(opened, options, notices.log)
-      const score = scoreTest(await evaluate(model, dataset, ids, notices), dataset.samples, ids, dataset.classes.length)
+      const score = scoreTest(await evaluate(model, { dataset, source }, ids, notices), dataset.samples, ids, dataset.classes.length)
       if (options.json) printJson(reportOf(model, dataset, options.split, score))
       else describe(dataset, options.split, score).forEach(print)
       return true
     },
   })
 
-async function checkImages(data: string, fraction: number, notices: Notices): Promise<Dataset> {
+async function checkImages(data: string, fraction: number, notices: Notices): Promise<OpenedDataset> {
   const progress = notices.progress('checking images')
   try {
-    const dataset = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), onProgress: progress.update })
-    if (dataset.skipped.length > 0) notices.log.warn(`${counted(dataset.skipped.length, 'unreadable image')} left out; \`herd data check ${data}\` names them.`)
-    return dataset
+    const opened = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    const { skipped } = opened.dataset
+    if (skipped.length > 0) notices.log.warn(`${counted(skipped.length, 'unreadable image')} left out; \`herd data check ${data}\` names them.`)
+    return opened
   } finally {
     progress.end()
   }
@@ -76,27 +76,28 @@ function idsOf(dataset: Dataset, split: SplitChoice): number[] {
 }
 
 /** Block by block, in the order of a run's evaluation. */
-async function evaluate({ engine, checkpoint: { network }, transforms }: TrainedModel, dataset: Dataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
-  const images = { source: new FolderSource(dataset.files), samples: dataset.samples, imageSize: network.imageSize, ...transforms }
+async function evaluate({ compute, checkpoint: { network }, transforms }: TrainedModel, { dataset, source }: OpenedDataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
+  const images = { source, samples: dataset.samples, imageSize: network.imageSize, ...transforms }
   const progress = notices.progress('evaluating')
   const results: EvaluatedBlock[] = []
   let done = 0
   try {
     for (let block = 0; block < blockCount(ids); block++) {
       const samples = blockSamples(ids, block)
-      const logits = engine.logits(await evaluationImages(images, samples), samples.length)
+      const logits = await compute.logits(await evaluationImages(images, samples), samples.length)
       results.push(evaluateBlock(network, logits, samples.map((id) => dataset.samples[id].class)))
       done += samples.length
       progress.update(done, ids.length)
     }
   } finally {
     progress.end()
+    await compute.close()
   }
   return results
 }
 
-function reportOf({ file, checkpoint, engine }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore): object {
-  const { kind, precision, threads, device } = engine.info
+function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore): object {
+  const { kind, precision, threads, device } = compute.info
   return {
     checkpoint: file,
     epoch: checkpoint.position.epoch,

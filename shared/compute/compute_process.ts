@@ -7,6 +7,7 @@ import type { EngineInfo } from '../engine/engine.ts'
 import type { EngineRequest } from '../engine/create.ts'
 import { computeEnvironment } from '../engine/native.ts'
 import { EngineError } from '../kit/errors.ts'
+import type { Log } from '../kit/log.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
 import { nodeArguments } from '../kit/node_process.ts'
@@ -18,7 +19,7 @@ import { Regions } from '../kit/regions.ts'
 import { MEMORY_FD, REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
 
-/** TensorFlow says these when it is loaded (with CUDA), no setting silences them; nor all that is told for information only ("I0000 ..."), of its first graph or a GPU. */
+/** Lines that TensorFlow writes when it is loaded or compiles its first graph, and that no setting silences: about CUDA, and for information only ("I0000 ..."). */
 const NOISE = [/Unable to register cu/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
 
 interface Waiting {
@@ -32,15 +33,15 @@ interface Waiting {
 const MEMORY_BYTES = 1024 * 1024 * 1024
 
 export interface ProcessSettings {
-  /** Gets what the process says on standard error; without it, that goes to this process' own. */
-  onLine?: (line: string) => void
+  /** Gets what the process writes to standard error, as warnings; TensorFlow's usual lines only where debugging is on. Without it, all but those go to this process' own. */
+  log?: Pick<Log, 'warn' | 'debug'>
   /** Of `os.constants.priority`; without it, this process' own. */
   priority?: number
   /** Memory to share with the process; undefined where there is none, and pipes carry all. */
   createMemory?: () => MemoryFile | undefined
 }
 
-const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`)
+const toStandardError: Pick<Log, 'warn' | 'debug'> = { warn: (line: string) => void process.stderr.write(`${line}\n`), debug: () => undefined }
 
 /** `Compute` in a child process of its own. When the process dies, all that waits for it is rejected with an EngineError. */
 export class ComputeProcess implements Compute {
@@ -61,7 +62,7 @@ export class ComputeProcess implements Compute {
   #fingerprint = ''
   #note: string | undefined
 
-  private constructor(request: EngineRequest, { onLine = toStandardError, priority, createMemory = () => MemoryFile.create() }: ProcessSettings) {
+  private constructor(request: EngineRequest, { log = toStandardError, priority, createMemory = () => MemoryFile.create() }: ProcessSettings) {
     this.#memory = createMemory()
     const stdio: ('ignore' | 'inherit' | 'pipe' | number)[] = ['ignore', 'inherit', 'pipe']
     stdio[REQUEST_FD] = 'pipe'
@@ -77,7 +78,8 @@ export class ComputeProcess implements Compute {
     this.#requests.on('error', () => undefined)
     onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
     createInterface(this.#child.stdio[2] as Readable).on('line', (line) => {
-      if (!NOISE.some((noise) => noise.test(line))) onLine(line)
+      if (NOISE.some((noise) => noise.test(line))) log.debug(line)
+      else log.warn(line)
     })
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type FileFacts } from './caches/file_cache.ts'
+import { DataError } from '../kit/errors.ts'
+import { FolderSource, type ImageSource } from './sources/image_source.ts'
 import { inspectFiles, type InspectOptions } from './sources/inspect.ts'
 import { scanFolder, type Scan, type Split } from './sources/scan.ts'
 import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
@@ -22,8 +24,6 @@ export interface Dataset {
   classes: string[]
   /** Sorted by path. */
   samples: Sample[]
-  /** Where each sample is on this machine, by id: `root` and `path` unless the disk spells a name in another Unicode form. */
-  files: string[]
   /** Ids of the samples to train on, and to test on, ascending. */
   train: number[]
   test: number[]
@@ -31,6 +31,12 @@ export interface Dataset {
   digest: string
   /** Images that cannot be decoded, and why. */
   skipped: { path: string; reason: string }[]
+}
+
+/** A data set, and where its files are read. */
+export interface OpenedDataset {
+  dataset: Dataset
+  source: ImageSource
 }
 
 export interface OpenOptions extends InspectOptions {
@@ -44,13 +50,14 @@ export interface OpenOptions extends InspectOptions {
  * @throws DataError where the folder is no data set, a file cannot be read, or a class is left without an image to train or to test on.
  * @throws UsageError for a test fraction outside (0, 1).
  */
-export async function openDataset(folder: string, options: OpenOptions): Promise<Dataset> {
+export async function openDataset(folder: string, options: OpenOptions): Promise<OpenedDataset> {
   const { testFraction } = options
   checkTestFraction(testFraction)
   const scan = await scanFolder(folder)
   const facts = await inspectFiles(scan, true, options)
 
   const samples: Sample[] = []
+  // Paths on this machine: those of the samples, unless the disk spells a name in another Unicode form.
   const files: string[] = []
   const skipped: Dataset['skipped'] = []
   for (const [i, { path, file, class: classIndex, split }] of scan.candidates.entries()) {
@@ -64,16 +71,22 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
   }
   const ownSplit = scan.candidates[0].split !== undefined
   checkEveryClass(scan.classes, samples, ownSplit ? undefined : testFraction)
-  return { root: scan.root, classes: scan.classes, samples, files, ...idsBySplit(samples), digest: digestOf(scan, facts), skipped }
+  const dataset = { root: scan.root, classes: scan.classes, samples, ...idsBySplit(samples), digest: digestOf(scan, facts), skipped }
+  return { dataset, source: new FolderSource(files) }
 }
 
 /**
- * The digest of the images below `folder`, without decoding them: for a worker that has a copy of its own.
+ * A worker's own copy of a run's data set, which is hashed and not decoded.
+ * @param wanted digest and samples of the run. A copy with another digest is no error here: the coordinator refuses it, with both digests in its words.
  * @throws DataError as `openDataset` does for the folder and for files that cannot be read.
  */
-export async function digestFolder(folder: string, options: InspectOptions): Promise<string> {
+export async function openCopy(folder: string, wanted: { digest: string; samples: readonly Pick<Sample, 'path'>[] }, options: InspectOptions): Promise<{ digest: string; source: ImageSource }> {
   const scan = await scanFolder(folder)
-  return digestOf(scan, await inspectFiles(scan, false, options))
+  const digest = digestOf(scan, await inspectFiles(scan, false, options))
+  const files = new Map(scan.candidates.map(({ path, file }) => [path, file]))
+  const paths = wanted.samples.map(({ path }) => files.get(path))
+  if (digest === wanted.digest && paths.includes(undefined)) throw new DataError(`${folder} has the digest of the run's data set, but not all of its images.`)
+  return { digest, source: new FolderSource(paths.map((file) => file ?? '')) }
 }
 
 /** Ids of the training and of the test samples, ascending. */

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DecodedCache } from '../../../shared/data/caches/decoded_cache.ts'
 import { defaultTransforms } from '../../../shared/data/transforms/transforms.ts'
-import { openDataset, type Dataset } from '../../../shared/data/dataset.ts'
-import { FolderSource } from '../../../shared/data/sources/image_source.ts'
+import { openDataset, type OpenedDataset } from '../../../shared/data/dataset.ts'
 import { manifestOf } from '../../../shared/data/manifest.ts'
 import { initialParameters } from '../../../shared/model/initial.ts'
 import { layoutOf } from '../../../shared/model/layout.ts'
@@ -24,7 +23,7 @@ import { article } from '../../../shared/recipe/presets.ts'
 const LANES = 8
 const CHUNK = 1000
 let workspace: Workspace
-let dataset: Dataset
+let images: OpenedDataset
 let compute: LocalCompute
 const network = buildNetwork('tiny', { imageSize: 16, classes: 10 })
 const layout = layoutOf(network)
@@ -33,7 +32,7 @@ const tree = new LaneTree(LANES)
 before(async () => {
   workspace = await createWorkspace()
   const folder = await drawAnimals(workspace.path('drawn'), 6)
-  dataset = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache') })
+  images = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache') })
   compute = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
 })
 after(async () => {
@@ -64,7 +63,7 @@ interface Opened {
  * @param firstStep what it has weights for
  */
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
-  const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
+  const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: images.dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
   const weights = new WeightsInbox(layout.size)
   const sendWeights = (version: number): void => {
     const parameters = initialParameters(layout, 1).map((value) => value * (1 + version / 8))
@@ -87,7 +86,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
         return Promise.resolve()
       },
     },
-    run, manifest: manifestOf(dataset), source: new FolderSource(dataset.files), decoded: new DecodedCache(0), compute, weights,
+    run, manifest: manifestOf(images.dataset), source: images.source, decoded: new DecodedCache(0), compute, weights,
     observer: unobserved,
     onFailure: (error) => opened.failures.push(error),
     now: () => performance.now() / 1000,
@@ -204,7 +203,7 @@ test('blocks of the test set are computed one by one, and released like lanes', 
 
 /** A deal of the epoch after the first. */
 const inSecondEpoch = (step: number): Deal => ({ ...train(2 * step + 1, everyLane, 0, step), epoch: 2, stepInEpoch: step - stepsOfEpoch() })
-const stepsOfEpoch = (): number => Math.ceil(dataset.train.length / 16)
+const stepsOfEpoch = (): number => Math.ceil(images.dataset.train.length / 16)
 const testAfterFirstEpoch = (): Deal => ({ kind: 'EVALUATE', round: 2 * stepsOfEpoch(), step: stepsOfEpoch(), epoch: 1, stepInEpoch: stepsOfEpoch(), attempt: 0, units: [0] })
 const resultsOf = (messages: readonly WorkerMessage[]): object[] => messages.flatMap((message) => (message.message === 'evaluation' ? [{ ...message.evaluation, seconds: 0 }] : []))
 

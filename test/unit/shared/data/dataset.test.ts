@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { digestFolder, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
+import { openCopy, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
 import { manifestOf, manifestSchema } from '../../../../shared/data/manifest.ts'
 import { DataError, UsageError } from '../../../../shared/kit/errors.ts'
 import { numbered, picture, put, putImages, temporaryFolder } from './images.ts'
@@ -20,20 +20,20 @@ beforeEach(async () => {
 })
 afterEach(() => remove())
 
-const open = (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => openDataset(root, { testFraction, cacheFolder, onProgress: progress })
-const digest = (): Promise<string> => digestFolder(root, { cacheFolder })
+const open = async (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => (await openDataset(root, { testFraction, cacheFolder, onProgress: progress })).dataset
+const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: [] }, { cacheFolder })).digest
 const pathsOf = (dataset: Dataset, ids: number[]): string[] => ids.map((id) => dataset.samples[id].path)
 
 describe('openDataset', () => {
   it('describes every image', async () => {
     await putImages(root, [...numbered('cane', 12), ...numbered('gatto', 12)])
     const progress: [number, number][] = []
-    const dataset = await open(0.3, (done, total) => progress.push([done, total]))
+    const { dataset, source } = await openDataset(root, { testFraction: 0.3, cacheFolder, onProgress: (done, total) => progress.push([done, total]) })
     assert.deepEqual(dataset.classes, ['cane', 'gatto'])
     assert.equal(dataset.samples.length, 24)
     assert.deepEqual(dataset.samples.map(({ path }) => path), [...numbered('cane', 12), ...numbered('gatto', 12)].sort())
     for (const [id, sample] of dataset.samples.entries()) {
-      const bytes = await readFile(dataset.files[id])
+      const [bytes] = await source.read([id])
       assert.equal(sample.sha256, createHash('sha256').update(bytes).digest('hex'))
       assert.equal(sample.bytes, bytes.length)
       assert.equal(dataset.classes[sample.class], sample.path.split('/')[0])
