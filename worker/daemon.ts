@@ -33,27 +33,27 @@ export interface DaemonOptions {
   name: string
   engine: 'auto' | 'native' | 'wasm'
   gpu: number | undefined
-  /** For decoded and fetched images and results of data checks. */
+  /** Folder of decoded images, fetched images, and results of data checks. */
   cacheFolder: string
-  /** Limit of the file of decoded images; 0: there is none. */
+  /** Limit of the cache file of decoded images, in bytes; 0: there is none. */
   pixelCacheBytes: number
-  /** Limit of fetched images. */
+  /** Limit of the fetched image files, in bytes. */
   imageCacheBytes: number
-  /** As `MembershipParts.metricsAddress`. */
+  /** Address as in `MembershipParts.metricsAddress`. */
   metricsAddress: string
   patienceMs: number
 }
 
 export interface DaemonObserver extends MembershipObserver {
-  /** An image was in the cache on disk, or had to be fetched. */
+  /** Receives true if an image file was in the cache on disk, false if it had to be fetched. */
   onImageCache(hit: boolean): void
-  /** Of the file of decoded images. */
+  /** Receiver of reads and writes of the cache file of decoded images. */
   pixelCache: PixelCacheObserver
 }
 
 const BEFORE_READY_PAUSE_MS = 500
 
-/** A worker's life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
+/** A worker's whole life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
 export class WorkerDaemon {
   readonly #options: DaemonOptions
   readonly #log: Log
@@ -65,7 +65,7 @@ export class WorkerDaemon {
   #decoded: { of: string; cache: DecodedCache } | undefined
   #stopping = false
 
-  /** @param place where the check of the data is shown */
+  /** @param place where the progress of the data check is shown */
   constructor(options: DaemonOptions, log: Log, observer: DaemonObserver, place: ProgressPlace = { output: process.stderr, live: false, log }) {
     this.#options = options
     this.#log = log
@@ -75,8 +75,7 @@ export class WorkerDaemon {
 
   /**
    * Works until the coordinator says that the run is over, or `stop` is called.
-   * @throws RunError when the coordinator cannot be reached for as long as the patience lasts, refuses the worker, or
-   *   the engine or the data fail.
+   * @throws RunError if the coordinator cannot be reached within `patienceMs` or refuses the worker, or if the engine or the data fail
    */
   async run(): Promise<void> {
     try {
@@ -85,7 +84,7 @@ export class WorkerDaemon {
         if (end.how === 'finished') return this.#log.info('the run has finished.')
         if (end.how === 'asked' || this.#stopping) continue
         this.#log.warn(`${end.reason}; joining again.`)
-        // A coordinator that greets and never gets further is not to be stormed.
+        // Pause before joining again, so that a coordinator that welcomes but never gets further is not flooded with attempts.
         if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
       }
     } finally {
@@ -94,7 +93,7 @@ export class WorkerDaemon {
     }
   }
 
-  /** Leaves in order: what was dealt is finished and delivered first. */
+  /** Leaves the run in an orderly way: the worker finishes and delivers what it was dealt first. */
   stop(): void {
     this.#stopping = true
     this.#membership?.leave()
@@ -110,9 +109,9 @@ export class WorkerDaemon {
     }, { coordinator, patienceMs, log: this.#log })
   }
 
-  /** One membership, with the network, the engine and the data of this machine. */
+  /** Runs one membership, with the network, engine and data of this machine. */
   #session(): Promise<MembershipResult> {
-    // It may have been asked to stop while it waited to try again.
+    // A stop may have been requested during the pause before this attempt.
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false, joined: false })
     const { coordinator, access, name, engine, metricsAddress } = this.#options
     const membership = new Membership<ComputeLease>({
@@ -155,14 +154,14 @@ export class WorkerDaemon {
     const digest = await digestFolder(data, { cacheFolder, onProgress: bar.update }).finally(bar.end)
     const files = new Map((await scanFolder(data)).candidates.map((candidate) => [candidate.path, candidate.file]))
     const paths = manifest.samples.map((sample) => files.get(sample.path))
-    // A digest that differs is the coordinator's to refuse, with both digests in its words.
+    // A digest that differs is reported by the coordinator, which refuses the worker and names both digests.
     if (digest === manifest.digest && paths.includes(undefined)) throw new DataError(`--data ${data}: a file of the data set vanished while it was being opened.`)
     return { source: new FolderSource(paths.map((file) => file ?? '')), decoded, digest }
   }
 
   /**
-   * Lines in the log while the cache fills: in the first epoch this is what a run waits for. No bar, since work goes on
-   * beside it; and with several workers it ends before the last image, each having those of its own lanes.
+   * Reports in the log how far the image cache has filled: in the first epoch a run waits for this. There is no progress bar, since work goes on
+   * at the same time; and with several workers the count ends before the last image, because each worker fetches only those of its own lanes.
    */
   #cachingProgress(): (cached: number, total: number) => void {
     const progress = startProgress({ ...this.#place, live: false }, 'caching images of the coordinator')
@@ -172,7 +171,7 @@ export class WorkerDaemon {
     }
   }
 
-  /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
+  /** Opens the cache of decoded images, or keeps the present one if the next session has the same images in the same size. */
   async #decodedImages({ digest, samples }: Manifest, run: RunDescription): Promise<DecodedCache> {
     const shortSide = decodeTarget(run, run.network.imageSize)
     const of = `${digest} ${shortSide}`
@@ -185,7 +184,7 @@ export class WorkerDaemon {
   }
 }
 
-/** Resident memory of another process, where the system tells (Linux); else 0. */
+/** Measures the resident memory of another process in bytes; 0 where the system does not tell (it does on Linux). */
 async function residentBytesOf(pid: number | undefined): Promise<number> {
   if (pid === undefined) return 0
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
