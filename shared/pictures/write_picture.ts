@@ -10,7 +10,7 @@ const SCALE = 2
 /** Density at which the library sharp makes one dot of one CSS pixel. */
 const DOTS_PER_INCH = 72
 
-/** Renders an SVG as PNG, at twice its size. A palette would halve the file but take seven times as long, and three pictures are drawn after each epoch. */
+/** Renders an SVG as PNG, at twice its size. A palette would halve the file but take seven times as long, and three pictures are drawn at a time. */
 export function renderPng(svg: string): Promise<Buffer> {
   useBundledFonts()
   return sharp(Buffer.from(svg), { density: DOTS_PER_INCH * SCALE }).png().toBuffer()

@@ -1,6 +1,6 @@
 import { type Span, MAX_SPANS } from './span.ts'
 
-/** Spans on their way to the coordinator: together, rather than a message each. */
+/** A buffer of spans on their way to the coordinator: they are sent together rather than one by one. */
 export class SpanOutbox {
   readonly #send: (spans: Span[]) => void
   #spans: Span[] = []
