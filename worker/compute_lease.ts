@@ -35,6 +35,10 @@ export class ComputeLease implements Compute {
     return this.#process.pid
   }
 
+  /**
+   * Passes the call on to the process, as the methods below do.
+   * @throws EngineError if the lease is closed, or was closed while the process computed
+   */
   setParameters(parameters: Float32Array): void {
     this.#held().setParameters(parameters)
   }

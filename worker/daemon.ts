@@ -27,11 +27,14 @@ import { Membership, type MembershipObserver, type MembershipResult, type Opened
 import { RemoteSource } from './remote_source.ts'
 
 export interface DaemonOptions {
+  /** Address of the coordinator, HOST:PORT. */
   coordinator: string
   access: Access
+  /** Folder of the worker's own copy of the data set; undefined: images are fetched from the coordinator. */
   data: string | undefined
   name: string
   engine: 'auto' | 'native' | 'wasm'
+  /** Index of the GPU; undefined: computes on the CPU. */
   gpu: number | undefined
   /** Folder of decoded images, fetched images, and results of data checks. */
   cacheFolder: string
@@ -41,6 +44,7 @@ export interface DaemonOptions {
   imageCacheBytes: number
   /** Address as in `MembershipParts.metricsAddress`. */
   metricsAddress: string
+  /** Time during which to try to reach the coordinator, in milliseconds. */
   patienceMs: number
 }
 

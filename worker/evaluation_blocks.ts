@@ -7,6 +7,7 @@ export interface ReadyBlock {
   block: number
   /** Ids of the block's samples. */
   samples: number[]
+  /** Decoded images: uint8 [samples, imageSize, imageSize, 3]. */
   images: Uint8Array
   /** Time when the block was dealt, in seconds. */
   dealtAt: number
@@ -22,10 +23,13 @@ interface WaitingBlock extends Omit<ReadyBlock, 'images'> {
 const DECODED_AHEAD = 2
 
 export interface TestBlocksParts {
+  /** Ids of all test images, in the order in which blocks are cut. */
   test: readonly number[]
+  /** Decodes images to uint8 [samples, imageSize, imageSize, 3]. */
   images: (samples: readonly number[]) => Promise<Uint8Array>
+  /** Clock in seconds. */
   now: () => number
-  /** Is called when a block's images have been decoded. */
+  /** Notification that a block's images have been decoded. */
   onDecoded: () => void
   onFailure: (error: unknown) => void
 }
@@ -49,6 +53,7 @@ export class TestBlocks {
     return this.#blocks.at(0)?.images !== undefined
   }
 
+  /** Adds the blocks of a deal and begins to decode images if few are ready. */
   deal(deal: Deal): void {
     const dealtAt = this.#parts.now()
     for (const block of deal.units) this.#blocks.push({ deal, block, samples: blockSamples(this.#parts.test, block), images: undefined, decoding: false, dealtAt })

@@ -32,7 +32,7 @@ export interface OpenedSource {
   source: ImageSource
   /** Cache of decoded images. */
   decoded: DecodedCache
-  /** Digest of the worker's own copy of the data set; empty when it has none. */
+  /** Digest of the worker's own copy of the data set; empty if it has none. */
   digest: string
 }
 

@@ -14,6 +14,10 @@ export class RemoteSource implements ImageSource {
   /** Samples that have been read once: they are in the cache, as long as it is large enough. */
   readonly #seen = new Set<number>()
 
+  /**
+   * @param onCache called for each file: true if it was in the cache
+   * @param onProgress called when more samples than before have been read at least once
+   */
   constructor(link: Pick<Link, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache, onCache: (hit: boolean) => void = () => undefined, onProgress: (cached: number, total: number) => void = () => undefined) {
     this.#link = link
     this.#samples = samples

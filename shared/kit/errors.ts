@@ -38,7 +38,7 @@ export class EngineError extends RunError {}
 /** A peer broke the wire contract, speaks another version of it, or cannot be reached. */
 export class ProtocolError extends RunError {}
 
-/** The text of anything that was thrown. */
+/** Returns the message of an error, or the text of any other value that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -15,7 +15,7 @@ export interface PreparedLane {
   /** Ids of the samples: dropout is keyed by them. */
   samples: number[]
   labels: number[]
-  /** uint8 [samples, imageSize, imageSize, 3], after augmentation. */
+  /** Pixels after augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images: Uint8Array
 }
 
@@ -32,7 +32,7 @@ export interface Stretch {
   end: number
 }
 
-/** The gradient sum over a complete subtree of lanes, and what each of its lanes reported. */
+/** The gradient sum over a complete subtree of lanes, and the reports of these lanes. */
 export interface LaneSum {
   values: Float32Array
   lanes: LaneReport[]

@@ -20,6 +20,7 @@ export class LaneWalk {
   /** Nodes whose sums are on the stack: adjacent subtrees, from left to right. */
   readonly #stack: number[] = []
 
+  /** @param lanes numbers of the lanes, in any order; duplicates count once */
   constructor(tree: LaneTree, lanes: Iterable<number>) {
     this.#tree = tree
     this.#ahead = [...new Set(lanes)].sort((a, b) => a - b)

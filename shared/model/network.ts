@@ -43,7 +43,7 @@ export const networkSchema = z.object({
   /** Height and width of the square input, in pixels; three channels. */
   imageSize: positive,
   classes: z.int().min(2),
-  /** Pixels enter as (value / 255 - mean) / std. */
+  /** Mean and standard deviation of each channel: pixels enter the network as (value / 255 - mean) / std. */
   mean: perChannel,
   std: perChannel,
   layers: z.array(layer).min(1),

@@ -13,7 +13,7 @@ export const networkTemplateSchema = z.strictObject({
   layers: z.array(z.looseObject({ type: z.string() })).min(1).max(10_000),
   imageSize: networkSchema.shape.imageSize.optional(),
   classes: networkSchema.shape.classes.optional(),
-  /** Pixels enter as (value / 255 - mean) / std. */
+  /** Mean and standard deviation of each channel: pixels enter the network as (value / 255 - mean) / std. */
   mean: perChannel.default([0.485, 0.456, 0.406]),
   std: perChannel.default([0.229, 0.224, 0.225]),
 })

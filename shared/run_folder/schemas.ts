@@ -36,6 +36,7 @@ export const eventLineSchema = z.looseObject({
 })
 export type EventLine = z.infer<typeof eventLineSchema>
 
+/** Test result of one class; `accuracy` is correct / images, or 0 without images. */
 export const classResultSchema = z.object({ images: count, correct: count, accuracy: share })
 
 /** Content of summary.json: how the run ended. */
