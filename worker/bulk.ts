@@ -13,7 +13,7 @@ interface SessionRequest {
   sharesMemory: boolean
 }
 
-/** The calls that a worker makes on its connections for megabytes. */
+/** The calls that a worker makes on its bulk connections. */
 export interface BulkCalls {
   receiveWeights(request: SessionRequest): ClientReadableStream<unknown>
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
@@ -22,23 +22,23 @@ export interface BulkCalls {
 }
 
 export interface BulkObserver {
-  /** What comes in; may throw a ProtocolError. */
+  /** Receives each chunk of weights that arrives. May throw a ProtocolError or a BehindError. */
   onWeights: (chunk: ArrivedWeights) => void
-  /** Why it cannot go on. */
+  /** Receives the reason for which the streams cannot go on, e.g. a broken connection. */
   onLost: (reason: string) => void
-  /** The other side does not keep to the protocol. */
+  /** Receives the error if the other side breaks the protocol. */
   onBreach: (error: unknown) => void
 }
 
 /**
- * Two connections to whoever reduces: one for megabytes in each direction. Both directions must not share one: while Node writes on
- * an HTTP/2 session it does not read from it, so two ends that both have more to write than the sockets hold would wait for each
- * other for ever.
+ * Two connections to a reducer (or to a coordinator that reduces by itself), one for bulk data in each direction. The directions must not share
+ * one connection: while Node writes on an HTTP/2 session it does not read from it, so two ends that both have more to write than the sockets
+ * hold would wait for each other for ever.
  */
 export class Bulk {
-  /** Weights, images. */
+  /** Connection for weights and images. */
   readonly down: BulkCalls & { close(): void }
-  /** Gradients. */
+  /** Connection for gradients. */
   readonly up: BulkCalls & { close(): void }
   bytesSent = 0
   readonly #access: Access
@@ -56,8 +56,8 @@ export class Bulk {
   }
 
   /**
-   * Opens the streams of a session: weights come, and gradients can be sent.
-   * @param memory that is shared with the other side, for what they consist of
+   * Opens the streams of a session: from then on weights arrive and gradients can be sent.
+   * @param memory shared with the other side, to hold weights and gradients in place of the streams; undefined: none is shared
    */
   open(session: string, { onWeights, onLost, onBreach }: BulkObserver, memory?: CoordinatorMemory): void {
     this.#session = session
@@ -79,7 +79,10 @@ export class Bulk {
     this.#gradients.on('error', (error: Error) => onLost(messageOf(error)))
   }
 
-  /** Says on the connection of the gradients whose it is, so that it gets a window for megabytes; gradients wait for that. A coordinator is told so by a worker that fetches the manifest. */
+  /**
+   * Identifies the gradient connection to a reducer, which then grants it a large flow-control window; gradients wait until this is done. A
+   * coordinator needs no such call, because the worker fetches the manifest from it on this connection.
+   */
   introduce(onLost: (reason: string) => void): void {
     const call = this.up.fetchManifest({ session: this.#session, sharesMemory: false })
     this.#introduced = new Promise((resolve) => {
@@ -89,7 +92,7 @@ export class Bulk {
     })
   }
 
-  /** Settles when more may be sent. */
+  /** Sends one chunk of a gradient, through shared memory if there is room. Settles when more may be sent. */
   async sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void> {
     await this.#introduced
     const stream = this.#gradients
@@ -99,7 +102,10 @@ export class Bulk {
     if (!stream.write({ session: this.#session, ...chunk, ...(shared === undefined ? {} : { data: NO_DATA, shared }) })) await drained(stream)
   }
 
-  /** @throws ProtocolError when the weights are in memory that is not shared. */
+  /**
+   * Resolves a chunk of weights to its bytes, in the message or in shared memory.
+   * @throws ProtocolError if the chunk is in shared memory that this worker has not opened
+   */
   #arrived({ shared, data, ...chunk }: WeightsChunk): ArrivedWeights {
     if (shared === undefined || shared === null) return { ...chunk, data }
     if (this.#memory === undefined) throw new ProtocolError('a chunk of weights is in memory that the worker does not share')

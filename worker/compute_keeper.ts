@@ -2,22 +2,22 @@ import type { ComputeProcess } from '../shared/compute/compute_process.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeLease } from './compute_lease.ts'
 
-/** What decides a compute process. */
+/** The parts of a run that a compute process is started with: it can serve another run only if they are equal. */
 export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'compress' | 'engine' | 'precision' | 'threads'>
 
 interface Kept {
   process: ComputeProcess
   request: string
-  /** Whether the process has let go of the last session's lanes. */
+  /** Resolves to true when the process has dropped the last session's lanes, to false if that failed. */
   cleared: Promise<boolean>
 }
 
-/** A kept process that has not answered for so long when it is wanted (it hangs, or computes a huge lane) is replaced. */
+/** Time after which a kept process that has not answered is replaced: it hangs, or computes a huge lane. */
 const PATIENCE_MS = 2000
 
 /**
- * Keeps the compute process from one session of a worker to the next: a coordinator that was started again, or a network
- * that is whole again, then waits for no engine to load. Between two sessions the process is cleared.
+ * Keeps the compute process from one session of a worker to the next, so that no engine has to be loaded when a coordinator is started again or
+ * a network partition ends. The process is cleared between two sessions.
  */
 export class ComputeKeeper {
   readonly #start: (request: ComputeRequest) => Promise<ComputeProcess>
@@ -31,8 +31,8 @@ export class ComputeKeeper {
   }
 
   /**
-   * A process for a session, which gives it back by closing the lease.
-   * @throws EngineError when the engine cannot be loaded there.
+   * Lends a compute process to a session, which returns it by closing the lease.
+   * @throws EngineError if the engine cannot be loaded on this machine
    */
   async lease({ network, seed, compress, engine, precision, threads }: RunDescription): Promise<ComputeLease> {
     const request = { network, seed, compress, engine, precision, threads }
@@ -44,7 +44,7 @@ export class ComputeKeeper {
     return this.#lend(await this.#start(request), key)
   }
 
-  /** No session will come. */
+  /** Closes the kept process; no session must follow. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#kept?.process.close()

@@ -5,15 +5,15 @@ import type { Compute } from '../shared/compute/compute.ts'
 import type { PreparedLane, Stretch, LaneSum } from '../shared/lanes/lane_stack.ts'
 
 /**
- * One session's hold on a compute process. From `close` on nothing goes in through it and nothing comes out: a session
- * that is over may still be feeding lanes, which must never meet those of the next one.
+ * One session's hold on a compute process. After `close` nothing goes in or comes out through it: a session that is over may still be feeding
+ * lanes, which must never mix with those of the next session.
  */
 export class ComputeLease implements Compute {
   readonly #process: ComputeProcess
   readonly #giveBack: () => Promise<void>
   #over = false
 
-  /** @param giveBack is called once, when the session is over. */
+  /** @param giveBack called once, when the session is over */
   constructor(process: ComputeProcess, giveBack: () => Promise<void>) {
     this.#process = process
     this.#giveBack = giveBack
@@ -35,6 +35,10 @@ export class ComputeLease implements Compute {
     return this.#process.pid
   }
 
+  /**
+   * Passes the call on to the process, as the methods below do.
+   * @throws EngineError if the lease is closed, or was closed while the process computed
+   */
   setParameters(parameters: Float32Array): void {
     this.#held().setParameters(parameters)
   }
@@ -72,7 +76,10 @@ export class ComputeLease implements Compute {
     await this.#giveBack()
   }
 
-  /** @throws EngineError when the session is over. */
+  /**
+   * Returns the process while the lease is held.
+   * @throws EngineError if the session is over
+   */
   #held(): ComputeProcess {
     if (this.#over) throw new EngineError('the session of this computation is over.')
     return this.#process

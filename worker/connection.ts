@@ -12,7 +12,7 @@ import type { ArrivedWeights, Link } from './link.ts'
 import { CoordinatorMemory } from './shared_memory.ts'
 
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
-/** A coordinator greets at once; what does not is none, or hangs. */
+/** Time within which a coordinator must answer; it does so at once. A peer that does not is no coordinator, or hangs. */
 const WELCOME_MS = 10_000
 
 interface ControlCalls {
@@ -20,10 +20,10 @@ interface ControlCalls {
 }
 
 /**
- * The worker's three connections to a coordinator: one for the small messages, which never wait behind megabytes, and one for
- * megabytes in each direction; two more to each reducer, where the coordinator does not reduce by itself. What comes in is checked
- * here; the first failure, of whichever stream, ends the connection and is what `lost` says: a connection that breaks may be tried
- * again, a coordinator that breaks the protocol would do it again.
+ * The worker's three connections to a coordinator: one for the small messages, which must never wait behind bulk data, and one for bulk data in
+ * each direction; plus two to each reducer if the coordinator does not reduce by itself. Messages are checked here. The first failure of any
+ * stream ends the connection and settles `lost`. A broken connection may be tried again; a coordinator that breaks the protocol is not, since it
+ * would do so again.
  */
 export class Connection implements Link {
   readonly #lost = deferred<string>()
@@ -32,9 +32,9 @@ export class Connection implements Link {
   readonly #control: ClientDuplexStream<WorkerMessage, unknown>
   readonly #closeControl: () => void
   readonly #address: string
-  /** To the coordinator. */
+  /** Bulk connections to the coordinator. */
   readonly #bulk: Bulk
-  /** Who reduces which range of the vector, in its order. */
+  /** Bulk connections to the reducers, in the order of their ranges; `end` is the first element behind a range. */
   #reducers: { end: number; bulk: Bulk }[] = []
   readonly #greeting: NodeJS.Timeout
   readonly #access: Access
@@ -56,20 +56,20 @@ export class Connection implements Link {
       if (!this.#over) this.#judge(() => onMessage(checked(coordinatorMessageSchema, raw, 'a message of the coordinator')))
     })
     this.#control.on('error', (error: ServiceError) => {
-      // Trying again with the same token would be in vain.
+      // A wrong token is a refusal, not a lost connection: joining again with it would be in vain.
       if (error.code === status.UNAUTHENTICATED && !this.#over) onMessage({ message: 'refused', refused: { reason: plainText(error.details, 1000) } })
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))
   }
 
-  /** The connection is lost for this reason, unless it ended before. */
+  /** Ends the connection as lost for this reason, unless it ended before. */
   #lose(reason: string): void {
     this.#end()
     this.#lost.resolve(reason)
   }
 
-  /** The coordinator has broken the protocol, unless the connection ended before. */
+  /** Ends the connection because the coordinator broke the protocol, unless it ended before. */
   #accuse(error: unknown): void {
     this.#end()
     this.#lost.reject(error)
@@ -116,7 +116,7 @@ export class Connection implements Link {
     })
   }
 
-  /** A reducer whose address has no host is where the coordinator is. */
+  /** Completes a reducer's address: without a host, the reducer is where the coordinator is. */
   #reachedAt(address: string): string {
     return address.startsWith(':') ? this.#address.slice(0, this.#address.lastIndexOf(':')) + address : address
   }
@@ -126,7 +126,11 @@ export class Connection implements Link {
     await this.#reducers.find(({ end }) => chunk.offset < end)?.bulk.sendGradient(chunk)
   }
 
-  /** Comes on the connection of the gradients, before there are any: it tells the coordinator whose connection that is. */
+  /**
+   * Fetches the gzipped manifest on the gradient connection, before any gradient: the session in this call tells the coordinator whose
+   * connection it is.
+   * @throws ProtocolError if the manifest is too large or cannot be sent
+   */
   async fetchManifest(): Promise<Buffer> {
     const parts: Buffer[] = []
     let size = 0
@@ -147,14 +151,17 @@ export class Connection implements Link {
     }
   }
 
-  /** What a call brings; a call that breaks is the end of the connection, and not of the worker. */
+  /**
+   * Yields the messages of a call. A call that breaks ends the connection, but not the worker.
+   * @throws ProtocolError if the call breaks
+   */
   async *#received(call: ClientReadableStream<unknown>): AsyncGenerator<unknown> {
     this.#fetches.add(call)
     try {
       yield* call as AsyncIterable<unknown>
     } catch (error) {
       const { code } = error as ServiceError
-      // NOT_FOUND: the session is over, and the word of it is on its way.
+      // NOT_FOUND means that the session is over; the coordinator's message that says so is on its way.
       if (code === status.UNAVAILABLE || code === status.CANCELLED || code === status.NOT_FOUND) this.#lose(reasonOf(error as ServiceError, this.#access))
       throw error instanceof HerdError ? error : new ProtocolError(`the coordinator cannot send what was asked for: ${reasonOf(error as ServiceError, this.#access)}`)
     } finally {
@@ -173,7 +180,7 @@ export class Connection implements Link {
       })
       this.#control.end()
     })
-    // A channel stays open, and with it the process, for as long as one of its calls does.
+    // An unfinished call keeps its channel open, and that keeps the process alive.
     for (const fetch of this.#fetches) fetch.cancel()
     this.#bulk.close()
     for (const { bulk } of this.#reducers) bulk.close()

@@ -24,33 +24,37 @@ import { Membership, type MembershipObserver, type MembershipResult, type Opened
 import { RemoteSource } from './remote_source.ts'
 
 export interface DaemonOptions {
+  /** Address of the coordinator, HOST:PORT. */
   coordinator: string
   access: Access
+  /** Folder of the worker's own copy of the data set; undefined: images are fetched from the coordinator. */
   data: string | undefined
   name: string
   engine: 'auto' | 'native' | 'wasm'
+  /** Index of the GPU; undefined: computes on the CPU. */
   gpu: number | undefined
-  /** For decoded and fetched images and results of data checks. */
+  /** Folder of decoded images, fetched images, and results of data checks. */
   cacheFolder: string
-  /** Limit of the file of decoded images; 0: there is none. */
+  /** Limit of the cache file of decoded images, in bytes; 0: there is none. */
   pixelCacheBytes: number
-  /** Limit of fetched images. */
+  /** Limit of the fetched image files, in bytes. */
   imageCacheBytes: number
-  /** As `MembershipParts.metricsAddress`. */
+  /** Address as in `MembershipParts.metricsAddress`. */
   metricsAddress: string
+  /** Time during which to try to reach the coordinator, in milliseconds. */
   patienceMs: number
 }
 
 export interface DaemonObserver extends MembershipObserver {
-  /** An image was in the cache on disk, or had to be fetched. */
+  /** Receives true if an image file was in the cache on disk, false if it had to be fetched. */
   onImageCache(hit: boolean): void
-  /** Of the file of decoded images. */
+  /** Receiver of reads and writes of the cache file of decoded images. */
   pixelCache: PixelCacheObserver
 }
 
 const BEFORE_READY_PAUSE_MS = 500
 
-/** A worker's life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
+/** A worker's whole life: joins a coordinator, computes, and joins again when the connection is lost, until the run ends. */
 export class WorkerDaemon {
   readonly #options: DaemonOptions
   readonly #log: Log
@@ -62,7 +66,7 @@ export class WorkerDaemon {
   #decoded: { of: string; cache: DecodedCache } | undefined
   #stopping = false
 
-  /** @param place where the check of the data is shown */
+  /** @param place where the progress of the data check is shown */
   constructor(options: DaemonOptions, log: Log, observer: DaemonObserver, place: ProgressPlace = { output: process.stderr, live: false, log }) {
     this.#options = options
     this.#log = log
@@ -72,8 +76,7 @@ export class WorkerDaemon {
 
   /**
    * Works until the coordinator says that the run is over, or `stop` is called.
-   * @throws RunError when the coordinator cannot be reached for as long as the patience lasts, refuses the worker, or
-   *   the engine or the data fail.
+   * @throws RunError if the coordinator cannot be reached within `patienceMs` or refuses the worker, or if the engine or the data fail
    */
   async run(): Promise<void> {
     try {
@@ -82,7 +85,7 @@ export class WorkerDaemon {
         if (end.how === 'finished') return this.#log.info('the run has finished.')
         if (end.how === 'asked' || this.#stopping) continue
         this.#log.warn(`${end.reason}; joining again.`)
-        // A coordinator that greets and never gets further is not to be stormed.
+        // Pause before joining again, so that a coordinator that welcomes but never gets further is not flooded with attempts.
         if (!joined) await sleep(BEFORE_READY_PAUSE_MS)
       }
     } finally {
@@ -91,7 +94,7 @@ export class WorkerDaemon {
     }
   }
 
-  /** Leaves in order: what was dealt is finished and delivered first. */
+  /** Leaves the run in an orderly way: the worker finishes and delivers what it was dealt first. */
   stop(): void {
     this.#stopping = true
     this.#membership?.leave()
@@ -107,9 +110,9 @@ export class WorkerDaemon {
     }, { coordinator, patienceMs, log: this.#log })
   }
 
-  /** One membership, with the network, the engine and the data of this machine. */
+  /** Runs one membership, with the network, engine and data of this machine. */
   #session(): Promise<MembershipResult> {
-    // It may have been asked to stop while it waited to try again.
+    // A stop may have been requested during the pause before this attempt.
     if (this.#stopping) return Promise.resolve({ end: { how: 'asked' }, welcomed: false, joined: false })
     const { coordinator, access, name, engine, metricsAddress } = this.#options
     const membership = new Membership<ComputeLease>({
@@ -154,8 +157,8 @@ export class WorkerDaemon {
   }
 
   /**
-   * Lines in the log while the cache fills: in the first epoch this is what a run waits for. No bar, since work goes on
-   * beside it; and with several workers it ends before the last image, each having those of its own lanes.
+   * Reports in the log how far the image cache has filled: in the first epoch a run waits for this. There is no progress bar, since work goes on
+   * at the same time; and with several workers the count ends before the last image, because each worker fetches only those of its own lanes.
    */
   #cachingProgress(): (cached: number, total: number) => void {
     const progress = startProgress({ ...this.#place, live: false }, 'caching images of the coordinator')
@@ -165,7 +168,7 @@ export class WorkerDaemon {
     }
   }
 
-  /** Decoded images outlive a session, as long as the next one is about the same images in the same size. */
+  /** Opens the cache of decoded images, or keeps the present one if the next session has the same images in the same size. */
   async #decodedImages({ digest, samples }: Manifest, run: RunDescription): Promise<DecodedCache> {
     const shortSide = decodeTarget(run, run.network.imageSize)
     const of = `${digest} ${shortSide}`
@@ -178,7 +181,7 @@ export class WorkerDaemon {
   }
 }
 
-/** Resident memory of another process, where the system tells (Linux); else 0. */
+/** Measures the resident memory of another process in bytes; 0 where the system does not tell (it does on Linux). */
 async function residentBytesOf(pid: number | undefined): Promise<number> {
   if (pid === undefined) return 0
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')

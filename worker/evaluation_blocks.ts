@@ -1,36 +1,40 @@
 import { blockSamples } from '../shared/evaluation/blocks.ts'
 import type { Deal } from '../shared/wire/messages.ts'
 
-/** A block of the test set, and what it is computed with. */
+/** A block of the test set whose images are decoded. */
 export interface ReadyBlock {
   deal: Deal
   block: number
-  /** Sample ids. */
+  /** Ids of the block's samples. */
   samples: number[]
+  /** Decoded images: uint8 [samples, imageSize, imageSize, 3]. */
   images: Uint8Array
-  /** When it was dealt, in seconds. */
+  /** Time when the block was dealt, in seconds. */
   dealtAt: number
 }
 
 interface WaitingBlock extends Omit<ReadyBlock, 'images'> {
-  /** Undefined as long as they are not decoded. */
+  /** Decoded images; undefined until they are ready. */
   images: Uint8Array | undefined
   decoding: boolean
 }
 
-/** The one that is next, and one more, so that decoding overlaps with computing. */
+/** Number of blocks whose images are decoded ahead: the next one and one more, so that decoding overlaps with computing. */
 const DECODED_AHEAD = 2
 
 export interface TestBlocksParts {
+  /** Ids of all test images, in the order in which blocks are cut. */
   test: readonly number[]
+  /** Decodes images to uint8 [samples, imageSize, imageSize, 3]. */
   images: (samples: readonly number[]) => Promise<Uint8Array>
+  /** Clock in seconds. */
   now: () => number
-  /** A block's images have been decoded. */
+  /** Notification that a block's images have been decoded. */
   onDecoded: () => void
   onFailure: (error: unknown) => void
 }
 
-/** Blocks of the test set that a worker has been dealt and not begun, in their order. It computes them when it has no lane to compute. */
+/** The blocks of the test set that a worker has been dealt and not begun, in their order. The worker computes them when it has no lane to compute. */
 export class TestBlocks {
   readonly #parts: TestBlocksParts
   #blocks: WaitingBlock[] = []
@@ -39,23 +43,24 @@ export class TestBlocks {
     this.#parts = parts
   }
 
-  /** What the next block is computed for; undefined when there is none. */
+  /** Deal of the next block; undefined if there is no block. */
   get next(): Deal | undefined {
     return this.#blocks.at(0)?.deal
   }
 
-  /** True when the images of the next block are here. */
+  /** True if there is a next block and its images are decoded. */
   get isDecoded(): boolean {
     return this.#blocks.at(0)?.images !== undefined
   }
 
+  /** Adds the blocks of a deal and begins to decode images if few are ready. */
   deal(deal: Deal): void {
     const dealtAt = this.#parts.now()
     for (const block of deal.units) this.#blocks.push({ deal, block, samples: blockSamples(this.#parts.test, block), images: undefined, decoding: false, dealtAt })
     this.#decodeAhead()
   }
 
-  /** Takes the next block, if its images are here. */
+  /** Removes and returns the next block; undefined if there is none or its images are not decoded yet. */
   take(): ReadyBlock | undefined {
     const first = this.#blocks.at(0)
     if (first?.images === undefined) return undefined
@@ -64,7 +69,10 @@ export class TestBlocks {
     return { ...first, images: first.images }
   }
 
-  /** @param blocks undefined: all of the round */
+  /**
+   * Drops blocks of a round that are not begun.
+   * @param blocks numbers of the blocks; undefined: all of the round
+   */
   leaveOut(round: number, blocks?: readonly number[]): void {
     this.#blocks = this.#blocks.filter(({ deal, block }) => deal.round !== round || blocks?.includes(block) === false)
     this.#decodeAhead()

@@ -5,8 +5,8 @@ import { Turns } from '../shared/kit/async.ts'
 import { writeAtomically } from '../shared/kit/atomic_file.ts'
 
 /**
- * Files by their sha256 in a folder with a size limit; those not used for longest go first. Several workers of a
- * machine may share the folder: files are written atomically, checked when they are read, and may vanish at any time.
+ * Image files in a folder with a size limit, named by their sha256; the least recently used are removed first. Several workers of a machine may
+ * share the folder: files are written atomically, checked when they are read, and may vanish at any time.
  */
 export class ImageCache {
   readonly #folder: string
@@ -15,13 +15,17 @@ export class ImageCache {
   #bytes: number | undefined
   readonly #making = new Turns()
 
+  /** @param now current time, stored as each file's time of use */
   constructor(folder: string, limitBytes: number, now: () => Date) {
     this.#folder = folder
     this.#limitBytes = limitBytes
     this.#now = now
   }
 
-  /** @returns undefined when the file is not there, or not what its name says (it is then removed). */
+  /**
+   * Reads a file and marks it as used now.
+   * @returns undefined if the file is missing, or its content does not have this hash (it is then removed)
+   */
   async get(sha256: string): Promise<Buffer | undefined> {
     const file = this.#fileOf(sha256)
     try {
@@ -37,6 +41,7 @@ export class ImageCache {
     return undefined
   }
 
+  /** Stores a file, and removes the least recently used ones if the limit is exceeded. A file larger than the limit is not stored. */
   async put(sha256: string, data: Buffer): Promise<void> {
     if (data.length > this.#limitBytes) return
     const file = this.#fileOf(sha256)
@@ -44,11 +49,11 @@ export class ImageCache {
     await writeAtomically(file, [data], { durable: false })
     await this.#touch(file)
     this.#bytes = this.#bytes === undefined ? await this.#total() : this.#bytes + data.length
-    // One clean-up at a time; it looks at the folder anew, since others write to it too.
+    // Clean-ups run one at a time. Each lists the folder anew, since other workers write to it too.
     if (this.#bytes > this.#limitBytes) await this.#making.take(() => this.#makeRoom())
   }
 
-  /** The time of change is when a file was last used; another worker may have removed it meanwhile. */
+  /** Sets a file's modification time, which says when it was last used. Another worker may have removed the file meanwhile. */
   async #touch(file: string): Promise<void> {
     const now = this.#now()
     await utimes(file, now, now).catch((error: unknown) => {
@@ -59,7 +64,7 @@ export class ImageCache {
   async #makeRoom(): Promise<void> {
     const files = await this.#files()
     let bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-    // A little more than needed, so that not every put has to look again.
+    // Clean-up goes a little below the limit, so that not every put has to list the folder again.
     const goal = this.#limitBytes * 0.9
     for (const file of files.sort((a, b) => a.used - b.used)) {
       if (bytes <= goal) break
@@ -88,12 +93,13 @@ export class ImageCache {
     return files.flat()
   }
 
-  /** In 256 folders, as git has its objects. */
+  /** Path of a file: spread over 256 subfolders by the first two digits of the hash, as git does with its objects. */
   #fileOf(sha256: string): string {
     return path.join(this.#folder, sha256.slice(0, 2), sha256)
   }
 }
 
+/** Computes the sha256 of a file's content, in lowercase hexadecimal. */
 export function hashOf(data: Buffer): string {
   return createHash('sha256').update(data).digest('hex')
 }

@@ -1,29 +1,29 @@
 import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
 import type { Payload } from '../shared/wire/payload.ts'
 
-/** A chunk of weights, whose bytes may still be in memory that is shared. */
+/** A chunk of weights as it arrived: its bytes are in the message, or still in shared memory. */
 export type ArrivedWeights = Omit<WeightsChunk, 'data' | 'shared'> & { data: Payload }
 
-/** A worker's way to a coordinator, whatever carries it. One link is one membership: what is lost stays lost. */
+/** A worker's connection to a coordinator, independent of the transport. One link serves one membership: a link that is lost is never used again. */
 export interface Link {
-  /** Settles when the link is over: with the reason it was lost, or a ProtocolError when the coordinator broke the protocol. */
+  /** Settles when the link is over: resolves to the reason for which it was lost, or rejects with a ProtocolError if the coordinator broke the protocol. */
   readonly lost: Promise<string>
+  /** Bytes of gradients sent so far, through shared memory too. */
   readonly bytesSent: number
+  /** Bytes of weights and images received so far, through shared memory too. */
   readonly bytesReceived: number
   send(message: WorkerMessage): void
-  /**
-   * Opens the bulk streams of the session that the coordinator welcomes to: with the reducers that it names or, where there are none, itself.
-   */
+  /** Opens the bulk streams of a session: to the reducers that the welcome names or, if it names none, to the coordinator. */
   openBulk(welcome: Welcome, onWeights: (chunk: ArrivedWeights) => void): void
-  /** Sends one chunk of a partial to whoever reduces it; settles when more may be sent to the same one. */
+  /** Sends one chunk of a partial (a gradient sum over a subtree of lanes) to the reducer of its range. Settles when that reducer can take more. */
   sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void>
-  /** The gzipped manifest of the data set. */
+  /** Fetches the manifest of the data set, gzipped. */
   fetchManifest(): Promise<Buffer>
-  /** Original files of samples, as they come. */
+  /** Fetches the original image files of samples, and yields them as they arrive. */
   fetchImages(samples: readonly number[]): AsyncIterable<{ sample: number; data: Buffer }>
-  /** Ends the link; what was written before is still sent. */
+  /** Ends the link; messages that were written before are still sent. */
   close(): Promise<void>
 }
 
-/** Opens a link; messages are checked before they are handed on. */
+/** Opens a link. Messages of the coordinator are checked against their schemas before `onMessage` gets them. */
 export type Connect = (onMessage: (message: CoordinatorMessage) => void) => Link

@@ -10,7 +10,11 @@ Examples:
 
 Exit codes: 0 the run has finished, 1 failed, 2 the command line is wrong, 130/143 stopped by a signal.`
 
-/** @returns the exit code */
+/**
+ * Runs the program `worker`.
+ * @param argv command line without node and the program's file
+ * @returns the exit code
+ */
 export async function main(argv: string[]): Promise<number> {
   const command = createProgram('worker')
     .description('Computes lanes for a Herd coordinator, until its run ends. Start one for each CPU core or GPU.')
@@ -19,7 +23,7 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, workerOptions)
 
-  // What a worker needs is loaded once its command line is right.
+  // The rest of the program is loaded only when the command line is valid.
   const { work } = await import('./work.ts')
   return work(options)
 }

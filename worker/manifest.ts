@@ -4,12 +4,12 @@ import { ProtocolError } from '../shared/kit/errors.ts'
 import { checkedJson } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 
-/** Unpacked: some three million images. */
+/** Limit of the unpacked manifest: about three million images. */
 const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
 
 /**
- * Reads the coordinator's manifest.
- * @throws ProtocolError when it is not one, or not of this run.
+ * Unpacks and checks the coordinator's manifest.
+ * @throws ProtocolError if it is not a manifest, or not that of this run's data set
  */
 export function readManifest(gzipped: Buffer, run: Pick<RunDescription, 'datasetDigest'>): Manifest {
   let json: string

@@ -20,51 +20,57 @@ export interface MembershipObserver extends SessionObserver {
   onJoined(run: { name: string; model: string }, engine: EngineInfo): void
   onLeft(): void
   onTraffic(totals: { sent: number; received: number }): void
-  /** Memory of the worker with its compute process, of decoded images in it, and size of the machine's file of decoded images. */
+  /**
+   * Receives three sizes in bytes: resident memory of the worker and its compute process, decoded images held in memory, and the machine's cache
+   * file of decoded images.
+   */
   onMemory(bytes: { resident: number; decoded: number; file: number }): void
 }
 
-/** The images of a run, as a worker has them. */
+/** The images of a run, as a worker reads them. */
 export interface OpenedSource {
   source: ImageSource
-  /** Where decoded images are kept. */
+  /** Cache of decoded images. */
   decoded: DecodedCache
-  /** Digest of the worker's own copy of the data set; empty when it has none. */
+  /** Digest of the worker's own copy of the data set; empty if it has none. */
   digest: string
 }
 
-/** What a membership needs of its surroundings: network, engine, data and time come from outside. */
+/** The surroundings of a membership: network, engine, data and time are passed in. */
 export interface MembershipParts<C extends Compute> {
   name: string
-  /** Random, of this process. */
+  /** Random identifier of this process. A worker that joins again replaces its own earlier membership by it. */
   instance: string
   engine: 'auto' | 'native' | 'wasm'
-  /** HOST:PORT of the worker's metrics, or :PORT where they are on every address of this machine; empty when it serves none. */
+  /** HOST:PORT of the worker's metrics; :PORT if they are served on every address of this machine; empty if none are served. */
   metricsAddress: string
   connect: Connect
   startCompute: (run: RunDescription) => Promise<C>
   openSource: (link: Link, manifest: Manifest, run: RunDescription) => Promise<OpenedSource>
-  /** Resident memory of the worker, with its compute process if it has one. */
+  /** Measures the resident memory in bytes of the worker and, if there is one, its compute process. */
   residentBytes: (compute: C | undefined) => Promise<number>
-  /** Calls an action again and again. @returns what ends that */
+  /**
+   * Calls an action periodically.
+   * @returns a function that ends the calls
+   */
   every: (milliseconds: number, action: () => void) => () => void
-  /** Seconds on the machine's clock, `machineSeconds`. */
+  /** Clock in seconds that all processes of the machine share (`machineSeconds`). */
   now: () => number
   observer: MembershipObserver
-  /** Floats of one chunk on the wire, where it is not the default; the coordinator must cut alike. */
+  /** Number of floats in one chunk on the wire; undefined: the default. The coordinator must use the same. */
   chunkFloats?: number
 }
 
-/** How a membership ended, and how far it had come. */
+/** The end of a membership, and how far the membership had come. */
 export interface MembershipResult {
   end: MembershipEnd
-  /** The coordinator has answered. */
+  /** True if the coordinator has answered the hello with a welcome. */
   welcomed: boolean
-  /** The worker was ready to compute. */
+  /** True if the worker has become ready to compute. */
   joined: boolean
 }
 
-/** One membership of a worker, from hello to its end. */
+/** One membership of a worker in a run, from Hello to its end. */
 export class Membership<C extends Compute> {
   readonly #parts: MembershipParts<C>
   readonly #link: Link
@@ -74,7 +80,7 @@ export class Membership<C extends Compute> {
   #decoded: DecodedCache | undefined
   #welcomed = false
   #joined = false
-  /** Blocks of the test set may be dealt while later steps are. */
+  /** Last deal of each kind. Kinds are ordered separately, because blocks of the test set may be dealt while later steps are. */
   readonly #lastDealt = { TRAIN: { round: 0, step: 0 }, EVALUATE: { round: 0, step: 0 } }
   #over = false
 
@@ -85,8 +91,8 @@ export class Membership<C extends Compute> {
   }
 
   /**
-   * Takes part until the run ends, the link is lost, or `leave` is called.
-   * @throws RunError when the coordinator refuses the worker, or the engine or the data fail.
+   * Takes part in the run until it ends, the link is lost, or `leave` is called.
+   * @throws RunError if the coordinator refuses the worker, or if the engine or the data fail
    */
   async run(): Promise<MembershipResult> {
     const { name, instance, observer } = this.#parts
@@ -107,8 +113,8 @@ export class Membership<C extends Compute> {
   }
 
   /**
-   * Leaves in order: what was dealt is finished and delivered, then the coordinator lets go. Who has no part in the run
-   * yet leaves at once.
+   * Leaves in an orderly way: the worker finishes and delivers what it was dealt, then the coordinator tells it to stop. A worker that is not
+   * ready yet leaves at once.
    */
   leave(): void {
     this.#participation.ask()
@@ -139,14 +145,21 @@ export class Membership<C extends Compute> {
     }
   }
 
-  /** A deal that was overtaken, or is of another time, could wait for weights that never come, and those behind it with it. */
+  /**
+   * Rejects a deal that is older than the last one of its kind: it could wait for weights that never come, and block the deals behind it.
+   * @throws ProtocolError if its round or step is lower
+   */
   #requireOrder({ kind, round, step }: Deal): void {
     const last = this.#lastDealt[kind]
     if (round < last.round || step < last.step) throw new ProtocolError(`a deal of round ${round}, step ${step}, came after one of round ${last.round}, step ${last.step}`)
     this.#lastDealt[kind] = { round, step }
   }
 
-  /** Everything between Welcome and Ready: engine, data, bulk streams. */
+  /**
+   * Does everything between Welcome and Ready: opens the bulk streams, loads the engine, opens the data.
+   * @throws EngineError if the run computes on another engine than --engine asks for
+   * @throws ProtocolError if the run's description, its reducers or its manifest are not valid
+   */
   async #prepare(welcome: Welcome): Promise<void> {
     const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
     const link = this.#link
@@ -173,8 +186,9 @@ export class Membership<C extends Compute> {
   }
 
   /**
-   * What one session computes with. It is closed with the session: a session that is over may still be feeding it, and
-   * its lanes must never meet those of the next one.
+   * Starts the engine of this session. It is closed together with the session: a session that is over may still be feeding lanes, which must
+   * never mix with those of the next session.
+   * @throws ProtocolError if the membership ended while the engine was starting
    */
   async #startCompute(run: RunDescription): Promise<C> {
     const compute = await this.#parts.startCompute(run)
@@ -195,7 +209,10 @@ export class Membership<C extends Compute> {
   }
 }
 
-/** @throws ProtocolError when reducers do not share the vector out among them where chunks are cut. */
+/**
+ * Checks that the reducers' ranges cover the whole vector without gaps and begin at chunk boundaries.
+ * @throws ProtocolError if they do not
+ */
 function requireWhole(reducers: readonly ReducerPlace[], size: number, chunkFloats = CHUNK_FLOATS): void {
   let end = 0
   for (const range of reducers) {

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { collectProcessMetrics } from '../shared/http/metrics_server.ts'
 import type { DaemonObserver } from './daemon.ts'
 
-/** From a tiny network on a GPU to a large lane in WebAssembly. */
+/** Upper bounds in seconds of the histogram of lane times, from a tiny network on a GPU to a large lane in WebAssembly. */
 const LANE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** A worker's metrics for Prometheus (docs/metrics.md has their list). */
@@ -11,7 +11,10 @@ export class WorkerMetrics {
   readonly observer: DaemonObserver
   #joined = false
 
-  /** @param worker its name, which becomes a label of every metric, as the run's does. */
+  /**
+   * @param worker name of the worker; a label of every metric, as is the name of the run
+   * @param gpu index of the GPU; undefined: computes on the CPU
+   */
   constructor(worker: string, gpu: number | undefined) {
     const registers = [this.registry]
     this.registry.setDefaultLabels({ worker })
@@ -44,7 +47,7 @@ export class WorkerMetrics {
     const resident = gauge('herd_worker_resident_memory_bytes', 'Resident memory of the worker with its compute process.')
     const sent = counter('herd_worker_sent_bytes_total', 'Tensor bytes sent to the coordinator.')
     const received = counter('herd_worker_received_bytes_total', 'Tensor and image bytes received from the coordinator.')
-    // Totals of a connection begin at zero again with the next one; counters must not.
+    // A connection's totals restart at zero with every new connection; counters must not.
     let last = { sent: 0, received: 0 }
 
     this.observer = {
@@ -101,6 +104,6 @@ export class WorkerMetrics {
     }
   }
 
-  /** Why the worker cannot compute now. */
+  /** Says why the worker cannot compute now; undefined if it can. */
   readonly unready = (): string | undefined => (this.#joined ? undefined : 'not a member of a run')
 }

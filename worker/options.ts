@@ -2,7 +2,7 @@ import { address, choice, flag, logFormat, optionalWhole, size, text, whole, typ
 import { cacheSize } from '../shared/command/cache_option.ts'
 import { accessOptions } from '../shared/wire/client_access.ts'
 
-/** The worker's options. How a run computes (network, precision, threads, engine) is the coordinator's to say. */
+/** The worker's options. The coordinator decides how a run computes: network, precision, threads, engine. */
 export const workerOptions = {
   coordinator: address('Where the coordinator listens.', '127.0.0.1:7070'),
   ...accessOptions,

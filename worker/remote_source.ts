@@ -4,16 +4,20 @@ import { DataError, ProtocolError } from '../shared/kit/errors.ts'
 import { hashOf, type ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
 
-/** Images from the coordinator, each checked against the manifest's hash, with a disk cache before it. */
+/** Image files from the coordinator, each checked against the manifest's hash, behind a cache on disk. */
 export class RemoteSource implements ImageSource {
   readonly #link: Pick<Link, 'fetchImages'>
   readonly #samples: readonly Sample[]
   readonly #cache: ImageCache
   readonly #onCache: (hit: boolean) => void
   readonly #onProgress: (cached: number, total: number) => void
-  /** Samples that have been here: they are in the cache, as long as it is large enough. */
+  /** Samples that have been read once: they are in the cache, as long as it is large enough. */
   readonly #seen = new Set<number>()
 
+  /**
+   * @param onCache called for each file: true if it was in the cache
+   * @param onProgress called when more samples than before have been read at least once
+   */
   constructor(link: Pick<Link, 'fetchImages'>, samples: readonly Sample[], cache: ImageCache, onCache: (hit: boolean) => void = () => undefined, onProgress: (cached: number, total: number) => void = () => undefined) {
     this.#link = link
     this.#samples = samples
@@ -22,6 +26,12 @@ export class RemoteSource implements ImageSource {
     this.#onProgress = onProgress
   }
 
+  /**
+   * Reads the image files of samples, from the cache or the coordinator.
+   * @returns the files in the order of the samples
+   * @throws DataError if the coordinator does not send a file, or sends one with another hash
+   * @throws ProtocolError if it sends a sample that was not asked for
+   */
   async read(samples: readonly number[]): Promise<Buffer[]> {
     const files = await Promise.all(samples.map((sample) => this.#cache.get(this.#samples[sample].sha256)))
     for (const file of files) this.#onCache(file !== undefined)

@@ -22,13 +22,17 @@ import type { Link } from './link.ts'
 import { TestBlocks } from './evaluation_blocks.ts'
 import type { WeightsInbox } from './weights_inbox.ts'
 
-/** What the session tells of its work, for metrics. */
+/** Receiver of a session's reports on its work, for metrics. */
 export interface SessionObserver {
-  /** Something has ended: a wait, a lane, an upload. */
+  /** Receives each timed activity (a wait, a lane, an upload) when it has ended. */
   onSpan(span: Span): void
-  /** A lane of so many samples is computed. */
+  /** Receives the number of samples of each computed lane, when its partial is uploaded. */
   onLane(samples: number): void
-  /** @param owed lanes that are dealt and not computed @param prepared lanes whose images are ready, or on their way */
+  /**
+   * Receives the length of the queue whenever it changes.
+   * @param owed number of lanes that are dealt and not computed yet
+   * @param prepared number of lanes whose images are decoded or being decoded
+   */
   onQueue(owed: number, prepared: number): void
   onImage: ImageObserver
 }
@@ -42,33 +46,33 @@ export interface SessionParts {
   compute: Compute
   weights: WeightsInbox
   observer: SessionObserver
-  /** Seconds on the machine's clock, `machineSeconds`. */
+  /** Clock in seconds that all processes of the machine share (`machineSeconds`). */
   now: () => number
-  /** The engine, the data or the coordinator has failed: the session can do nothing more. */
+  /** Receives the error of the engine, the data or the coordinator, after which the session can do nothing more. */
   onFailure: (error: unknown) => void
-  /** Floats of one chunk on the wire, where it is not the default. */
+  /** Number of floats in one chunk on the wire; undefined: the default. */
   chunkFloats?: number
-  /** Ranges of the vector that are reduced apart, side by side; they begin and end where chunks do. The whole, if absent. */
+  /** Ranges of the gradient vector, one for each reducer, side by side; they begin and end at chunk boundaries. Undefined: one range, the whole vector. */
   ranges?: readonly { begin: number; end: number }[]
 }
 
-/** A deal of lanes that is being worked off, or waits for its turn. */
+/** A deal of lanes that is being computed or waits for its turn. */
 interface Job {
   deal: Deal
   walk: LaneWalk
-  /** Its round needs nothing more. */
+  /** True once nothing of the deal's round is needed any more. */
   abandoned: boolean
 }
 
 /**
- * Lanes are handed to the engine ahead of their turn for this long at most, so that it never waits for the next one; of
- * a round that is abandoned, no more than that and the lane in progress is computed in vain.
+ * Limit of the work that is queued in the engine, in seconds: enough that the engine never waits for its next lane. When a round is abandoned,
+ * at most this much and the lane in progress are computed in vain.
  */
 const AHEAD_SECONDS = 0.1
 
 /**
- * Computes whatever it is dealt: lanes of training steps, one deal after the other, and blocks of the test set, one by one, whenever
- * there is no lane that it could compute, since others are still at theirs, or weights on their way.
+ * The computing part of a membership. Computes the lanes of training steps, one deal after the other. Blocks of the test set are computed one by
+ * one whenever no lane can be: none is left while other workers still compute theirs, or the weights are on their way.
  */
 export class WorkSession {
   readonly #parts: SessionParts
@@ -78,28 +82,28 @@ export class WorkSession {
   readonly #tree: LaneTree
   readonly #codec: Codec
   readonly #input: InputPipeline
-  /** Chunks of each range that is reduced apart. */
+  /** Chunks of the gradient vector, in one list for each reducer's range. */
   readonly #chunks: { begin: number; end: number }[][]
   readonly #tests: TestBlocks
-  /** Work in its order: a deal of lanes, or the word that what a round had begun has ended. */
+  /** Pending work in its order: deals of lanes, and notes to tell the coordinator that all work on an abandoned round has ended here. */
   readonly #queue: (Job | { abandonedRound: number })[] = []
   #current: Job | undefined
   #working = false
-  /** Something has come that a block of the test set may have waited for. */
+  /** Ends the current wait for weights early, because something has arrived that a block of the test set may have needed. */
   #wake: () => void = () => undefined
-  /** The weights that the engine has. */
+  /** Weights that the engine holds; undefined before the first ones. */
   #loaded: { version: number; parameters: Float32Array } | undefined
   #uploads: Promise<void> = Promise.resolve()
   readonly #outbox: SpanOutbox | undefined
-  /** Lanes that the engine has been given and not computed. */
+  /** Number of lanes that were pushed to the engine and are not computed yet. */
   #inEngine = 0
-  /** Since when there is nothing to do. */
+  /** Time when the session last ran out of work, in seconds. */
   #idleSince: number
-  /** When the engine ended its last lane. */
+  /** Time when the engine finished its last lane, in seconds. */
   #computedAt = 0
-  /** When the unit before this one ended, or work on this deal could begin. */
+  /** Start of the time that counts for the next unit, in seconds: the end of the unit before, or when work on this deal could begin. */
   #since = 0
-  /** Time of the last lane; as long as none is known, lanes go to the engine one by one. */
+  /** Seconds that the last lane took. Its initial value makes lanes go to the engine one by one until a time is known. */
   #laneSeconds = AHEAD_SECONDS
 
   constructor(parts: SessionParts) {
@@ -121,7 +125,10 @@ export class WorkSession {
     this.#chunks = (parts.ranges ?? [{ begin: 0, end: size }]).map((range) => chunks.filter(({ begin, end }) => begin >= range.begin && end <= range.end))
   }
 
-  /** Takes a deal; lanes are worked off when those before them are, blocks when there are no lanes. */
+  /**
+   * Accepts a deal. Its lanes are computed after those of earlier deals, its blocks of the test set when there are no lanes to compute. A unit
+   * that the run does not have is reported to `onFailure` as a ProtocolError.
+   */
   deal(deal: Deal): void {
     const isTraining = deal.kind === 'TRAIN'
     const units = isTraining ? this.#parts.run.lanes : blockCount(this.#test)
@@ -132,13 +139,16 @@ export class WorkSession {
     this.#goOn()
   }
 
-  /** Somebody else computes these units: those that are not begun are left out. */
+  /** Leaves out units that another worker computes now, unless they are begun. */
   release({ round, units }: { round: number; units: number[] }): void {
     for (const job of this.#jobsOf(round)) job.walk.leaveOut(units)
     this.#tests.leaveOut(round, units)
   }
 
-  /** Nothing of this round is needed any more: what is not begun is left out, and what is begun is not delivered. */
+  /**
+   * Drops a round: units that are not begun are left out, and gradients of lanes that are begun are not sent. The coordinator is told when the
+   * work that came before has ended.
+   */
   abandon({ round }: { round: number }): void {
     for (const job of this.#jobsOf(round)) job.abandoned = true
     this.#tests.leaveOut(round)
@@ -188,8 +198,8 @@ export class WorkSession {
   }
 
   /**
-   * Waits for weights; meanwhile blocks of the test set are computed.
-   * @returns false when there are later ones already: the round that needed these is over
+   * Waits for a version of the weights and gives it to the engine; blocks of the test set are computed meanwhile.
+   * @returns false if a later version is complete already: the round that needed this one is over
    */
   async #loadWeights(version: number): Promise<boolean> {
     if (this.#loaded?.version === version) return true
@@ -200,7 +210,7 @@ export class WorkSession {
       here = true
       return parameters
     })
-    // Weights that are here already are handed out at once.
+    // One turn of the microtask queue: weights that are here already then come before any block of the test set.
     await Promise.resolve()
     while (!here) {
       if (this.#canTest) {
@@ -221,15 +231,15 @@ export class WorkSession {
     this.#loaded = { version, parameters }
   }
 
-  /** True when a block of the test set can be computed now: its images and weights are here. */
+  /** True if a block of the test set can be computed now: its images and weights are here, or its weights are gone, which is an error. */
   get #canTest(): boolean {
     const { next, isDecoded } = this.#tests
     return next !== undefined && isDecoded && this.#parts.weights.find(next.step) !== undefined
   }
 
   /**
-   * Computes one block of the test set, which can be computed.
-   * @throws ProtocolError where its weights are gone.
+   * Computes the next block of the test set and sends its result. `#canTest` must be true.
+   * @throws ProtocolError if the block's weights are no longer kept
    */
   async #testOne(): Promise<void> {
     const { weights, compute, link, run, now } = this.#parts
@@ -238,7 +248,8 @@ export class WorkSession {
     const { deal: { round, attempt, step }, block, samples, images, dealtAt } = ready
     const parameters = weights.find(step)
     if (parameters === undefined || parameters === 'gone') throw new ProtocolError(`weights ${step}, which a block of the test set is to be computed with, are here no more`)
-    // Those of the same version that a lane was computed with may have been written over on their way to the engine: its step was over.
+    // Memory is compared, not versions: weights of this version that were loaded for a lane may have been overwritten on their way to the
+    // engine, since the lane's step was over.
     if (this.#loaded?.parameters !== parameters) this.#setParameters(step, parameters)
     this.#since = Math.max(this.#since, dealtAt)
     const begin = now()
@@ -252,11 +263,11 @@ export class WorkSession {
   async #train(job: Job): Promise<void> {
     const { compute } = this.#parts
     const { deal, walk } = job
-    // The likeliest next work: the same lanes of the next step.
+    // Starts decoding the images of the most likely next work: the same lanes of the next step.
     const lookAhead = (): void => (deal.attempt === 0 ? this.#input.prefetch(this.#schedule.next(deal), deal.units) : undefined)
     const inEngine: Promise<void>[] = []
     while (!job.abandoned) {
-      // What is next is decided as late as can be: lanes can be released meanwhile.
+      // The next action is chosen as late as possible, since lanes can be released meanwhile.
       const room = Math.max(1, Math.floor(AHEAD_SECONDS / this.#laneSeconds))
       if (inEngine.length >= room) {
         await inEngine.shift()
@@ -271,12 +282,12 @@ export class WorkSession {
         const ended = compute.push(prepared, next.node).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
         ended.catch(() => undefined)
         inEngine.push(ended)
-        // While the last lane is computed, and not when it has been: everybody else waits for its gradient then.
+        // Decoding ahead starts while the last lane is computed, not afterwards, when everybody else waits for the lane's gradient.
         if (walk.left === 0) lookAhead()
       } else if (next.type === 'add') {
         compute.add(next.node)
       } else {
-        // One upload after the other, while the engine goes on with the next node.
+        // Uploads follow each other, while the engine goes on with the next node.
         const asked = this.#parts.now()
         this.#uploads = Promise.all([compute.take(), this.#uploads]).then(([partial]) => this.#upload(job, next.node, partial, asked))
         this.#uploads.catch(this.#parts.onFailure)
@@ -294,12 +305,12 @@ export class WorkSession {
     return prepared
   }
 
-  /** Tells that a lane has been computed: the coordinator measures who is how fast, and sees that the work goes on. */
+  /** Reports a computed lane to the coordinator, which measures each worker's speed by these reports and sees that the work goes on. */
   #report(deal: Deal, lane: number, pushed: number, { begin, end }: Stretch): void {
     this.#inEngine--
     this.#laneSeconds = this.#secondsOfUnit()
     this.#tellQueue()
-    // What it waits for lanes before it is no feeding.
+    // Time that a lane waits for earlier lanes in the engine does not count as feeding.
     const fed = Math.max(pushed, this.#computedAt)
     if (fed < begin) this.#tell({ name: 'feed', begin: fed, end: begin, step: deal.step, unit: lane })
     this.#tell({ name: 'compute', begin, end, step: deal.step, unit: lane })
@@ -331,7 +342,7 @@ export class WorkSession {
     const place = { step: job.deal.step, unit: partial.lanes[0]?.lane }
     const collected = Math.max(asked, this.#computedAt)
     if (collected < began) this.#tell({ name: 'collect', begin: collected, end: began, ...place })
-    // To each reducer one chunk after the other, to all of them at the same time.
+    // Chunks go to one reducer one after the other, and to all reducers in parallel.
     await Promise.all(this.#chunks.map(async (chunks) => {
       for (const [index, { begin, end }] of chunks.entries()) {
         if (job.abandoned) return
@@ -347,7 +358,7 @@ export class WorkSession {
       }
     }))
     if (job.abandoned) return
-    // A trace has it from the coordinator, which knows when it has come.
+    // The span goes to metrics only: a trace gets the upload from the coordinator, which knows when the partial arrived.
     this.#parts.observer.onSpan({ name: 'upload', begin: began, end: this.#parts.now(), ...place })
   }
 }

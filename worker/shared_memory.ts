@@ -3,10 +3,10 @@ import { CONTENT_AT, MemoryFile } from '../shared/kit/memory_file.ts'
 import type { SharedBytes, SharedMemory } from '../shared/wire/messages.ts'
 import type { BytesInMemory } from '../shared/wire/payload.ts'
 
-/** The weights that were asked for have been written over: the worker is too far behind. */
+/** The weights that were asked for have been overwritten by later ones: the worker is too far behind. */
 export class BehindError extends Error {}
 
-/** What a worker shares with a coordinator on its own machine. */
+/** The memory that a worker shares with a coordinator on its own machine: weights to read, gradients to write. */
 export class CoordinatorMemory {
   readonly #weights: MemoryFile
   readonly #gradients: MemoryFile
@@ -19,7 +19,10 @@ export class CoordinatorMemory {
     this.#gradients = gradients
   }
 
-  /** @returns undefined where the files of the offer are not to be had: on another machine, in another container, as another user */
+  /**
+   * Opens the files that the coordinator offers.
+   * @returns undefined if they cannot be opened: on another machine, in another container, or as another user
+   */
   static open(offer: SharedMemory): CoordinatorMemory | undefined {
     const weights = MemoryFile.open(offer.weights, 'read')
     if (weights === undefined) return undefined
@@ -29,7 +32,10 @@ export class CoordinatorMemory {
     return undefined
   }
 
-  /** Weights of a version. Reading them throws a BehindError when they may be those of a later one. */
+  /**
+   * Refers to a chunk of weights in shared memory. Reading it throws a BehindError if the bytes may already be those of a later version.
+   * @param version version that the bytes belong to
+   */
   weights(version: number, { at, length }: SharedBytes): BytesInMemory {
     return {
       length,
@@ -41,9 +47,9 @@ export class CoordinatorMemory {
   }
 
   /**
-   * Writes a part of a gradient, behind those of the same round: the coordinator may take them as late as it likes, until it sends weights of
-   * a later step.
-   * @returns undefined when memory is full: the bytes have to be sent
+   * Writes a part of a gradient behind the earlier parts of the same round. The coordinator may read it until it sends weights of a later step,
+   * since only then does a new round begin and overwrite it.
+   * @returns undefined if memory is full: the bytes must then go through the stream
    */
   putGradient(round: number, bytes: Uint8Array): SharedBytes | undefined {
     if (this.#isFull) return undefined

@@ -4,61 +4,71 @@ import type { Range } from '../shared/vectors/chunks.ts'
 import { decodePayload } from '../shared/wire/payload.ts'
 import type { ArrivedWeights } from './link.ts'
 
-/** How far a range has come. */
+/** Progress of one reducer's range of the weight vector. `received` counts the floats of the version that is arriving. */
 interface Place extends Range {
   version: number
   leftOut: boolean
   received: number
 }
 
-/** As many versions as can be in use: one that is complete, two that arrive, and one that was handed out before. */
+/** Number of weight vectors in memory, one for each version that can be in use: one complete, two arriving, and one that was handed out before. */
 const MEMORIES = 4
-/** Weights that the test set may be evaluated with while training goes on: those of an epoch's end, until the next epoch's have been tested. */
+/**
+ * Number of copies of epoch-end weights. They serve evaluation, which goes on during training: an epoch's weights are needed until the next
+ * epoch's have been tested.
+ */
 const KEPT = 2
-/** Version of a range of which nothing has come. */
+/** Version number of a range of which nothing has arrived yet. */
 const NONE = -1
 
 interface Version {
   version: number
   parameters: Float32Array
-  /** By range: whether it is complete, and whether as that of a step that was left out. */
+  /** State of each range: undefined while it is incomplete; `leftOut` is true if its step was left out. */
   complete: ({ leftOut: boolean } | undefined)[]
 }
 
 /**
- * Puts weights together from their chunks, which come in order in each range of the vector, from one reducer, and in any order between
- * ranges. Chunks of the next version may come while the present one is still computed with, and in one range while another has not
- * got all of the version before. Three versions are kept at most, whether or not somebody asks for them. A range may begin a
- * version again that is not complete: its step was left out, and the weights come as they were.
+ * Assembles weights from their chunks. Within a range, which has one reducer, chunks come in order; between ranges, in any order. Chunks of the
+ * next version may come while the present one is still in use, and in one range before another range has all of the version before. At most
+ * three versions are kept, whether or not they are asked for. As long as a version is incomplete, a range may begin it again: the step was left
+ * out, and the weights come unchanged.
  *
- * Those of an epoch's end are copied when they are complete, and kept for its evaluation, which may go on while later ones come.
+ * Epoch-end weights are copied when they are complete, and kept for their evaluation while later weights arrive.
  *
- * Memory is used again: weights that were handed out are written over when the fourth version after them begins. Who still reads
- * them then computes for a step that is over, and that nobody waits for.
+ * Memory is reused: weights that were handed out are overwritten when the fourth version after them begins. A reader that still uses them then
+ * computes for a step that is over and that nobody waits for.
  */
 export class WeightsInbox {
   readonly #size: number
   readonly #places: Place[]
   readonly #codec: Codec
   #complete: Pick<Version, 'version' | 'parameters'> | undefined
-  /** In order. */
+  /** Versions that are not complete yet, in ascending order. */
   #arriving: Version[] = []
-  /** Memory of the versions that began last, in order. */
+  /** Memory of the versions that began last, oldest first. */
   readonly #memory: Float32Array[] = []
-  /** Of epochs' ends, in order. */
+  /** Copies of epoch-end weights, oldest first. */
   #kept: Pick<Version, 'version' | 'parameters'>[] = []
   #keepEvery = Number.POSITIVE_INFINITY
   #onComplete: () => void = () => undefined
   #wanted: { version: number; resolve: (parameters: Float32Array | undefined) => void } | undefined
 
-  /** @param ranges of the vector, side by side @param codec how weights travel */
+  /**
+   * @param size number of floats in the vector
+   * @param ranges the reducers' ranges of the vector, side by side
+   * @param codec format that weights travel in
+   */
   constructor(size: number, ranges: readonly Range[] = [{ begin: 0, end: size }], codec: Codec = codecFor('none')) {
     this.#codec = codec
     this.#size = size
     this.#places = ranges.map(({ begin, end }) => ({ begin, end, version: NONE, leftOut: false, received: end - begin }))
   }
 
-  /** @throws ProtocolError when the chunk does not follow the one before it in its range. */
+  /**
+   * Takes one chunk of weights.
+   * @throws ProtocolError if the chunk does not follow the one before it in its range
+   */
   receive(chunk: ArrivedWeights): void {
     const index = this.#places.findIndex(({ end }) => chunk.offset < end)
     const place = this.#places.at(index) as Place
@@ -72,7 +82,7 @@ export class WeightsInbox {
     }
     place.received += floats
     const arriving = this.#arriving.find(({ version }) => version === chunk.version)
-    // Of a version that is needed no more, the end is not kept.
+    // The rest of a version that is no longer needed is dropped.
     if (arriving === undefined) return
     decodePayload(this.#codec, chunk.data, arriving.parameters.subarray(chunk.offset, chunk.offset + floats))
     if (begin + place.received === end) this.#finishRange(arriving, index, chunk.leftOut)
@@ -80,7 +90,7 @@ export class WeightsInbox {
 
   /**
    * Waits until a version is complete.
-   * @returns undefined when a later one is: the step that needed this one is over
+   * @returns undefined if a later version is complete: the step that needed this one is over
    */
   take(version: number): Promise<Float32Array | undefined> {
     return new Promise((resolve) => {
@@ -90,9 +100,9 @@ export class WeightsInbox {
   }
 
   /**
-   * Before the first weights come.
-   * @param steps of an epoch: from now on, the weights of epochs' ends are kept
-   * @param onComplete is called when weights are complete
+   * Makes the inbox keep copies of epoch-end weights. It must be called before the first weights arrive.
+   * @param steps number of steps in an epoch: the versions that are its multiples are kept
+   * @param onComplete called whenever a version is complete
    */
   keepEvery(steps: number, onComplete: () => void): void {
     this.#keepEvery = steps
@@ -100,8 +110,8 @@ export class WeightsInbox {
   }
 
   /**
-   * Weights of a version, if they are here now: the present ones, or those of an epoch's end.
-   * @returns 'gone' when they were, or never will be; undefined when they are still to come
+   * Finds the weights of a version: the present ones, or a copy of an epoch's end.
+   * @returns 'gone' if they are no longer kept or never will come; undefined if they are still to come
    */
   find(version: number): Float32Array | 'gone' | undefined {
     const complete = this.#complete
@@ -115,7 +125,7 @@ export class WeightsInbox {
     const arriving = this.#arriving.find((each) => each.version === version)
     if (arriving !== undefined) arriving.complete[index] = undefined
     else if (this.#arriving.every((each) => each.version < version)) {
-      // A version is sent when all of the one before it is summed: what was before that one is needed no more.
+      // Versions older than the one before are no longer needed: a version is sent only when every gradient of the one before it is summed.
       this.#arriving = this.#arriving.filter((each) => each.version === version - 1)
       this.#arriving.push({ version, parameters: this.#nextMemory(), complete: this.#places.map(() => undefined) })
     }
@@ -153,7 +163,7 @@ export class WeightsInbox {
   }
 }
 
-/** A version begins when the one before it is complete in the range; the same one only because its step was left out after all. */
+/** True if a chunk begins a version in its range: the version before is complete there or, for the same version, its step was left out after all. */
 function beginsIn(place: Place, { version, leftOut }: ArrivedWeights): boolean {
   if (version === place.version) return leftOut && !place.leftOut
   return version > place.version && place.received === place.end - place.begin

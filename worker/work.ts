@@ -10,7 +10,12 @@ import { WorkerDaemon } from './daemon.ts'
 import { WorkerMetrics } from './metrics.ts'
 import type { WorkerOptions } from './options.ts'
 
-/** Works as the options say until the run ends or a signal asks for it. @returns the exit code */
+/**
+ * Runs a worker with these options until its run ends or a signal stops it.
+ * @returns the exit code
+ * @throws RunError if the coordinator cannot be reached or refuses the worker, or if the engine or the data fail
+ * @throws UsageError if the token or a TLS file cannot be used
+ */
 export async function work(options: WorkerOptions): Promise<number> {
   const access = await readAccess(options, process.env, new Date())
 

@@ -5,26 +5,24 @@ import asc from 'assemblyscript/asc'
 import { GROWING_KERNELS, kernelFile, MAX_PAGES } from './kernel.ts'
 import { ROOT } from '../kit/project.ts'
 
-/**
- * Compiles the kernels: `npm run build:kernels`. What it writes is committed, so that installing Herd builds nothing.
- */
+/** Compiler of the kernels, run by `npm run build:kernels`. Its output is committed, so that installing Herd builds nothing. */
 
 const SOURCES = path.join(ROOT, 'shared/kernels/assembly')
 
-/** No runtime: a kernel has no heap of its own and works on whatever memory it is given. */
+/** Compiler options without a runtime: a kernel has no heap of its own and works in the memory that it is given. */
 const OPTIONS = ['--optimizeLevel', '3', '--noAssert', '--enable', 'simd', '--runtime', 'stub', '--importMemory', '--noExportMemory']
 
-/** A memory that grows while views of it are in use has to be one that several threads could share. */
+/** Compiler options of kernels whose memory grows. For views to stay valid meanwhile, WebAssembly requires a memory that threads could share. */
 const GROWING_OPTIONS = ['--enable', 'threads', '--sharedMemory', '--maximumMemory', String(MAX_PAGES)]
 
-/** Names of the kernels: whatever has a source. */
+/** Names of the kernels, sorted: each source file in assembly/ is one. */
 export function kernelNames(): string[] {
   return readdirSync(SOURCES).filter((file) => file.endsWith('.ts')).map((file) => path.basename(file, '.ts')).sort()
 }
 
 /**
- * Compiles one kernel from assembly/<name>.ts; the same compiler gives the same bytes.
- * @throws Error with the compiler's messages.
+ * Compiles one kernel from assembly/<name>.ts. The same compiler version gives the same bytes.
+ * @throws Error with the compiler's messages if the source does not compile
  */
 export async function compileKernel(name: string): Promise<Uint8Array> {
   const outFile = `${name}.wasm`

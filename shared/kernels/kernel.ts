@@ -2,32 +2,30 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT } from '../kit/project.ts'
 
-/**
- * The WebAssembly kernels: the loops whose plain TypeScript would take a noticeable part of a step. Each is compiled from
- * assembly/<name>.ts to <name>.wasm.
- */
+/** The WebAssembly kernels: loops that would take a noticeable part of a step in plain TypeScript. Each is compiled from assembly/<name>.ts to <name>.wasm. */
 
-/** WebAssembly memory is measured in pages, and has at most 4 GiB of them. */
+/** Size of a WebAssembly page. A memory has at most 65,536 pages, 4 GiB. */
 const PAGE_BYTES = 65_536
 export const MAX_PAGES = 65_536
 
-/** Those whose memory grows, and views of it stay good. */
+/** Kernels whose memory grows while views of it stay valid. */
 export const GROWING_KERNELS: readonly string[] = ['sum']
 
 export function kernelFile(name: string): string {
   return path.join(ROOT, 'shared/kernels', `${name}.wasm`)
 }
 
-/** A kernel's functions, on memory of its own. */
+/** A kernel's functions and the memory that they work in. */
 export interface Kernel<Functions> {
   functions: Functions
   memory: WebAssembly.Memory
 }
 
 /**
- * Loads a kernel with at least so many bytes of memory, all zeros.
- * @returns undefined where it cannot be had: on a processor without SIMD for WebAssembly, for more than 4 GiB, or where a limit on
- *   virtual memory (`ulimit -v`) forbids the gigabytes of addresses that V8 sets aside. The plain TypeScript computes the same bits.
+ * Loads a kernel with memory of its own, filled with zeros.
+ * @param bytes least size of the memory
+ * @returns undefined if the kernel cannot be used: the processor has no SIMD for WebAssembly, `bytes` exceeds 4 GiB, or a limit on virtual
+ *   memory (`ulimit -v`) forbids the gigabytes of addresses that V8 reserves. Plain TypeScript then computes the same bits.
  */
 export function loadKernel<Functions>(name: string, bytes: number): Kernel<Functions> | undefined {
   const code = readFileSync(kernelFile(name))
@@ -48,7 +46,11 @@ function allocate(pages: number, grows: boolean): WebAssembly.Memory | undefined
   }
 }
 
-/** Makes a kernel's memory at least so many bytes; if it has to grow, every view of it is gone, but of a growing kernel's. */
+/**
+ * Grows a kernel's memory to at least this many bytes. If it has to grow, all views of it become invalid, except those of a growing kernel
+ * (`GROWING_KERNELS`).
+ * @throws RangeError if the memory cannot grow so far
+ */
 export function growTo(memory: WebAssembly.Memory, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))

@@ -1,4 +1,4 @@
-/** What Node has of the WebAssembly interface and Herd uses of it; TypeScript declares it for browsers only. */
+/** Declarations of the part of Node's WebAssembly interface that Herd uses; TypeScript declares it for browsers only. */
 declare namespace WebAssembly {
   function validate(code: Uint8Array): boolean
 
@@ -9,7 +9,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean })
     readonly buffer: ArrayBuffer
-    /** In pages; detaches the buffer that there was, but that of a shared memory. */
+    /** Grows the memory by this many pages and returns its former size in pages. The buffer is detached, unless the memory is shared. */
     grow(pages: number): number
   }
 

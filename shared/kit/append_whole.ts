@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 
 /**
- * Appends all of it to a file, or nothing: a disk that refuses in the middle leaves the file as it was.
- * @param durable also after a power cut
+ * Appends all of the content to a file, or nothing: if the disk refuses in the middle, the file is cut back to its former length.
+ * @param durable true: the content survives a power cut (fsync)
+ * @throws the error of the file system
  */
 export function appendWhole(file: string, content: Buffer, durable: boolean): void {
   const fd = openSync(file, 'a')

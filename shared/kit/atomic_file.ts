@@ -1,9 +1,9 @@
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
-/** What writing a file whole asks of a disk. */
+/** The operations of a disk that writing a file atomically needs. */
 export interface Disk {
-  /** @param flags 'w' to write a file anew, 'r' for a folder */
+  /** @param flags 'w' to write a new file, 'r' for a folder */
   open(path: string, flags: 'w' | 'r'): Promise<{ writeFile(data: Uint8Array | string): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>
   rename(from: string, to: string): Promise<void>
   rm(path: string, options: { force: true }): Promise<void>
@@ -13,23 +13,23 @@ const realDisk: Disk = { open, rename, rm }
 
 const TEMPORARY = /^\..+\.\d+-\d+\.tmp$/
 
-/** One process may write the same file twice at a time. */
+/** Counter that tells temporary files apart if one process writes the same file twice at the same time. */
 let count = 0
 
-/** A path beside `path` for the half-written file. A crash can leave it: whoever opens the folder next removes it. */
+/** Makes up a new path in the same folder for the half-written file. A crash can leave such a file behind; `removeTemporaries` removes it. */
 export function temporaryBeside(path: string): string {
   const absolute = resolve(path)
   return join(dirname(absolute), `.${basename(absolute)}.${process.pid}-${++count}.tmp`)
 }
 
-/** Whether a file's name is that of a half-written one. */
+/** True if a file's name is that of a half-written file (see `temporaryBeside`). */
 export function isTemporary(name: string): boolean {
   return TEMPORARY.test(name)
 }
 
 /**
- * Removes what a crash left of half-written files. Call it only where no other process writes into the folder.
- * @returns their names
+ * Removes half-written files that a crash left behind. It must be called only if no other process writes into the folder.
+ * @returns the names of the removed files
  */
 export async function removeTemporaries(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(() => [] as string[])).filter(isTemporary)
@@ -37,7 +37,7 @@ export async function removeTemporaries(folder: string): Promise<string[]> {
   return names
 }
 
-/** Makes a rename or a link inside the folder durable; where a folder cannot be synchronised (Windows), there is nothing to do. */
+/** Makes renames and links inside a folder durable. Does nothing on Windows, where a folder cannot be synchronised. */
 export async function syncFolder(folder: string, disk: Disk = realDisk): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await disk.open(folder, 'r')
@@ -49,11 +49,12 @@ export async function syncFolder(folder: string, disk: Disk = realDisk): Promise
 }
 
 /**
- * Writes the parts one after the other so that `file` is at any moment either the old file or the whole new one, also
- * after a power cut: temporary file beside it, fsync, rename, fsync of the folder. (The package write-file-atomic needs all in
- * one buffer, does not synchronise the folder, and takes the short write of a disk that fills up for a whole one.)
- * @param parts must not change before the promise resolves
- * @param options.durable false for what can be had again: nothing is synchronised, and a power cut may lose it
+ * Writes a file atomically: at any moment, and after a power cut too, `file` is either the old file or the whole new one. The steps are a
+ * temporary file beside it, fsync, rename, and fsync of the folder. (The package write-file-atomic needs the content in one buffer, does not
+ * synchronise the folder, and mistakes the short write of a disk that fills up for a whole one.)
+ * @param parts written one after the other; they must not change before the promise settles
+ * @param options.durable false for content that can be made again: nothing is synchronised, and a power cut may lose it
+ * @throws the error of the file system; the old file is then intact
  */
 export async function writeAtomically(file: string, parts: readonly (Uint8Array | string)[], { durable = true, disk = realDisk }: { durable?: boolean; disk?: Disk } = {}): Promise<void> {
   const temporary = temporaryBeside(file)
@@ -67,7 +68,7 @@ export async function writeAtomically(file: string, parts: readonly (Uint8Array 
     }
     await disk.rename(temporary, file)
   } catch (error) {
-    // The first error says why; where the file cannot be removed either, the next start does it.
+    // The first error is the one to report. A file that cannot be removed now is removed at the next start.
     await disk.rm(temporary, { force: true }).catch(() => undefined)
     throw error
   }

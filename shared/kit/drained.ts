@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 
-/** Settles when a stream that has answered `false` to a write may be written again, or is gone. */
+/** Waits until a stream whose `write` has returned false can be written again, or is closed. */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

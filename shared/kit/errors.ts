@@ -1,9 +1,9 @@
 /**
- * Errors that are meant for people: the message names the field, the value, what was expected and what to do,
- * in one or two lines. The class says whose fault it is, and with that the exit code.
+ * Base of errors that are meant for people: the message names the field, the value, what was expected and what to do, in one or two lines. The
+ * class tells whose fault the error is, and thereby the exit code.
  */
 export abstract class HerdError extends Error {
-  /** The process ends with this code when nothing handles the error. */
+  /** Exit code of the process if nothing handles the error. */
   abstract readonly exitCode: number
   override get name(): string {
     return this.constructor.name
@@ -29,7 +29,7 @@ export class DataError extends RunError {}
 /** A checkpoint is damaged, or belongs to another network, class list or version. */
 export class CheckpointError extends RunError {}
 
-/** A checkpoint of a newer Herd: sound, and not for this one. */
+/** A checkpoint was written by a newer version of Herd: it is sound, but this version cannot read it. */
 export class NewerCheckpointError extends CheckpointError {}
 
 /** An engine cannot be loaded, or does not support what it is asked to compute. */
@@ -38,7 +38,7 @@ export class EngineError extends RunError {}
 /** A peer broke the wire contract, speaks another version of it, or cannot be reached. */
 export class ProtocolError extends RunError {}
 
-/** The text of anything that was thrown. */
+/** Returns the message of an error, or the text of any other value that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -2,20 +2,20 @@ import { z } from 'zod'
 
 /** Schemas of the fields that messages between processes have in common. */
 
-/** What would write other lines than its own in a log or a terminal, or is no Unicode. */
+/** Characters that could forge lines or change the order of text in a log or a terminal, or that are not valid Unicode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 const MAX_TEXT = 4096
 
-/** A text for people as it may travel: in one line, and not too long. */
+/** Makes a text for people fit for a message: one line, unprintable characters replaced by spaces, cut to `maxLength` characters. */
 export function plainText(value: string, maxLength = MAX_TEXT): string {
   return value.slice(0, maxLength).replaceAll(new RegExp(UNPRINTABLE, 'gu'), ' ')
 }
 
-/** The schema of a text as `plainText` gives it. */
+/** Makes the schema of a text as `plainText` returns it. */
 export const plain = (maxLength: number): z.ZodString => z.string().max(maxLength).refine((value) => !UNPRINTABLE.test(value), 'must be text without control characters')
 export const text = plain(MAX_TEXT)
 export const seconds = z.number().min(0)
 /** An unsigned integer of 32 bits. */
 export const uint = z.int().min(0).max(4294967295)
-/** A sum of losses: of a run that diverged, it can be NaN or infinite. */
+/** A sum of losses, which is NaN or infinite if the run has diverged. */
 export const lossSum = z.union([z.number(), z.nan(), z.literal(Infinity)])

@@ -1,4 +1,4 @@
-/** A number for people: with three digits, or as a whole number where it has more. */
+/** Formats a number for people: with three significant digits, or as an integer from 1000 on. */
 export function figure(value: number): string {
   return value >= 1000 ? value.toFixed(0) : value.toPrecision(3)
 }

@@ -2,10 +2,10 @@ import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { LogOptions } from './log_options.ts'
 
-/** Messages may have fields before their text, which only machines see: `log.info({ epoch: 3 }, 'epoch 3 ...')`. */
+/** The program's logger. A message may have fields before its text, which appear only in JSON: `log.info({ epoch: 3 }, 'epoch 3 ...')`. */
 export type Log = Logger
 
-/** The program's log, on standard error: for people, or as one JSON record a line. Results and progress go to standard output. */
+/** Creates the program's log on standard error: text for people, or one JSON record a line. Results and progress go to standard output instead. */
 export function createLog({ quiet, verbose, logFormat }: LogOptions): Log {
   const level = quiet ? 'warn' : verbose ? 'debug' : 'info'
   if (logFormat === 'json') {

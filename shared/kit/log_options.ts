@@ -1,7 +1,7 @@
 export const logFormats = ['pretty', 'json'] as const
 export type LogFormat = (typeof logFormats)[number]
 
-/** The options of every program that say how much it tells, and in what form. */
+/** Options that every program has: how much it logs, and in which format. */
 export interface LogOptions {
   quiet: boolean
   verbose: boolean

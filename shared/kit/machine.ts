@@ -7,7 +7,7 @@ export const machineSchema = z.object({
   processor: z.string(),
   cores: z.int(),
   memoryGib: z.number(),
-  /** Of the processor's extensions, those that matter here. */
+  /** Extensions of the processor that affect speed here, by Linux's names: a part of `EXTENSIONS`. */
   extensions: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
 })
@@ -15,7 +15,7 @@ export type Machine = z.infer<typeof machineSchema>
 
 const EXTENSIONS = ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16']
 
-/** This machine, and what runs on it. */
+/** Describes this machine and the software versions on it. */
 export function machineOf(): Machine {
   const flags = processorExtensions()
   return {
@@ -27,7 +27,7 @@ export function machineOf(): Machine {
   }
 }
 
-/** Elsewhere bfloat16 is emulated, several times slower than float32: nothing that anybody would choose. */
+/** True if the processor computes bfloat16 in hardware. Elsewhere it is emulated, several times slower than float32, so that nobody would choose it. */
 export function computesBf16({ extensions }: Machine): boolean {
   return extensions.includes('avx512_bf16') || extensions.includes('amx_bf16')
 }

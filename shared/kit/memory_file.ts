@@ -3,28 +3,29 @@ import { closeSync, constants, fstatSync, openSync, readSync, statSync, unlinkSy
 import path from 'node:path'
 import { ProtocolError } from './errors.ts'
 
-/** Where another process of this machine, and of the same user, finds a file that has no name. */
+/** Location by which another process of the same machine and user can open a file that has no name. */
 export interface MemoryPlace {
   process: number
   descriptor: number
-  /** Hexadecimal; the file begins with it, so that whoever opens it knows that it is the one that was meant. */
+  /** First bytes of the file, in hexadecimal: a process that opens the location checks by them that it is the intended file. */
   key: string
 }
 
-/** Linux keeps what is in here in memory. */
+/** Folder whose files Linux keeps in memory. */
 const FOLDER = '/dev/shm'
 const KEY_BYTES = 16
-/** What is used apart begins on a page of its own. */
+/** Size of a page of memory: regions that are used independently begin on a page of their own. */
 export const PAGE_BYTES = 4096
 /**
- * Where the content begins. A copy to an address that lies 16 bytes behind its source, counted from where each one's page begins, took five
- * times as long on an AMD EPYC; large blocks of the C library begin at 16, and so does not what is copied to them from here.
+ * Offset of the content in the file. Copying to an address that lies 16 bytes behind its source, both counted from their page's beginning, took
+ * five times as long on an AMD EPYC. Large blocks of the C library begin 16 bytes into a page; copies from this offset to such blocks avoid that
+ * distance.
  */
 export const CONTENT_AT = 2048
 
 /**
- * A file in this machine's memory that has no name: it is gone with the last process that has it open, however that one ends. It is read
- * and written by system calls rather than mapped, so that a full memory is an answer, and no signal.
+ * A file in this machine's memory that has no name: it disappears with the last process that has it open, however that process ends. It is read
+ * and written by system calls rather than mapped, so that a full memory is reported by a return value and not by a signal.
  */
 export class MemoryFile {
   readonly #descriptor: number
@@ -35,7 +36,10 @@ export class MemoryFile {
     this.#key = key
   }
 
-  /** @returns undefined where memory has no files: on other systems than Linux, and where the folder cannot be written */
+  /**
+   * Creates a file whose first bytes are a random key.
+   * @returns undefined if there are no such files: on systems other than Linux, and if the folder cannot be written
+   */
   static create(folder = FOLDER): MemoryFile | undefined {
     if (process.platform !== 'linux') return undefined
     const file = path.join(folder, `herd-${randomBytes(16).toString('hex')}`)
@@ -47,50 +51,57 @@ export class MemoryFile {
       writeSync(descriptor, key, 0, KEY_BYTES, 0)
       return new MemoryFile(descriptor, key.toString('hex'))
     } catch {
-      // Whatever the reason is: without it, megabytes go through sockets.
+      // The reason does not matter: without the file, bulk data goes through sockets.
       if (descriptor !== undefined) closeSync(descriptor)
       return undefined
     }
   }
 
-  /** @returns undefined where the place is not on this machine, or may not be opened: as another user, or from another container */
+  /**
+   * Opens the file of another process.
+   * @returns undefined if the place is not on this machine, has another key, or may not be opened: as another user, or from another container
+   */
   static open({ process: id, descriptor, key }: MemoryPlace, access: 'read' | 'write'): MemoryFile | undefined {
     const file = `/proc/${id}/fd/${descriptor}`
     let opened: number | undefined
     try {
-      // It may be anything, of a process that has nothing to do with this: a pipe would wait for its other end.
+      // The check comes first because the place may be any file of an unrelated process: opening a pipe would wait for its other end.
       if (!statSync(file).isFile()) return undefined
       opened = openSync(file, (access === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK)
       const found = Buffer.alloc(KEY_BYTES)
       if (readSync(opened, found, 0, KEY_BYTES, 0) === KEY_BYTES && timingSafeEqual(found, Buffer.from(key, 'hex'))) return new MemoryFile(opened, key)
     } catch {
-      // Most places are on another machine.
+      // An error is expected here: most places are on another machine.
     }
     if (opened !== undefined) closeSync(opened)
     return undefined
   }
 
-  /** One that whoever started this process has handed on, open. */
+  /** Wraps a file that the parent process has opened and handed on. */
   static inherited(descriptor: number): MemoryFile {
     return new MemoryFile(descriptor, '')
   }
 
-  /** To hand on to a process that is started. */
+  /** Descriptor of the file, to be handed on to a child process. */
   get descriptor(): number {
     return this.#descriptor
   }
 
-  /** For other processes. */
+  /** Location by which other processes can open the file. */
   get place(): MemoryPlace {
     return { process: process.pid, descriptor: this.#descriptor, key: this.#key }
   }
 
-  /** Bytes of memory that it takes. */
+  /** Memory that the file occupies, in bytes. */
   get bytes(): number {
     return fstatSync(this.#descriptor).blocks * 512
   }
 
-  /** @param at from where the file begins; content is from `CONTENT_AT` on @returns whether there was memory for it */
+  /**
+   * Writes bytes into the file.
+   * @param at offset from the beginning of the file; content begins at `CONTENT_AT`
+   * @returns false if there was not enough memory
+   */
   write(at: number, bytes: Uint8Array): boolean {
     for (let done = 0; done < bytes.length;) {
       try {
@@ -103,7 +114,10 @@ export class MemoryFile {
     return true
   }
 
-  /** Fills `into` with what is there. @throws ProtocolError when the file is shorter. */
+  /**
+   * Fills `into` with the file's bytes from offset `at` on.
+   * @throws ProtocolError if the file is shorter
+   */
   read(at: number, into: Uint8Array): void {
     for (let done = 0; done < into.length;) {
       const read = readSync(this.#descriptor, into, done, into.length - done, at + done)
@@ -117,7 +131,7 @@ export class MemoryFile {
   }
 }
 
-/** The folder's limit is reached, as containers have it, or the user's. */
+/** True if the error says that memory is full: the folder's limit, as containers set it, or the user's is reached. */
 function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'ENOMEM', 'EFBIG'].includes(String(error.code))
 }

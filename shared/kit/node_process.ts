@@ -1,18 +1,20 @@
 /**
- * Node's own options for the daemons, as the first lines of bin/ have them. A step allocates tens of megabytes outside
- * of V8's heap; with its small initial heap V8 answers each time with a collection of everything, which costs a quarter
- * of the throughput. It must be given at start: later it has no effect.
+ * Node's options for the daemons, the same as in the first lines of the programs in bin/. A step allocates tens of megabytes outside of V8's
+ * heap; if the initial heap is small, V8 answers each allocation with a full garbage collection, which costs a quarter of the throughput. Node
+ * reads the option at start only.
  */
 export const NODE_OPTIONS = ['--initial-old-space-size=128']
 
 /**
- * And the environment, of the same first lines. The C library gives each thread that decodes or draws an arena of its
- * own, and keeps what was freed in it: the coordinator's memory then grows with every epoch's pictures, from 370 to
- * 540 MB. It too is read at start only.
+ * Environment for the daemons, also as in bin/. The C library gives each thread that decodes or draws an arena of its own and keeps freed memory
+ * in it: the coordinator's memory would grow with every epoch's pictures, from 370 to 540 MB. The C library reads the variable at start only.
  */
 export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
-/** Arguments of a child Node process. @param file compiled JavaScript of this project, which lies beside that of whoever starts it */
+/**
+ * Builds the arguments of a child Node process.
+ * @param file compiled JavaScript of this project, beside that of the parent process
+ */
 export function nodeArguments(file: string): string[] {
   return [...NODE_OPTIONS, file]
 }

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 
-/** The project's folder. Programs run compiled, from dist/; their data (proto, kernels, page, scripts) stays beside the sources. */
+/**
+ * Absolute path of the project's folder. Programs run compiled, from dist/; the files that they read (proto, kernels, page, scripts) stay beside
+ * the sources.
+ */
 export const ROOT = folderOfPackage(import.meta.dirname)
 
 function folderOfPackage(folder: string): string {

@@ -3,20 +3,27 @@ interface Region {
   length: number
 }
 
-/** What of a stretch of memory is in use: the lowest place that is free is taken, so that little of it is ever touched. */
+/** Allocator of regions in a stretch of memory. It takes the lowest free place, so that little of the stretch is ever touched. */
 export class Regions {
   readonly #limit: number
   readonly #alignment: number
-  /** In order. */
+  /** Regions in use, in ascending order. */
   readonly #used: Region[] = []
 
-  /** @param limit bytes that there are @param alignment of the beginnings */
+  /**
+   * @param limit size of the stretch in bytes
+   * @param alignment bytes of which every region's beginning is a multiple
+   */
   constructor(limit: number, alignment: number) {
     this.#limit = limit
     this.#alignment = alignment
   }
 
-  /** @returns where so many bytes are free from now on for whoever asked; undefined when they are not */
+  /**
+   * Takes a region.
+   * @param length size of the region in bytes
+   * @returns its beginning; undefined if no gap is large enough
+   */
   take(length: number): number | undefined {
     let at = 0
     let index = 0
@@ -26,7 +33,10 @@ export class Regions {
     return at
   }
 
-  /** What was taken there is free again. */
+  /**
+   * Frees the region that begins at `at`.
+   * @throws Error if no region begins there
+   */
   free(at: number): void {
     const index = this.#used.findIndex((region) => region.at === at)
     if (index < 0) throw new Error(`nothing was taken at ${at}`)

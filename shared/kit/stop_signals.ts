@@ -3,8 +3,8 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 export type StopSignal = keyof typeof exitCodes
 
 /**
- * Lets a program end in order: the first signal is handed on, a second one ends at once.
- * @returns removes the handlers
+ * Lets a program end in an orderly way: the first signal is passed to `handle`, a second one ends the process at once.
+ * @returns a function that removes the handlers
  */
 export function onStopSignal(handle: (signal: StopSignal, exitCode: number) => void): () => void {
   let seen = false

@@ -1,9 +1,12 @@
 /**
- * Sine and cosine in plain sums and products, which IEEE 754 fixes to the bit: Math.sin and Math.cos are each JavaScript engine's own.
- * Taylor series, whose next terms are below 1e-17.
+ * Sine and cosine from sums and products alone, whose bits IEEE 754 fixes; the bits of Math.sin and Math.cos depend on the JavaScript engine.
+ * The Taylor series are cut where the next terms are below 1e-17.
  */
 
-/** @param x radians, at most pi/4 from 0 */
+/**
+ * Computes the sine.
+ * @param x radians, from -pi/4 to pi/4
+ */
 export function sineOf(x: number): number {
   const z = x * x
   let sum = 0
@@ -11,7 +14,10 @@ export function sineOf(x: number): number {
   return x + x * sum
 }
 
-/** @param x radians, at most pi/4 from 0 */
+/**
+ * Computes the cosine.
+ * @param x radians, from -pi/4 to pi/4
+ */
 export function cosineOf(x: number): number {
   const z = x * x
   let sum = 0
@@ -19,7 +25,10 @@ export function cosineOf(x: number): number {
   return 1 + sum
 }
 
-/** Cosine over half a turn. @param share of it, from 0 to 1: the result falls from 1 to -1 */
+/**
+ * Computes the cosine over half a turn.
+ * @param share fraction of the half turn, from 0 to 1: the result falls from 1 to -1
+ */
 export function cosineOfHalfTurn(share: number): number {
   if (share <= 0.25) return cosineOf(Math.PI * share)
   if (share < 0.75) return -sineOf(Math.PI * (share - 0.5))

@@ -2,8 +2,8 @@ import type { LaneTree } from './lane_tree.ts'
 import { addInto } from '../vectors/vectors.ts'
 
 /**
- * The reduce of one chunk of the gradient vector: partials come in any order, are added along the lane tree, and give
- * the same bits as one process that computes every lane.
+ * The reduction of one chunk of the gradient vector. Partials come in any order and are added along the lane tree, so the result has the same
+ * bits as in one process that computes every lane.
  */
 export class ChunkSum {
   readonly #tree: LaneTree
@@ -12,8 +12,9 @@ export class ChunkSum {
   readonly #sums = new Map<number, Float32Array>()
 
   /**
-   * @param round rounds the sum over a node in place, where sums are compressed
-   * @param free gets the values that are not needed any more, as they were given to `add`
+   * @param tree the run's tree over lanes
+   * @param round rounds the sum over a node in place, if sums are compressed
+   * @param free receives values that are no longer needed: the same arrays that were given to `add`
    */
   constructor(tree: LaneTree, { round = () => undefined, free = () => undefined }: { round?: (sum: Float32Array, node: number) => void; free?: (values: Float32Array) => void } = {}) {
     this.#tree = tree
@@ -22,10 +23,11 @@ export class ChunkSum {
   }
 
   /**
-   * Takes one partial. What a node or any above it already covers is dropped: lanes that were computed again after a
-   * failure carry the same bits, and count once.
-   * @param values the partial's elements of this chunk; the sum keeps and overwrites them, until they are free.
-   * @returns the sum over all lanes, once the tree is complete.
+   * Takes one partial. It is dropped if its node or one above it is covered already: lanes that were computed again after a failure have the
+   * same bits, and count once.
+   * @param nodeId node of the lane tree that the partial sums over
+   * @param values the partial's elements of this chunk; they are overwritten, until `free` receives them
+   * @returns the sum over all lanes once the tree is complete, else undefined
    */
   add(nodeId: number, values: Float32Array): Float32Array | undefined {
     for (const node of this.#tree.lineage(nodeId)) {

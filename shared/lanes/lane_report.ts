@@ -2,5 +2,8 @@ import { z } from 'zod'
 import { lossSum, seconds, uint } from '../kit/fields.ts'
 
 export const laneReportSchema = z.object({ lane: uint, lossSum, correct: uint, samples: uint, seconds, notFinite: z.boolean() })
-/** What is known of a lane that was computed, besides its gradient. */
+/**
+ * The facts about a computed lane besides its gradient. `lossSum` is the cross entropy summed over its samples, `seconds` the time it took,
+ * `notFinite` true if its gradient has a NaN or an infinity.
+ */
 export type LaneReport = z.infer<typeof laneReportSchema>

@@ -8,39 +8,39 @@ import { firstNotFinite } from '../vectors/finite.ts'
 import { dropoutMasks } from './masks.ts'
 import { addInto } from '../vectors/vectors.ts'
 
-/** The samples of a lane, ready to be computed. */
+/** The samples of a lane, decoded and augmented, ready to be computed. */
 export interface PreparedLane {
   lane: number
   step: number
-  /** Sample ids: dropout is keyed by them. */
+  /** Ids of the samples: dropout is keyed by them. */
   samples: number[]
   labels: number[]
-  /** uint8 [samples, imageSize, imageSize, 3], after augmentation. */
+  /** Pixels after augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images: Uint8Array
 }
 
-/** What decides a run's gradients besides network and engine. */
+/** The settings, besides network and engine, that decide a run's gradients. */
 export interface LaneSettings {
   seed: number
-  /** How gradient sums travel. */
+  /** Format in which gradient sums travel: every sum is rounded to it. */
   compress: Compression
 }
 
-/** From when to when, in seconds. */
+/** An interval of time, in seconds. */
 export interface Stretch {
   begin: number
   end: number
 }
 
-/** The gradient sum over a complete subtree of lanes, and what each of its lanes reported. */
+/** The gradient sum over a complete subtree of lanes, and the reports of these lanes. */
 export interface LaneSum {
   values: Float32Array
   lanes: LaneReport[]
 }
 
 /**
- * Computes lanes and adds them, as a stack machine: `push` a lane's gradient, `add` the two topmost, `take` the result.
- * Who drives it walks the lane tree, so a partial is added in the tree's order.
+ * A stack machine that computes lanes and adds their gradients: `push` computes a lane's gradient, `add` sums the two topmost entries, `take`
+ * removes the result. The caller walks the lane tree (`LaneWalk`), so that gradients are added in the tree's order.
  */
 export class LaneStack {
   readonly #engine: Engine
@@ -52,7 +52,7 @@ export class LaneStack {
   readonly #stack: (LaneSum & { step: number })[] = []
   readonly #free: Float32Array[] = []
 
-  /** @param now seconds, to measure a lane's time. */
+  /** @param now clock in seconds, to measure a lane's time */
   constructor(engine: Engine, network: Network, { seed, compress }: LaneSettings, now: () => number) {
     this.#engine = engine
     this.#network = network
@@ -63,9 +63,10 @@ export class LaneStack {
   }
 
   /**
-   * @param node of the lane tree that the lane is
-   * @returns when it was computed.
-   * @throws Error when the stack holds lanes of another step: their sum would be of no use to anyone.
+   * Computes a lane's gradient and puts it on the stack.
+   * @param node leaf of the lane tree that stands for the lane
+   * @returns the interval in which it was computed
+   * @throws Error if the stack holds lanes of another step: their sum would be meaningless
    */
   push(lane: PreparedLane, node: number): Stretch {
     const below = this.#stack.at(-1)
@@ -73,7 +74,7 @@ export class LaneStack {
     const values = this.#free.pop() ?? new Float32Array(this.#size)
     const begin = this.#now()
     const count = lane.samples.length
-    // Lanes of a short batch can be empty: their gradient is zero.
+    // A lane of a short batch can be empty: its gradient is zero.
     if (count === 0) values.fill(0)
     const result = count === 0
       ? { lossSum: 0, correct: 0 }
@@ -87,7 +88,11 @@ export class LaneStack {
     return { begin, end }
   }
 
-  /** @param node of the lane tree that the sum is over */
+  /**
+   * Replaces the two topmost entries by their sum.
+   * @param node node of the lane tree that the sum covers
+   * @throws Error if the stack has fewer than two entries
+   */
   add(node: number): void {
     const right = this.#pop()
     const left = this.#pop()
@@ -97,17 +102,21 @@ export class LaneStack {
     this.#stack.push({ step: left.step, values: left.values, lanes: [...left.lanes, ...right.lanes] })
   }
 
+  /**
+   * Removes the topmost entry. Its memory belongs to the caller until `recycle`.
+   * @throws Error if the stack is empty
+   */
   take(): LaneSum {
     const { values, lanes } = this.#pop()
     return { values, lanes }
   }
 
-  /** Forgets all that is on the stack. */
+  /** Drops all entries of the stack. */
   clear(): void {
     for (const { values } of this.#stack.splice(0)) this.#free.push(values)
   }
 
-  /** Gives a taken partial's memory back for the next lane. */
+  /** Takes back the memory of a partial that was taken, to be used for another lane. */
   recycle(values: Float32Array): void {
     this.#free.push(values)
   }

@@ -1,23 +1,24 @@
 /**
- * The fixed binary tree over lanes. Float addition is not associative, so the tree, and not the cluster, decides in
- * which order lanes are added: whoever computed them, the root is the same to the last bit.
+ * A node of the fixed binary tree over lanes. Float addition is not associative; because the tree, and not the cluster, decides the order in
+ * which lanes are added, the root is the same to the last bit, whichever workers compute the lanes.
  */
 export interface TreeNode {
-  /** Place in `LaneTree.nodes`: what a partial is called on the wire. */
+  /** Index in `LaneTree.nodes`, and the partial's number on the wire. */
   id: number
-  /** Lanes begin <= lane < end. */
+  /** Range of the node's lanes: begin <= lane < end. */
   begin: number
   end: number
   parent: number | undefined
-  /** Absent in a leaf, which is one lane. */
+  /** Ids of the left and right child; undefined in a leaf, which is one lane. */
   children: readonly [number, number] | undefined
 }
 
+/** The lane tree. A node's left child covers the largest power of two of lanes that is smaller than the node's number of lanes. */
 export class LaneTree {
-  /** In preorder: the root is node 0. */
+  /** Nodes in preorder: the root is node 0. */
   readonly nodes: readonly TreeNode[]
 
-  /** @param lanes at least 1. */
+  /** @param lanes number of lanes, at least 1 */
   constructor(lanes: number) {
     const nodes: TreeNode[] = []
     const grow = (begin: number, end: number, parent: number | undefined): number => {
@@ -34,7 +35,7 @@ export class LaneTree {
     this.nodes = nodes
   }
 
-  /** The node itself and all above it, up to the root. */
+  /** Yields a node and all nodes above it, up to the root. */
   *lineage(id: number): Generator<TreeNode> {
     for (let at: number | undefined = id; at !== undefined; at = this.nodes[at].parent) yield this.nodes[at]
   }
@@ -46,7 +47,10 @@ function largestPowerOfTwoBelow(count: number): number {
   return power
 }
 
-/** Positions of a batch of `count` samples that belong to each lane: contiguous, in order, sizes differing by one at most; lanes of a short batch can be empty. */
+/**
+ * Returns the positions in a batch of `count` samples that belong to a lane, begin <= i < end. Lanes are contiguous and in order, and their
+ * sizes differ by at most one; lanes of a short batch can be empty.
+ */
 export function laneRange(count: number, lanes: number, lane: number): { begin: number; end: number } {
   return { begin: Math.floor((lane * count) / lanes), end: Math.floor(((lane + 1) * count) / lanes) }
 }

@@ -1,44 +1,44 @@
 import type { LaneTree } from './lane_tree.ts'
 
-/** What to do next with a stack of gradients. */
+/** The next action on a stack of gradients (`LaneStack`). */
 export type WalkStep =
-  /** Compute a lane, which is a leaf of the tree, and put its gradient on top. */
+  /** Computation of a lane, a leaf of the tree, whose gradient goes on top of the stack. */
   | { type: 'push'; lane: number; node: number }
-  /** Add the two on top: what comes of them is the sum over a node. */
+  /** Addition of the two topmost entries, which gives the sum over a node. */
   | { type: 'add'; node: number }
-  /** Take the sum over a node of the tree from the top: it is complete, and nothing that is to come can be added to it. */
+  /** Removal of the topmost entry: its sum over a node is complete, and nothing still to come can be added to it. */
   | { type: 'take'; node: number }
 
 /**
- * The way through some lanes, from left to right, that ends in the fewest partials: the sums over the largest subtrees
- * that are complete in these lanes. Lanes that are not begun can be left out on the way; what has been summed then
- * comes out as it is.
+ * The walk through some lanes, from left to right, that ends in the fewest partials: the sums over the largest subtrees that these lanes cover
+ * completely. Lanes that are not begun can be left out on the way; what has been summed until then becomes partials as it is.
  */
 export class LaneWalk {
   readonly #tree: LaneTree
   readonly #leaves = new Map<number, number>()
   #ahead: number[]
-  /** Nodes whose sums are on the stack: subtrees side by side, from left to right. */
+  /** Nodes whose sums are on the stack: adjacent subtrees, from left to right. */
   readonly #stack: number[] = []
 
+  /** @param lanes numbers of the lanes, in any order; duplicates count once */
   constructor(tree: LaneTree, lanes: Iterable<number>) {
     this.#tree = tree
     this.#ahead = [...new Set(lanes)].sort((a, b) => a - b)
     for (const { id, begin, children } of tree.nodes) if (children === undefined) this.#leaves.set(begin, id)
   }
 
-  /** How many lanes are not begun. */
+  /** Number of lanes that are not begun. */
   get left(): number {
     return this.#ahead.length
   }
 
-  /** Leaves out lanes that are not begun. */
+  /** Removes lanes from the walk, unless they are begun. */
   leaveOut(lanes: Iterable<number>): void {
     const unwanted = new Set(lanes)
     this.#ahead = this.#ahead.filter((lane) => !unwanted.has(lane))
   }
 
-  /** @returns undefined when nothing is left to do */
+  /** Returns the next action, which the caller must carry out; undefined if nothing is left to do. */
   next(): WalkStep | undefined {
     const top = this.#stack.at(-1)
     if (top !== undefined) {
@@ -60,7 +60,7 @@ export class LaneWalk {
     return { type: 'push', lane, node }
   }
 
-  /** True when all lanes of a node are ahead; they then come next, since it stands right of the top. */
+  /** True if all lanes of a node are still ahead. They then come next, since the node is to the right of the topmost one. */
   #comesNext(id: number): boolean {
     const { begin, end } = this.#tree.nodes[id]
     return this.#ahead[0] === begin && this.#ahead[end - begin - 1] === end - 1

@@ -2,8 +2,9 @@ import { dropoutLayers, type Network } from '../model/network.ts'
 import { philox4x32, Purpose } from '../random/philox.ts'
 
 /**
- * Dropout masks of one lane, keyed by (seed, step, sample, layer): the same whichever lane or worker a sample is in.
- * @returns for each dropout layer float32 [samples, ...shape]: 0 with probability `rate`, else 1 / (1 - rate).
+ * Draws the dropout masks of one lane, keyed by (seed, step, sample, layer): a sample's mask is the same in every lane and on every worker.
+ * @param samples ids of the lane's samples
+ * @returns for each dropout layer float32 [samples, ...shape]: 0 with probability `rate`, else 1 / (1 - rate)
  */
 export function dropoutMasks(network: Network, seed: number, step: number, samples: ArrayLike<number>): Float32Array[] {
   const block = new Uint32Array(4)

@@ -1,7 +1,10 @@
 import { KeyedRandom, permutation, Purpose } from '../random/philox.ts'
 import { laneRange } from './lane_tree.ts'
 
-/** Where a step stands in the run. Counts of finished things: the first step of the first epoch is { epoch: 1, stepInEpoch: 0, step: 0 }. */
+/**
+ * The position of a step in the run. `epoch` begins at 1; the others count finished steps: the first step of the first epoch is { epoch: 1,
+ * stepInEpoch: 0, step: 0 }.
+ */
 export interface StepPosition {
   epoch: number
   stepInEpoch: number
@@ -9,8 +12,8 @@ export interface StepPosition {
 }
 
 /**
- * Which samples each step, and each lane of it, takes: a pure function of the run's seed, so every process of the
- * cluster knows it without being told. Every sample of an epoch is taken exactly once; the last batch may be short.
+ * The samples of each step and of each of its lanes: a pure function of the run's seed, so every process of the cluster knows them without being
+ * told. Every sample of an epoch is taken exactly once; the last batch may be short.
  */
 export class Schedule {
   readonly stepsPerEpoch: number
@@ -21,6 +24,10 @@ export class Schedule {
   #epoch = 0
   #order = new Uint32Array(0)
 
+  /**
+   * @param run.train ids of the training samples
+   * @param run.batch images in a global batch
+   */
   constructor(run: { seed: number; train: readonly number[]; batch: number; lanes: number }) {
     this.#samples = run.train
     this.#batch = run.batch
@@ -29,7 +36,7 @@ export class Schedule {
     this.stepsPerEpoch = Math.ceil(run.train.length / run.batch)
   }
 
-  /** Sample ids of a whole batch. */
+  /** Returns the sample ids of a whole batch, as a view of the epoch's order. */
   batch(epoch: number, stepInEpoch: number): Uint32Array {
     if (epoch !== this.#epoch) {
       const places = permutation(this.#samples.length, new KeyedRandom(this.#seed, Purpose.shuffle, epoch))
@@ -39,14 +46,14 @@ export class Schedule {
     return this.#order.subarray(stepInEpoch * this.#batch, (stepInEpoch + 1) * this.#batch)
   }
 
-  /** Sample ids of one lane of a batch. */
+  /** Returns the sample ids of one lane of a batch, as a view of the epoch's order. */
   lane(epoch: number, stepInEpoch: number, lane: number): Uint32Array {
     const batch = this.batch(epoch, stepInEpoch)
     const { begin, end } = laneRange(batch.length, this.#lanes, lane)
     return batch.subarray(begin, end)
   }
 
-  /** The step after this one. */
+  /** Returns the position of the following step. */
   next(at: StepPosition): StepPosition {
     const last = at.stepInEpoch + 1 >= this.stepsPerEpoch
     return { epoch: last ? at.epoch + 1 : at.epoch, stepInEpoch: last ? 0 : at.stepInEpoch + 1, step: at.step + 1 }

@@ -27,7 +27,7 @@ function fits(imageSize: number): boolean {
   }
 }
 
-/** The smallest image that survives the five stages: 156 pixels. */
+/** Returns the smallest image size that survives the five stages: 156 pixels. */
 export function smallestArticleImage(): number {
   let size = 1
   while (!fits(size)) size++
@@ -35,9 +35,9 @@ export function smallestArticleImage(): number {
 }
 
 /**
- * The article's CNN: five stages of two 3x3 valid convolutions and a 2x2 max pool, then two dense layers with dropout.
- * 2,230,170 parameters for 256 px and ten classes.
- * @throws UsageError when the image is too small for the five stages; it names the smallest that works.
+ * Builds the article's CNN: five stages of two 3x3 valid convolutions and a 2x2 max pool, then two dense layers with dropout. It has 2,230,170
+ * parameters for images of 256 pixels and ten classes.
+ * @throws UsageError if the image is too small for the five stages; it names the smallest size that works
  */
 export function articleNetwork({ imageSize = 256, classes }: { imageSize?: number; classes: number }): Network {
   if (!fits(imageSize)) {

@@ -1,16 +1,16 @@
 import { placedLayers, type Network, type PlacedLayer } from './network.ts'
 
 /**
- * Floating-point operations of an image's gradient, in the layers that multiply: each multiplication and addition of the
- * forward pass, as many again for the gradient of the kernel, and as many again for that of the layer's input, which is
- * not computed where no parameter stands before the layer.
- * @throws ShapeError where a layer does not fit its input.
+ * Counts the floating-point operations of one image's gradient, in the layers that multiply: each multiplication and each addition of the
+ * forward pass, as many again for the gradient of the kernel, and as many again for the gradient of the layer's input. The last is not computed
+ * if no parameter comes before the layer.
+ * @throws ShapeError if a layer does not fit its input
  */
 export function gradientFlops(network: Network): number {
   return flopsOf(placedLayers(network), false).flops
 }
 
-/** @param afterParameters whether parameters stand before these layers, so that the gradient goes on through them. */
+/** @param afterParameters true if parameters come before these layers, so that the gradient continues through them */
 function flopsOf(placed: readonly PlacedLayer[], afterParameters: boolean): { flops: number; afterParameters: boolean } {
   return placed.reduce((sum, { layer, branches, input, output }) => {
     if (branches !== undefined) {

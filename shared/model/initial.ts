@@ -5,12 +5,11 @@ export const initialisations = ['pytorch', 'he'] as const
 export type Initialisation = (typeof initialisations)[number]
 
 /**
- * Initial parameters. `pytorch` is the default of the article's framework: kernels and biases uniform in
- * +-1 / sqrt(fan in), which is `kaiming_uniform_` with a = sqrt(5) for the kernels. `he` is uniform in
- * +-sqrt(6 / fan in) with biases of zero (He et al., "Delving Deep into Rectifiers", 2015), which keeps the signal's
- * size through many ReLU layers. Batch norm starts as the identity.
- * Each parameter has a random stream of its own, so a new layer changes no other layer's values.
- * @returns flat float32 vector of the layout's size.
+ * Draws the initial parameters. `pytorch` is the default of the article's framework: kernels and biases uniform in +-1 / sqrt(fan in), which for
+ * kernels is `kaiming_uniform_` with a = sqrt(5). `he` is uniform in +-sqrt(6 / fan in) with zero biases (He et al., "Delving Deep into
+ * Rectifiers", 2015), which preserves the signal's magnitude through many ReLU layers. Batch norm starts as the identity. Each parameter has its
+ * own random stream, keyed by its index in the layout, so a layer that is added at the end changes no other layer's values.
+ * @returns flat float32 vector of the layout's size
  */
 export function initialParameters(layout: Layout, seed: number, initialisation: Initialisation = 'pytorch'): Float32Array {
   const vector = new Float32Array(layout.size)

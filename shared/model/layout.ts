@@ -1,6 +1,6 @@
 import { walkLayers, type Network, type Shape } from './network.ts'
 
-/** What a parameter is: decides its initial value, and whether the optimizer steps it or a running average does. */
+/** The role of a parameter. It decides the initial value, and whether the optimizer or a running average updates it. */
 export type ParameterRole = 'kernel' | 'bias' | 'gamma' | 'beta' | 'runningMean' | 'runningVariance'
 
 /** One tensor inside the flat parameter vector. */
@@ -9,12 +9,12 @@ export interface Parameter {
   name: string
   role: ParameterRole
   shape: Shape
-  /** First element in the flat vector, and number of elements. */
+  /** Index of the first element in the flat vector; `size` is the number of elements. */
   offset: number
   size: number
   /** Number of inputs that one output sums over (for initial values); 0 where it has no meaning. */
   fanIn: number
-  /** For batch norm statistics: the weight that the running average keeps at each step. */
+  /** Weight that the running average keeps at each step; only for batch norm's running statistics. */
   momentum?: number
 }
 
@@ -25,12 +25,15 @@ export interface Layout {
   size: number
 }
 
-/** A running statistic is averaged, not stepped by the optimizer. */
+/** True if a parameter is a running statistic, which is averaged and not stepped by the optimizer. */
 export function isStatistic(parameter: Parameter): boolean {
   return parameter.role === 'runningMean' || parameter.role === 'runningVariance'
 }
 
-/** Lays the network's parameters out; engines meet them in exactly this order when they walk the layers (a residual's main branch first). */
+/**
+ * Lays out a network's parameters in the order in which engines meet them when they walk the layers (a residual's main branch first).
+ * @throws ShapeError if a layer does not fit its input
+ */
 export function layoutOf(network: Network): Layout {
   const parameters: Parameter[] = []
   let size = 0
@@ -79,14 +82,17 @@ export function layoutOf(network: Network): Layout {
   return { parameters, size }
 }
 
-/** The parameter that an element of the flat vector belongs to; none for no element. */
+/**
+ * Finds the parameter that an element of the flat vector belongs to.
+ * @returns undefined if `index` is undefined or outside the vector
+ */
 export function parameterAt(layout: Layout, index: number | undefined): Parameter | undefined {
   return index === undefined ? undefined : layout.parameters.find(({ offset, size }) => index >= offset && index < offset + size)
 }
 
 /**
- * The layout of a range of the flat vector, as if it were a vector of its own: element 0 is `begin`. Of a parameter that is cut, it
- * has the elements that lie in the range, under the parameter's name; its shape is that of the whole.
+ * Returns the layout of a range of the flat vector, as if it were a vector of its own whose element 0 is `begin`. A parameter that is cut has
+ * `offset` and `size` of the part in the range, but the name and the shape of the whole.
  */
 export function layoutOfRange(layout: Layout, { begin, end }: { begin: number; end: number }): Layout {
   const parameters = layout.parameters.flatMap((parameter) => {
@@ -97,7 +103,7 @@ export function layoutOfRange(layout: Layout, { begin, end }: { begin: number; e
   return { parameters, size: end - begin }
 }
 
-/** The part of a flat vector that belongs to one parameter: a view, not a copy. */
+/** Returns the part of a flat vector that belongs to one parameter: a view, not a copy. */
 export function viewOf(vector: Float32Array, parameter: Parameter): Float32Array {
   return vector.subarray(parameter.offset, parameter.offset + parameter.size)
 }

@@ -6,7 +6,7 @@ import { networkOfTemplate, networkTemplateSchema } from './template.ts'
 
 type Builder = (size: { imageSize: number; classes: number }) => Network
 
-/** A network of a few thousand parameters for any image of at least 8 px: to try a cluster out, and for tests. */
+/** Builds a network of a few thousand parameters for images of at least 8 pixels, for tests and to try out a cluster. */
 function tinyNetwork({ imageSize, classes }: { imageSize: number; classes: number }): Network {
   const network: Network = {
     name: 'tiny',
@@ -34,19 +34,19 @@ const builders: Record<string, Builder> = { article: articleNetwork, tiny: tinyN
 
 export const modelNames = Object.keys(builders)
 
-/** A network by name, or as data. */
+/** Schema of a model as options give it: the name of a built-in network, or a network as data. */
 export const modelSchema = z.union([z.string().min(1), networkTemplateSchema])
 export type Model = z.infer<typeof modelSchema>
 
-/** What people call it. */
+/** Returns the model's name. */
 export function nameOfModel(model: Model): string {
   return typeof model === 'string' ? model : model.name
 }
 
 /**
- * A network for images of a size and a number of classes.
- * @param normalisation of pixels, where it is not the network's own
- * @throws UsageError when the name is unknown, the image too small, or what a template says does not fit.
+ * Builds a model's network for an image size and a number of classes.
+ * @param normalisation mean and deviation of pixels, if they are not the network's own
+ * @throws UsageError if the name is unknown, the image is too small, or a template does not fit
  */
 export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, normalisation }: { labelSmoothing?: number; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
   const network = typeof model === 'string' ? builderOf(model)(size) : networkOfTemplate(model, size)

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 
 /**
- * The network as data: a list of layers that every engine compiles. Images are NHWC, convolution kernels HWIO,
- * dense kernels [inputs, units], as TensorFlow has them.
+ * The network as data: a list of layers that every engine compiles. Images are NHWC, convolution kernels HWIO, dense kernels [inputs, units], as
+ * in TensorFlow.
  */
 
 const positive = z.int().min(1)
@@ -19,12 +19,12 @@ const simpleLayer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('flatten') }),
   z.object({ type: z.literal('dense'), units: positive, bias: z.boolean().default(true) }),
   z.object({ type: z.literal('dropout'), rate: z.number().min(0).lt(1) }),
-  /** `momentum` is the weight that the running average keeps at each step. */
+  /** Batch norm over all axes but the channels; `momentum` is the weight that the running average keeps at each step. */
   z.object({ type: z.literal('batchNorm'), momentum: z.number().min(0).lt(1).default(0.9), epsilon: z.number().positive().default(1e-5) }),
 ])
 
 export type SimpleLayer = z.infer<typeof simpleLayer>
-/** y = layers(x) + shortcut(x); an empty shortcut is the identity. */
+/** A residual block, y = layers(x) + shortcut(x); an empty shortcut is the identity. */
 export interface ResidualLayer {
   type: 'residual'
   layers: Layer[]
@@ -43,23 +43,24 @@ export const networkSchema = z.object({
   /** Height and width of the square input, in pixels; three channels. */
   imageSize: positive,
   classes: z.int().min(2),
-  /** Pixels enter as (value / 255 - mean) / std. */
+  /** Mean and standard deviation of each channel: pixels enter the network as (value / 255 - mean) / std. */
   mean: perChannel,
   std: perChannel,
   layers: z.array(layer).min(1),
-  /** Softmax cross entropy against (1 - s) one-hot + s / classes. */
+  /** Label smoothing s: the loss is softmax cross entropy against (1 - s) one-hot + s / classes. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
 })
 export type Network = z.infer<typeof networkSchema>
 
-/** Shape of a layer's output without the batch dimension: [height, width, channels] or [units]. */
+/** Shape of a layer's input or output without the batch dimension: [height, width, channels] or [units]. */
 export type Shape = readonly number[]
 
-/** Output length of a window along one axis (TensorFlow's rule for "VALID" and "SAME"). */
+/** Computes the output length of a window along one axis (TensorFlow's rules for "VALID" and "SAME"). */
 export function windowOutput(input: number, size: number, stride: number, pad: 'valid' | 'same'): number {
   return pad === 'valid' ? Math.floor((input - size) / stride) + 1 : Math.ceil(input / stride)
 }
 
+/** The layers of a network do not fit each other or their input. */
 export class ShapeError extends UsageError {}
 
 function spatial(layer: Layer, input: Shape): readonly [number, number, number] {
@@ -68,8 +69,8 @@ function spatial(layer: Layer, input: Shape): readonly [number, number, number] 
 }
 
 /**
- * Shape after one layer.
- * @throws ShapeError where the layer does not fit its input.
+ * Computes the shape after one layer.
+ * @throws ShapeError if the layer does not fit its input
  */
 export function outputShape(layer: Layer, input: Shape): Shape {
   switch (layer.type) {
@@ -104,19 +105,22 @@ export function outputShape(layer: Layer, input: Shape): Shape {
   }
 }
 
-/** Shape after a list of layers. */
+/**
+ * Computes the shape after a list of layers.
+ * @throws ShapeError if a layer does not fit its input
+ */
 export function outputOf(layers: readonly Layer[], input: Shape): Shape {
   return layers.reduce((shape, layer) => outputShape(layer, shape), input)
 }
 
-/** Shape of one image. */
+/** Returns the shape of one image: [imageSize, imageSize, 3]. */
 export function inputShape(network: Network): Shape {
   return [network.imageSize, network.imageSize, 3]
 }
 
 /**
- * Checks that the layers fit each other and end in one logit per class.
- * @throws ShapeError otherwise.
+ * Checks that the layers fit each other and end in one logit for each class.
+ * @throws ShapeError if they do not
  */
 export function checkNetwork(network: Network): void {
   const logits = outputOf(network.layers, inputShape(network))
@@ -125,16 +129,16 @@ export function checkNetwork(network: Network): void {
   }
 }
 
-/** A layer in its place: its name, and the shapes that enter and leave it, without the batch dimension. */
+/** A layer in its place in a network: its name, and the shapes that enter and leave it, without the batch dimension. */
 export type PlacedLayer = { name: string; input: Shape; output: Shape } & (
   | { layer: SimpleLayer; branches?: undefined }
   | { layer: ResidualLayer; branches: { main: PlacedLayer[]; shortcut: PlacedLayer[] } }
 )
 
 /**
- * All layers of a network in their places, as a tree: a residual has its branches below it. Names are "conv2d_3": layers
- * are numbered by type in the order of computation, a residual before what is in it, and its main branch before its shortcut.
- * @throws ShapeError where a layer does not fit its input.
+ * Returns all layers of a network in their places, as a tree: a residual has its branches below it. Names are like "conv2d_3": layers are
+ * numbered by type in the order of computation, a residual before its contents, and its main branch before its shortcut.
+ * @throws ShapeError if a layer does not fit its input
  */
 export function placedLayers(network: Network): PlacedLayer[] {
   const counts = new Map<string, number>()
@@ -152,13 +156,16 @@ export function placedLayers(network: Network): PlacedLayer[] {
   return place(network.layers, inputShape(network))
 }
 
-/** The same layers one after the other, in the order in which they are numbered. */
+/**
+ * Returns all layers in a flat list, in the order in which they are numbered.
+ * @throws ShapeError if a layer does not fit its input
+ */
 export function walkLayers(network: Network): PlacedLayer[] {
   const flat = (layers: readonly PlacedLayer[]): PlacedLayer[] => layers.flatMap((placed) => [placed, ...(placed.branches === undefined ? [] : [...flat(placed.branches.main), ...flat(placed.branches.shortcut)])])
   return flat(placedLayers(network))
 }
 
-/** Every dropout layer in the order of computation (main branch of a residual first), with the shape that its mask has per sample. */
+/** Returns the dropout layers in the order of computation (a residual's main branch first), with the shape of their mask for one sample. */
 export function dropoutLayers(network: Network): { rate: number; shape: Shape }[] {
   return walkLayers(network).flatMap(({ layer, input }) => (layer.type === 'dropout' ? [{ rate: layer.rate, shape: input }] : []))
 }

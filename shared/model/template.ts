@@ -5,23 +5,23 @@ import { checkNetwork, networkSchema, type Network } from './network.ts'
 const perChannel = networkSchema.shape.mean
 
 /**
- * A network as a user's file has it: layers, for any number of classes (`"units": "classes"`) and any image size that they take. What it says
- * of images must be what the run has.
+ * Schema of a network in a user's file: layers for any number of classes (`"units": "classes"`) and any image size that they accept. `imageSize`
+ * and `classes`, if given, must be those of the run.
  */
 export const networkTemplateSchema = z.strictObject({
   name: z.string().min(1).max(64),
   layers: z.array(z.looseObject({ type: z.string() })).min(1).max(10_000),
   imageSize: networkSchema.shape.imageSize.optional(),
   classes: networkSchema.shape.classes.optional(),
-  /** Pixels enter as (value / 255 - mean) / std. */
+  /** Mean and standard deviation of each channel: pixels enter the network as (value / 255 - mean) / std. */
   mean: perChannel.default([0.485, 0.456, 0.406]),
   std: perChannel.default([0.229, 0.224, 0.225]),
 })
 export type NetworkTemplate = z.infer<typeof networkTemplateSchema>
 
 /**
- * The network of a template for one run.
- * @throws UsageError that names the layer, what is wrong with it, and what was expected.
+ * Builds a template's network for one run.
+ * @throws UsageError that names the layer, the problem, and the expected value
  */
 export function networkOfTemplate(template: NetworkTemplate, { imageSize, classes }: { imageSize: number; classes: number }): Network {
   for (const [what, wanted, given] of [['images of', template.imageSize, imageSize], ['classes:', template.classes, classes]] as const) {

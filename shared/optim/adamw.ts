@@ -3,8 +3,8 @@ import { adamCoefficients, adamMoments, adamShape, stepAdamViews } from './adam.
 import { defineOptimizer } from './optimizer.ts'
 
 /**
- * Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), as PyTorch has it. Before
- * Adam's step, p = p * (1 - rate * weightDecay), for kernels only: biases and the parameters of norms are not decayed.
+ * AdamW: Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), as in PyTorch. Before Adam's
+ * step, p = p * (1 - rate * weightDecay), but for kernels only: biases and the parameters of norms are not decayed.
  */
 export const adamw = defineOptimizer({
   schema: z.strictObject({ name: z.literal('adamw'), ...adamShape, weightDecay: z.number().min(0).finite().default(0.01) }),

@@ -2,18 +2,19 @@ import { loadKernel } from '../kernels/kernel.ts'
 import { CHUNK_FLOATS } from '../vectors/chunks.ts'
 import { freshState, type Optimizer, type OptimizerState, type StepElements } from './optimizer.ts'
 
-/** Two states of an optimizer, and what steps the elements of one into the other. */
+/** Two states of an optimizer, and the loop that steps the elements of one into the other. */
 export interface OptimizerMemory {
   states: readonly [OptimizerState, OptimizerState]
   stepElements: StepElements
 }
 
-/** What every optimizer's kernel has. */
+/** The function that every optimizer's kernel exports. */
 interface StepFunctions {
   /**
-   * Steps elements of vectors that may begin anywhere.
+   * Steps elements of vectors, which may begin at any address.
+   * @param count number of elements
    * @param sum address of the gradient
-   * @param vectors address of the addresses: parameters and moments of the old state, then those of the new one, which may be the old one's
+   * @param vectors address of the addresses: parameters and moments of the old state, then those of the new one, which may be the same
    * @param coefficients address of the coefficients, float32
    */
   step(count: number, sum: number, vectors: number, coefficients: number): void
@@ -22,10 +23,10 @@ interface StepFunctions {
 const MAX_COEFFICIENTS = 16
 
 /**
- * States, all zeros, that live in the kernel's memory for good: a step copies nothing in but the gradient, a chunk at a time.
- * The memory never grows, so views of it stay good.
- * @param size floats of each vector
- * @returns undefined where there is no kernel: see `loadKernel`.
+ * Creates two states of zeros that stay in the kernel's memory: a step copies only the gradient into it, one chunk at a time. The memory never
+ * grows, so views of it stay valid.
+ * @param size number of floats in each vector
+ * @returns undefined if the kernel cannot be used: see `loadKernel`
  */
 export function kernelOptimizerMemory({ kernel: name, moments }: Optimizer, size: number): OptimizerMemory | undefined {
   const addressCount = 2 * (1 + moments.length)
@@ -58,7 +59,10 @@ export function kernelOptimizerMemory({ kernel: name, moments }: Optimizer, size
   }
 }
 
-/** States for a processor without the kernel, and as its oracle. */
+/**
+ * Creates two states of zeros for the plain loop: for processors without the kernel, and as its oracle in tests.
+ * @param size number of floats in each vector
+ */
 export function plainOptimizerMemory(optimizer: Optimizer, size: number): OptimizerMemory {
   return { states: [freshState(optimizer, size), freshState(optimizer, size)], stepElements: optimizer.stepViews }
 }

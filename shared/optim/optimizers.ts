@@ -4,19 +4,19 @@ import { adamw } from './adamw.ts'
 import type { Optimizer } from './optimizer.ts'
 import { sgd } from './sgd.ts'
 
-/** Every optimizer there is; the first is the default. */
+/** All optimizers; the first is the default. */
 const optimizers = [adam, adamw, sgd] as const
 
 type Schemas<Kinds extends readonly unknown[]> = { -readonly [K in keyof Kinds]: Kinds[K] extends { schema: infer Schema } ? Schema : never }
 
-/** Options of an optimizer, told apart by its name. */
+/** Schema of the options of any optimizer, told apart by `name`. */
 export const optimizerSchema = z.discriminatedUnion('name', optimizers.map(({ schema }) => schema) as unknown as Schemas<typeof optimizers>)
 export type OptimizerOptions = z.infer<typeof optimizerSchema>
 
-/** Options of the optimizer that a run has where it names none. */
+/** Options of the optimizer of a run that names none. */
 export const defaultOptimizer: OptimizerOptions = adam.schema.parse({ name: 'adam' })
 
-/** The optimizer that these options name. */
+/** Makes the optimizer that these options name. */
 export function optimizerOf(options: OptimizerOptions): Optimizer {
   const kind = optimizers.find(({ schema }) => schema.shape.name.value === options.name)
   if (kind === undefined) throw new Error(`no optimizer is named ${options.name}`)

@@ -2,32 +2,38 @@ import { z } from 'zod'
 import { cosineOfHalfTurn } from '../kit/trigonometry.ts'
 
 const share = z.number().min(0).max(1)
-/** Length in epochs, of a schedule that has one. It is set once, when the run begins: a run that is continued for longer keeps its rates. */
+/** Length of a schedule in epochs, if it has one. It is fixed when the run begins: a run that is continued for more epochs keeps its learning rates. */
 const epochs = z.int().min(1).optional()
 
-/** How the learning rate goes: a pure function of the update's number, so that resuming needs nothing. */
+/** Schema of a learning-rate schedule. The rate is a pure function of the update's number, so that resuming needs no state. */
 export const scheduleSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('constant') }),
-  /** Times `factor` after every so many epochs. */
+  /** Multiplication of the rate by `factor` after every `everyEpochs` epochs. */
   z.strictObject({ name: z.literal('step'), everyEpochs: z.int().min(1), factor: z.number().positive().max(1).default(0.1) }),
-  /** Rises evenly over `warmupEpochs`, then falls along half a cosine to `floor`, a share of the learning rate. */
+  /** Linear rise over `warmupEpochs`, then a fall along half a cosine to `floor`, a fraction of the learning rate. */
   z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.number().min(0).finite().default(0), floor: share.default(0), epochs }),
-  /** Rises from `startFactor` of the learning rate to all of it, `peakAt` of the way, and falls to `endFactor`: both along half a cosine, as PyTorch's OneCycleLR. */
+  /**
+   * One cycle as in PyTorch's OneCycleLR: a rise from `startFactor` of the learning rate to all of it during the first `peakAt` of the updates,
+   * then a fall to `endFactor` of it, both along half a cosine.
+   */
   z.strictObject({ name: z.literal('oneCycle'), peakAt: z.number().gt(0).lt(1).default(0.3), startFactor: share.default(0.04), endFactor: share.default(4e-6), epochs }),
 ])
 export type RateSchedule = z.infer<typeof scheduleSchema>
 
-/** A schedule whose length, where it has one, is set. @param runEpochs length where none is given */
+/**
+ * Returns the schedule with its length set, if it has one.
+ * @param runEpochs length where none is given
+ */
 export function scheduleOver(schedule: RateSchedule, runEpochs: number): RateSchedule {
   return schedule.name === 'cosine' || schedule.name === 'oneCycle' ? { ...schedule, epochs: schedule.epochs ?? runEpochs } : schedule
 }
 
 /**
- * The learning rate of one update, in operations that have the same bits on every machine. After a schedule's end, it stays as it was at
- * the last update.
- * @param learningRate highest rate that the schedule comes to
+ * Computes the learning rate of one update, with operations that give the same bits on every machine. After a schedule's end, the rate stays
+ * that of its last update.
+ * @param learningRate highest rate that the schedule reaches
  * @param update number of the update, from 1
- * @throws Error where a schedule with a length has none set: see `scheduleOver`
+ * @throws Error if a schedule with a length has none set: see `scheduleOver`
  */
 export function rateAt(schedule: RateSchedule, learningRate: number, update: number, stepsPerEpoch: number): number {
   switch (schedule.name) {
@@ -57,13 +63,16 @@ function updatesOf({ name, epochs: length }: { name: string; epochs?: number | u
   return length * stepsPerEpoch
 }
 
-/** Along half a cosine. @param way from 0 (all of `from`) to 1 (all of `to`) */
+/**
+ * Interpolates along half a cosine.
+ * @param way from 0 (all of `from`) to 1 (all of `to`)
+ */
 function between(from: number, to: number, way: number): number {
   const cosine = cosineOfHalfTurn(way)
   return from * ((1 + cosine) / 2) + to * ((1 - cosine) / 2)
 }
 
-/** By products alone: the last bits of Math.pow are each JavaScript engine's own. */
+/** Computes a power by multiplication alone, because the last bits of Math.pow depend on the JavaScript engine. */
 function wholePower(base: number, exponent: number): number {
   let power = 1
   for (let i = 0; i < exponent; i++) power *= base

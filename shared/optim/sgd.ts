@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { defineOptimizer, type StepElements } from './optimizer.ts'
 
 /**
- * Stochastic gradient descent with momentum, as PyTorch has it, every operation rounded to float32. Weight decay is a part of the
- * gradient here (L2), and for kernels only: biases and the parameters of norms are not decayed.
+ * Stochastic gradient descent with momentum, as in PyTorch, with every operation rounded to float32. Weight decay is part of the gradient (L2)
+ * and applies to kernels only: biases and the parameters of norms are not decayed.
  *
  *   g = sum / samples * scale + weightDecay p          b = momentum b + g
  *   p = p - rate * b, or with Nesterov's momentum p - rate * (g + momentum b)
@@ -23,7 +23,10 @@ export const sgd = defineOptimizer({
   coefficients: ({ momentum, nesterov, weightDecay }, { rate }, decays) => [decays ? weightDecay : 0, momentum, nesterov ? 1 : 0, nesterov ? momentum : 1, rate],
 })
 
-/** Plain inner loop. Without Nesterov's momentum the direction is 0 * g + 1 * b, which is exactly b. */
+/**
+ * Steps elements by SGD in plain TypeScript: the inner loop that the kernel is held to. Without Nesterov's momentum the direction is 0 * g + 1 *
+ * b, which is exactly b.
+ */
 function stepSgdViews(...[sum, from, to, coefficients]: Parameters<StepElements>): void {
   const f = Math.fround
   const [samples, scale, decay, momentum, ofGradient, ofMomentum, rate] = coefficients

@@ -3,10 +3,10 @@ import type { Range } from '../vectors/chunks.ts'
 import { viewOfState, type Optimizer, type OptimizerState, type StepElements, type StepNumbers } from './optimizer.ts'
 
 /**
- * Steps a range of the vector, so that a range can be stepped as soon as its gradient is complete. Running statistics are not stepped:
- * they keep `momentum` of themselves and take the rest from the batch.
+ * Steps one range of the vector, so that it can be stepped as soon as its gradient is complete. Running statistics are not stepped: they keep
+ * `momentum` of themselves and take the rest from the batch's mean.
  * @param range elements begin <= i < end
- * @param sum gradient summed over the batch; element 0 belongs to vector element `range.begin`
+ * @param sum gradient summed over the batch; its element 0 belongs to element `range.begin` of the vector
  * @param from state before the step
  * @param to state after the step; may be `from`
  * @param stepElements inner loop: the optimizer's plain one, or its kernel

@@ -5,9 +5,9 @@ import { kernelOptimizerMemory, plainOptimizerMemory, type OptimizerMemory } fro
 import { stepRange } from './step_range.ts'
 
 /**
- * The weights and the optimizer's moments. A step writes into a second state, range by range, while workers may still
- * need the first (a lane that must be computed again, a worker that joins); `commit` exchanges the two. What is read
- * is therefore always the state after a whole number of steps, also when a step is never finished.
+ * The weights and the optimizer's moments. A step writes into a second state, range by range, while workers may still need the first one (to
+ * compute a lane again, or to join); `commit` exchanges the two. Readers therefore always see the state after a whole number of steps, even if a
+ * step is never finished.
  */
 export class Model {
   readonly layout: Layout
@@ -17,8 +17,8 @@ export class Model {
   #next: OptimizerState
 
   /**
-   * @param start where training begins, with as many moments as the optimizer has; it is copied
-   * @param memory where the states live
+   * @param start initial state, with as many moments as the optimizer has; it is copied
+   * @param memory memory of the two states; by default the kernel's, if there is one
    */
   constructor(layout: Layout, optimizer: Optimizer, start: OptimizerState, memory: OptimizerMemory = kernelOptimizerMemory(optimizer, layout.size) ?? plainOptimizerMemory(optimizer, layout.size)) {
     this.layout = layout
@@ -33,22 +33,22 @@ export class Model {
     return this.#state
   }
 
-  /** The weights that this step's gradients are computed with. */
+  /** Weights that the current step's gradients are computed with. */
   get parameters(): Float32Array {
     return this.#state.parameters
   }
 
   /**
-   * Applies the optimizer to one range.
-   * @param sum gradient over the whole batch, of this range
-   * @returns the new weights of the range: a view
+   * Applies the optimizer to one range of the vector.
+   * @param sum gradient of this range, summed over the whole batch
+   * @returns the new weights of the range, as a view
    */
   stepRange(range: Range, sum: Float32Array, step: StepNumbers): Float32Array {
     stepRange(this.layout, this.optimizer, { range, sum, step, from: this.#state, to: this.#next }, this.#stepElements)
     return this.#next.parameters.subarray(range.begin, range.end)
   }
 
-  /** Every range has been stepped: the new state becomes the current one. */
+  /** Makes the new state the current one. Every range must have been stepped. */
   commit(): void {
     const old = this.#state
     this.#state = this.#next

@@ -3,16 +3,23 @@ import type * as echarts from 'echarts'
 import { INK, MUTED } from './colours.ts'
 import { FONT_STACK } from './fonts.ts'
 
+/** Size of a picture in CSS pixels. */
 export interface PictureSize {
   width: number
   height: number
 }
 
 const require = createRequire(import.meta.url)
-/** Loading it takes a large part of a program's start, and a coordinator that was started again has workers waiting: at the first picture, then. */
+/**
+ * The ECharts library, loaded when the first picture is drawn: loading takes a large part of a program's start, and after a restart of the
+ * coordinator workers are waiting.
+ */
 const library = (): typeof echarts => require('echarts') as typeof echarts
 
-/** Draws an ECharts option on the server as SVG on white, without animation. */
+/**
+ * Draws an ECharts option on the server, on white and without animation.
+ * @returns SVG
+ */
 export function renderChart(option: echarts.EChartsOption, { width, height }: PictureSize): string {
   const chart = library().init(null, null, { renderer: 'svg', ssr: true, width, height })
   try {
@@ -23,6 +30,7 @@ export function renderChart(option: echarts.EChartsOption, { width, height }: Pi
   }
 }
 
+/** Builds the title of a chart, with a smaller line below it. */
 export function title(text: string, subtext: string): echarts.TitleComponentOption {
   return {
     text,

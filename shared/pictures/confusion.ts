@@ -3,26 +3,26 @@ import { renderChart, title } from './chart.ts'
 import { INK, MUTED } from './colours.ts'
 import { CHARACTER_WIDTH, printable, shorten } from './text.ts'
 
-/** From none to all of a class's images. */
+/** Colour scale of a cell, from none to all of a class's images. */
 const COLOURS = ['#f7f9fb', '#c9dcec', '#7fb0d3', '#3379ae', '#0d3b66']
-/** Of a row's images, from where on a cell is dark enough for white digits. */
+/** Share of a row's images from which a cell is so dark that its digits are white. */
 const DARK_FROM = 0.55
-/** Width of the matrix that few classes share. */
+/** Least width of the matrix in pixels, however few the classes are. */
 const SMALLEST_SIDE = 360
 const LONGEST_NAME = 28
 
 /**
- * The confusion matrix: one row for each true class, one column for each predicted one. Cells show counts; their
- * colour is the share of the row's images, so that small classes read as well as large ones.
- * @param matrix [true class][predicted class], counts.
- * @returns SVG, large enough for the names and counts to be read.
+ * Draws the confusion matrix: one row for each true class, one column for each predicted one. Cells show counts; their colour is the share of
+ * the row's images, so that small classes are as readable as large ones.
+ * @param matrix counts, [true class][predicted class]
+ * @returns SVG, large enough for the names and counts to be read
  */
 export function confusionPlot(matrix: readonly (readonly number[])[], classNames: readonly string[]): string {
   const count = classNames.length
   const total = matrix.flat().reduce((a, b) => a + b, 0)
   const right = matrix.reduce((sum, row, index) => sum + row[index], 0)
   const digits = String(Math.max(0, ...matrix.flat())).length
-  // Cells shrink as classes grow in number, but not below what a count needs.
+  // Cells shrink as the number of classes grows, but not below the width of a count.
   const font = count <= 12 ? 13 : count <= 25 ? 11 : 9
   const cell = Math.max(count <= 12 ? 52 : count <= 25 ? 34 : 22, Math.floor(SMALLEST_SIDE / count), Math.ceil(digits * font * CHARACTER_WIDTH) + 6)
   const labelFont = Math.max(font, 10)

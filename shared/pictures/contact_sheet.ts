@@ -3,7 +3,7 @@ import { INK, MUTED } from './colours.ts'
 import { FONT_STACK, useBundledFonts } from './fonts.ts'
 import { BOLD_CHARACTER_WIDTH, CHARACTER_WIDTH, escapeXml, shorten } from './text.ts'
 
-/** Pixels as they come from a decoder: [height, width, channels]. */
+/** Decoded pixels: uint8 [height, width, channels]. */
 export interface RawImage {
   data: Uint8Array
   width: number
@@ -14,15 +14,15 @@ export interface RawImage {
 export interface SheetItem {
   /** An encoded image file, or raw pixels. */
   image: Buffer | RawImage
-  /** The prediction, e.g. "cane (dog) 93 %". */
+  /** Text of the prediction, e.g. "cane (dog) 93 %". */
   label: string
-  /** The true class, where it is known. */
+  /** Name of the true class, if it is known. */
   truth?: string
-  /** Whether the prediction is right, where that is known: green or red. */
+  /** True if the prediction is right (green), false if it is wrong (red), undefined if that is not known. */
   correct?: boolean
 }
 
-/** Side of an image on the sheet. In pixels, as all of these; the sheet is meant for screens of double density. */
+/** Side of an image on the sheet. All of these lengths are in pixels; the sheet is meant for screens of double density. */
 export const TILE = 320
 const GAP = 24
 const CAPTION = 64
@@ -30,16 +30,16 @@ const FRAME = 6
 const CAPTION_WIDTH = TILE + GAP / 2
 const LABEL_FONT = 24
 const TRUTH_FONT = 20
-/** A long caption is set smaller down to this, then shortened, except for the probability at its end. */
+/** Smallest font size: a long caption is set smaller down to it, then shortened, except for the probability at its end. */
 const SMALLEST_FONT = 16
 const KEPT_END = ' 93 %'.length
 const RIGHT = '#2a9d5c'
 const WRONG = '#d1495b'
 
 /**
- * A sheet of images with their predictions below, framed green where right and red where wrong.
- * @param columns by default, as many as make the sheet about as wide as high, at most 6.
- * @returns PNG.
+ * Draws a sheet of images with their predictions below, framed in green if right and in red if wrong.
+ * @param columns by default, as many as make the sheet about as wide as high, at most 6
+ * @returns PNG
  */
 export async function contactSheet(items: readonly SheetItem[], columns = Math.min(6, Math.max(1, Math.ceil(Math.sqrt(items.length))))): Promise<Buffer> {
   useBundledFonts()
@@ -60,7 +60,10 @@ export async function contactSheet(items: readonly SheetItem[], columns = Math.m
     .toBuffer()
 }
 
-/** The image's middle, as a square of the tile's size. */
+/**
+ * Crops the middle of an image to a square of the tile's size.
+ * @returns PNG
+ */
 function tile(image: Buffer | RawImage): Promise<Buffer> {
   const decoded: Sharp = Buffer.isBuffer(image) ? sharp(image).autoOrient() : sharp(image.data, { raw: { width: image.width, height: image.height, channels: image.channels } })
   return decoded.resize(TILE, TILE, { fit: 'cover' }).flatten({ background: '#ffffff' }).toColourspace('srgb').png({ compressionLevel: 1 }).toBuffer()

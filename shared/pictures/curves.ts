@@ -2,7 +2,7 @@ import type { LineSeriesOption } from 'echarts'
 import { renderChart, title } from './chart.ts'
 import { FAINT, INK, MUTED } from './colours.ts'
 
-/** What the curves show of an epoch; a line of history has it. NaN, of a diverged run, leaves a gap. */
+/** The figures of one epoch that the curves show; a line of the history has them. NaN, from a diverged run, leaves a gap. */
 export interface CurvePoint {
   epoch: number
   trainLoss: number
@@ -14,12 +14,12 @@ export interface CurvePoint {
 const SIZE = { width: 880, height: 500 }
 const TRAIN_COLOUR = '#8a97a6'
 const TEST_COLOUR = '#d1495b'
-/** Up to so many epochs, each gets a dot. */
+/** Greatest number of epochs with which each epoch still gets a dot. */
 const DOTTED_EPOCHS = 30
 
 /**
- * Training and test loss by epoch.
- * @returns SVG.
+ * Draws training and test loss by epoch.
+ * @returns SVG
  */
 export function lossPlot(history: readonly CurvePoint[]): string {
   const best = bestBy(history, ({ testLoss }) => -testLoss)
@@ -34,8 +34,8 @@ export function lossPlot(history: readonly CurvePoint[]): string {
 }
 
 /**
- * Training and test accuracy, 0 to 1 shown as per cent, by epoch.
- * @returns SVG.
+ * Draws training and test accuracy by epoch; 0 to 1 is shown as per cent.
+ * @returns SVG
  */
 export function accuracyPlot(history: readonly CurvePoint[]): string {
   const best = bestBy(history, ({ testAccuracy }) => testAccuracy)

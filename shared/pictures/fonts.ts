@@ -6,28 +6,32 @@ import { temporaryBeside } from '../kit/atomic_file.ts'
 import { cacheFolder } from '../kit/paths.ts'
 import { escapeXml } from './text.ts'
 
-/** The family that every picture names first, so that text looks and measures the same on every machine. */
+/** Font family that every picture names first, so that text looks and measures the same on every machine. */
 export const FONT_FAMILY = 'DejaVu Sans'
-/** For SVG files, which a browser shows with its own fonts. */
+/** Font families of SVG files, which a browser shows with its own fonts. */
 export const FONT_STACK = `${FONT_FAMILY}, Verdana, sans-serif`
 
 const CONFIGURATION_FILE = 'herd-fonts.conf'
 let ready = false
 
 /**
- * Makes the fonts of the npm package dejavu-fonts-ttf known to fontconfig, through which sharp draws text: a bare
- * container has no fonts at all. The machine's own fonts stay known, for class names in scripts that DejaVu lacks.
- * fontconfig reads its configuration once, so this must come before the process's first text.
+ * Makes the fonts of the npm package dejavu-fonts-ttf known to fontconfig, through which sharp draws text: a bare container has no fonts at all.
+ * The machine's own fonts stay known, for class names in scripts that DejaVu lacks. It must be called before the process draws its first text,
+ * because fontconfig reads its configuration once.
  */
 export function useBundledFonts(): void {
   if (ready) return
   const given = process.env.FONTCONFIG_FILE
-  // A parent process of Herd's has done it already: its file must not come to include itself.
+  // A parent process of Herd has already set the variable: the configuration file must not include itself.
   if (given === undefined || basename(given) !== CONFIGURATION_FILE) process.env.FONTCONFIG_FILE = writeConfiguration(given ?? '/etc/fonts/fonts.conf')
   ready = true
 }
 
-/** Writes the configuration into the user's cache folder or, where the home cannot be written, a temporary one. */
+/**
+ * Writes fontconfig's configuration into the user's cache folder or, if that cannot be written, into a temporary one.
+ * @param system path of the machine's own configuration, which the file includes
+ * @returns the file's path
+ */
 function writeConfiguration(system: string): string {
   try {
     return writeInto(join(cacheFolder(), 'fonts'), system)
@@ -40,7 +44,7 @@ function writeInto(folder: string, system: string): string {
   const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, CONFIGURATION_FILE)
-  // Other processes of the user may be reading it.
+  // The file is replaced atomically, since other processes of the user may be reading it.
   const temporary = temporaryBeside(file)
   try {
     writeFileSync(temporary, configuration(fonts, join(folder, 'cache'), system))
@@ -51,7 +55,7 @@ function writeInto(folder: string, system: string): string {
   return file
 }
 
-/** The format of https://www.freedesktop.org/software/fontconfig/fontconfig-user.html. */
+/** Builds the configuration, in the format of https://www.freedesktop.org/software/fontconfig/fontconfig-user.html. */
 function configuration(fonts: string, cache: string, system: string): string {
   return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">

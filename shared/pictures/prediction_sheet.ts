@@ -5,23 +5,27 @@ import { contactSheet, TILE, type RawImage, type SheetItem } from './contact_she
 /** An image on a sheet of predictions. */
 export interface SheetPrediction {
   image: RawImage
-  /** Class names, as folders have them. */
+  /** Name of the predicted class, as its folder is named. */
   predicted: string
   probability: number
-  /** Where it is known. */
+  /** Name of the true class, if it is known, as its folder is named. */
   truth?: string
 }
 
 /**
- * An image file as small as a sheet needs it, so that many can be held at once. It is decoded as for training: whatever
- * the network can see, the sheet can show.
- * @throws DataError that names the file.
+ * Decodes an image file to the small size that a sheet needs, so that many can be held in memory. It is decoded as for training: whatever the
+ * network can see, the sheet can show.
+ * @param name the file's name, for error messages
+ * @throws DataError that names the file if it cannot be decoded
  */
 export async function sheetImage(file: Buffer, name: string): Promise<RawImage> {
   return { ...(await decodeImage(file, TILE, name)), channels: 3 }
 }
 
-/** Draws images with their predictions below, green and red where the truth is known. @returns PNG */
+/**
+ * Draws images with their predictions below, in green or red if the true class is known.
+ * @returns PNG
+ */
 export function predictionSheet(predictions: readonly SheetPrediction[]): Promise<Buffer> {
   return contactSheet(
     predictions.map(({ image, predicted, probability, truth }): SheetItem => {

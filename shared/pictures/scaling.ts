@@ -2,15 +2,15 @@ import type { LineSeriesOption, ScatterSeriesOption } from 'echarts'
 import { renderChart, title } from './chart.ts'
 import { FAINT, INK, MUTED } from './colours.ts'
 
-/** A predicted curve: something by the number of workers. */
+/** A predicted curve of a value over the number of workers. */
 export interface ScalingCurve {
   name: string
   points: readonly { workers: number; value: number }[]
-  /** By the right axis, in per cent of a whole. */
+  /** True for a curve on the right axis: values are fractions of 1, shown as per cent. */
   share?: boolean
 }
 
-/** What was measured, with its spread over rounds; in the colour of the curve of the same place. */
+/** Measured values with their spread over rounds, in the colour of the curve with the same index. */
 export interface ScalingMeasured {
   name: string
   points: readonly { workers: number; median: number; least: number; most: number }[]
@@ -19,7 +19,7 @@ export interface ScalingMeasured {
 export interface ScalingPlot {
   heading: string
   note: string
-  /** Of the left axis. */
+  /** Unit of the left axis. */
   unit: string
   curves: readonly ScalingCurve[]
   measured?: readonly ScalingMeasured[]
@@ -31,8 +31,9 @@ const SHARE_COLOUR = '#8a97a6'
 const whole = (value: number): string => String(Number(value.toPrecision(3)))
 
 /**
- * Speed, time or efficiency by the number of workers: predicted as lines, measured as points with the least and the most of the rounds.
- * @returns SVG.
+ * Draws speed, time or efficiency over the number of workers: predictions as lines, measurements as points with a bar from the least to the most
+ * of the rounds.
+ * @returns SVG
  */
 export function scalingPlot({ heading, note, unit, curves, measured = [] }: ScalingPlot): string {
   const workers = [...curves, ...measured].flatMap(({ points }) => points.map((point) => point.workers))
@@ -58,7 +59,7 @@ function lineOf({ name, points, share = false }: ScalingCurve, place: number): L
   return { type: 'line', name, color, yAxisIndex: share ? 1 : 0, showSymbol: false, lineStyle: { width: 2, type: share ? 'dashed' : 'solid' }, data: points.map(({ workers, value }) => [workers, value]) }
 }
 
-/** The medians, and from each a bar to the least and the most. */
+/** Builds the series of a measurement: the medians, and for each a bar from the least to the most. */
 function pointsOf({ name, points }: ScalingMeasured, place: number): (ScatterSeriesOption | LineSeriesOption)[] {
   const color = COLOURS[place % COLOURS.length]
   return [

@@ -1,20 +1,20 @@
-/** Width of DejaVu Sans's average character in parts of the font's size; bold is wider. */
+/** Average width of a character of DejaVu Sans, as a fraction of the font size; bold is wider. */
 export const CHARACTER_WIDTH = 0.6
 export const BOLD_CHARACTER_WIDTH = 0.68
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
 
-/** Class names are folder names, which may hold anything: control characters, which XML cannot hold, become spaces. */
+/** Replaces the control characters of a text by spaces: class names are folder names, which may contain anything, and XML cannot hold such characters. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\ufffe\uffff]/gu, ' ')
 }
 
-/** Text for XML: for elements and quoted attributes. */
+/** Escapes text for XML, for elements and quoted attributes alike. */
 export function escapeXml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character])
 }
 
-/** At most so many characters; a longer text gets an ellipsis, before as many characters of its end as are to be kept. */
+/** Shortens a text to at most `length` characters: an ellipsis replaces what is left out, before the last `keptEnd` characters. */
 export function shorten(text: string, length: number, keptEnd = 0): string {
   const characters = [...text]
   if (characters.length <= length) return text

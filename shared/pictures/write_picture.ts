@@ -5,12 +5,12 @@ import { writeAtomically } from '../kit/atomic_file.ts'
 import { messageOf, WriteError } from '../kit/errors.ts'
 import { useBundledFonts } from './fonts.ts'
 
-/** Dots per CSS pixel: sharp on a screen of double density and in print. */
+/** Dots per CSS pixel: pictures are crisp on a screen of double density and in print. */
 const SCALE = 2
-/** At this density sharp makes one dot of one CSS pixel. */
+/** Density at which the library sharp makes one dot of one CSS pixel. */
 const DOTS_PER_INCH = 72
 
-/** An SVG as PNG, at twice its size. A palette would halve the file, and take seven times as long: three pictures are drawn after each epoch. */
+/** Renders an SVG as PNG, at twice its size. A palette would halve the file but take seven times as long, and three pictures are drawn at a time. */
 export function renderPng(svg: string): Promise<Buffer> {
   useBundledFonts()
   return sharp(Buffer.from(svg), { density: DOTS_PER_INCH * SCALE }).png().toBuffer()
@@ -18,7 +18,7 @@ export function renderPng(svg: string): Promise<Buffer> {
 
 /**
  * Writes folder/name.svg and folder/name.png, each whole or not at all.
- * @throws WriteError where the disk refuses.
+ * @throws WriteError if the disk refuses
  */
 export async function writePicture(folder: string, name: string, svg: string): Promise<void> {
   const png = await renderPng(svg)

@@ -1,7 +1,6 @@
 /**
- * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as
- * 1, 2, 3" (SC 2011, section 4.3). A number depends on its key and counter only, never on what was drawn before, so
- * every process of a cluster draws the same ones in any order.
+ * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011, section
+ * 4.3). A number depends on its key and counter only, never on earlier draws, so every process of a cluster draws the same numbers in any order.
  */
 
 const MULTIPLIER_0 = 0xd2511f53
@@ -10,11 +9,14 @@ const WEYL_0 = 0x9e3779b9
 const WEYL_1 = 0xbb67ae85
 const ROUNDS = 10
 
-/** What a stream of numbers is for: part of the key, so that two uses of one seed are independent. Wire and disk formats depend on these values. */
+/**
+ * The uses of random numbers. The use is part of the key, so that two uses of one seed are independent. A run's result depends on these values:
+ * they must not change.
+ */
 export const Purpose = { shuffle: 1, augment: 2, dropout: 3, init: 4, draw: 5, fingerprint: 6, simulation: 7, rounding: 8 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 
-/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
+/** Returns the upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff
   const aHigh = a >>> 16
@@ -23,12 +25,13 @@ function multiplyHigh(a: number, b: number): number {
   const low = aLow * bLow
   const middle = aHigh * bLow + (low >>> 16)
   const middle2 = aLow * bHigh + (middle & 0xffff)
-  // middle can reach 2^32, where >>> would wrap: divide instead.
+  // `middle` can reach 2^32, where >>> would wrap, so it is divided instead.
   return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(middle2 / 65536)) >>> 0
 }
 
 /**
- * One block: four unsigned 32-bit integers for a 128-bit counter and a 64-bit key, written to `out`.
+ * Computes one block: four unsigned 32-bit integers for a 128-bit counter (c0 to c3) and a 64-bit key (k0, k1).
+ * @param out receives the four integers
  */
 export function philox4x32(
   c0: number, c1: number, c2: number, c3: number,
@@ -54,8 +57,8 @@ export function philox4x32(
 }
 
 /**
- * The sequence of numbers of one (seed, purpose, a, b, c): for example the augmentation of sample c in epoch a.
- * Draws walk along the counter's last word; two sequences with different keys never overlap.
+ * The sequence of random numbers of one key (seed, purpose, a, b, c): for example the augmentation of sample c in epoch a. Draws advance the
+ * counter's first word; sequences with different keys never overlap.
  */
 export class KeyedRandom {
   readonly #block = new Uint32Array(4)
@@ -75,7 +78,7 @@ export class KeyedRandom {
     this.#c = c >>> 0
   }
 
-  /** A uniform unsigned 32-bit integer. */
+  /** Draws a uniform unsigned 32-bit integer. */
   uint32(): number {
     if (this.#used === 4) {
       philox4x32(this.#index++, this.#a, this.#b, this.#c, this.#seed, this.#purpose, this.#block)
@@ -84,17 +87,20 @@ export class KeyedRandom {
     return this.#block[this.#used++]
   }
 
-  /** Uniform in [0, 1), with 32 bits. */
+  /** Draws uniformly from [0, 1), with 32 random bits. */
   uniform(): number {
     return this.uint32() / 4294967296
   }
 
-  /** Uniform in [low, high). */
+  /** Draws uniformly from [low, high). */
   between(low: number, high: number): number {
     return low + (high - low) * this.uniform()
   }
 
-  /** A uniform integer in [0, bound), without modulo bias (rejection). `bound` is at least 1. */
+  /**
+   * Draws a uniform integer from [0, bound), without modulo bias (by rejection).
+   * @param bound at least 1
+   */
   below(bound: number): number {
     const limit = 4294967296 - (4294967296 % bound)
     for (;;) {
@@ -103,19 +109,19 @@ export class KeyedRandom {
     }
   }
 
-  /** One of the items, each as likely as the others. */
+  /** Draws one of the items, each with the same probability. */
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)]
   }
 
-  /** Standard normal, by Box and Muller. */
+  /** Draws from the standard normal distribution, by the Box-Muller transform. */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()))
     return radius * Math.cos(2 * Math.PI * this.uniform())
   }
 }
 
-/** The numbers 0..count-1 in an order that only the key decides (Fisher and Yates). */
+/** Returns the numbers 0 to count - 1 in an order that only the random key decides (Fisher-Yates shuffle). */
 export function permutation(count: number, random: KeyedRandom): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {

@@ -6,12 +6,12 @@ import { networkTemplateSchema } from '../model/template.ts'
 import { presets } from './presets.ts'
 import { recipeKeys, recipeTable, type AskedRecipe, type RecipeKey } from './table.ts'
 
-/** What a recipe says, of the ingredients that it names. */
+/** A recipe that gives values for some ingredients only. */
 export type PartialRecipe = Partial<AskedRecipe>
 
 /**
- * A recipe by its name, or from a file.
- * @throws UsageError where neither is there, or with each thing that is wrong and where.
+ * Reads a recipe by its name or from a JSON file.
+ * @throws UsageError if neither exists, or with the place of each value that is wrong
  */
 export function readRecipe(nameOrFile: string): PartialRecipe {
   if (Object.hasOwn(presets, nameOrFile)) return presets[nameOrFile as keyof typeof presets]
@@ -22,8 +22,8 @@ export function readRecipe(nameOrFile: string): PartialRecipe {
 }
 
 /**
- * A model as people give it: the name of one that comes with Herd, or a file with its layers.
- * @throws UsageError where it is neither, or a layer is not as expected.
+ * Reads a model as options give it: the name of a built-in network, or a JSON file with its layers.
+ * @throws UsageError if it is neither, or a layer is not as expected
  */
 export function readModel(model: Model): Model {
   if (typeof model !== 'string' || modelNames.includes(model)) return model
@@ -48,8 +48,9 @@ function readJson(option: string, file: string, named: string): unknown {
 }
 
 /**
- * Any part of a recipe, as JSON.
- * @param problems gets each thing that is wrong: where, the value, what was expected
+ * Parses JSON that has any part of a recipe.
+ * @param problems receives a line for each problem: the place, the value, what was expected
+ * @returns the ingredients that are valid
  */
 export function parseRecipe(json: unknown, problems: string[]): PartialRecipe {
   const parsed = z.record(z.string(), z.unknown()).safeParse(json)
@@ -71,7 +72,7 @@ export function parseRecipe(json: unknown, problems: string[]): PartialRecipe {
   return recipe
 }
 
-/** One problem, as "augmentation[1].degrees: 400: expected ..." */
+/** Formats one problem, as "augmentation[1].degrees: 400: expected ...". */
 function describe(key: string, value: unknown, issue: z.core.$ZodIssue, expects: string): string {
   const place = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   const found = issue.path.reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined), value)
@@ -80,11 +81,11 @@ function describe(key: string, value: unknown, issue: z.core.$ZodIssue, expects:
 }
 
 /**
- * Puts the recipe that was asked for below the options that were given one by one.
- * @param options with their defaults, where they were not given
- * @param given names of options that the user gave
- * @returns the options, and all names that the user gave, in one way or the other
- * @throws UsageError where the recipe or the model cannot be read.
+ * Combines a recipe with options that were given one by one, which take precedence.
+ * @param options all options, with defaults for those that were not given
+ * @param given names of the options that the user gave
+ * @returns the options, and the names of all that the user gave in one way or the other
+ * @throws UsageError if the recipe or the model cannot be read
  */
 export function withRecipe<O extends AskedRecipe & { recipe: string | undefined }>(options: O, given: ReadonlySet<string>): { options: O; given: ReadonlySet<string> } {
   const recipe = options.recipe === undefined ? {} : readRecipe(options.recipe)

@@ -1,6 +1,6 @@
 import { defaultAugmentation, defaultEvaluation } from '../data/transforms/transforms.ts'
 
-/** The article's training of its CNN on Animals-10, and what every recipe has where it says nothing else. */
+/** The article's training of its CNN on Animals-10; every recipe has these values unless it says otherwise. */
 export const article = {
   model: 'article',
   init: 'pytorch',
@@ -24,5 +24,5 @@ export const article = {
   onNonfinite: 'stop',
 } as const
 
-/** Recipes that come with Herd, by name: each says what differs from `article`. */
+/** Built-in recipes by name: each has only its differences from `article`. */
 export const presets = { article: {} } as const

@@ -5,10 +5,10 @@ import { UsageError } from '../kit/errors.ts'
 import { scheduleOver } from '../optim/schedule.ts'
 import { recipeKeys, recipeShape, recipeTable, type AskedRecipe, type Recipe, type RecipeKey } from './table.ts'
 
-/** A whole recipe, every value decided. */
+/** Schema of a complete recipe, in which every value is decided. */
 export const recipeSchema = z.strictObject(recipeShape)
 
-/** The ingredients among other options. */
+/** Picks the ingredients out of a program's options. */
 export function recipeOf(options: Recipe): Recipe
 export function recipeOf(options: AskedRecipe): AskedRecipe
 export function recipeOf(options: AskedRecipe): AskedRecipe {
@@ -16,19 +16,20 @@ export function recipeOf(options: AskedRecipe): AskedRecipe {
 }
 
 /**
- * Rules between ingredients.
- * @throws UsageError that names them and what to do.
+ * Checks the rules between ingredients.
+ * @throws UsageError that names them and says what to do
  */
 export function checkRecipe({ lanes, batch }: Pick<AskedRecipe, 'lanes' | 'batch'>): void {
   if (lanes > batch) throw new UsageError(`--lanes ${lanes}: expected at most --batch ${batch}, since each lane needs an image.`)
 }
 
 /**
- * The recipe of a run that is resumed: what it began with, but for what may change.
- * @param asked what the command line, the environment and recipe files come to
- * @param given the ingredients that they name
- * @param begun of the checkpoint
- * @throws UsageError when another value is asked for than the run began with.
+ * Determines the recipe of a run that is resumed: the one it began with, except for ingredients that may change.
+ * @param asked recipe from the command line, the environment and recipe files
+ * @param given names of the ingredients that the user gave there
+ * @param begun recipe in the checkpoint
+ * @param file the checkpoint's file, for error messages
+ * @throws UsageError if another value is asked for than the run began with
  */
 export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, begun: Recipe, file: string): Recipe {
   const resumed: Record<string, unknown> = { ...begun }
@@ -42,7 +43,10 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
   return recipeSchema.parse(resumed)
 }
 
-/** What is asked for and leaves something to the run means what the run has come to. */
+/**
+ * True if the value that is asked for equals the one that the run began with. Details that the user leaves open (normalisation, a schedule's
+ * length) are taken from the run.
+ */
 function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
   const meant = { ...asked, augmentation: completed(asked.augmentation, begun.augmentation), evaluation: completed(asked.evaluation, begun.evaluation), schedule: scheduleOver(asked.schedule, lengthOf(begun)) }
   return isDeepStrictEqual(JSON.parse(JSON.stringify(meant[key])), JSON.parse(JSON.stringify(begun[key])))
@@ -61,7 +65,7 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** An ingredient as people would give it on the command line. */
+/** Formats an ingredient as an option of the command line. */
 export function asOption(key: RecipeKey, value: unknown): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${shown(value)}`
 }

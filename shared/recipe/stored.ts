@@ -3,13 +3,13 @@ import { article } from './presets.ts'
 import { asOption, recipeSchema } from './recipe.ts'
 import { recipeKeys, recipeTable, type Recipe } from './table.ts'
 
-/** The recipe in a stored configuration, as it stands there: older runs have its parts among all other options. */
+/** Returns the unchecked recipe in a stored configuration. Older runs have its ingredients among all other options. */
 export function storedIn(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { recipe } = config
   return typeof recipe === 'object' && recipe !== null ? (recipe as Record<string, unknown>) : config
 }
 
-/** What a configuration says of the recipe, as far as this Herd understands it; what is missing or of another version is left out. */
+/** Returns the ingredients of a stored configuration that this version of Herd understands; others are left out. */
 export function knownRecipe(config: Readonly<Record<string, unknown>>): Partial<Recipe> {
   const stored = storedIn(config)
   const known = recipeKeys.map((key) => [key, recipeTable[key].value.safeParse(stored[key])] as const).filter(([key, { success }]) => success && stored[key] !== undefined)
@@ -17,8 +17,9 @@ export function knownRecipe(config: Readonly<Record<string, unknown>>): Partial<
 }
 
 /**
- * The recipe that a checkpoint's run began with. What older ones do not say was as in `article`.
- * @throws CheckpointError that names what this Herd does not understand.
+ * Returns the recipe that a checkpoint's run began with. Ingredients that an older checkpoint lacks have the values of `article`.
+ * @param file the checkpoint's file, for error messages
+ * @throws CheckpointError that names what this version of Herd does not understand
  */
 export function recipeOfCheckpoint(config: Readonly<Record<string, unknown>>, file: string): Recipe {
   const stored = storedIn(config)

@@ -8,13 +8,13 @@ import { optimizerSchema } from '../optim/optimizers.ts'
 import { scheduleSchema } from '../optim/schedule.ts'
 import { article } from './presets.ts'
 
-/** One thing that decides a run's result. */
+/** An ingredient of a recipe: one value that decides a run's result. */
 interface Ingredient<Asked, Value> {
-  /** How people ask for it on the command line, in the environment and in a configuration file. */
+  /** Option by which users give it on the command line, in the environment and in a configuration file. */
   option: OptionSpec<Asked>
-  /** What it is once the run has begun, as it stands in JSON: what is asked for may leave it to Herd (`auto`). */
+  /** Schema of the value once the run has begun, as it stands in JSON. An option may leave the choice to Herd (`auto`); the value does not. */
   value: z.ZodType<Value>
-  /** Whether a run that is resumed may go on with another value than it began with. */
+  /** True if a resumed run may have another value than it began with. */
   mayChange: boolean
 }
 
@@ -23,8 +23,8 @@ function ingredient<T>(option: ValueSpec<T>, { mayChange = false } = {}): Ingred
 }
 
 /**
- * All that decides a run's result, once: the options of the command line, the recipe that travels to workers and reducers, what config.json
- * and checkpoints hold, what is shown, and what a resumed run is compared by are all derived from this table.
+ * The single list of everything that decides a run's result. The options of the command line, the recipe that is sent to workers and reducers,
+ * the contents of config.json and checkpoints, what is displayed, and what a resumed run is compared by are all derived from this table.
  */
 export const recipeTable = {
   model: ingredient(named('<name|file>', `Network to train: ${modelNames.join(', ')}, or a JSON file with its layers.`, 'the name of a network, or a JSON file', modelSchema, article.model)),
@@ -64,10 +64,10 @@ export const recipeKeys = Object.keys(recipeTable) as RecipeKey[]
 
 /** The recipe of a run that has begun: every value is decided. */
 export type Recipe = { [K in RecipeKey]: z.infer<Table[K]['value']> }
-/** A recipe as people ask for it: the engine and the precision may be left to the machine. */
+/** A recipe as users ask for it: engine and precision may be left to the machine (`auto`). */
 export type AskedRecipe = { [K in RecipeKey]: Table[K]['option'] extends OptionSpec<infer T> ? T : never }
 
 /** Command-line options of all ingredients. */
 export const recipeOptions = Object.fromEntries(recipeKeys.map((key) => [key, recipeTable[key].option])) as { [K in RecipeKey]: Table[K]['option'] }
-/** Schemas of all ingredients by name, to build the schema of whatever has a recipe in it. */
+/** Schemas of all ingredients by name, to build the schema of anything that contains a recipe. */
 export const recipeShape = Object.fromEntries(recipeKeys.map((key) => [key, recipeTable[key].value])) as { [K in RecipeKey]: Table[K]['value'] }

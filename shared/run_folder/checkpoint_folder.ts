@@ -5,12 +5,12 @@ import { syncFolder, temporaryBeside } from '../kit/atomic_file.ts'
 import { loadCheckpoint, readPosition, saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError } from '../kit/errors.ts'
 
-/** Saved states that are kept besides the epochs'. */
+/** Number of step-….ckpt files that are kept; the epochs' files are kept besides. */
 const LAST_KEPT = 3
 const CHECKPOINT_FILE = /^(latest|step-\d+|epoch-\d+)\.ckpt$/
 const STEP_FILE = /^step-(\d{8,})\.ckpt$/
 
-/** A checkpoint that could not be used, and why. */
+/** A checkpoint that could not be used, with the reason. */
 export interface DamagedCheckpoint {
   file: string
   reason: string
@@ -20,10 +20,10 @@ export interface DamagedCheckpoint {
  * The folder checkpoints/ of a run:
  *
  *   step-00000120.ckpt   the last three that were saved
- *   latest.ckpt          the last one under a name that stays
- *   epoch-0010.ckpt      those that were to be kept
+ *   latest.ckpt          the last one, under a fixed name
+ *   epoch-0010.ckpt      epochs' ends that are kept for good
  *
- * One saved state has one file, whatever the number of its names (where the file system has hard links).
+ * One saved state is one file, however many names it has (where the file system has hard links).
  */
 export class CheckpointFolder {
   readonly path: string
@@ -33,15 +33,15 @@ export class CheckpointFolder {
   }
 
   get latest(): string { return join(this.path, 'latest.ckpt') }
-  /** For example epoch-0010.ckpt. */
+  /** Path of an epoch's checkpoint, e.g. epoch-0010.ckpt. */
   ofEpoch(epoch: number): string { return join(this.path, `epoch-${String(epoch).padStart(4, '0')}.ckpt`) }
   ofStep(step: number): string { return join(this.path, `step-${String(step).padStart(8, '0')}.ckpt`) }
 
   /**
-   * Saves a checkpoint as the latest and, where `keep`, also as its epoch's. Each name shows a whole checkpoint or none,
-   * at any moment. The checkpoint's vectors must not change before the promise resolves.
-   * @returns bytes of the file
-   * @throws RunError where the disk refuses; what was there before is then still there.
+   * Saves a checkpoint as the latest and, if `keep` is true, also as its epoch's. Each name always stands for a whole checkpoint or does not
+   * exist. The checkpoint's vectors must not change before the promise settles.
+   * @returns size of the file in bytes
+   * @throws RunError if the disk refuses; earlier checkpoints are then intact
    */
   async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<number> {
     const { step, epoch } = checkpoint.position
@@ -56,16 +56,16 @@ export class CheckpointFolder {
   }
 
   /**
-   * Loads the checkpoint whose run had come furthest, of all that are sound.
-   * @returns it, its file, and the damaged ones that were passed over
-   * @throws CheckpointError where there is none, naming what was found instead.
+   * Loads the checkpoint with the most steps of all that are sound.
+   * @returns the checkpoint, its file, and the damaged ones that were passed over
+   * @throws CheckpointError if there is none; the message names what was found instead
    */
   async loadNewest(): Promise<{ file: string; checkpoint: Checkpoint; damaged: DamagedCheckpoint[] }> {
     const names = (await readdir(this.path).catch(() => [] as string[])).filter((name) => CHECKPOINT_FILE.test(name))
     if (names.length === 0) throw new CheckpointError(`${this.path} has no checkpoint: the run ended before its first one. Start it again without --resume, with another --out.`)
 
     const damaged: DamagedCheckpoint[] = []
-    /** @returns undefined where the file is damaged */
+    /** Reads from a checkpoint; undefined if the file is damaged. */
     const orDamaged = async <R>(file: string, read: (file: string) => Promise<R>): Promise<R | undefined> => {
       try {
         return await read(file)
@@ -89,8 +89,8 @@ export class CheckpointFolder {
   }
 
   /**
-   * Removes the steps' checkpoints but for the last. Those beyond `step` are of a future that was given up: they were
-   * found damaged, and the run went on from before them.
+   * Removes all step-….ckpt files except the last three up to `step`. Those beyond `step` belong to a future that was given up: they were found
+   * damaged, and the run continued from an earlier one.
    */
   async #forgetAllBut(step: number): Promise<void> {
     const steps = (await readdir(this.path)).flatMap((name) => STEP_FILE.exec(name)?.[1] ?? []).map(Number)
@@ -99,14 +99,15 @@ export class CheckpointFolder {
   }
 }
 
-/** Among checkpoints of one step, latest.ckpt is the one to name. */
+/** Sorts names so that of the checkpoints of one step latest.ckpt is tried, and named, first. */
 function latestFirst(a: string, b: string): number {
   return Number(b === 'latest.ckpt') - Number(a === 'latest.ckpt') || (a < b ? -1 : 1)
 }
 
 /**
- * Gives a finished file a second name. A hard link shares its bytes, which is safe since checkpoints are never changed in
- * place, only replaced; where the file system has no links, it is a copy.
+ * Gives a finished file a second name. A hard link shares its bytes, which is safe because checkpoints are replaced, never changed in place;
+ * where the file system has no links, the file is copied.
+ * @throws RunError if the disk refuses
  */
 async function duplicate(from: string, to: string): Promise<void> {
   const temporary = temporaryBeside(to)
@@ -114,7 +115,7 @@ async function duplicate(from: string, to: string): Promise<void> {
     await rm(temporary, { force: true })
     await link(from, temporary).catch(() => copyDurably(from, temporary))
     await rename(temporary, to)
-    // rename does nothing where both names are links to one file already.
+    // The system call rename does nothing if both names are links to the same file already; the temporary one is then still there.
     await rm(temporary, { force: true })
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)

@@ -4,8 +4,9 @@ import { writeAtomically } from '../kit/atomic_file.ts'
 import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 
 /**
- * Writes a value, checked by its schema, as JSON for people to read: whole or not at all.
- * @throws WriteError where the disk refuses.
+ * Writes a value as indented JSON, whole or not at all.
+ * @throws WriteError if the disk refuses
+ * @throws RunError if the value does not fit the schema
  */
 export async function writeJson<T>(file: string, schema: z.ZodType<T>, value: T): Promise<void> {
   const text = `${JSON.stringify(checked(file, schema, value), null, 2)}\n`
@@ -16,6 +17,10 @@ export async function writeJson<T>(file: string, schema: z.ZodType<T>, value: T)
   }
 }
 
+/**
+ * Reads a value from a JSON file.
+ * @throws RunError if the file does not exist, cannot be read, is not JSON, or does not fit the schema
+ */
 export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   const text = await readText(file)
   if (text === undefined) throw new RunError(`${file} does not exist: check the run's folder.`)
@@ -23,15 +28,19 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T
 }
 
 /**
- * Reads the lines of a file that may be missing. A last line without its end is one that a crash cut off: it is left out.
- * @throws RunError naming the file and line that is not as the schema says.
+ * Reads the lines of a file; none if it does not exist. A last line without a line end was cut off by a crash, and is left out.
+ * @throws RunError that names the file and the line that does not fit the schema
  */
 export async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
   const text = (await readText(file)) ?? ''
   return text.split('\n').slice(0, -1).map((line, index) => parsed(`${file}, line ${index + 1},`, schema, line))
 }
 
-/** The file's text, or undefined where it does not exist. */
+/**
+ * Reads a file's text.
+ * @returns undefined if it does not exist
+ * @throws RunError if it cannot be read
+ */
 async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
@@ -51,7 +60,12 @@ function parsed<T>(place: string, schema: z.ZodType<T>, text: string): T {
   return checked(place, schema, value)
 }
 
-/** @throws RunError naming the place and the first field that is wrong. */
+/**
+ * Checks a value by its schema.
+ * @param place names the file, and the line if there is one, for error messages
+ * @returns the value with the schema's defaults and transformations applied
+ * @throws RunError that names the place and the first field that is wrong
+ */
 export function checked<T>(place: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data

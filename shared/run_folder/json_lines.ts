@@ -5,8 +5,8 @@ import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 import { checked, readLines } from './json_files.ts'
 
 /**
- * A file of lines of JSON that only grows. Lines that cannot be written (disk full) are kept in memory and written, in
- * their order, before the next one that can: a failure leaves the file without half a line, and loses none.
+ * A file of JSON lines that only grows. Lines that cannot be written (disk full) are kept in memory and written, in their order, before the next
+ * one: a failure leaves no half line in the file, and loses no line.
  */
 export class JsonLines<T> {
   readonly file: string
@@ -19,16 +19,20 @@ export class JsonLines<T> {
   }
 
   /**
-   * Appends one line; synchronously, so that lines stand in the order of the calls and none is lost when the process ends.
-   * @param durable also after a power cut
-   * @throws WriteError where the disk refuses: the line then waits. RunError where it is not as the schema says.
+   * Appends one line. It is synchronous, so that lines are in the order of the calls and none is lost when the process ends.
+   * @param durable true: the line survives a power cut
+   * @throws WriteError if the disk refuses: the line then waits
+   * @throws RunError if the value does not fit the schema
    */
   append(value: T, { durable = false }: { durable?: boolean } = {}): void {
     this.#waiting.push(`${JSON.stringify(checked(this.file, this.#schema, value))}\n`)
     this.flush(durable)
   }
 
-  /** Writes the lines that wait. @throws WriteError where the disk still refuses. */
+  /**
+   * Writes the lines that wait.
+   * @throws WriteError if the disk still refuses
+   */
   flush(durable = false): void {
     if (this.#waiting.length === 0) return
     try {
@@ -39,20 +43,24 @@ export class JsonLines<T> {
     this.#waiting = []
   }
 
-  /** The lines of the file, which may be missing. @throws RunError naming the file and the line that is not as the schema says. */
+  /**
+   * Reads the lines of the file; none if it does not exist.
+   * @throws RunError that names the file and the line that does not fit the schema
+   */
   read(): Promise<T[]> {
     return readLines(this.file, this.#schema)
   }
 
   /**
-   * Cuts off what a crash left of a last line: by shortening the file, which needs no room on the disk.
-   * @returns how many bytes were cut
+   * Cuts off an incomplete last line that a crash left. Shortening the file needs no room on the disk.
+   * @returns number of bytes cut off
+   * @throws RunError if the file cannot be changed
    */
   async cutHalfLine(): Promise<number> {
     return cutAfter(this.file, (content) => content.lastIndexOf('\n') + 1)
   }
 
-  /** Keeps the lines up to the first one of which `drop` is true. */
+  /** Cuts the file before the first line for which `drop` is true. */
   async cutFrom(drop: (value: T) => boolean): Promise<void> {
     const keep = (await this.read()).findIndex(drop)
     if (keep === -1) return
@@ -64,7 +72,10 @@ export class JsonLines<T> {
   }
 }
 
-/** Shortens a file, which may be missing. @returns how many bytes were cut */
+/**
+ * Shortens a file to the end that `endOf` finds in its content.
+ * @returns number of bytes cut off; 0 if the file does not exist
+ */
 async function cutAfter(file: string, endOf: (content: Buffer) => number): Promise<number> {
   try {
     const handle = await open(file, 'r+')

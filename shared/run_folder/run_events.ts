@@ -1,17 +1,20 @@
 import { z } from 'zod'
 import { evaluationSchema } from './schemas.ts'
 
-/** What a kind of event has in its fields, and its sentence for people. */
+/** A kind of event: the shape of its fields, and its sentence for people. */
 interface EventKind<S extends z.ZodRawShape> {
   shape: S
-  /** @returns undefined where the fields that the sentence needs are not as expected: an older or a newer Herd may have noted them */
+  /**
+   * Builds the sentence from the event's fields.
+   * @returns undefined if the fields that the sentence needs are not as expected: an older or a newer Herd may have written them
+   */
   sentence: (fields: unknown) => string | undefined
 }
 
 /**
- * One kind of event.
- * @param used the fields that the sentence needs; a line that lacks others can still be told
- * @param sentence begins with a small letter, which those who show it by itself make a capital, unless it is one in any case
+ * Defines a kind of event.
+ * @param used names of the fields that the sentence needs; a line that lacks other fields still gets its sentence
+ * @param sentence builds the sentence; if it begins with a small letter, a caller that shows it by itself capitalises it
  */
 function kind<S extends z.ZodRawShape, U extends keyof S & string>(shape: S, used: readonly U[], sentence: (fields: z.output<z.ZodObject<Pick<S, U>>>) => string): EventKind<S> {
   const needed = z.object(Object.fromEntries(used.map((name) => [name, shape[name]])) as Pick<S, U>)
@@ -28,19 +31,22 @@ const text = z.string()
 const number = z.number()
 const numbers = z.array(number)
 const roundKind = z.enum(['TRAIN', 'EVALUATE'])
-/** A diverged run's; what is not finite is null in a file. */
+/** A number that is NaN or infinite if the run has diverged; in a file that is null. */
 const diverging = z.union([number, z.nan(), z.literal([Infinity, -Infinity]), z.null()]).transform((value) => value ?? NaN)
-/** Of an older Herd, only lanes were noted under their name. */
+/** Fields of a deal. Older versions of Herd recorded only lanes, without a kind. */
 const dealtUnits = { kind: roundKind.default('TRAIN'), worker: text, step: number, units: numbers, attempt: number }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 const listed = (noun: string, values: readonly (number | string)[]): string => `${noun}${values.length === 1 ? '' : 's'} ${values.join(', ')}`
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
-/** The units of a deal as a sentence's subject, with its verb. */
+/** Formats the units of a deal as the subject of a sentence, with its verb. */
 const unitsAre = ({ kind, step, units }: { kind: z.infer<typeof roundKind>; step: number; units: readonly number[] }): string =>
   `${kind === 'TRAIN' ? `${listed('lane', units)} of step ${step + 1}` : `${listed('block', units)} of the test set`} ${units.length === 1 ? 'is' : 'are'}`
 
-/** What of a step's gradient is not finite, for people. Where every lane is finite by itself, it is their sum that is too large. */
+/**
+ * Describes which part of a step's gradient is not finite, for people.
+ * @param lanes lanes whose gradients are not finite; empty if each lane is finite by itself and their sum is too large
+ */
 export function whatIsNotFinite(lanes: readonly number[], parameter: string): string {
   return `the gradient of ${lanes.length === 0 ? 'the sum of all lanes' : listed('lane', lanes)} is not finite, first in ${parameter}`
 }
@@ -48,7 +54,7 @@ export function whatIsNotFinite(lanes: readonly number[], parameter: string): st
 const kinds = {
   started: kind({ runId: text, images: number, testImages: number, classes: z.array(text), parameters: number }, ['images', 'testImages', 'classes', 'parameters'], ({ images, testImages, classes, parameters }) =>
     `Training on ${images} images of ${classes.length} classes, testing on ${testImages}; ${parameters.toLocaleString('en')} parameters.`),
-  /** `restarts`: how often the run has been resumed, this time included. */
+  /** Field `restarts`: number of times that the run has been resumed, this time included. */
   resumed: kind({ file: text, epoch: number, step: number, restarts: number }, ['file', 'epoch', 'step'], ({ file, epoch, step }) => `Going on from ${file}: epoch ${epoch}, step ${step}.`),
   imageSkipped: kind({ path: text, reason: text }, ['path', 'reason'], ({ path, reason }) => `image ${path} is left out: ${reason}`),
   listening: kind({ address: text }, ['address'], ({ address }) => `waiting for workers at ${address}`),
@@ -78,13 +84,13 @@ const kinds = {
   gradientNotFinite: kind({ epoch: number, step: number, lanes: numbers, parameter: text, action: z.enum(['stop', 'skip']) }, ['step', 'lanes', 'parameter', 'action'], ({ step, lanes, parameter, action }) =>
     `step ${step} ${action === 'skip' ? 'is left out' : 'ends the run'}: ${whatIsNotFinite(lanes, parameter)}.`),
   lossNotFinite: kind({ epoch: number, step: number, lanes: numbers }, ['step', 'lanes'], ({ step, lanes }) => `the loss of step ${step} is not finite (${listed('lane', lanes)}); its gradient is, and training goes on.`),
-  /** `beside`: while the next epoch is trained. */
+  /** Field `beside`: true if the next epoch is trained at the same time. */
   evaluating: kind({ epoch: number, beside: z.boolean() }, ['epoch'], ({ epoch }) => `testing after epoch ${epoch}.`),
-  /** Blocks of the test set. */
+  /** Fields `done` and `total`: numbers of blocks of the test set. */
   testing: kind({ done: number, total: number }, ['done', 'total'], ({ done, total }) => `${done} of ${counted(total, 'block')} of the test set done.`),
-  /** What the evaluation found, in full: evaluation.json has it. */
+  /** Complete result of an evaluation, as in evaluation.json. */
   evaluated: kind({ ...evaluationSchema.shape, step: number }, ['epoch'], ({ epoch }) => `the evaluation after epoch ${epoch} is in.`),
-  /** `step`: steps of the run at the epoch's end; by now, more may have been taken. */
+  /** Field `step`: steps of the run at the epoch's end; more may have been taken by now. */
   epoch: kind(
     {
       epoch: number, epochs: number, step: number, trainLoss: diverging, trainAccuracy: number, testLoss: diverging, testAccuracy: number, learningRate: number, images: number, skippedSteps: number,
@@ -113,12 +119,12 @@ const kinds = {
 export type EventType = keyof typeof kinds
 type EventOf<T extends string, K> = K extends EventKind<infer S> ? z.output<z.ZodObject<{ type: z.ZodLiteral<T> } & S>> : never
 
-/** What happens in a run: as observers get it while it goes on, and as events.jsonl has it, with the type under `event`. */
+/** An event of a run, as observers receive it live. A line of events.jsonl has the same fields, with the type under `event`. */
 export type RunEvent = { [T in EventType]: EventOf<T, (typeof kinds)[T]> }[EventType]
 
 /**
- * The sentence of an event, from the fields that it has live or in events.jsonl.
- * @returns undefined for a kind that this version of Herd does not know, and for fields that are not as it expects them
+ * Builds the sentence of an event from its fields, live or from events.jsonl.
+ * @returns undefined if this version of Herd does not know the type, or the fields are not as it expects them
  */
 export function sentenceOf(type: string, fields: unknown): string | undefined {
   return Object.hasOwn(kinds, type) ? kinds[type as EventType].sentence(fields) : undefined

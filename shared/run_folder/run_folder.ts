@@ -12,7 +12,7 @@ import { JsonLines } from './json_lines.ts'
 
 export type Clock = () => Date
 
-/** Any of these in a folder means that it has a run. */
+/** Names of files and folders, any of which marks a folder as that of a run. */
 const RUN_MARKS = ['config.json', 'history.jsonl', 'summary.json', 'checkpoints']
 export const RUNS_ROOT = 'runs'
 
@@ -33,9 +33,11 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder of a new run.
-   * @param out where the user wants it; undefined: runs/<date>-<time>, with a number where that is taken.
-   * @throws UsageError where `out` already has a run, or is not a folder; RunError where it cannot be made.
+   * Creates the folder of a new run.
+   * @param out folder that the user wants; undefined: runs/<date>-<time>, with a number if that exists already
+   * @param root folder of the dated runs
+   * @throws UsageError if `out` already has a run, or is not a folder
+   * @throws RunError if the folder cannot be created
    */
   static async create(out: string | undefined, clock: Clock, root: string = RUNS_ROOT): Promise<RunFolder> {
     if (out === undefined) return new RunFolder(await makeDatedFolder(root, clock()), clock)
@@ -47,9 +49,9 @@ export class RunFolder {
   }
 
   /**
-   * Opens the folder of a run that exists, to resume or to read it.
-   * @param advice for who gave a folder without a run
-   * @throws UsageError where there is none.
+   * Opens the folder of an existing run, to resume or to read it.
+   * @param advice end of the error message for a user who gave a folder without a run
+   * @throws UsageError if the folder has no run
    */
   static async open(out: string, clock: Clock, advice = 'check --out, or start one without --resume.'): Promise<RunFolder> {
     const path = resolve(out)
@@ -59,11 +61,11 @@ export class RunFolder {
 
   /**
    * Opens the newest of the dated runs.
-   * @throws UsageError where there is none.
+   * @throws UsageError if there is none
    */
   static async openNewest(clock: Clock, root: string = RUNS_ROOT): Promise<RunFolder> {
     const names = await readdir(root).catch(() => [])
-    // "-10" comes after "-9" for the numbers that tell runs of one second apart.
+    // Numeric order puts "-10" after "-9": numbers tell runs of the same second apart.
     const dated = names.filter((name) => /^\d{4}-\d{2}-\d{2}-\d{6}(-\d+)?$/.test(name)).sort(new Intl.Collator('en', { numeric: true }).compare)
     for (const name of dated.reverse()) {
       if (await isRun(join(root, name))) return new RunFolder(resolve(root, name), clock)
@@ -83,33 +85,46 @@ export class RunFolder {
   writeSummary(summary: Summary): Promise<void> { return writeJson(this.summaryFile, summarySchema, summary) }
   readSummary(): Promise<Summary> { return readJson(this.summaryFile, summarySchema) }
   writeEvaluation(evaluation: EvaluationView): Promise<void> { return writeJson(this.evaluationFile, evaluationSchema, evaluation) }
-  /** @returns undefined where there is none: before the first epoch, and in runs of older versions. */
+  /**
+   * Reads the last evaluation.
+   * @returns undefined if there is none: before the first epoch, and in runs of older versions
+   * @throws RunError if the file is not as expected
+   */
   async readEvaluation(): Promise<EvaluationView | undefined> {
     return (await exists(this.evaluationFile)) ? readJson(this.evaluationFile, evaluationSchema) : undefined
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
 
-  /** Adds an epoch, durably: its checkpoint comes after it. @throws WriteError where the disk refuses; the line waits for the next write. */
+  /**
+   * Appends an epoch to the history, durably: its checkpoint is written afterwards.
+   * @throws WriteError if the disk refuses; the line is then written with the next one
+   */
   appendHistory(line: HistoryLine): void {
     this.#history.append(line, { durable: true })
   }
 
-  /** Notes that something happened now. @throws WriteError where the disk refuses; the line waits for the next write. */
+  /**
+   * Appends an event to events.jsonl, with the current time.
+   * @throws WriteError if the disk refuses; the line is then written with the next one
+   */
   appendEvent(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#events.append({ time: this.#clock().toISOString(), event, ...fields })
   }
 
-  /** Writes what waits. @throws WriteError where the disk still refuses. */
+  /**
+   * Writes the lines that wait because the disk refused them.
+   * @throws WriteError if the disk still refuses
+   */
   flush(): void {
     this.#history.flush(true)
     this.#events.flush(true)
   }
 
   /**
-   * Puts right what a crash left: half-written files are removed, half a last line is cut off history and events. Call it
-   * before anything is written, and only where no other process writes into the folder.
-   * @returns what was done, for people
+   * Repairs what a crash left: removes half-written files, and cuts half a last line off history and events. It must be called before anything
+   * is written, and only if no other process writes into the folder.
+   * @returns what was done, one line each, for people
    */
   async repair(): Promise<string[]> {
     const cut = async (lines: JsonLines<unknown>): Promise<string[]> => {
@@ -120,7 +135,7 @@ export class RunFolder {
     return [...removed.map((name) => `removed the half-written file ${name}`), ...(await cut(this.#history)), ...(await cut(this.#events))]
   }
 
-  /** Before resuming: drops the epochs that will be trained again, those after `afterEpoch`. */
+  /** Drops the epochs after `afterEpoch` from the history, since a resumed run will train them again. */
   async truncateHistory(afterEpoch: number): Promise<void> {
     await this.#history.cutFrom(({ epoch }) => epoch > afterEpoch)
   }
@@ -134,7 +149,7 @@ export class RunFolder {
 
   /**
    * Draws plots/confusion.svg and .png.
-   * @param matrix [true class][predicted class], counts.
+   * @param matrix counts, [true class][predicted class]
    */
   writeConfusion(matrix: readonly (readonly number[])[], classNames: readonly string[]): Promise<void> {
     return writePicture(this.plotsFolder, 'confusion', confusionPlot(matrix, classNames))
@@ -150,7 +165,12 @@ async function isRun(path: string): Promise<boolean> {
   return RUN_MARKS.some((mark) => names.includes(mark))
 }
 
-/** @param shown the path as the user gave it. */
+/**
+ * Creates a folder and its parents.
+ * @param shown the path as the user gave it
+ * @throws UsageError if the path is not a folder
+ * @throws RunError if the folder cannot be created
+ */
 async function makeFolder(path: string, shown: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
@@ -161,7 +181,10 @@ async function makeFolder(path: string, shown: string): Promise<void> {
   }
 }
 
-/** Makes root/2025-01-31-235959 in local time; a run that began in the same second gets the name first. */
+/**
+ * Creates a folder like root/2025-01-31-235959, in local time. A number is appended if another run began in the same second.
+ * @returns its absolute path
+ */
 async function makeDatedFolder(root: string, now: Date): Promise<string> {
   const two = (value: number): string => String(value).padStart(2, '0')
   const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-')

@@ -3,23 +3,23 @@ import { z } from 'zod'
 const count = z.int().min(0)
 const seconds = z.number().min(0)
 const share = z.number().min(0).max(1)
-/** JSON has no NaN and no infinity; a diverged run has. They are null on disk, and NaN when read. */
+/** A loss. JSON has neither NaN nor infinity, which a diverged run has: they are null on disk, and NaN when read. */
 const loss = z.union([z.number(), z.nan(), z.literal(Infinity), z.null()]).transform((value) => value ?? NaN)
 
-/** One line of history.jsonl: one epoch. */
+/** One line of history.jsonl, which is one epoch. */
 export const historyLineSchema = z.object({
   epoch: z.int().min(1),
-  /** Steps done since the run began. */
+  /** Number of steps done since the run began. */
   step: count,
-  /** Steps of this epoch that were left out, since their gradient was not finite; they are in no other figure. */
+  /** Number of this epoch's steps that were left out, since their gradient was not finite; they count in no other figure. */
   skippedSteps: count.default(0),
-  /** Mean cross entropy of an image. */
+  /** Mean cross entropy over the images. */
   trainLoss: loss,
   trainAccuracy: share,
   testLoss: loss,
   testAccuracy: share,
   learningRate: z.number().min(0),
-  /** Trained on in this epoch; the seconds it took, evaluation not included. */
+  /** Number of images trained on in this epoch; `seconds` is the time that took, without evaluation. */
   images: count,
   seconds,
   imagesPerSecond: z.number().min(0),
@@ -29,29 +29,30 @@ export type HistoryLine = z.infer<typeof historyLineSchema>
 
 /** One line of events.jsonl. */
 export const eventLineSchema = z.looseObject({
-  /** ISO 8601, UTC. */
+  /** Time of the event, ISO 8601 in UTC. */
   time: z.iso.datetime(),
-  /** What happened, e.g. "workerLost"; the other fields are the event's own. */
+  /** Type of the event, e.g. "workerLost"; the other fields depend on it. */
   event: z.string().min(1),
 })
 export type EventLine = z.infer<typeof eventLineSchema>
 
+/** Test result of one class; `accuracy` is correct / images, or 0 without images. */
 export const classResultSchema = z.object({ images: count, correct: count, accuracy: share })
 
-/** summary.json: how the run ended. */
+/** Content of summary.json: how the run ended. */
 export const summarySchema = z.object({
-  /** sha256 of the parameters. */
+  /** Digest of the final parameters, sha256. */
   digest: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'),
   epochs: count,
   steps: count,
-  /** How many of them were left out, since their gradient was not finite. */
+  /** Number of steps that were left out, since their gradient was not finite. */
   skippedSteps: count.default(0),
   trainLoss: loss,
   testLoss: loss,
   testAccuracy: share,
-  /** Of the test images of each class. */
+  /** Test result of each class, by the class's name. */
   perClass: z.record(z.string(), classResultSchema),
-  /** Trained on in all. */
+  /** Number of images trained on over the whole run. */
   images: count,
   imagesPerSecond: z.number().min(0),
   seconds,
@@ -60,45 +61,45 @@ export const summarySchema = z.object({
   precision: z.enum(['f32', 'bf16']),
   lanes: z.int().min(1),
   batch: z.int().min(1),
-  /** Most at once. */
+  /** Greatest number of workers at the same time. */
   workers: count,
   lanesComputed: count,
   lanesCounted: count,
-  /** Because their holder was lost. */
+  /** Number of lanes that were computed again because the worker that held them was lost. */
   lanesRecomputed: count,
-  /** From stragglers, by workers that had nothing to do. */
+  /** Number of lanes that workers without work took over from slow ones. */
   lanesTakenOver: count,
   workersLost: count,
   restarts: count,
-  /** The different numerics fingerprints among the workers: one, where all compute alike. */
+  /** Distinct numerics fingerprints of the workers: only one if all compute the same bits. */
   fingerprints: z.array(z.string()),
 })
 export type Summary = z.infer<typeof summarySchema>
 
-/** A test image and what the network says of it. */
+/** A test image and the network's prediction for it. */
 export const shownPredictionSchema = z.object({
   /** Path of the image in its data set. */
   path: z.string(),
-  /** Class names, as folders have them. */
+  /** Name of the true class, as its folder is named; so is `predicted`. */
   truth: z.string(),
   predicted: z.string(),
   probability: z.number().nullable(),
-  /** A small WebP picture, in base64. */
+  /** Small WebP picture of the image, in base64. */
   image: z.string(),
 })
 export type ShownPrediction = z.infer<typeof shownPredictionSchema>
 
-/** evaluation.json: what the last evaluation found. */
+/** Content of evaluation.json: the result of the last evaluation. */
 export const evaluationSchema = z.object({
   epoch: count,
   classes: z.array(z.string()),
-  /** confusion[label][predicted] counts test images. */
+  /** Counts of test images, [true class][predicted class]. */
   confusion: z.array(z.array(count)),
-  /** Of random test images, chosen anew in each epoch. */
+  /** Predictions for some random test images, which are chosen anew in each epoch. */
   predictions: z.array(shownPredictionSchema),
 })
 export type EvaluationView = z.infer<typeof evaluationSchema>
 
-/** config.json: every option as resolved, and what else the run depends on; its keys are the coordinator's. */
+/** Content of config.json: every option as resolved, and what else the run depends on. The coordinator decides its keys. */
 export const configSchema = z.record(z.string(), z.unknown())
 export type RunConfig = z.infer<typeof configSchema>

@@ -4,18 +4,21 @@ const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
-/** Whether only this machine can reach a host that is listened on. Names other than localhost may mean anything, and count as reachable. */
+/**
+ * True if a server that listens on this host can be reached from this machine only. A name other than localhost may mean any address, and counts
+ * as reachable.
+ */
 export function isLoopback(host: string): boolean {
   const family = isIP(host)
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
 }
 
-/** Whether a host that is listened on stands for every address of the machine. */
+/** True if a server that listens on this host listens on every address of the machine. */
 export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || (host.includes(':') && /^[0:]+$/.test(host))
 }
 
-/** Where this machine reaches a server that listens on a host: an address for all interfaces is none to connect to. */
+/** Returns the host by which this machine reaches a server that listens on `host`: clients cannot connect to the address that stands for all interfaces. */
 export function reachableHost(host: string): string {
   if (!isEveryAddress(host)) return host
   return host.includes(':') ? '::1' : '127.0.0.1'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** A text that nobody can guess, 32 hexadecimal digits. */
+/** Draws a random secret of 128 bits, as 32 hexadecimal digits. */
 export function newSecret(): string {
   return randomBytes(16).toString('hex')
 }

@@ -2,25 +2,26 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { messageOf, UsageError } from '../kit/errors.ts'
 
-/** The options --tls-cert, --tls-key and --tls-ca of a daemon: names of PEM files. */
+/** Values of the options --tls-cert, --tls-key and --tls-ca of a daemon: names of PEM files. */
 export interface TlsOptions {
   tlsCert: string | undefined
   tlsKey: string | undefined
   tlsCa: string | undefined
 }
 
-/** The contents of those files, PEM. */
+/** Contents of the TLS files, PEM. */
 export interface TlsFiles {
-  /** What this side proves who it is with. */
+  /** Certificate and private key by which this side proves its identity; undefined: it has none. */
   identity: { cert: Buffer; key: Buffer } | undefined
-  /** Who may vouch for the other side. */
+  /** Certificates of the authorities that may vouch for the other side. */
   ca: Buffer | undefined
 }
 
 /**
- * Reads and checks the files, so that what does not fit shows here and not when the first worker comes.
- * @returns undefined when no file is given: no TLS.
- * @throws UsageError that names the option and the file.
+ * Reads and checks the TLS files, so that a mistake shows at the start and not when the first worker connects.
+ * @param now current time, to check the certificates' validity
+ * @returns undefined if no file is given: no TLS
+ * @throws UsageError that names the option and the file
  */
 export async function readTls({ tlsCert, tlsKey, tlsCa }: TlsOptions, now: Date): Promise<TlsFiles | undefined> {
   if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined
@@ -53,7 +54,7 @@ function certificatesOf(option: string, file: string, pem: Buffer | undefined): 
   }
 }
 
-/** The library's message could quote the file, which is secret: it is left out. */
+/** Parses a private key. The library's message is left out of the error, since it could quote the file, which is secret. */
 function privateKeyOf(file: string, pem: Buffer): KeyObject {
   try {
     return createPrivateKey(pem)

@@ -3,34 +3,37 @@ import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { messageOf, UsageError } from '../kit/errors.ts'
 
-/** Long enough that nobody guesses it, short enough for a header; printable, since it travels in one. */
+/** Shape of a token: long enough that nobody guesses it, short enough for a header, and printable, since it is sent in a header. */
 const SHAPE = /^[\x21-\x7e]{16,1024}$/
 const EXPECTED = 'expected 16 to 1024 printable characters without spaces, e.g. of `openssl rand -hex 32`.'
 const PREFIX = 'Bearer '
 
-/** The secret that lets a worker join. It shows nowhere: neither as text, nor as JSON, nor when it is inspected. */
+/** The secret that lets a worker join. It is never shown: not as text, not as JSON, not when it is inspected. */
 export class Token {
   readonly #text: string
   readonly #hash: Buffer
 
-  /** @param source names where the text is from; the text itself is in no message. @throws UsageError when it is not of the shape of a token. */
+  /**
+   * @param source name of the token's origin for error messages, which never contain the token itself
+   * @throws UsageError if the text does not have the shape of a token
+   */
   constructor(text: string, source: string) {
     if (!SHAPE.test(text)) throw new UsageError(`${source}: this is no token: ${EXPECTED}`)
     this.#text = text
     this.#hash = hashOf(this.header)
   }
 
-  /** What travels with each call, as its metadata `authorization`. */
+  /** Value of the metadata `authorization` that is sent with each call. */
   get header(): string {
     return PREFIX + this.#text
   }
 
-  /** For the environment of a worker on this machine. */
+  /** Environment variables that hand the token on to a worker on this machine. */
   get environment(): Record<string, string> {
     return { [VARIABLE]: this.#text }
   }
 
-  /** Whether a call's `authorization` is this token's; takes the same time wherever the two differ. */
+  /** True if a call's `authorization` has this token. The comparison takes the same time wherever the two differ. */
   admits(header: string): boolean {
     return timingSafeEqual(hashOf(header), this.#hash)
   }
@@ -51,11 +54,11 @@ export class Token {
 const VARIABLE = 'HERD_TOKEN'
 
 /**
- * The token of HERD_TOKEN, which is taken out of the environment so that no other program inherits it, or of a file.
- * There is no option with the token itself: everybody on a machine can read command lines.
- * @param file of --token-file; white space around its text is no part of the token.
- * @returns undefined where neither is given.
- * @throws UsageError that names the file or the variable.
+ * Takes the token from HERD_TOKEN, which is deleted from the environment so that no other program inherits it, or from a file. There is no
+ * option for the token itself, because everybody on a machine can read command lines.
+ * @param file file of --token-file; white space around its text is not part of the token
+ * @returns undefined if neither is given
+ * @throws UsageError that names the file or the variable, if both are given, or the token cannot be read or has another shape
  */
 export async function takeToken(environment: NodeJS.ProcessEnv, file: string | undefined): Promise<Token | undefined> {
   const text = environment[VARIABLE] === '' ? undefined : environment[VARIABLE]

@@ -6,14 +6,15 @@ import { messageOf, WriteError } from '../kit/errors.ts'
 import { recordOf } from './record.ts'
 import { ROOT } from '../kit/project.ts'
 
+/** The surroundings of an event file: the clock, and what its name is made of. */
 export interface EventFileSurroundings {
-  /** Seconds since 1970. */
+  /** Current time in seconds since 1970. */
   now: () => number
   host: string
   pid: number
 }
 
-/** An event, by the names of event.proto in camel case. */
+/** The content of an event, with the field names of event.proto in camel case. */
 type What =
   | { fileVersion: string }
   | { sessionLog: { status: number } }
@@ -23,19 +24,19 @@ const Event = protobuf.loadSync(path.join(ROOT, 'shared/tensorboard/event.proto'
 const START = 1
 const RGB = 3
 
-/** What TensorBoard looks for in a name; what comes before the first full stop behind it is when the file was begun. */
+/** Prefix by which TensorBoard recognises its files. Behind it, up to the next full stop, is the time when the file was begun. */
 const PREFIX = 'events.out.tfevents.'
-/** Readers look every few seconds. */
+/** Seconds between two writes; readers look for news every few seconds. */
 const WRITE_EVERY_SECONDS = 1
-/** A disk may stay full for days: what comes when so much waits is left out. */
+/** Limit of the events that wait in memory; further ones are dropped, since a disk may stay full for days. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024
 
-/** Files of this process, which tells two of one second apart. */
+/** Number of files that this process has opened; it tells apart the names of two files begun in the same second. */
 let opened = 0
 
 /**
- * A file for TensorBoard in a run's folder. Events are gathered and written about once a second. Those that cannot be
- * written (disk full) wait, in their order, for the next time: a failure leaves the file without half a record.
+ * A file for TensorBoard in a run's folder. Events are collected and written about once a second. Events that cannot be written (disk full)
+ * wait, in their order, for the next write: a failure leaves no half record in the file.
  */
 export class EventFile {
   readonly file: string
@@ -49,29 +50,41 @@ export class EventFile {
     this.#now = now
     this.#triedAt = now()
     this.#wait(0, { fileVersion: 'brain.Event:2' })
-    // TensorBoard takes the first of all the files for the beginning of the run, and each later one for a restart.
+    // TensorBoard takes the first START among all files as the beginning of the run, and each later one as a restart.
     this.#wait(firstStep, { sessionLog: { status: START } })
   }
 
   /**
-   * Names a file that comes after those in the folder; it is made when it is first written to.
-   * @param firstStep what earlier files have of this step and later ones is computed again, and not shown any more
+   * Opens an event file whose name sorts after those in the folder. It is created at the first write.
+   * @param folder the run's folder
+   * @param firstStep first step that this file has: TensorBoard then no longer shows what earlier files have of this step and later ones, which
+   *   is computed again
    */
   static open(folder: string, firstStep: number, { now, host, pid }: EventFileSurroundings): EventFile {
     return new EventFile(path.join(folder, `${PREFIX}${String(begunAt(folder, now())).padStart(10, '0')}.${host}.${pid}.${opened++}`), now, firstStep)
   }
 
-  /** @throws WriteError where the disk refuses: the event then waits. */
+  /**
+   * Adds values by their tags.
+   * @throws WriteError if the disk refuses: the event then waits
+   */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     this.#add(step, { summary: { value: Object.entries(values).map(([tag, simpleValue]) => ({ tag, simpleValue })) } })
   }
 
-  /** @param picture RGB, as PNG or JPEG. @throws WriteError where the disk refuses: the event then waits. */
+  /**
+   * Adds a picture.
+   * @param picture PNG or JPEG file of an RGB picture
+   * @throws WriteError if the disk refuses: the event then waits
+   */
   image(step: number, tag: string, picture: Uint8Array, width: number, height: number): void {
     this.#add(step, { summary: { value: [{ tag, image: { height, width, colorspace: RGB, encodedImageString: picture } }] } })
   }
 
-  /** Writes what waits. @throws WriteError where the disk refuses. */
+  /**
+   * Writes the events that wait.
+   * @throws WriteError if the disk refuses
+   */
   flush(): void {
     if (this.#waiting.length === 0) return
     this.#triedAt = this.#now()
@@ -97,13 +110,16 @@ export class EventFile {
   }
 }
 
-/** TensorBoard reads files in the order of their names: a clock that was put back must not put this one before those there are. */
+/**
+ * Returns the time in seconds for a new file's name. TensorBoard reads files in the order of their names, so a clock that was set back must not
+ * put this file before existing ones.
+ */
 function begunAt(folder: string, now: number): number {
   const earlier = namesIn(folder).flatMap((name) => (name.startsWith(PREFIX) ? [Number.parseInt(name.slice(PREFIX.length), 10)] : []))
   return Math.max(Math.floor(now), ...earlier.filter((seconds) => Number.isFinite(seconds)).map((seconds) => seconds + 1))
 }
 
-/** None of a folder that cannot be read: writing will tell. */
+/** Lists the names in a folder; none if it cannot be read, because writing will report that. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)

@@ -1,8 +1,8 @@
 import { crc32c } from '@aws-crypto/crc32c'
 
 /**
- * A record of a TFRecord file: the length, its checksum, the data, their checksum. Numbers are little-endian. The
- * checksums are CRC-32C, masked because a CRC of data that contains its own CRC says little.
+ * Builds a record of a TFRecord file: the length (u64), its checksum, the data, their checksum. Numbers are little-endian. The checksums are
+ * CRC-32C, masked because a CRC over data that contains its own CRC says little.
  */
 export function recordOf(data: Uint8Array): Buffer {
   const record = Buffer.alloc(12 + data.length + 4)
@@ -15,7 +15,7 @@ export function recordOf(data: Uint8Array): Buffer {
 
 const MASK_DELTA = 0xa282ead8
 
-/** Rotated by 15 bits, plus a constant. */
+/** Computes a masked CRC-32C: rotated right by 15 bits, plus a constant. */
 export function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data)
   return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0

@@ -2,32 +2,39 @@ import { ProtocolError } from '../kit/errors.ts'
 import type { Span } from './span.ts'
 import { ClockOffset } from './clock_offset.ts'
 
-/** Between two questions, in seconds. */
+/** Seconds between two questions. */
 const INTERVAL = 2
-/** The first answers come while much else does: some more at once, so that a quick one is among them. */
+/**
+ * Number of first questions that are asked without a pause: their answers may be slow, since much else is going on, and one of several is likely
+ * to be quick.
+ */
 const FIRST = 8
 
 /**
- * When to ask another process for its time, and what its answers tell. One question at a time: a process that hangs is not asked
- * again before it has answered, so that a late answer is never taken for one to another question. All times in seconds.
+ * The schedule of questions for another process's time, and the estimate from its answers. Only one question is open at a time: a process that
+ * hangs is not asked again before it has answered, so a late answer is never taken for the answer to another question. All times are in seconds.
  */
 export class ClockProbe {
   readonly #offset = new ClockOffset()
   #asked: number | undefined
   #next = Number.NEGATIVE_INFINITY
 
-  /** Seconds that the other clock is ahead; undefined before the first answer. */
+  /** Seconds by which the other clock is ahead; undefined before the first answer. */
   get ahead(): number | undefined {
     return this.#offset.ahead
   }
 
-  /** A span by the other clock, by this one; undefined before the first answer. */
+  /** Converts a span from the other clock to this one; undefined before the first answer. */
   spanHere(span: Span): Span | undefined {
     const { ahead } = this
     return ahead === undefined ? undefined : { ...span, begin: span.begin - ahead, end: span.end - ahead }
   }
 
-  /** @returns the time to ask with, where it is time for a question */
+  /**
+   * Decides whether to ask now.
+   * @param now time by this clock
+   * @returns `now`, to be sent with the question; undefined if it is not time for a question
+   */
   ask(now: number): number | undefined {
     if (this.#asked !== undefined || now < this.#next) return undefined
     this.#asked = now
@@ -35,9 +42,11 @@ export class ClockProbe {
   }
 
   /**
-   * @param sent what was asked with
-   * @param clock the other process's time
-   * @throws ProtocolError for an answer to no question
+   * Takes an answer.
+   * @param sent time that was sent with the question
+   * @param clock time of the other process
+   * @param now time by this clock
+   * @throws ProtocolError if no question with this time is open
    */
   answered({ sent, clock }: { sent: number; clock: number }, now: number): void {
     if (this.#asked !== sent) throw new ProtocolError('a clock reading that was not asked for')

@@ -5,23 +5,31 @@ interface SumFunctions {
   squares(count: number, values: number): number
 }
 
-/** The kernel's functions, with the bits of the plain ones in shared/vectors/vectors.ts, and memory in which it copies nothing. */
+/** The kernel's functions, with the same bits as the plain ones in shared/vectors/vectors.ts, and memory whose vectors it works on without copying. */
 export interface SumKernel {
   add(left: Float32Array, right: Float32Array): Float32Array
   sumOfSquares(values: Float32Array): number
-  /** Floats in the kernel's memory, for good. @returns undefined when there is no more of it */
+  /**
+   * Allocates a vector in the kernel's memory, which is never freed.
+   * @param length number of floats
+   * @returns undefined if the memory cannot grow so far
+   */
   allocate(length: number): Float32Array | undefined
 }
 
-/** Floats that are copied to the kernel at a time: both operands stay in a core's own cache. Squares are summed by as many. */
+/**
+ * Number of floats that are copied to the kernel at a time: both operands stay in a core's own cache. Squares are summed in blocks of this size,
+ * with or without the kernel.
+ */
 export const BLOCK_FLOATS = 16_384
 const BLOCK_BYTES = BLOCK_FLOATS * Float32Array.BYTES_PER_ELEMENT
-/** Vectors begin where cache lines do. */
+/** Alignment of vectors in bytes: that of cache lines. */
 const ALIGNMENT = 64
 
 /**
- * Vectors elsewhere go through the kernel block by block: copying in and out included, that takes a third of the plain loop's time.
- * @returns undefined where there is no kernel: see `loadKernel`.
+ * Loads the kernel. Vectors outside its memory pass through it block by block: even with copying in and out, that takes a third of the plain
+ * loop's time.
+ * @returns undefined if the kernel cannot be used: see `loadKernel`
  */
 export function sumKernel(): SumKernel | undefined {
   const kernel = loadKernel<SumFunctions>('sum', 2 * BLOCK_BYTES)
@@ -30,7 +38,7 @@ export function sumKernel(): SumKernel | undefined {
   const leftBlock = new Float32Array(memory.buffer, 0, BLOCK_FLOATS)
   const rightBlock = new Float32Array(memory.buffer, BLOCK_BYTES, BLOCK_FLOATS)
   let used = 2 * BLOCK_BYTES
-  /** When the memory grows, there is another object for it, and the old ones are good for the part that they have. */
+  /** Buffer objects of the kernel's memory. Growing makes a new one; the old ones stay valid for their part of the memory. */
   const buffers = new WeakSet<ArrayBufferLike>()
   const inside = ({ buffer }: Float32Array): boolean => buffers.has(buffer)
   return {

@@ -1,23 +1,30 @@
 import { lastingVector } from './vectors.ts'
 
 /**
- * Vectors that are used again, so that a steady state allocates nothing. The one that was given back last is taken first: it is still in
+ * A pool of vectors that are reused, so that a steady state allocates nothing. The vector that was returned last is taken first: it is still in
  * the processor's cache.
  */
 export class VectorPool {
   readonly #length: number
   readonly #limit: number
   readonly #free: Float32Array[] = []
-  /** What was taken, and the vector that it is the beginning of. */
+  /** Views that were taken, each with the whole vector that it is the beginning of. */
   readonly #taken = new Map<Float32Array, Float32Array>()
 
-  /** @param length floats of each @param limit how many are kept at most */
+  /**
+   * @param length number of floats in each vector
+   * @param limit greatest number of vectors in the pool
+   */
   constructor(length: number, limit: number) {
     this.#length = length
     this.#limit = limit
   }
 
-  /** A vector of at most the pool's length, with anything in it. */
+  /**
+   * Takes a vector with undefined contents. It is a new one, outside the pool, if it is longer than the pool's vectors or the pool's limit is
+   * reached.
+   * @param length number of floats
+   */
   take(length: number): Float32Array {
     const vector = length > this.#length ? undefined : (this.#free.pop() ?? this.#another())
     if (vector === undefined) return new Float32Array(length)
@@ -26,7 +33,7 @@ export class VectorPool {
     return taken
   }
 
-  /** What was taken is free again, and must not be used any more. Whatever is not of the pool is left alone. */
+  /** Returns a vector to the pool; it must not be used any more. A vector that is not from the pool is ignored. */
   giveBack(taken: Float32Array): void {
     const vector = this.#taken.get(taken)
     if (vector === undefined) return
@@ -34,7 +41,7 @@ export class VectorPool {
     this.#free.push(vector)
   }
 
-  /** All that were taken are free again. */
+  /** Returns all vectors that were taken. */
   reclaim(): void {
     for (const taken of [...this.#taken.keys()]) this.giveBack(taken)
   }

@@ -1,34 +1,34 @@
 import { BLOCK_FLOATS, sumKernel } from './sum_kernel.ts'
 
-/** What is done with whole vectors of gradients, by the kernel or, where this processor has none, in plain TypeScript: with the same bits. */
+/** Arithmetic on whole gradient vectors, by the kernel or, if this processor has none, in plain TypeScript with the same bits. */
 
 const kernel = sumKernel()
 
-/** left += right, element by element in float32. */
+/** Adds `right` to `left` element by element in float32, and returns `left`. */
 export const addInto = kernel?.add ?? plainAddInto
 
-/** Sum of the squares of at most 2^40 values, in float64: finite if and only if all values are. */
+/** Sums the squares of at most 2^40 values in float64: the sum is finite if and only if all values are. */
 export const sumOfSquares = kernel?.sumOfSquares ?? plainSumOfSquares
 
-/** A vector that is kept for good, where `addInto` and `sumOfSquares` are fastest. Not all zeros. */
+/** Allocates a vector that is never freed, where `addInto` and `sumOfSquares` are fastest. Its contents are undefined. */
 export function lastingVector(length: number): Float32Array {
   return kernel?.allocate(length) ?? new Float32Array(length)
 }
 
-/** As `addInto`, in plain TypeScript. */
+/** Does the same as `addInto` in plain TypeScript. */
 export function plainAddInto(left: Float32Array, right: Float32Array): Float32Array {
   for (let i = 0; i < left.length; i++) left[i] += right[i]
   return left
 }
 
-/** As `sumOfSquares`, in plain TypeScript. */
+/** Does the same as `sumOfSquares` in plain TypeScript. */
 export function plainSumOfSquares(values: Float32Array): number {
   let sum = 0
   for (let begin = 0; begin < values.length; begin += BLOCK_FLOATS) sum += squaresOfPart(values.subarray(begin, begin + BLOCK_FLOATS))
   return sum
 }
 
-/** Four sums, since each waits for its last addition. */
+/** Sums squares in four independent sums, since each addition to one sum would wait for the one before. */
 function squaresOfPart(values: Float32Array): number {
   let sum0 = 0
   let sum1 = 0

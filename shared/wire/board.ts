@@ -1,15 +1,16 @@
 import { CONTENT_AT, PAGE_BYTES, type MemoryFile } from '../kit/memory_file.ts'
 import type { SharedBytes } from './messages.ts'
 
-/** A worker may be this many versions of the weights behind before it is cut off. */
+/** Number of versions of the weights on the board. A worker that is this many versions behind is cut off. */
 export const VERSIONS_BEHIND = 4
 
-/** Behind the file's key. */
+/** Offset of the newest version's number in the file: right behind the key. */
 const NEWEST_AT = 16
 
 /**
- * Where a coordinator writes weights once for all workers of its machine. The last versions stand side by side; which one is the newest
- * is written before anything of it is, so that who reads an old one knows afterwards whether it was still there.
+ * A file in memory into which a coordinator writes weights once for all workers of its machine. The last versions are stored side by side. The
+ * number of the newest version is written before any of its weights, so that a reader of an older version can tell afterwards whether what it
+ * read was still intact.
  */
 export class WeightsBoard {
   readonly #file: MemoryFile
@@ -17,15 +18,17 @@ export class WeightsBoard {
   #newest = -1
   #isFull = false
 
-  /** @param floats of the vector */
+  /** @param floats number of floats in the weight vector */
   constructor(file: MemoryFile, floats: number) {
     this.#file = file
     this.#versionBytes = Math.ceil((floats * Float32Array.BYTES_PER_ELEMENT) / PAGE_BYTES) * PAGE_BYTES
   }
 
   /**
-   * @param offset first float of the vector @param bytes no more than the floats have
-   * @returns undefined when memory is full: workers need to get the bytes themselves
+   * Writes a part of a version's weights.
+   * @param offset index of the part's first float in the vector
+   * @param bytes the part in the format of the wire, no longer than its floats
+   * @returns the place of the bytes; undefined if memory is full: workers must then get the bytes themselves
    */
   post(version: number, offset: number, bytes: Uint8Array): SharedBytes | undefined {
     if (this.#isFull) return undefined
@@ -43,7 +46,10 @@ export class WeightsBoard {
   }
 }
 
-/** Which version is the newest on a board. @throws ProtocolError when the file is no board */
+/**
+ * Reads the number of the newest version on a board.
+ * @throws ProtocolError if the file is too short for a board
+ */
 export function newestOn(board: MemoryFile): number {
   const stamp = Buffer.alloc(4)
   board.read(NEWEST_AT, stamp)

@@ -6,7 +6,8 @@ import { whyUnreachable } from './unreachable.ts'
 
 /**
  * Opens a client of the coordinator with a socket of its own.
- * @param agent what the library says of the program, for whoever looks at the traffic
+ * @param kind kind of the channel, which decides its options
+ * @param agent name of the program in the HTTP/2 header user-agent, for people who inspect the traffic
  */
 export function openChannel<Calls>(address: string, access: Access, kind: keyof typeof clientOptions, agent: string): Calls & Pick<Client, 'close'> {
   const secured = secureChannel(access, address)
@@ -15,7 +16,7 @@ export function openChannel<Calls>(address: string, access: Access, kind: keyof 
   }) as unknown as Calls & Pick<Client, 'close'>
 }
 
-/** Why a call has ended, for people. */
+/** Describes why a call has ended, for people. */
 export function reasonOf(error: ServiceError, access: Access): string {
   if (error.code === status.UNAVAILABLE) return whyUnreachable(error.details, access)
   return plainText(error.details || error.message, 1000)

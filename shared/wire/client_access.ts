@@ -6,7 +6,7 @@ import { UsageError } from '../kit/errors.ts'
 import { readTls, type TlsFiles } from '../security/tls.ts'
 import { takeToken, type Token } from '../security/token.ts'
 
-/** How whoever calls a coordinator shows who it is. */
+/** Options by which a client proves its identity to a coordinator. */
 export const accessOptions = {
   tokenFile: text('<file>', "File with the cluster's token; the environment variable HERD_TOKEN can have the token itself."),
   tlsCa: text('<file>', "Authority of the coordinator's certificate, PEM: connect by TLS."),
@@ -14,16 +14,17 @@ export const accessOptions = {
   tlsKey: text('<file>', 'The key of --tls-cert, PEM.'),
 } as const
 
-/** What the coordinator is shown, and how it is known that it is the right one. */
+/** The credentials that a client shows to a coordinator, and the certificates by which it recognises the right coordinator. */
 export interface Access {
   token: Token | undefined
   tls: TlsFiles | undefined
 }
 
 /**
- * Reads token and certificates.
- * @param environment its HERD_TOKEN is taken out.
- * @throws UsageError where a file does not fit.
+ * Reads the token and the certificates.
+ * @param environment its variable HERD_TOKEN is deleted
+ * @param now current time, to check the certificates' validity
+ * @throws UsageError if the token or a file cannot be used
  */
 export async function readAccess(options: OptionValues<typeof accessOptions>, environment: NodeJS.ProcessEnv, now: Date): Promise<Access> {
   if (options.tlsCert !== undefined && options.tlsCa === undefined) {
@@ -32,18 +33,18 @@ export async function readAccess(options: OptionValues<typeof accessOptions>, en
   return { token: await takeToken(environment, options.tokenFile), tls: await readTls(options, now) }
 }
 
-/** How a channel to this address is secured. */
+/** Returns the credentials and options that secure a channel to this address. */
 export function secureChannel({ tls }: Access, address: string): { credentials: ChannelCredentials; options: ChannelOptions } {
   if (tls === undefined) return { credentials: credentials.createInsecure(), options: {} }
   const host = parseAddress(address)?.host ?? address
   const secured = credentials.createSsl(tls.ca ?? null, tls.identity?.key ?? null, tls.identity?.cert ?? null, {
     checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
   })
-  // TLS lets a client name hosts, but not addresses; the certificate is checked for the address all the same, just above.
+  // TLS lets a client name hosts, but not addresses. The certificate is checked for the address all the same, by checkServerIdentity above.
   return { credentials: secured, options: isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'coordinator' } }
 }
 
-/** Presents the token with every call. */
+/** Makes interceptors that present the token with every call; none without a token. */
 export function presenting({ token }: Access): Interceptor[] {
   if (token === undefined) return []
   return [

@@ -4,17 +4,17 @@ import { lossSum, plain, seconds, text, uint } from '../kit/fields.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
 import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
-/** Both sides must agree on this number; it grows with every change of the contract that an older peer would misread. */
+/** Version of the protocol. Both sides must have the same; it grows with every change that an older peer would misread. */
 export const PROTOCOL_VERSION = 7
 
 const bytes = z.instanceof(Buffer)
-/** Of a vector, in one message. */
+/** Limit of a vector's bytes in one message. */
 const MAX_CHUNK_BYTES = 1024 * 1024
-/** Of a run. */
+/** Limit of the reducers of a run. */
 export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
-/** Where a peer is reached: HOST:PORT, or :PORT at the host that it comes from. */
+/** Address of a peer: HOST:PORT, or :PORT at the host that it connects from. */
 const addressOfPeer = z.string().max(270).regex(/^\S*:\d{1,5}$/)
 const runJson = z.string().max(512 * 1024)
 
@@ -40,11 +40,11 @@ const spans = z.object({ spans: z.array(spanSchema).max(MAX_SPANS) })
 const clockProbe = z.object({ sent: seconds })
 const clockReading = z.object({ sent: seconds, clock: seconds })
 export const reducerPlaceSchema = z.object({ address: addressOfPeer, begin: uint, end: uint }).refine(({ begin, end }) => begin < end, 'a range must not be empty')
-/** Who reduces a range of the vector. */
+/** Address of the reducer that owns a range of the vector. */
 export type ReducerPlace = z.infer<typeof reducerPlaceSchema>
 const memoryPlace = z.object({ process: uint, descriptor: uint, key: z.string().regex(/^[0-9a-f]{32}$/) })
 const sharedMemorySchema = z.object({ weights: memoryPlace, gradients: memoryPlace })
-/** The files in memory that a coordinator offers to a worker of its machine. */
+/** Files in memory that a coordinator offers to a worker on its own machine. */
 export type SharedMemory = z.infer<typeof sharedMemorySchema>
 const welcome = z.object({ session: plain(256).min(1), runId: plain(256).min(1), run: runJson, reducers: z.array(reducerPlaceSchema).max(MAX_REDUCERS), sharedMemory: sharedMemorySchema.nullish() })
 export type Welcome = z.infer<typeof welcome>
@@ -92,14 +92,14 @@ export type EvaluationResult = z.infer<typeof evaluation>
 
 export const sessionRequestSchema = z.object({ session: z.string().max(256), sharesMemory: z.boolean() })
 
-/** Bytes of a chunk's part of the vector, wherever they are. */
+/** Returns the number of a chunk's bytes, in the message or in shared memory. */
 export function payloadBytes({ data, shared }: { data: Buffer; shared?: SharedBytes | null | undefined }): number {
   return shared?.length ?? data.length
 }
 
 const BOTH_PLACES = 'must not have both data and shared bytes'
 const sharedBytes = z.object({ at: z.int().min(0), length: z.int().min(1).max(MAX_CHUNK_BYTES) })
-/** Where in a file of the shared memory bytes are. */
+/** Place of bytes in a file of the shared memory. */
 export type SharedBytes = z.infer<typeof sharedBytes>
 export const weightsChunkSchema = z
   .object({ version: uint, offset: uint, data: bytes, leftOut: z.boolean(), shared: sharedBytes.nullish() })
@@ -182,9 +182,10 @@ function isInOnePlace({ data, shared }: { data: Buffer; shared?: SharedBytes | n
 }
 
 /**
- * Checks one message at the boundary.
- * @param message what came, or the ProtocolError that says why it cannot be read.
- * @throws ProtocolError that names the peer, the message and the first field that is wrong.
+ * Checks one message as it enters the process.
+ * @param message the decoded message, or the ProtocolError that says why it cannot be read
+ * @param what names the peer and the message, for error messages
+ * @throws ProtocolError that names the peer, the message and the first field that is wrong
  */
 export function checked<T>(schema: z.ZodType<T>, message: unknown, what: string): T {
   if (message instanceof ProtocolError) throw new ProtocolError(`${what} ${message.message}`)
@@ -194,7 +195,7 @@ export function checked<T>(schema: z.ZodType<T>, message: unknown, what: string)
   throw new ProtocolError(`${what} is not as the protocol has it: ${issue.path.join('.') || 'message'}: ${issue.message}`)
 }
 
-/** What is nested a thousand times over is beyond the validator, which calls itself. */
+/** Validates a value. Deep nesting, a thousand levels, overflows the validator's stack, since it is recursive: that is a ProtocolError too. */
 function parse<T>(schema: z.ZodType<T>, message: unknown, what: string): z.ZodSafeParseResult<T> {
   try {
     return schema.safeParse(message)
@@ -203,7 +204,11 @@ function parse<T>(schema: z.ZodType<T>, message: unknown, what: string): z.ZodSa
   }
 }
 
-/** The same for a JSON text inside a message. */
+/**
+ * Checks a JSON text inside a message.
+ * @param what names the peer and the text, for error messages
+ * @throws ProtocolError if it is not JSON, or with the first field that is wrong
+ */
 export function checkedJson<T>(schema: z.ZodType<T>, json: string, what: string): T {
   let value: unknown
   try {

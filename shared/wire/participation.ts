@@ -2,10 +2,13 @@ import { deferred } from '../kit/async.ts'
 import { ProtocolError } from '../kit/errors.ts'
 import type { CoordinatorMessage, ReducerMessage, WorkerMessage } from './messages.ts'
 
-/** What a coordinator says to every member alike. */
+/** Messages that a coordinator sends to members of every kind. */
 type Common = Extract<CoordinatorMessage, { message: 'refused' | 'stop' | 'clockProbe' }>
 
-/** How a membership ended. `stopped`: the coordinator has ended in order, and its run is not finished. `asked`: the member was to leave. */
+/**
+ * The end of a membership. `finished`: the run has finished. `asked`: the member was asked to leave. `stopped`: the coordinator has ended in an
+ * orderly way, and its run is not finished. `lost`: the link broke.
+ */
 export type MembershipEnd = { how: 'finished' } | { how: 'asked' } | { how: 'stopped' | 'lost'; reason: string }
 
 export interface ParticipationParts {
@@ -15,15 +18,18 @@ export interface ParticipationParts {
     send(message: Extract<WorkerMessage & ReducerMessage, { message: 'clockReading' }>): void
     close(): void | Promise<void>
   }
-  /** Calls an action again and again. @returns what ends that */
+  /**
+   * Calls an action periodically.
+   * @returns a function that ends the calls
+   */
   every: (milliseconds: number, action: () => void) => () => void
-  /** Seconds on the machine's clock, `machineSeconds`. */
+  /** Clock in seconds that all processes of the machine share (`machineSeconds`). */
   now: () => number
 }
 
 const HEARTBEAT_MS = 1000
 
-/** A member's side of one membership: what is the same for workers and reducers. */
+/** The member's side of one membership, as far as workers and reducers have it in common. */
 export class Participation {
   readonly #parts: ParticipationParts
   readonly #failure = deferred<never>()
@@ -35,14 +41,15 @@ export class Participation {
     this.#failure.promise.catch(() => undefined)
   }
 
-  /** The member cannot go on. */
+  /** Ends the membership with an error, since the member cannot go on. */
   readonly fail = (error: unknown): void => this.#failure.reject(error)
 
-  /** The member is to leave: however the membership ends, that is why. */
+  /** Notes that the member has been asked to leave: unless the run finishes, that is how the membership ends. */
   ask(): void {
     this.#asked = true
   }
 
+  /** Acts on a message that members of every kind get. */
   take(message: Common): void {
     const { kind, link, now } = this.#parts
     switch (message.message) {
@@ -58,8 +65,8 @@ export class Participation {
 
   /**
    * Takes part until the run ends, the link is lost, or the member cannot go on.
-   * @param beat is called every second
-   * @throws what made the member fail, unless that only follows from an end that was wanted
+   * @param beat called every second
+   * @throws the error given to `fail`, unless the end of the membership was intended anyway
    */
   async untilEnd(beat: () => void): Promise<MembershipEnd> {
     const endHeartbeat = this.#parts.every(HEARTBEAT_MS, beat)

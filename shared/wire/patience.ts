@@ -2,25 +2,26 @@ import pRetry from 'p-retry'
 import { RunError } from '../kit/errors.ts'
 import type { Log } from '../kit/log.ts'
 
-/** No membership came about: the coordinator cannot be reached, or does not answer. It may be tried again. */
+/** Joining failed because the coordinator cannot be reached or does not answer. It may be tried again. */
 export class NoMembershipError extends Error {}
 
-/** A coordinator that is started again waits for its members no longer than this. */
+/** Longest pause between two attempts: a coordinator that is started again waits for its members no longer than this. */
 const LONGEST_PAUSE_MS = 1000
 const SHORTEST_PAUSE_MS = 200
 
 export interface Patience {
-  /** Where the coordinator is, as the user named it. */
+  /** Address of the coordinator, as the user gave it. */
   coordinator: string
-  /** How long to try; 0: once. */
+  /** Time during which to try, in milliseconds; 0: only once. */
   patienceMs: number
   log: Pick<Log, 'info'>
 }
 
 /**
- * Tries to join a coordinator, again and again with backoff and jitter, as long as no membership comes about.
- * @param join throws a NoMembershipError with the reason where it may be tried again
- * @throws RunError that names the coordinator when patience is over, and whatever else `join` throws
+ * Tries to join a coordinator, repeatedly with backoff and jitter, until a membership comes about.
+ * @param join joins and runs one membership; throws a NoMembershipError with the reason if it may be tried again
+ * @returns the result of `join`
+ * @throws RunError that names the coordinator if `patienceMs` is over, and any other error of `join`
  */
 export async function joinWithPatience<T>(join: () => Promise<T>, { coordinator, patienceMs, log }: Patience): Promise<T> {
   try {

@@ -4,17 +4,25 @@ import { bytesOf } from '../kit/floats.ts'
 /** Bytes in memory that is shared with another process. */
 export interface BytesInMemory {
   readonly length: number
-  /** @param target as long @throws ProtocolError when they are not there */
+  /**
+   * Copies the bytes.
+   * @param target array of the same length
+   * @throws ProtocolError if the memory does not have the bytes
+   */
   readInto(target: Uint8Array): void
 }
 
-/** The bytes of a part of a vector: in a message, or in memory. */
+/** Bytes of a part of a vector: in a message, or in shared memory. */
 export type Payload = Buffer | BytesInMemory
 
-/** Of a message whose bytes are in memory. */
+/** Data of a message whose bytes are in shared memory. */
 export const NO_DATA = Buffer.alloc(0)
 
-/** @param out as long as the codec's `floatsIn` says of the payload's length */
+/**
+ * Decodes a payload to floats.
+ * @param out vector of as many floats as the codec's `floatsIn` returns for the payload's length
+ * @throws the error of `BytesInMemory.readInto`
+ */
 export function decodePayload(codec: Codec, payload: Payload, out: Float32Array): void {
   if (!('readInto' in payload)) return codec.decodeInto(payload, out)
   if (codec.compression === 'none') return payload.readInto(bytesOf(out))

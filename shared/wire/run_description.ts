@@ -5,10 +5,10 @@ import { layoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
 import { recipeShape } from '../recipe/table.ts'
 
-/** 1 GiB of weights: a worker has room for them several times over. */
+/** Limit of a network's parameters, 1 GiB of weights: a worker has room for several copies. */
 const MAX_PARAMETERS = 2 ** 28
 
-/** Why a worker cannot even begin with a network. */
+/** Says why a worker could not use a network at all; undefined if it could. */
 function problemOf(network: Network): string | undefined {
   try {
     const { size } = layoutOf(network)
@@ -18,17 +18,17 @@ function problemOf(network: Network): string | undefined {
   }
 }
 
-/** What workers and reducers must know of a run: its recipe, and what this came to with the data set. */
+/** Schema of what workers and reducers must know of a run: its recipe, and what follows from it and the data set. */
 export const runDescriptionSchema = z.object({
   ...recipeShape,
-  /** What people call the run: the name of its folder. */
+  /** Name of the run for people: that of its folder. */
   name: z.string().min(1).max(256),
   network: networkSchema.superRefine((network, context) => {
     const problem = problemOf(network)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
   }),
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Whether workers tell what their time went to. */
+  /** True if the run is traced: workers and reducers then report what they spend their time on. */
   trace: z.boolean(),
 }).superRefine(({ network, augmentation, evaluation }, context) => {
   const problem = normalisationProblem({ augmentation, evaluation }, network)

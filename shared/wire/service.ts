@@ -9,16 +9,16 @@ const PROTO_FILE = path.join(ROOT, 'proto/herd.proto')
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** The largest file of an image that travels. */
+/** Limit of an image file that is sent. */
 const MAX_IMAGE_BYTES = 64 * MIB
-/** A chunk of 1 MiB with what goes along: the reports of its lanes. */
+/** Limit of a message with a chunk: 1 MiB, and room for the reports of its lanes. */
 const MAX_CHUNK_MESSAGE_BYTES = 1.25 * MIB
 const MAX_IMAGE_MESSAGE_BYTES = MAX_IMAGE_BYTES + 64 * KIB
 const MAX_CONTROL_MESSAGE_BYTES = MIB
-/** A run with thousands of workers. */
+/** Limit of a message of `Watch`: enough for a run with thousands of workers. */
 const MAX_BRIEF_MESSAGE_BYTES = 8 * MIB
 
-/** How long messages may be, by call: to the coordinator, and from it. */
+/** Limits of the messages of each call, in bytes: to the coordinator (or reducer), and from it. */
 const limits: Record<string, { request: number; response: number }> = {
   Control: { request: MAX_CONTROL_MESSAGE_BYTES, response: MAX_CONTROL_MESSAGE_BYTES },
   ReceiveWeights: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
@@ -32,11 +32,11 @@ const limits: Record<string, { request: number; response: number }> = {
 }
 
 /**
- * The service of proto/herd.proto. Its messages are untyped here: each side checks them with shared/wire/messages.ts.
- * What cannot be read, or is too long for its call, comes as a ProtocolError in the place of the message.
+ * Loads the service of proto/herd.proto. Its messages are untyped here; each side checks them with shared/wire/messages.ts. A message that
+ * cannot be decoded, or exceeds its call's limit, is replaced by a ProtocolError.
  */
 export function herdService(): ServiceClientConstructor {
-  // What goes wrong is said in our own words; GRPC_VERBOSITY shows the library's.
+  // The library's own messages are silenced, because Herd reports errors itself; GRPC_VERBOSITY turns them on.
   if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE)
   const loaded = loadSync(PROTO_FILE, { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, oneofs: true })
   const definition = loaded['herd.v1.Herd'] as ServiceDefinition
@@ -53,7 +53,7 @@ function limited(method: MethodDefinition<object, object>, { request, response }
   }
 }
 
-/** The same message may go to many: it is put into bytes once. Messages must not change after they are sent. */
+/** Makes a serializer that encodes each message object only once, since the same one may be sent to many peers. A message must not change after it is sent. */
 function once(serialize: (message: object) => Buffer): (message: object) => Buffer {
   const done = new WeakMap<object, Buffer>()
   return (message) => {
@@ -76,23 +76,26 @@ function reading(deserialize: (bytes: Buffer) => object, limit: number): (bytes:
   }
 }
 
-/** The window of a connection with megabytes on it. */
+/** Flow-control window of a connection for bulk data. */
 export const WINDOW_BYTES = 16 * MIB
 
-/** Channelz is left to nobody. */
+/** Options of all channels. The library's diagnostic service, channelz, is off. */
 const common: ChannelOptions = { 'grpc.enable_channelz': 0, 'grpc.max_send_message_length': MAX_IMAGE_MESSAGE_BYTES }
 
 export const serverOptions: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_CHUNK_MESSAGE_BYTES }
 
 /**
- * A network that is cut in the middle says nothing. Pings on the connection of the heartbeats, which carries no bulk, tell
- * a worker within ten seconds, so that it tries to join again; the coordinator learns of it by the heartbeats.
+ * Options by which a worker notices a network partition, of which nothing else tells it. Pings on the connection of the heartbeats, which
+ * carries no bulk data, detect it within ten seconds, so that the worker tries to join again; the coordinator detects it by missing heartbeats.
  */
 const noticePartitions: ChannelOptions = { 'grpc.keepalive_time_ms': 3000, 'grpc.keepalive_timeout_ms': 7000 }
 
 const bulk: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_IMAGE_MESSAGE_BYTES, 'grpc-node.flow_control_window': WINDOW_BYTES }
 
-/** Of the three connections of a worker, or a reducer: the small messages that must never wait, and megabytes from and to the coordinator. And of whoever watches. */
+/**
+ * Options of the connections of a worker or a reducer: `control` for small messages, which must never wait, `down` and `up` for bulk data from
+ * and to the coordinator. `watch` is that of a program that watches a run.
+ */
 export const clientOptions: Record<'control' | 'down' | 'up' | 'watch', ChannelOptions> = {
   control: { ...common, ...noticePartitions, 'grpc.max_receive_message_length': MAX_CONTROL_MESSAGE_BYTES },
   down: bulk,

@@ -1,6 +1,9 @@
 import type { Access } from './client_access.ts'
 
-/** What the library says of a connection that does not come about, and what that means; the first that fits. */
+/**
+ * Patterns of the library's messages for a connection that fails, each with the circumstances that it applies to and its meaning for people; the
+ * first that fits counts.
+ */
 const meanings: [said: RegExp, when: 'tls' | 'certificate' | 'plain' | 'always', meaning: string][] = [
   [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'always', 'the coordinator cannot be reached'],
   [/wrong version number|packet length too long/, 'tls', 'the coordinator does not use TLS, which --tls-ca asks for'],
@@ -13,7 +16,10 @@ const meanings: [said: RegExp, when: 'tls' | 'certificate' | 'plain' | 'always',
   [/Failed to connect|ECONNRESET|Protocol error/, 'plain', 'the coordinator closes the connection at once: if it uses TLS, give --tls-ca'],
 ]
 
-/** Why a coordinator cannot be reached, for people. @param details the library's words. */
+/**
+ * Describes why a coordinator cannot be reached, for people.
+ * @param details the library's message
+ */
 export function whyUnreachable(details: string, { tls }: Access): string {
   const applies = { tls: tls !== undefined, certificate: tls?.identity !== undefined, plain: tls === undefined, always: true }
   return meanings.find(([said, when]) => applies[when] && said.test(details))?.[2] ?? 'the coordinator cannot be reached'

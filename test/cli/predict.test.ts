@@ -98,6 +98,12 @@ describe('herd predict', { concurrency: 2 }, () => {
     native.forEach(({ probability }, index) => assert.ok(Math.abs(probability - wasm[index].probability) < 1e-5))
   })
 
+  it("keeps TensorFlow's own lines to itself, unless --verbose", { skip: withoutNative }, async () => {
+    const asked = ['predict', '--engine', 'native', '--checkpoint', random, red]
+    assert.equal((await herd(asked)).stderr, '')
+    assert.match((await herd([...asked, '--verbose'])).stderr, /DEBUG: .*absl::InitializeLog/)
+  })
+
   it('takes options from the environment and a config file; the command line wins', async () => {
     const config = workspace.path('herd.json')
     await writeFile(config, JSON.stringify({ top: 3, checkpoint: workspace.path('not-this-one.ckpt') }))

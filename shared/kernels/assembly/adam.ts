@@ -4,10 +4,10 @@
  */
 
 /**
- * Steps `count` elements of vectors that may begin anywhere; the new state may be the old one's memory.
- * @param sum gradient, summed over the batch
- * @param vectors addresses of parameters, m and v of the old state, then of the new one
- * @param coefficients as `stepAdamViews` has them
+ * Steps `count` elements of vectors, which may begin at any address; the new state may be in the old one's memory.
+ * @param sum address of the gradient, summed over the batch
+ * @param vectors address of six u32 addresses: parameters, m and v of the old state, then of the new one
+ * @param coefficients address of ten f32 values, in the order of `stepAdamViews`
  */
 export function step(count: i32, sum: usize, vectors: usize, coefficients: usize): void {
   const p = <usize>load<u32>(vectors)

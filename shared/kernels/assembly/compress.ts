@@ -1,6 +1,6 @@
 /**
- * The formats of shared/compress/plain.ts, four elements at a time, with the same bits. Vectors are aligned and padded with zeros to
- * whole blocks of 64; `count` is a multiple of it.
+ * Rounding, encoding and decoding of the formats of shared/compress/plain.ts, four elements at a time and with the same bits. Vectors are
+ * aligned and padded with zeros to whole blocks of 64 floats; `count` is a multiple of 64.
  */
 
 const EXPONENT: i32 = 0x7f800000
@@ -15,9 +15,10 @@ const BLOCK: i32 = 64
 const GROUP_BYTES: usize = 128
 
 /**
- * @param noise room for 64 bytes
+ * Rounds float32 values in place to those that bf16 holds.
+ * @param noise address of 64 bytes for random bits
  * @param group number of the vector's first group of 32 elements
- * @param keyed false: to the nearest
+ * @param keyed true: rounds stochastically, with random bits of the key (seed, purpose, step, node, group); false: to the nearest
  */
 export function roundBf16(count: i32, values: usize, noise: usize, group: i32, node: i32, step: i32, seed: i32, purpose: i32, keyed: bool): void {
   if (!keyed) fillHalf(noise)
@@ -34,12 +35,13 @@ export function roundBf16(count: i32, values: usize, noise: usize, group: i32, n
   }
 }
 
+/** Rounds float32 values in place to those that int8 holds. Parameters are as in `roundBf16`. */
 export function roundInt8(count: i32, values: usize, noise: usize, group: i32, node: i32, step: i32, seed: i32, purpose: i32, keyed: bool): void {
   if (!keyed) fillHalf(noise)
   for (const end = values + (<usize>count << 2); values < end; values += 2 * GROUP_BYTES) {
     const scale = scaleOf(values)
     const unit = f32x4.splat(reinterpret<f32>(scale << 23))
-    // 65536 over the scale: a power of two that float32 has, since no scale is finer than 2 ^ -110.
+    // `perUnit` is 65536 / scale, a power of two that float32 can hold, since no scale is finer than 2 ^ -110.
     const perUnit = f32x4.splat(reinterpret<f32>((2 * 127 + 16 - scale) << 23))
     for (let half = 0; half < 2; half++) {
       if (keyed) drawNoise(noise, group++, node, step, seed, purpose)
@@ -53,13 +55,15 @@ export function roundInt8(count: i32, values: usize, noise: usize, group: i32, n
   }
 }
 
+/** Encodes rounded float32 values as bf16, two bytes each. */
 export function encodeBf16(count: i32, values: usize, out: usize): void {
   for (const end = values + (<usize>count << 2); values < end; values += 32, out += 16) {
-    // The upper halves of eight floats.
+    // The shuffle takes the upper halves of eight floats.
     v128.store(out, i8x16.shuffle(v128.load(values), v128.load(values + 16), 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31))
   }
 }
 
+/** Decodes bf16 at `data` to float32 at `out`. */
 export function decodeBf16(count: i32, data: usize, out: usize): void {
   for (const end = out + (<usize>count << 2); out < end; out += 32, data += 16) {
     const codes = v128.load(data)
@@ -68,6 +72,11 @@ export function decodeBf16(count: i32, data: usize, out: usize): void {
   }
 }
 
+/**
+ * Encodes rounded float32 values as int8.
+ * @param scales address of one byte for each block of 64: the exponent of its scale
+ * @param out address of one signed byte for each value
+ */
 export function encodeInt8(count: i32, values: usize, scales: usize, out: usize): void {
   for (const end = values + (<usize>count << 2); values < end; scales++) {
     const scale = scaleOf(values)
@@ -81,6 +90,7 @@ export function encodeInt8(count: i32, values: usize, scales: usize, out: usize)
   }
 }
 
+/** Decodes int8, as `encodeInt8` leaves it, to float32 at `out`. */
 export function decodeInt8(count: i32, scales: usize, data: usize, out: usize): void {
   for (const end = out + (<usize>count << 2); out < end; scales++) {
     const unit = f32x4.splat(reinterpret<f32>(<i32>load<u8>(scales) << 23))
@@ -96,7 +106,11 @@ function integersOf(values: usize, perUnit: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(values), perUnit))
 }
 
-/** Exponent of the scale of the block that begins there. */
+/**
+ * Biased float32 exponent of a block's scale: the smallest, from LEAST_SCALE on, with which no integer exceeds 127. NAN_SCALE if a value is not
+ * finite, or too large.
+ * @param values address of the block's 64 floats
+ */
 @inline
 function scaleOf(values: usize): i32 {
   let largest = i32x4.splat(0)
@@ -110,7 +124,7 @@ function scaleOf(values: usize): i32 {
   return scale < MOST_SCALE ? scale + 1 : NAN_SCALE
 }
 
-/** The 16 bits of each of the four elements of a quad. */
+/** Random bits of the four elements of a quad, 16 for each. */
 @inline
 function noiseOf(noise: usize, quad: i32): v128 {
   const words = v128.load(noise + ((quad >> 1) << 4))
@@ -121,7 +135,7 @@ function fillHalf(noise: usize): void {
   for (let word = 0; word < 4; word++) v128.store(noise + (word << 4), i32x4.splat(HALF | (HALF << 16)))
 }
 
-/** Four blocks of Philox4x32-10 side by side: shared/random/philox.ts. */
+/** Draws four blocks of Philox4x32-10 (shared/random/philox.ts) side by side: 64 bytes, for the 32 elements of a group. */
 function drawNoise(noise: usize, group: i32, node: i32, step: i32, seed: i32, purpose: i32): void {
   let c0 = i32x4.add(i32x4.splat(group << 2), i32x4(0, 1, 2, 3))
   let c1 = i32x4.splat(node)

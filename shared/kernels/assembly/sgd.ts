@@ -4,10 +4,10 @@
  */
 
 /**
- * Steps `count` elements of vectors that may begin anywhere; the new state may be the old one's memory.
- * @param sum gradient, summed over the batch
- * @param vectors addresses of parameters and momentum of the old state, then of the new one
- * @param coefficients as `stepSgdViews` has them
+ * Steps `count` elements of vectors, which may begin at any address; the new state may be in the old one's memory.
+ * @param sum address of the gradient, summed over the batch
+ * @param vectors address of four u32 addresses: parameters and momentum of the old state, then of the new one
+ * @param coefficients address of seven f32 values, in the order of `stepSgdViews`
  */
 export function step(count: i32, sum: usize, vectors: usize, coefficients: usize): void {
   const p = <usize>load<u32>(vectors)

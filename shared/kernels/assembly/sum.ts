@@ -1,4 +1,8 @@
-/** left += right for `count` floats, four at a time. */
+/**
+ * Adds `count` floats, four at a time: left += right.
+ * @param left address of the first operand, which becomes the sum
+ * @param right address of the second operand
+ */
 export function add(count: i32, left: usize, right: usize): void {
   const bytes = <usize>count << 2
   const bytesOfFours = bytes & ~15
@@ -7,7 +11,11 @@ export function add(count: i32, left: usize, right: usize): void {
   for (; i < bytes; i += 4) store<f32>(left + i, load<f32>(left + i) + load<f32>(right + i))
 }
 
-/** Sum of the squares of `count` floats, in float64 and in the order of `plainSumOfSquares` in shared/vectors/vectors.ts: four sums, of every fourth square. */
+/**
+ * Sums the squares of `count` floats in float64, in the order of `plainSumOfSquares` in shared/vectors/vectors.ts: four partial sums, each of
+ * every fourth square.
+ * @param values address of the floats
+ */
 export function squares(count: i32, values: usize): f64 {
   const bytes = <usize>count << 2
   const bytesOfFours = bytes & ~15

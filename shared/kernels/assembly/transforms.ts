@@ -1,12 +1,12 @@
 /**
- * The image transforms of shared/data (rotation.ts, resample.ts), vectorised: the same integers, to the bit.
+ * Vectorised image transforms of shared/data/transforms (rotation.ts, resample.ts), with the same integers to the bit.
  *
- * An axis comes packed (`packAxis` in shared/data/transforms/window_kernel.ts): for each output position its first input position,
- * then for each pair of taps the upper and the lower 11 bits of both weights, as two 16-bit halves of an i32. A pair is
- * then two 16-bit dot products, which cost less than 32-bit multiplications, and exact: sum = (upper << 11) + lower.
+ * An axis is packed (`packAxis` in shared/data/transforms/window_kernel.ts): for each output position its first input position, then for each
+ * pair of taps the upper and the lower 11 bits of both weights, as two 16-bit halves of an i32. A pair then costs two 16-bit dot products, which
+ * are cheaper than 32-bit multiplications, and exact: sum = (upper << 11) + lower.
  *
- * Loops write whole vectors and go upwards: what is written past the end of a pixel or row is written again by the next one,
- * so every buffer needs 16 bytes behind it.
+ * Loops write whole vectors in ascending order: bytes written past the end of a pixel or row are overwritten by the next one, so every buffer
+ * needs 16 spare bytes behind it.
  */
 
 const LOWER_BITS: i32 = 11
@@ -15,9 +15,10 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1)
 const BLOCK: i32 = 16
 
 /**
- * Rows of an image, each resampled along its columns.
- * @param source uint8 RGB, the first pixel that the axis reads in the first row; rows are `sourceStride` bytes apart
- * @param target uint8 RGB, `rows` rows of `length` pixels
+ * Resamples each row of an image along its columns.
+ * @param source address of uint8 RGB: the first pixel that the axis reads in the first row; rows are `sourceStride` bytes apart
+ * @param pairs number of pairs of taps for each output position
+ * @param target address of uint8 RGB, `rows` rows of `length` pixels
  */
 export function narrow(source: usize, sourceStride: i32, rows: i32, axis: usize, pairs: i32, length: i32, target: usize): void {
   for (let y = 0; y < rows; y++) {
@@ -28,10 +29,11 @@ export function narrow(source: usize, sourceStride: i32, rows: i32, axis: usize,
 }
 
 /**
- * As `narrow`, for rows of the flipped and rotated image (shared/data/transforms/rotation.ts), each gathered into `row` first.
- * @param image all of it, uint8 RGB
- * @param x0 source position of the first pixel that is gathered, in 16.16 fixed point, as is y0
- * @param columns pixels gathered of each row
+ * Does the same as `narrow` for rows of the flipped and rotated image (shared/data/transforms/rotation.ts), each of which is gathered into `row`
+ * first.
+ * @param image address of the whole image, uint8 RGB
+ * @param x0 horizontal source position of the first gathered pixel, in 16.16 fixed point; `y0` is the vertical one
+ * @param columns number of pixels gathered of each row
  */
 export function narrowRotated(
   image: usize, width: i32, height: i32, flip: bool, x0: i32, y0: i32, cosine: i32, sine: i32, minusSine: i32,
@@ -47,9 +49,9 @@ export function narrowRotated(
 }
 
 /**
- * Resamples along the rows.
- * @param source uint8, rows of `stride` bytes
- * @param target uint8, `length` rows of `stride` bytes
+ * Resamples an image along its rows.
+ * @param source address of uint8, rows of `stride` bytes
+ * @param target address of uint8, `length` rows of `stride` bytes
  */
 export function shorten(source: usize, stride: i32, axis: usize, pairs: i32, length: i32, target: usize): void {
   const axisStride: usize = 4 + 8 * <usize>pairs
@@ -69,7 +71,7 @@ function gatherRow(image: usize, width: i32, height: i32, flip: bool, x: i32, y:
   for (const end = row + count * 3; row < end; row += 3) {
     const column = x >> 16
     const line = y >> 16
-    // As unsigned, a negative position is a huge one.
+    // Comparison as unsigned rejects negative positions too, since they become huge.
     const inside = (<u32>column < <u32>width) & (<u32>line < <u32>height)
     store<u32>(row, inside ? load<u32>(first + line * stride + column * step) : 0)
     x += cosine
@@ -85,7 +87,7 @@ function resampleRow(source: usize, axis: usize, pairs: i32, length: i32, target
     let upper = i32x4.splat(0)
     let lower = i32x4.splat(HALF)
     for (const weights = axis + 8 * <usize>pairs; axis < weights; axis += 8, pixel += 6) {
-      // R0 G0 B0 R1 G1 B1 as R0 R1 G0 G1 B0 B1.
+      // The shuffle reorders two pixels, R0 G0 B0 R1 G1 B1, to R0 R1 G0 G1 B0 B1.
       const two = v128.load64_zero(pixel)
       const pair = i16x8.extend_low_i8x16_u(i8x16.shuffle(two, two, 0, 3, 1, 4, 2, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0))
       upper = i32x4.add(upper, i32x4.dot_i16x8_s(pair, v128.load32_splat(axis)))
