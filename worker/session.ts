@@ -1,25 +1,26 @@
-import { codecFor, type Codec } from '../shared/compress/codec.ts'
+import { codecFor } from '../shared/compress/codec.ts'
 import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
-import { chunkRanges } from '../shared/vectors/chunks.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { blockCount, evaluateBlock } from '../shared/evaluation/blocks.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { ImageObserver } from '../shared/data/sample_images.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
-import type { PreparedLane, Stretch, LaneSum } from '../shared/lanes/lane_stack.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
 import type { Span } from '../shared/trace/span.ts'
 import type { Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
-import type { Link } from './link.ts'
 import { TestBlocks } from './evaluation_blocks.ts'
+import { LaneFeeder, type Job } from './lane_feeder.ts'
+import type { Link } from './link.ts'
+import { UnitClock } from './unit_clock.ts'
+import { Uploader } from './uploader.ts'
 import type { WeightsInbox } from './weights_inbox.ts'
 
 /** Receiver of a session's reports on its work, for metrics. */
@@ -56,20 +57,6 @@ export interface SessionParts {
   ranges?: readonly { begin: number; end: number }[]
 }
 
-/** A deal of lanes that is being computed or waits for its turn. */
-interface Job {
-  deal: Deal
-  walk: LaneWalk
-  /** True once nothing of the deal's round is needed any more. */
-  abandoned: boolean
-}
-
-/**
- * Limit of the work that is queued in the engine, in seconds: enough that the engine never waits for its next lane. When a round is abandoned,
- * at most this much and the lane in progress are computed in vain.
- */
-const AHEAD_SECONDS = 0.1
-
 /**
  * The computing part of a membership. Computes the lanes of training steps, one deal after the other. Blocks of the test set are computed one by
  * one whenever no lane can be: none is left while other workers still compute theirs, or the weights are on their way.
@@ -80,11 +67,10 @@ export class WorkSession {
   readonly #test: readonly number[]
   readonly #schedule: Schedule
   readonly #tree: LaneTree
-  readonly #codec: Codec
   readonly #input: InputPipeline
-  /** Chunks of the gradient vector, in one list for each reducer's range. */
-  readonly #chunks: { begin: number; end: number }[][]
   readonly #tests: TestBlocks
+  readonly #clock: UnitClock
+  readonly #lanes: LaneFeeder
   /** Pending work in its order: deals of lanes, and notes to tell the coordinator that all work on an abandoned round has ended here. */
   readonly #queue: (Job | { abandonedRound: number })[] = []
   #current: Job | undefined
@@ -93,18 +79,9 @@ export class WorkSession {
   #wake: () => void = () => undefined
   /** Weights that the engine holds; undefined before the first ones. */
   #loaded: { version: number; parameters: Float32Array } | undefined
-  #uploads: Promise<void> = Promise.resolve()
   readonly #outbox: SpanOutbox | undefined
-  /** Number of lanes that were pushed to the engine and are not computed yet. */
-  #inEngine = 0
   /** Time when the session last ran out of work, in seconds. */
   #idleSince: number
-  /** Time when the engine finished its last lane, in seconds. */
-  #computedAt = 0
-  /** Start of the time that counts for the next unit, in seconds: the end of the unit before, or when work on this deal could begin. */
-  #since = 0
-  /** Seconds that the last lane took. Its initial value makes lanes go to the engine one by one until a time is known. */
-  #laneSeconds = AHEAD_SECONDS
 
   constructor(parts: SessionParts) {
     const { run, manifest, source, decoded } = parts
@@ -115,14 +92,18 @@ export class WorkSession {
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
-    this.#codec = codecFor(run.compress)
     this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })
     parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => this.#goOn())
     this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
-    const { size } = layoutOf(run.network)
-    const chunks = chunkRanges(size, parts.chunkFloats)
-    this.#chunks = (parts.ranges ?? [{ begin: 0, end: size }]).map((range) => chunks.filter(({ begin, end }) => begin >= range.begin && end <= range.end))
+    this.#clock = new UnitClock(parts.now)
+    const { link, compute, now, onFailure, observer } = parts
+    // An upload's span goes to metrics only: a trace gets the upload from the coordinator, which knows when the partial arrived.
+    const uploader = new Uploader({ link, codec: codecFor(run.compress), size: layoutOf(run.network).size, chunkFloats: parts.chunkFloats, ranges: parts.ranges, now, onSpan: (span) => observer.onSpan(span) })
+    this.#lanes = new LaneFeeder({
+      compute, input: this.#input, schedule: this.#schedule, uploader, clock: this.#clock, now, onFailure, onLane: (samples) => observer.onLane(samples),
+      onSpan: (span) => this.#tell(span), onComputed: (deal, lane, seconds) => this.#report(deal, lane, seconds),
+    })
   }
 
   /**
@@ -191,8 +172,8 @@ export class WorkSession {
     this.#current = job
     this.#input.prefetch(deal, deal.units)
     if (await this.#loadWeights(deal.step)) {
-      this.#since = this.#parts.now()
-      await this.#train(job)
+      this.#clock.restart()
+      await this.#lanes.train(job)
     }
     this.#current = undefined
   }
@@ -251,72 +232,20 @@ export class WorkSession {
     // Memory is compared, not versions: weights of this version that were loaded for a lane may have been overwritten on their way to the
     // engine, since the lane's step was over.
     if (this.#loaded?.parameters !== parameters) this.#setParameters(step, parameters)
-    this.#since = Math.max(this.#since, dealtAt)
+    this.#clock.notBefore(dealtAt)
     const begin = now()
     const logits = await compute.logits(images, samples.length)
     this.#tell({ name: 'test', begin, end: now(), step, unit: block })
     this.#outbox?.flush()
     const result = evaluateBlock(run.network, logits, samples.map((id) => this.#samples[id].class))
-    link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#secondsOfUnit(), ...result } })
-  }
-
-  async #train(job: Job): Promise<void> {
-    const { compute } = this.#parts
-    const { deal, walk } = job
-    // Starts decoding the images of the most likely next work: the same lanes of the next step.
-    const lookAhead = (): void => (deal.attempt === 0 ? this.#input.prefetch(this.#schedule.next(deal), deal.units) : undefined)
-    const inEngine: Promise<void>[] = []
-    while (!job.abandoned) {
-      // The next action is chosen as late as possible, since lanes can be released meanwhile.
-      const room = Math.max(1, Math.floor(AHEAD_SECONDS / this.#laneSeconds))
-      if (inEngine.length >= room) {
-        await inEngine.shift()
-        continue
-      }
-      const next = walk.next()
-      if (next === undefined) break
-      if (next.type === 'push') {
-        const prepared = await this.#prepared(deal, next.lane)
-        this.#inEngine++
-        const pushed = this.#parts.now()
-        const ended = compute.push(prepared, next.node).then((stretch) => this.#report(deal, next.lane, pushed, stretch))
-        ended.catch(() => undefined)
-        inEngine.push(ended)
-        // Decoding ahead starts while the last lane is computed, not afterwards, when everybody else waits for the lane's gradient.
-        if (walk.left === 0) lookAhead()
-      } else if (next.type === 'add') {
-        compute.add(next.node)
-      } else {
-        // Uploads follow each other, while the engine goes on with the next node.
-        const asked = this.#parts.now()
-        this.#uploads = Promise.all([compute.take(), this.#uploads]).then(([partial]) => this.#upload(job, next.node, partial, asked))
-        this.#uploads.catch(this.#parts.onFailure)
-      }
-    }
-    lookAhead()
-    await Promise.all(inEngine)
-    if (job.abandoned) await compute.clear()
-  }
-
-  async #prepared(deal: Deal, lane: number): Promise<PreparedLane> {
-    const begin = this.#parts.now()
-    const prepared = await this.#input.lane(deal, lane)
-    this.#tell({ name: 'input wait', begin, end: this.#parts.now(), step: deal.step, unit: lane })
-    return prepared
+    link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#clock.lap(), ...result } })
   }
 
   /** Reports a computed lane to the coordinator, which measures each worker's speed by these reports and sees that the work goes on. */
-  #report(deal: Deal, lane: number, pushed: number, { begin, end }: Stretch): void {
-    this.#inEngine--
-    this.#laneSeconds = this.#secondsOfUnit()
+  #report({ round }: Deal, lane: number, seconds: number): void {
     this.#tellQueue()
-    // Time that a lane waits for earlier lanes in the engine does not count as feeding.
-    const fed = Math.max(pushed, this.#computedAt)
-    if (fed < begin) this.#tell({ name: 'feed', begin: fed, end: begin, step: deal.step, unit: lane })
-    this.#tell({ name: 'compute', begin, end, step: deal.step, unit: lane })
-    this.#computedAt = end
     this.#outbox?.flush()
-    this.#parts.link.send({ message: 'computed', computed: { round: deal.round, lane, seconds: this.#laneSeconds } })
+    this.#parts.link.send({ message: 'computed', computed: { round, lane, seconds } })
   }
 
   #tell(span: Span): void {
@@ -326,39 +255,6 @@ export class WorkSession {
 
   #tellQueue(): void {
     const jobs = [this.#current, ...this.#queue].flatMap((job) => (job !== undefined && 'deal' in job && !job.abandoned ? [job] : []))
-    this.#parts.observer.onQueue(jobs.reduce((sum, { walk }) => sum + walk.left, this.#inEngine), this.#input.prepared)
-  }
-
-  #secondsOfUnit(): number {
-    const begin = this.#since
-    this.#since = this.#parts.now()
-    return this.#since - begin
-  }
-
-  async #upload(job: Job, node: number, partial: LaneSum, asked: number): Promise<void> {
-    const { round, attempt } = job.deal
-    for (const { samples } of partial.lanes) this.#parts.observer.onLane(samples)
-    const began = this.#parts.now()
-    const place = { step: job.deal.step, unit: partial.lanes[0]?.lane }
-    const collected = Math.max(asked, this.#computedAt)
-    if (collected < began) this.#tell({ name: 'collect', begin: collected, end: began, ...place })
-    // Chunks go to one reducer one after the other, and to all reducers in parallel.
-    await Promise.all(this.#chunks.map(async (chunks) => {
-      for (const [index, { begin, end }] of chunks.entries()) {
-        if (job.abandoned) return
-        await this.#parts.link.sendGradient({
-          round,
-          attempt,
-          node,
-          offset: begin,
-          data: this.#codec.encode(partial.values.subarray(begin, end)),
-          lanes: index === chunks.length - 1 ? partial.lanes : [],
-          began,
-        })
-      }
-    }))
-    if (job.abandoned) return
-    // The span goes to metrics only: a trace gets the upload from the coordinator, which knows when the partial arrived.
-    this.#parts.observer.onSpan({ name: 'upload', begin: began, end: this.#parts.now(), ...place })
+    this.#parts.observer.onQueue(jobs.reduce((sum, { walk }) => sum + walk.left, this.#lanes.inEngine), this.#input.prepared)
   }
 }
