@@ -55,7 +55,7 @@ export class DecodedCache {
     this.#file?.pixels.offer(this.#file.samples[sample].sha256, image)
   }
 
-  /** Settles when all images that were offered are in the cache file. */
+  /** Closes the cache file once all images that were offered to it are written. */
   async close(): Promise<void> {
     await this.#file?.pixels.close()
   }
