@@ -55,7 +55,7 @@ const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e
 
 /**
  * Declares an option for a number of bytes, written with a unit, or as 0. In a configuration file, a bare number is bytes.
- * @param fallback as people write it, e.g. "10GB"
+ * @param fallback default as people write it, e.g. "10GB"
  */
 export function size(description: string, fallback: string): OptionSpec<number> {
   const written = z.string().transform((value, context) => {
@@ -87,8 +87,8 @@ export function named<T>(placeholder: string, description: string, expects: stri
 /**
  * Declares an option whose value is a structure. On the command line it is JSON, or only the name of a kind, whose parameters then have
  * their defaults; "none" is null.
- * @param fallback as it is written in JSON
- * @param shown the fallback as people write it
+ * @param fallback default as it is written in JSON
+ * @param shown default as people write it
  */
 export function structured<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: unknown, shown = shownPart(fallback)): ValueSpec<T> {
   const schema = z.unknown().transform((given) => (typeof given === 'string' ? fromText(given) : given)).pipe(value)

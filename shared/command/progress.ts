@@ -33,7 +33,8 @@ const LINE_AFTER_MS = 2000
 const LINE_EVERY_MS = 10_000
 
 /**
- * Shows the progress of a piece of work: by a bar, or by a log line now and then where no bar can be drawn. Another line reports its end.
+ * Shows the progress of a piece of work by a bar or, where none can be drawn, by a log line now and then. If the work takes a while, another
+ * log line reports its end.
  * @param what name of the work, e.g. "checking images".
  * @param endTold true if the caller reports the end itself
  */

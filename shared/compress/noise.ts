@@ -20,7 +20,7 @@ const HALF = 0x8000
  * floor(i / 8) % 4, lower half first: in this order, a SIMD vector's four lanes can compute four blocks side by side.
  * @param key undefined for bits with which values are rounded to the nearest
  * @param first index of the first element in its vector, a multiple of 32
- * @param out of `NOISE_FLOATS` elements
+ * @param out has `NOISE_FLOATS` elements
  */
 export function noise(key: NoiseKey | undefined, first: number, out: Uint16Array): void {
   if (key === undefined) {

@@ -12,7 +12,7 @@ export interface Sample {
   class: number
   /** Hash of the file's bytes, in hexadecimal. */
   sha256: string
-  /** Size of the file. */
+  /** Size of the image file. */
   bytes: number
   split: Split
 }

@@ -30,7 +30,7 @@ export interface Engine {
 }
 
 export interface LaneInput {
-  /** uint8 [count, imageSize, imageSize, 3], after augmentation, before normalisation. */
+  /** Pixels, uint8 [count, imageSize, imageSize, 3], after augmentation and before normalisation. */
   images: Uint8Array
   /** Class index of each sample. */
   labels: Int32Array

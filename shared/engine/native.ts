@@ -62,8 +62,8 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
       : {
           CUDA_VISIBLE_DEVICES: String(gpu),
           TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-          // Otherwise, cuDNN's convolution gradients would differ from run to run, and float32 would mean TF32. The first algorithm that
-          // cuDNN proposes is used without a trial: one that fails its trial, e.g. for lack of memory, would be replaced by one with other bits.
+          // cuDNN's convolution gradients would otherwise differ from run to run, and float32 would mean TF32. The first algorithm that cuDNN
+          // proposes is used without a trial: one that fails its trial, e.g. for lack of memory, would be replaced by one with other bits.
           TF_DETERMINISTIC_OPS: '1',
           TF_CUDNN_USE_AUTOTUNE: '0',
           NVIDIA_TF32_OVERRIDE: '0',

@@ -16,7 +16,7 @@ export interface ListeningServer {
   close(): Promise<void>
 }
 
-/** Limit of a request's headers; those of a browser or of Prometheus have a few hundred bytes. */
+/** Limit of a request's headers in bytes; those of a browser or of Prometheus have a few hundred. */
 const MAX_HEADER_BYTES = 8 * 1024
 
 /** Returns settings with which no client can hold up an HTTP server by sending slowly, or without end. */

@@ -12,7 +12,7 @@ export interface AugmentationKey {
   sample: number
 }
 
-/** Values with which each transform of a list is applied to one image: what it drew, or its parameters if it draws nothing. */
+/** Values with which each transform of a list is applied to one image: those that it drew, or its parameters if it draws nothing. */
 type Drawn = readonly { name: TransformList[number]['name']; drawn: unknown }[]
 
 /** Distance between the random streams of transforms of the same name in one list: the second one has the first one's number plus this. */

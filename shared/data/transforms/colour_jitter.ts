@@ -5,7 +5,10 @@ import { randomTransform, type Window } from './transform.ts'
 /** Largest distance of a factor from 1: 0.2 stands for factors in [0.8, 1.2). */
 const strength = z.number().min(0).max(1)
 
-/** The transform colourJitter: torchvision's ColorJitter on PIL images, without hue, bit for bit. Brightness, contrast and saturation change by random factors, in a random order. */
+/**
+ * The transform colourJitter: torchvision's ColorJitter on PIL images, without hue, bit for bit. Brightness, contrast and saturation change by
+ * random factors, in a random order.
+ */
 export const colourJitter = randomTransform({
   schema: z.strictObject({ name: z.literal('colourJitter'), brightness: strength.default(0.2), contrast: strength.default(0.2), saturation: strength.default(0.2) }),
   takes: ['window'],

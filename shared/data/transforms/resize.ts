@@ -11,7 +11,8 @@ export const resize = fixedTransform({
   schema: z.strictObject({ name: z.literal('resize'), shortSide: z.number().min(1).max(MAX_SHORT_SIDE).default(SHORT_SIDE) }),
   takes: ['photograph', 'turned'],
   gives: 'resized',
-  // Larger photographs are decoded at twice the target, so that the antialiased resize still decides the result. Only their pixels differ from torchvision's, which decodes at full size.
+  // Larger photographs are decoded at twice the target, so that the antialiased resize still decides the result. Only their pixels differ from
+  // torchvision's, which decodes at full size.
   decodedShortSide: ({ shortSide }, imageSize) => 2 * resizeTarget(shortSide, imageSize),
   aim(geometry, { shortSide }) {
     const { width, height } = geometry.region

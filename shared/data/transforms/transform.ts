@@ -28,7 +28,10 @@ export interface Window {
  * so what a transform draws does not depend on those of other kinds: adding one to a list, at any place, does not change what they draw.
  */
 export interface Draws<Parameters, Drawn> {
-  /** Number of the stream. A number of at least 1 belongs to one kind, which may draw any number of words; flip and rotate share stream 0. Results depend on it, so it must never change. */
+  /**
+   * Number of the stream. One of at least 1 belongs to a single kind, which may draw any number of words; flip and rotate share stream 0.
+   * Results depend on it, so it must never change.
+   */
   stream: number
   /** Number of the stream's words that are skipped before the first draw. */
   skip?: number

@@ -85,7 +85,8 @@ export class Backward {
     const operation = step.type === 'conv2d' ? 'Conv2DBackprop' : 'DepthwiseConv2dNativeBackprop'
     const attributes = { T: { type: dy.type }, ...windowAttributes(step.layer) }
     const output = outputShape(step.layer, step.inputShape)
-    // TensorFlow fuses the gradients of kernel and bias into one operation if both take the same dy, and its sum for the bias is a plain loop: a dy of another shape prevents this.
+    // TensorFlow fuses the gradients of kernel and bias if both take the same dy, and the fused operation sums the bias's in a plain loop: a dy of
+    // another shape prevents this.
     this.#bias(step.biasParameter, this.#forms === 'products' ? graph.reshape(dy, [-1, output[2]]) : dy)
     const kernelGradient = this.#products(step, dy, output)
       ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]

@@ -134,7 +134,7 @@ class GraphEngine implements Engine {
       : this.#tf.tensor(values, shape, 'float32')
   }
 
-  /** Makes a tensor of the images' bytes, int32 [count, wordsPerImage]. It is over the same memory, unless an image's bytes are not whole words or not aligned to words. */
+  /** Makes an int32 tensor [count, wordsPerImage] of the images' bytes: over the same memory, unless an image's bytes are not whole words or not aligned to words. */
   #words(images: Uint8Array, count: number): Tensor {
     const words = wordsPerImage(this.#network)
     const size = images.length / count

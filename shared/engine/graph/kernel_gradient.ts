@@ -16,7 +16,7 @@ const LEAST_COLUMNS = 48
 const LEAST_FILTERS = 32
 /** Least number of y's pixels for each pixel of x, padding included: with fewer, the gain is lost on multiplying zeros. */
 const LEAST_USED = 0.8
-/** Least channels with which there is one product for each pixel of the kernel; with fewer, such products are too narrow to be fast. */
+/** Least number of channels with which there is one product for each pixel of the kernel; with fewer, such products are too narrow to be fast. */
 const WIDE = 128
 
 /** Returns true if `productKernelGradient` is faster than oneDNN's kernel on a processor with AVX2 and without AVX512, as measured on the article's layers. */
