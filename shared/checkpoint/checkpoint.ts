@@ -1,4 +1,4 @@
-/** Checkpoints: what resuming, predicting and exporting need, in one checksummed file. */
+/** Checkpoints: everything that resuming, predicting and exporting need, in one checksummed file. */
 export { parameterDigest } from './digest.ts'
 export type { Checkpoint, CheckpointPosition } from './format.ts'
 export { loadCheckpoint, readPosition } from './load.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { networkSchema, type Network } from '../model/network.ts'
 
-/** Raised whenever an older Herd could not read the file rightly any more. 2: steps can have been left out. 3: the optimizer can be any. */
+/** Version of the file format, raised whenever an older Herd would misread the file. 2: steps can have been skipped. 3: the optimizer can be any. */
 export const FORMAT_VERSION = 3
 
 /** Keys of the file's `__metadata__`. */
@@ -15,26 +15,26 @@ export function vectorNames({ name, moments }: CheckpointOptimizer): string[] {
 
 const word = z.string().regex(/^\w{1,64}$/)
 const optimizerSchema = z.object({ name: word, moments: z.array(word).max(16) })
-/** What the moments of a checkpoint are. */
+/** The optimizer that a checkpoint's moments belong to: its name, and the name of each moment vector in the order of their bytes. */
 export type CheckpointOptimizer = z.infer<typeof optimizerSchema>
 
-/** The optimizer of every file before format 3, none of which names it. */
+/** The optimizer of every file before format 3; these files do not name it. */
 const ONLY_OPTIMIZER: CheckpointOptimizer = { name: 'adam', moments: ['m', 'v'] }
 
 const count = z.int().min(0)
-/** JSON has no NaN; a diverged run has. It is null in the file. */
+/** A sum that is NaN once a run has diverged. JSON has no NaN, so the file has null in its place. */
 const sum = z.number().nullable().transform((value) => value ?? NaN)
 
 const positionSchema = z.object({
   /** The epoch in progress or just ended, counted from 1. */
   epoch: z.int().min(1),
-  /** Steps done in all, and in this epoch. */
+  /** Steps done since the run began, and in this epoch. */
   step: count,
   stepInEpoch: count,
-  /** How many of them were left out, so that the optimizer did not count them; format 1 has none. */
+  /** Number of those steps that were skipped, since the run began and in this epoch; the optimizer does not count them. Format 1 has neither. */
   skippedSteps: count.default(0),
   epochSkippedSteps: count.default(0),
-  /** Sums over the epoch's images so far. */
+  /** Sums over the images that this epoch has trained on so far, and the seconds it has taken. */
   epochLossSum: sum,
   epochCorrect: count,
   epochImages: count,
@@ -45,25 +45,25 @@ const positionSchema = z.object({
 })
 export type CheckpointPosition = z.infer<typeof positionSchema>
 
-/** What the file says in JSON beside its tensors. */
+/** The JSON that describes a checkpoint, stored in the file beside its tensors. */
 export const descriptionSchema = z.object({
   formatVersion: z.int().min(1).max(FORMAT_VERSION),
   network: networkSchema,
   classes: z.array(z.string()).min(2),
-  /** The run's options, for whoever resumes it. */
+  /** The run's options as JSON, for a resumed run. */
   config: z.record(z.string(), z.unknown()),
   position: positionSchema,
   optimizer: optimizerSchema.default(ONLY_OPTIMIZER),
   datasetDigest: z.string(),
-  /** Of the parameters: sha256 in hexadecimal. */
+  /** Digest of the parameters, as by `parameterDigest`. */
   digest: z.string(),
 })
 export type CheckpointDescription = z.infer<typeof descriptionSchema>
 
-/** Everything that resuming needs. The vectors have the size of the network's layout. */
+/** Everything that resuming needs. Each vector has the size of the network's layout. */
 export interface Checkpoint {
   network: Network
-  /** Names in the order of the logits. */
+  /** Class names in the order of the logits. */
   classes: string[]
   /** The run's options as JSON. */
   config: Record<string, unknown>
@@ -71,6 +71,6 @@ export interface Checkpoint {
   datasetDigest: string
   optimizer: CheckpointOptimizer
   parameters: Float32Array
-  /** As the optimizer names them. */
+  /** The optimizer's moment vectors, in the order of `optimizer.moments`. */
   moments: readonly Float32Array[]
 }

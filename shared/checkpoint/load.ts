@@ -9,9 +9,9 @@ import { bytesOf } from '../kit/floats.ts'
 import { checksum } from './save.ts'
 
 /**
- * Reads a checkpoint and checks it whole: header, description, that its tensors are exactly its network's, checksum.
- * Memory for tensors is taken only once the header has been found consistent with the network and the file's size.
- * @throws CheckpointError naming the file and what to do.
+ * Reads a checkpoint and checks all of it: the header, the description, that the tensors are exactly those of its network, and the checksum.
+ * Memory for tensors is allocated only once the header has been found consistent with the network and the file's size.
+ * @throws CheckpointError that names the file and what to do; NewerCheckpointError if a newer Herd has written it.
  */
 export function loadCheckpoint(file: string): Promise<Checkpoint> {
   return withFile(file, async (handle) => {
@@ -29,8 +29,8 @@ export function loadCheckpoint(file: string): Promise<Checkpoint> {
 }
 
 /**
- * Reads only how far a checkpoint's run had come, without its tensors: to order checkpoints before one is loaded.
- * @throws CheckpointError naming the file and what to do.
+ * Reads how far a checkpoint's run had come, but not its tensors, so that checkpoints can be ordered before one is loaded.
+ * @throws CheckpointError that names the file and what to do; NewerCheckpointError if a newer Herd has written it.
  */
 export function readPosition(file: string): Promise<CheckpointPosition> {
   return withFile(file, async (handle) => (await readDescription(handle, file)).description.position)
@@ -67,7 +67,7 @@ function parseDescription(text: string, file: string): CheckpointDescription {
   }
 }
 
-/** The layout of the network described, once the classes and the file's tensors are found to fit it. */
+/** Checks that the class names and the file's tensors fit the described network. @returns the network's layout @throws CheckpointError if they do not */
 function checkedLayout({ network, classes, optimizer }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout {
   const unfit = (why: string, cause?: unknown): CheckpointError => new CheckpointError(`${file} does not fit its own network ${network.name}: ${why}. Use another checkpoint.`, { cause })
   if (classes.length !== network.classes) throw unfit(`${classes.length} class names for ${network.classes} logits`)

@@ -2,8 +2,8 @@ import { bytesOf } from '../kit/floats.ts'
 
 /**
  * The safetensors file format (https://github.com/huggingface/safetensors#format): an unsigned 64-bit length, that many
- * bytes of JSON, then the tensors' bytes without gaps, little-endian, row-major. Herd writes float32 only, and like its
- * digests takes a little-endian machine for granted, as every machine with Node's binaries for TensorFlow is.
+ * bytes of JSON, then the tensors' bytes without gaps, little-endian, row-major. Herd writes float32 only and, as for its
+ * digests, relies on a little-endian machine: every machine that TensorFlow's binaries for Node support is one.
  */
 
 /** A tensor and where its bytes lie: [begin, end) in the data section. */
@@ -15,7 +15,7 @@ export interface TensorEntry {
   end: number
 }
 
-/** Data of one tensor to be written. */
+/** A tensor to be written, with its data in row-major order. */
 export interface NamedTensor {
   name: string
   shape: readonly number[]
@@ -23,13 +23,13 @@ export interface NamedTensor {
 }
 
 export const METADATA_KEY = '__metadata__'
-/** Bytes of the length at the beginning of the file. */
+/** Size in bytes of the header's length, which stands at the beginning of the file. */
 export const LENGTH_BYTES = 8
-/** Readers map the file and use tensors in place, so the data section begins at a multiple of this. */
+/** The data section begins at a multiple of this many bytes, since readers map the file and use its tensors in place. */
 const ALIGNMENT = 8
 
 /**
- * The beginning of a file, up to the data section, which is to be the tensors' bytes in the given order.
+ * Encodes the beginning of a file, up to the data section; the tensors' bytes must follow in the given order.
  * @param metadata strings only, as the format demands.
  */
 export function encodeHeader(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): Buffer {
@@ -47,7 +47,7 @@ export function encodeHeader(tensors: readonly NamedTensor[], metadata: Readonly
   return header
 }
 
-/** A whole file as parts to be written one after the other; the tensors' bytes are views, not copies. */
+/** Encodes a whole file as parts to be written one after the other; the tensors' bytes are views, not copies. */
 export function encodeSafetensors(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): Uint8Array[] {
   return [encodeHeader(tensors, metadata), ...tensors.map(({ values }) => bytesOf(values))]
 }

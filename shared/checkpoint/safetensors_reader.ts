@@ -3,25 +3,26 @@ import { z } from 'zod'
 import { CheckpointError, messageOf } from '../kit/errors.ts'
 import { LENGTH_BYTES, METADATA_KEY, type TensorEntry } from './safetensors.ts'
 
-/** A network of a thousand layers has a header of a few hundred kB; more is an attack or not a safetensors file. */
+/** Limit of a header in bytes. A network of a thousand layers has one of a few hundred kB; more is an attack or not a safetensors file. */
 const LARGEST_HEADER = 16 * 1024 * 1024
+/** Bytes of one element of each of the format's types. */
 const BYTES: Readonly<Record<string, number>> = { BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, I64: 8, U64: 8, F64: 8 }
 
 const length = z.int().min(0)
 const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(length).max(16), data_offsets: z.tuple([length, length]) })
 const metadataSchema = z.record(z.string(), z.string())
 
-/** What a file says it holds, checked against the file's size. */
+/** Content of a file according to its header, checked against the file's size. */
 export interface SafetensorsHeader {
-  /** In the order of their bytes, which they fill without gaps or overlaps. */
+  /** Tensors in the order of their bytes; they fill the data section without gaps or overlaps. */
   tensors: readonly TensorEntry[]
   metadata: ReadonlyMap<string, string>
-  /** Position of the data section in the file, and its length in bytes. */
+  /** Position of the data section in the file, and its length, both in bytes. */
   dataBegin: number
   dataLength: number
 }
 
-/** Opens a file for reading, hands it to `use` and closes it. */
+/** Opens a file for reading, hands it to `use` and closes it. @throws CheckpointError if the file does not exist or cannot be opened */
 export async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   let handle: FileHandle
   try {
@@ -38,8 +39,9 @@ export async function withFile<T>(file: string, use: (handle: FileHandle) => Pro
 }
 
 /**
- * Fills `target` from the given position of the file.
- * @throws CheckpointError where the file ends before.
+ * Fills `target` from the given position of the file, in bytes.
+ * @param file the file's path, for the error.
+ * @throws CheckpointError if the file cannot be read, or ends before `target` is full.
  */
 export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
   let done = 0
@@ -53,8 +55,9 @@ export async function readFully(handle: FileHandle, target: Uint8Array, position
 }
 
 /**
- * Reads and checks the header. What it allocates is bounded by the header's real size in the file, whatever the header claims.
- * @throws CheckpointError where the file is empty, truncated, too long, or not a well-formed safetensors file.
+ * Reads and checks the header. It never allocates more than the file holds, whatever length the header claims.
+ * @param file the file's path, for errors.
+ * @throws CheckpointError if the path is not a file, or the file is empty, truncated, too long, or not a well-formed safetensors file.
  */
 export async function readHeader(handle: FileHandle, file: string): Promise<SafetensorsHeader> {
   const status = await handle.stat()
@@ -92,7 +95,7 @@ function parseHeader(text: Buffer, notOne: (why: string) => CheckpointError): Pi
   const tensors: TensorEntry[] = []
   let metadata = new Map<string, string>()
   for (const [name, value] of Object.entries(parsed)) {
-    // JSON.parse makes "__proto__" an own key like any other; zod would drop it without a word.
+    // JSON.parse makes "__proto__" an own key like any other; zod would drop it silently.
     if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) throw notOne('its header has a key "__proto__"')
     if (name === METADATA_KEY) {
       const strings = metadataSchema.safeParse(value)

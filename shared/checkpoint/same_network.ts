@@ -4,9 +4,9 @@ import type { Network } from '../model/network.ts'
 import type { Checkpoint } from './format.ts'
 
 /**
- * Checks that a checkpoint continues this very network over these very classes, in the same order.
- * @param file the checkpoint's path, for the message.
- * @throws CheckpointError naming the first difference.
+ * Checks that a checkpoint is of this very network, with the same classes in the same order.
+ * @param file the checkpoint's path, for the error.
+ * @throws CheckpointError that names the first difference.
  */
 export function requireSameNetwork(checkpoint: Checkpoint, network: Network, classes: readonly string[], file: string): void {
   const saved = checkpoint.network
@@ -17,7 +17,7 @@ export function requireSameNetwork(checkpoint: Checkpoint, network: Network, cla
   if (!isDeepStrictEqual(checkpoint.classes, [...classes])) {
     throw new CheckpointError(`${file} was trained on other classes: ${classDifference(checkpoint.classes, classes)}. Use the data set it was trained on, or another checkpoint.`)
   }
-  // As JSON, where a field that is absent and one that is undefined are the same.
+  // The networks are compared as JSON, in which an absent field and an undefined one are the same.
   if (!isDeepStrictEqual(JSON.parse(JSON.stringify(saved)), JSON.parse(JSON.stringify(network)))) {
     throw new CheckpointError(`${file} is of another version of network ${saved.name}, with different layers or normalisation: use the Herd and the options it was trained with, or another checkpoint.`)
   }

@@ -3,9 +3,9 @@ import type { Optimizer, OptimizerState } from '../optim/optimizer.ts'
 import type { Checkpoint } from './format.ts'
 
 /**
- * Weights and moments of a checkpoint, for its optimizer to go on with.
- * @param file the checkpoint's path, for the message.
- * @throws CheckpointError when its moments are another optimizer's.
+ * Takes from a checkpoint the weights and moments with which the optimizer continues.
+ * @param file the checkpoint's path, for the error.
+ * @throws CheckpointError if the moments belong to another optimizer.
  */
 export function optimizerStateOf({ optimizer: saved, parameters, moments }: Checkpoint, optimizer: Optimizer, file: string): OptimizerState {
   if (saved.name !== optimizer.name || saved.moments.join() !== optimizer.moments.join()) {

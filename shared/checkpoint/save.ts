@@ -8,14 +8,14 @@ import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, vectorNames, type Checkp
 import { bytesOf } from '../kit/floats.ts'
 import { encodeHeader, type NamedTensor } from './safetensors.ts'
 
-/** Hashed at a time: a few milliseconds. */
+/** Bytes that are hashed before the event loop gets its turn: a few milliseconds' work. */
 const SLICE_BYTES = 4 * 1024 * 1024
 
 /**
- * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter, in Herd's layout, is a tensor
- * "parameters/<name>", its moments are "<optimizer>.<moment>/<name>".
+ * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter of the network's layout is a tensor
+ * "parameters/<name>", and its moments are the tensors "<optimizer>.<moment>/<name>".
  * The file appears whole or not at all. The vectors are not copied: do not change them before the promise resolves.
- * @throws CheckpointError where the vectors do not have the layout's size, or the disk refuses.
+ * @throws CheckpointError if the vectors do not fit the optimizer and the layout, or the file cannot be written.
  */
 export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
   const layout = layoutOf(checkpoint.network)
@@ -37,14 +37,14 @@ export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Prom
   }
 }
 
-/** The file's checksum: over the description, byte for byte as it stands in the metadata, and the data section. */
+/** Computes a file's checksum: sha256 in hexadecimal, over the description, byte for byte as in the metadata, and the data section. */
 export async function checksum(description: string, vectors: readonly Float32Array[]): Promise<string> {
   const hash = createHash('sha256').update(description)
   for (const vector of vectors) await hashInSlices(hash, bytesOf(vector))
   return hash.digest('hex')
 }
 
-/** Lets go of the event loop between slices: messages of the cluster do not wait for a save. */
+/** Hashes slice by slice and yields to the event loop in between, so that messages of the cluster do not wait for a save. */
 async function hashInSlices(hash: Hash, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
     hash.update(bytes.subarray(at, at + SLICE_BYTES))
@@ -52,7 +52,7 @@ async function hashInSlices(hash: Hash, bytes: Buffer): Promise<void> {
   }
 }
 
-/** The tensors of one of the vectors, as views. */
+/** Cuts a vector into one tensor for each parameter, all of them views. */
 function tensorsOf(vectorName: string, vector: Float32Array, layout: Layout): NamedTensor[] {
   return layout.parameters.map((parameter) => ({
     name: `${vectorName}/${parameter.name}`,

@@ -4,13 +4,13 @@ import { storedIn } from '../recipe/stored.ts'
 import { CheckpointError } from '../kit/errors.ts'
 import type { Checkpoint } from './format.ts'
 
-/** A checkpoint from before there were lists has none: its run used the default ones. */
+/** Transform lists of a run's options. Old checkpoints have none, since their runs used the default ones. */
 const configSchema = z.object({ augmentation: augmentationSchema.optional(), evaluation: evaluationTransformsSchema.optional() })
 
 /**
- * How the run of a checkpoint transformed its images.
- * @param file its name, for the error.
- * @throws CheckpointError where this Herd does not know one of its transforms.
+ * Reads the transforms that a checkpoint's run applied to its images, with the network's mean and standard deviation filled in.
+ * @param file the checkpoint's path, for the error.
+ * @throws CheckpointError if this Herd does not know one of the transforms or its parameters.
  */
 export function transformListsOf({ config, network }: Pick<Checkpoint, 'config' | 'network'>, file: string): TransformLists {
   const { data, error } = configSchema.safeParse(storedIn(config))

@@ -6,7 +6,7 @@ import { HerdError, messageOf } from '../kit/errors.ts'
 import { createLog } from '../kit/log.ts'
 import { logFormats } from '../kit/log_options.ts'
 
-/** Tells on standard error why a program failed, in the form that its command line asks for. */
+/** Reports on standard error why a program failed, in the log format that its options ask for. */
 export function tellFailure(error: unknown, exitCode: number, argv: readonly string[], environment: NodeJS.ProcessEnv): void {
   const { verbose, logFormat } = settingsOf(argv, environment)
   if (logFormat === 'json') {
@@ -28,7 +28,10 @@ const settingsSchema = z.object({
 })
 type Settings = z.infer<typeof settingsSchema>
 
-/** How errors are to be told, as far as the options can be read: they may be what is wrong. In the order of all options. */
+/**
+ * Finds out how errors are to be reported, as far as the options can be read: they may be what is wrong. The command line wins over the
+ * environment, and that over the configuration file, as for all options.
+ */
 function settingsOf(argv: readonly string[], environment: NodeJS.ProcessEnv): Settings {
   const { values } = parseArgs({ args: [...argv], strict: false, options: { verbose: { type: 'boolean' }, 'log-format': { type: 'string' }, config: { type: 'string' } } })
   const file = fileSettings(values['config'] ?? environment['HERD_CONFIG'])

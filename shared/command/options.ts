@@ -5,21 +5,21 @@ import { messageOf, UsageError } from '../kit/errors.ts'
 import { logFormats } from '../kit/log_options.ts'
 
 /**
- * Options as data. Each can be given on the command line, as HERD_NAME in the environment, or in the file given by
- * --config (JSON, keys as on the command line without the dashes, or in camel case); the first of these wins.
+ * A command-line option as data. It can be given on the command line, as HERD_NAME in the environment, or in the file named by
+ * --config (JSON, keys as on the command line without the leading dashes, or in camel case); the first of these wins.
  */
 export interface OptionSpec<T> {
-  /** What stands behind the flag in the help, e.g. "<folder>"; absent for a switch. */
+  /** Placeholder for the value in the help, e.g. "<folder>"; absent for a switch, which takes no value. */
   placeholder?: string
   description: string
-  /** Ends the sentence "--name value: expected ...". */
+  /** End of the error message "--name value: expected ...". */
   expects: string
   schema: z.ZodType<T>
   fallback: T
-  /** The fallback as people write it, where that is not its own text. */
+  /** The fallback as people write it, if that differs from `String(fallback)`. */
   shown?: string
 }
-/** An option whose value also stands in JSON, where numbers are numbers. */
+/** An option whose value can also be a field of a JSON document; `value` is its schema there, where numbers are numbers and not text. */
 export interface ValueSpec<T> extends OptionSpec<T> {
   value: z.ZodType<T>
 }
@@ -33,25 +33,30 @@ const variable = (key: string): string => `HERD_${kebab(key).replaceAll('-', '_'
 /** Numbers come as text from the command line and the environment, as numbers from a file. */
 const numeric = z.union([z.number(), z.string().trim().min(1).transform(Number)])
 
+/** Declares an option for a whole number. @param limits both inclusive */
 export function whole(placeholder: string, description: string, limits: { min: number; max?: number }, fallback: number): ValueSpec<number> {
   const value = z.int().min(limits.min).max(limits.max ?? Number.MAX_SAFE_INTEGER)
   const expects = limits.max === undefined ? `a whole number of at least ${limits.min}` : `a whole number from ${limits.min} to ${limits.max}`
   return { placeholder, description, expects, value, schema: numeric.pipe(value), fallback }
 }
 
-/** A whole number that may be left out. */
+/** Declares an option for a whole number that may be left out, and is undefined then. @param limits both inclusive */
 export function optionalWhole(placeholder: string, description: string, limits: { min: number; max: number }): OptionSpec<number | undefined> {
   const expects = `a whole number from ${limits.min} to ${limits.max}`
   return { placeholder, description, expects, schema: numeric.pipe(z.int().min(limits.min).max(limits.max)).optional(), fallback: undefined }
 }
 
+/** Declares an option for any number that `value` accepts. @param expects see `OptionSpec` */
 export function real(placeholder: string, description: string, expects: string, value: z.ZodType<number, number>, fallback: number): ValueSpec<number> {
   return { placeholder, description, expects, value, schema: numeric.pipe(value), fallback }
 }
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
 
-/** Bytes: as a number with its unit, or 0. In a configuration file a bare number is bytes. @param fallback as people write it */
+/**
+ * Declares an option for a number of bytes, written with a unit, or as 0. In a configuration file, a bare number is bytes.
+ * @param fallback default as people write it, e.g. "10GB"
+ */
 export function size(description: string, fallback: string): OptionSpec<number> {
   const written = z.string().transform((value, context) => {
     const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*((?:[KMGT]i?)?B)\s*$/.exec(value) ?? []
@@ -64,22 +69,26 @@ export function size(description: string, fallback: string): OptionSpec<number> 
   return { placeholder: '<size>', description, expects: 'a size with its unit, e.g. 500MB, 20GB or 1TiB, or 0', schema, fallback: schema.parse(fallback), shown: fallback }
 }
 
+/** Declares an option for text that may be left out, and is undefined then. */
 export function text(placeholder: string, description: string): OptionSpec<string | undefined> {
   return { placeholder, description, expects: 'some text', schema: z.string().min(1).optional(), fallback: undefined }
 }
 
+/** Declares an option for one of several words. */
 export function choice<const T extends string>(description: string, choices: readonly T[], fallback: T): ValueSpec<T> {
   return { placeholder: `<${choices.join('|')}>`, description, expects: `one of ${choices.join(', ')}`, value: z.enum(choices), schema: z.enum(choices), fallback }
 }
 
-/** A value with parts that has a name on the command line. */
+/** Declares an option whose value is a structure in JSON, or a name that stands for one: on the command line, only the name. */
 export function named<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: T & string): ValueSpec<T> {
   return { placeholder, description, expects, value, schema: value, fallback }
 }
 
 /**
- * A value with parts. On the command line it is JSON, or the name of one of its kinds, whose parts then have their defaults.
- * @param fallback as it stands in JSON
+ * Declares an option whose value is a structure. On the command line it is JSON, or only the name of a kind, whose parameters then have
+ * their defaults; "none" is null.
+ * @param fallback default as it is written in JSON
+ * @param shown default as people write it
  */
 export function structured<T>(placeholder: string, description: string, expects: string, value: z.ZodType<T>, fallback: unknown, shown = shownPart(fallback)): ValueSpec<T> {
   const schema = z.unknown().transform((given) => (typeof given === 'string' ? fromText(given) : given)).pipe(value)
@@ -101,20 +110,22 @@ function fromText(given: string): unknown {
   }
 }
 
+/** Declares a switch, which is off by default. */
 export function flag(description: string): OptionSpec<boolean> {
   const spelled = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1')
   return { description, expects: 'true or false', schema: z.union([z.boolean(), spelled]), fallback: false }
 }
 
-/** In what form a program tells how it goes. */
+/** The option --log-format: the form of a program's messages. */
 export const logFormat = choice('pretty is for people; json writes one record a line to standard error, and nothing else.', logFormats, 'pretty')
 
-/** Names a network address to listen on or to connect to. */
+/** Declares an option for a network address to listen on or to connect to, HOST:PORT. */
 export function address(description: string, fallback: string): OptionSpec<string> {
   const schema = z.string().refine((value) => parseAddress(value) !== undefined)
   return { placeholder: '<host:port>', description, expects: 'HOST:PORT with a port from 0 to 65535, e.g. 127.0.0.1:7070', schema, fallback }
 }
 
+/** Splits HOST:PORT; an IPv6 address stands in brackets, which the result's host lacks. @returns undefined if the text is not of this form */
 export function parseAddress(value: string): { host: string; port: number } | undefined {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(value)
   if (match === null || Number(match[2]) > 65535) return undefined
@@ -133,8 +144,8 @@ export function addOptions(command: Command, specs: OptionSpecs): void {
 }
 
 /**
- * The options of a parsed command, each checked.
- * @throws UsageError that names the option, its value and what was expected.
+ * Reads the options of a parsed command and checks each of them.
+ * @throws UsageError that names the option, its value and what was expected, or says what is wrong with the --config file.
  */
 export function readOptions<S extends OptionSpecs>(command: Command, specs: S): OptionValues<S> {
   const given: Record<string, unknown> = command.opts()
@@ -143,7 +154,7 @@ export function readOptions<S extends OptionSpecs>(command: Command, specs: S): 
   for (const [key, spec] of Object.entries(specs)) {
     const source = command.getOptionValueSource(key)
     const fromOutside = source !== undefined && source !== 'default'
-    // commander turns a switch on by its mere presence in the environment, whatever it says there.
+    // Commander turns a switch on if its variable is set at all, whatever its value, so the value is read here.
     const isSwitchFromEnvironment = source === 'env' && spec.placeholder === undefined
     const raw = isSwitchFromEnvironment ? process.env[variable(key)] : fromOutside ? given[key] : (file.get(key) ?? spec.fallback)
     const result = spec.schema.safeParse(raw)
@@ -153,7 +164,10 @@ export function readOptions<S extends OptionSpecs>(command: Command, specs: S): 
   return values as OptionValues<S>
 }
 
-/** Names of the options that were given, anywhere, rather than left at their defaults. */
+/**
+ * Lists the options that were given, on the command line, in the environment or in the --config file, rather than left at their defaults.
+ * @throws UsageError if the --config file cannot be used.
+ */
 export function givenOptions(command: Command, specs: OptionSpecs): Set<string> {
   const config: unknown = command.opts()['config']
   const file = typeof config === 'string' ? readConfigFile(config, specs) : new Map<string, unknown>()
@@ -177,7 +191,7 @@ function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> 
   return options
 }
 
-/** The options as a table in Markdown, for the documentation. */
+/** Writes the options as a table in Markdown, for the documentation. */
 export function optionTable(specs: OptionSpecs): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|')
   const rows = Object.entries(specs).map(([key, { placeholder, description, fallback, shown: asWritten }]) => {

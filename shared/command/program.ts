@@ -1,14 +1,14 @@
 import { Command, CommanderError } from 'commander'
 import { HerdError } from '../kit/errors.ts'
 
-/** The command line of a program: what is wrong with it is thrown, and told by `runProgram`. */
+/** Creates the command-line parser of a program. It throws its errors rather than print them; `runProgram` reports them. */
 export function createProgram(name: string): Command {
   return new Command(name).exitOverride().configureOutput({ outputError: () => undefined })
 }
 
 /**
- * Runs a program's main function and turns its end into an exit code: errors for people are one or two lines, a stack
- * trace comes only with --verbose.
+ * Runs a program's main function and sets the exit code by how it ended. Errors for people are one or two lines; a stack
+ * trace appears only with --verbose.
  * @param main returns the exit code.
  */
 export async function runProgram(main: (argv: string[]) => Promise<number>, argv: string[]): Promise<void> {
@@ -16,7 +16,7 @@ export async function runProgram(main: (argv: string[]) => Promise<number>, argv
     process.exitCode = await main(argv)
   } catch (error) {
     process.exitCode = exitCodeOf(error)
-    // Help is no error, and stands there already.
+    // Commander also throws once it has printed the help or the version: neither is an error.
     if (!(error instanceof CommanderError) || !/help|version/.test(error.code)) (await import('./failure.ts')).tellFailure(error, process.exitCode, argv, process.env)
   }
 }

@@ -2,46 +2,48 @@ import { Presets, SingleBar } from 'cli-progress'
 import type { Log } from '../kit/log.ts'
 import type { LogOptions } from '../kit/log_options.ts'
 
-/** Shows how far a piece of work is. */
+/** A display of how far a piece of work has come. */
 export interface Progress {
-  /** @param more what else is known now, e.g. "31.2 images/s" */
+  /** Shows a new state. @param more further text, e.g. "31.2 images/s" */
   update(done: number, total: number, more?: string): void
-  /** Ends it, done or not. */
+  /** Ends the display, whether or not the work is done. */
   end(): void
 }
 
-/** Where progress is shown. */
+/** The output and the log, one of which shows progress. */
 export interface ProgressPlace {
   output: NodeJS.WriteStream
-  /** Whether to draw a bar. */
+  /** True to draw a bar on `output`, false to write lines to `log`. */
   live: boolean
   log: Log
   /** Milliseconds on a clock that only goes forward. */
   now?: () => number
 }
 
-/** Bars go on terminals, where the user wants neither quiet nor records. */
+/** Decides whether progress is a bar: only on a terminal, and if the user has asked neither for quiet nor for JSON records. */
 export function progressPlace(output: NodeJS.WriteStream, log: Log, { quiet, logFormat }: Pick<LogOptions, 'quiet' | 'logFormat'>): ProgressPlace {
   return { output, log, live: output.isTTY && !quiet && logFormat === 'pretty' }
 }
 
-/** What is over in a moment needs no bar, and what is over soon no line about it. */
+/** Work that is over within this time gets no bar. */
 const BAR_AFTER_MS = 500
+/** Work that is over within this time gets no log line about its end. */
 const LINE_AFTER_MS = 2000
-/** Lines about work that goes on come no closer together. */
+/** Least time between two log lines about work that is going on. */
 const LINE_EVERY_MS = 10_000
 
 /**
- * A progress bar; where the output is no terminal, a line in the log now and then. One more tells the end.
- * @param what is done, e.g. "checking images".
- * @param endTold the end is told by somebody else
+ * Shows the progress of a piece of work by a bar or, where none can be drawn, by a log line now and then. If the work takes a while, another
+ * log line reports its end.
+ * @param what name of the work, e.g. "checking images".
+ * @param endTold true if the caller reports the end itself
  */
 export function startProgress({ output, live, log, now = () => performance.now() }: ProgressPlace, what: string, { endTold = false } = {}): Progress {
   const begun = now()
   let toldAt = begun
   let bar: SingleBar | undefined
   let reached = 0
-  /** Of a piece of work that somebody has begun before. */
+  /** Value of `done` at the first update: not 0 if the work had been begun before. The time left is estimated from there. */
   let first: number | undefined
 
   return {
@@ -73,7 +75,7 @@ function startBar(output: NodeJS.WriteStream, what: string, done: number, total:
   return bar
 }
 
-/** @param seconds which the bar has estimated; no number where it cannot yet, and nothing is said */
+/** Formats the bar's estimate of the time left. @param seconds text while the bar cannot estimate yet; the result is empty then */
 function timeLeft(seconds: number | string): string {
   return typeof seconds === 'number' ? `  ${inWords(seconds * 1000)} left` : ''
 }

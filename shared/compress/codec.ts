@@ -5,20 +5,20 @@ import { encodedBytes, type Compression, type Format } from './format.ts'
 import type { NoiseKey } from './noise.ts'
 import { plainDecode, plainEncode, plainRound } from './plain.ts'
 
-/** How vectors of a run travel. */
+/** Rounds, encodes and decodes the vectors that a run sends. */
 export interface Codec {
   readonly compression: Compression
   /**
-   * Rounds values in place to those that travel without loss.
-   * @param first place of the first one in its vector, a multiple of 64
-   * @param key undefined: to the nearest
+   * Rounds values in place to numbers that are encoded without loss.
+   * @param first index of the first value in its vector, a multiple of 64
+   * @param key key of the random bits; undefined to round to the nearest
    */
   round(values: Float32Array, first: number, key: NoiseKey | undefined): void
-  /** @param values as `round` leaves them @returns little-endian; without compression a view of them */
+  /** Encodes values, little-endian. @param values rounded by `round` @returns without compression, a view of the values */
   encode(values: Float32Array): Buffer
-  /** How many floats so many bytes are. @param what they are, for people @throws ProtocolError when no vector is as long. */
+  /** Returns how many floats a number of bytes encodes. @param what name of the bytes, for the error @throws ProtocolError if no vector has that many bytes */
   floatsIn(bytes: number, what?: string): number
-  /** @param out as long as `floatsIn` says */
+  /** Decodes received bytes. @param out as many floats as `floatsIn` returns */
   decodeInto(data: Buffer, out: Float32Array): void
 }
 
@@ -51,31 +51,32 @@ export function codecFor(compression: Compression): Codec {
 }
 
 /**
- * Rounds the gradient sum over a node of the lane tree, or a part of it.
- * @param first place of the first value in the vector, a multiple of 64
- * @param step of the run that came before
+ * Rounds the gradient sum over a node of the lane tree, or a part of that sum, in place.
+ * @param first index of the first value in the whole sum, a multiple of 64
+ * @param step number of steps of the run before this one
+ * @param node index of the node in the lane tree
  */
 export type RoundSum = (values: Float32Array, first: number, step: number, node: number) => void
 
 /**
- * What keeps a compressed run's result free of its cluster: the sum over every node of the lane tree is rounded, wherever it is
- * added, and with the same noise. So whatever a worker sends, it sends without loss, and all have the same sums.
+ * Returns the rounding that makes a compressed run's result independent of its cluster: the sum over each node of the lane tree is rounded
+ * with the same noise, whichever process adds it. Workers then send sums without loss, and all processes have the same sums.
  */
 export function sumRounding(compression: Compression, seed: number): RoundSum {
   const codec = codecFor(compression)
   return (values, first, step, node) => codec.round(values, first, { seed, step, node })
 }
 
-/** Weights, rounded to the nearest: workers compute with these, while who steps them keeps what float32 has. @returns a copy */
+/** Rounds weights to the nearest: workers compute with the rounded weights, the process that steps them keeps them in float32. @returns a copy */
 export function roundedWeights(codec: Codec, weights: Float32Array): Float32Array {
   const rounded = weights.slice()
   codec.round(rounded, 0, undefined)
   return rounded
 }
 
-/** How many floats so many bytes are. */
+/** Returns how many floats a number of bytes encodes: the inverse of `encodedBytes`. */
 function encodedFloats(compression: Format, bytes: number, what = 'a vector'): number {
-  // Of int8, 64 in 65 bytes are elements.
+  // An int8 block of 65 bytes has one of scale and 64 elements; only the last block can be shorter.
   const floats = compression === 'int8' ? bytes - Math.ceil(bytes / 65) : bytes / 2
   if (!Number.isInteger(floats) || encodedBytes(compression, floats) !== bytes) throw new ProtocolError(`${what} of ${bytes} bytes has no whole ${compression} values`)
   return floats

@@ -1,21 +1,21 @@
 /**
- * Formats that gradients and weights may travel in. Each is a set of numbers that it can hold: a vector is first rounded to them,
- * and then loses nothing on the wire.
+ * Formats in which gradients and weights can be sent. Each format is a set of numbers: a vector is first rounded to these numbers,
+ * and is then sent without loss.
  *
- * - bf16: the upper half of a float32, so its whole range with 8 significant bits.
- * - int8: blocks of 64 integers from -127 to 127 with one power of two as their scale, as the MX formats have it (Open Compute
+ * - bf16: the upper half of a float32, and so its whole range with 8 significant bits.
+ * - int8: blocks of 64 integers from -127 to 127 with one power of two as their scale, as in the MX formats (Open Compute
  *   Project, "OCP Microscaling Formats (MX) Specification", 2023, section 5.2). A block with a value that is not finite, or is beyond 127 * 2^121, is all NaN.
  */
 export const compressions = ['none', 'bf16', 'int8'] as const
 export type Compression = (typeof compressions)[number]
 
-/** What is not float32 as it is. */
+/** A format other than plain float32. */
 export type Format = Exclude<Compression, 'none'>
 
-/** Elements with a scale in common. Whatever is rounded begins at a multiple of it in its vector. */
+/** Elements of int8 that share a scale. A part of a vector that is rounded or encoded on its own must begin at a multiple of this. */
 export const BLOCK_FLOATS = 64
 
-/** Bytes of so many floats on the wire. */
+/** Returns how many bytes a number of floats takes on the wire. */
 export function encodedBytes(compression: Compression, floats: number): number {
   switch (compression) {
     case 'none':

@@ -15,18 +15,19 @@ interface CompressFunctions {
   decodeInt8(count: number, scales: number, data: number, out: number): void
 }
 
-/** The kernel's three functions: as those of shared/compress/plain.ts, with the same bits. */
+/** The compression kernel. Its functions have the parameters of those in shared/compress/plain.ts, and compute the same bits. */
 export interface CompressKernel {
   round(compression: Format, values: Float32Array, first: number, key: NoiseKey | undefined): void
   encode(compression: Format, values: Float32Array, out: Uint8Array): void
   decode(compression: Format, data: Uint8Array, out: Float32Array): void
 }
 
-/** Floats that are copied to the kernel at a time, and stay in a core's own cache: whole blocks. */
+/** Floats that are copied to the kernel at a time: whole blocks, few enough to stay in a core's own cache. */
 const PART_FLOATS = 16_384
+/** Bytes at the beginning of the kernel's memory for the random bits of 32 elements, 16 for each. */
 const NOISE_BYTES = 64
 
-/** @returns undefined where there is no kernel: see `loadKernel`. */
+/** Loads the compression kernel. @returns undefined if it cannot be loaded: see `loadKernel` */
 export function compressKernel(): CompressKernel | undefined {
   const scaleBytes = PART_FLOATS / BLOCK_FLOATS
   const kernel = loadKernel<CompressFunctions>('compress', NOISE_BYTES + 4 * PART_FLOATS + scaleBytes + 2 * PART_FLOATS)
@@ -37,7 +38,7 @@ export function compressKernel(): CompressKernel | undefined {
   const codes = new Uint8Array(memory.buffer, scales.byteOffset + scaleBytes, 2 * PART_FLOATS)
   const rounders = { bf16: functions.roundBf16, int8: functions.roundInt8 }
 
-  /** Puts a part in, with zeros behind it up to whole blocks. @returns how many floats that is */
+  /** Copies a part into the kernel's memory, with zeros behind it up to whole blocks. @returns number of floats, zeros included */
   const place = (part: Float32Array): number => {
     floats.set(part)
     const whole = Math.ceil(part.length / BLOCK_FLOATS) * BLOCK_FLOATS

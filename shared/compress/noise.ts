@@ -1,24 +1,26 @@
 import { philox4x32, Purpose } from '../random/philox.ts'
 
-/** What the rounding of one vector is keyed by: the gradient sum over a node of the lane tree, in a step. */
+/** Key of the random bits for rounding one vector: the gradient sum over a node of the lane tree, in one step of a run. */
 export interface NoiseKey {
   seed: number
-  /** Steps of the run that came before. */
+  /** Number of steps of the run before this one. */
   step: number
-  /** Node of the lane tree. */
+  /** Index of the node in the lane tree. */
   node: number
 }
 
-/** Elements that four blocks of random numbers serve, with 16 bits for each. */
+/** Elements for which four blocks of Philox have 16 random bits each. */
 export const NOISE_FLOATS = 32
 
-/** Half of what 16 bits can say: with it, what is rounded goes to the nearest. */
+/** Half of the range of 16 bits: in the place of random bits, it makes values round to the nearest. */
 const HALF = 0x8000
 
 /**
- * 16 random bits for each of 32 elements, from the first of them on, a multiple of 32 in its vector. Element i takes them from block
- * 4 * floor(i / 32) + i % 4, word floor(i / 8) % 4, lower half first: in this order four blocks side by side are a vector's lanes.
- * @param key undefined: to the nearest
+ * Writes 16 random bits for each of 32 elements of a vector. Element i takes them from block 4 * floor(i / 32) + i % 4 of Philox, word
+ * floor(i / 8) % 4, lower half first: in this order, a SIMD vector's four lanes can compute four blocks side by side.
+ * @param key undefined for bits with which values are rounded to the nearest
+ * @param first index of the first element in its vector, a multiple of 32
+ * @param out has `NOISE_FLOATS` elements
  */
 export function noise(key: NoiseKey | undefined, first: number, out: Uint16Array): void {
   if (key === undefined) {

@@ -9,8 +9,8 @@ import { MEMORY_FD, REPLY_FD, REQUEST_FD, requestSchema, type Reply } from './co
 import { readFrameSync, writeFrameSync } from './frames.ts'
 
 /**
- * The compute process: an engine and its lane stack behind two pipes. tfjs-node's bindings block the event loop, so
- * they live here, apart from a worker's heartbeats or a coordinator's rounds, and this process has nothing to do but to read, compute, write.
+ * The compute process: an engine and its lane stack behind two pipes. tfjs-node's bindings block the event loop, so they run
+ * here, where they hold up neither a worker's heartbeats nor a coordinator's rounds; this process only reads, computes and writes.
  */
 
 function reply(message: Reply, body?: Uint8Array): void {
@@ -71,7 +71,7 @@ async function serve(): Promise<void> {
   }
 }
 
-// A terminal sends these to the whole process group; its parent decides when it ends.
+// A terminal sends these signals to the whole process group, but the parent decides when this process ends.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 

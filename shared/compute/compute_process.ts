@@ -19,42 +19,46 @@ import { Regions } from '../kit/regions.ts'
 import { MEMORY_FD, REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
 
-/** Lines that TensorFlow writes when it is loaded or compiles its first graph, and that no setting silences: about CUDA, and for information only ("I0000 ..."). */
+/** Lines of TensorFlow that no setting silences: some when it is loaded with CUDA, and informational ones ("I0000 ...") about its first graph or a GPU. */
 const NOISE = [/Unable to register cu/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
 
+/** A request that has not been answered yet. */
 interface Waiting {
   resolve(reply: { reply: Reply; body: Buffer }): void
   reject(error: Error): void
-  /** How many bodies had been put into shared memory when it was asked: all of them have been read when it is answered. */
+  /** Number of bodies put into shared memory up to and with this request: the process has read all of them when it answers. */
   bodies: number
 }
 
-/** Of memory that is shared; what is not used takes none. */
+/** Size of the shared memory in bytes; parts that are never used take no memory. */
 const MEMORY_BYTES = 1024 * 1024 * 1024
 
 export interface ProcessSettings {
-  /** Gets what the process writes to standard error, as warnings; TensorFlow's usual lines only where debugging is on. Without it, all but those go to this process' own. */
+  /**
+   * Receives each line that the process writes to standard error: a warning, or for debugging one of TensorFlow's usual lines. By default
+   * warnings go to this process's standard error.
+   */
   log?: Pick<Log, 'warn' | 'debug'>
-  /** Of `os.constants.priority`; without it, this process' own. */
+  /** Priority of the process, as in `os.constants.priority`; by default that of this process. */
   priority?: number
-  /** Memory to share with the process; undefined where there is none, and pipes carry all. */
+  /** Creates the memory that is shared with the process. If it returns undefined, all data goes through the pipes. */
   createMemory?: () => MemoryFile | undefined
 }
 
 const toStandardError: Pick<Log, 'warn' | 'debug'> = { warn: (line: string) => void process.stderr.write(`${line}\n`), debug: () => undefined }
 
-/** `Compute` in a child process of its own. When the process dies, all that waits for it is rejected with an EngineError. */
+/** `Compute` in a child process of its own. When the process dies, pending and later calls fail with an EngineError. */
 export class ComputeProcess implements Compute {
   readonly #child: ChildProcess
   readonly #requests: Writable
   readonly #waiting: Waiting[] = []
   readonly #exited: Promise<void>
-  /** For bodies: megabytes go through a pipe at half of the speed, and the engine stands still meanwhile. */
+  /** Shared memory for the bodies of requests and replies. Megabytes would go through a pipe at half the speed, and the engine would stand still meanwhile. */
   readonly #memory: MemoryFile | undefined
   readonly #regions = new Regions(MEMORY_BYTES, PAGE_BYTES)
-  /** Where bodies are that have not been read, in the order of their requests. */
+  /** Places of the bodies that the process may not have read yet, in the order of their requests; counted from `CONTENT_AT` in the shared memory. */
   readonly #bodies: number[] = []
-  /** Bodies that were put into memory so far. */
+  /** Number of bodies put into shared memory so far. */
   #placed = 0
   #bytesOfGradient = 0
   #failure: EngineError | undefined
@@ -74,7 +78,7 @@ export class ComputeProcess implements Compute {
     })
     if (priority !== undefined && this.#child.pid !== undefined) setPriority(this.#child.pid, priority)
     this.#requests = this.#child.stdio[REQUEST_FD] as Writable
-    // A write to a process that has died fails here; its exit, below, is what is reported.
+    // A write to a dead process fails here, but what is reported is the exit of the process, below.
     this.#requests.on('error', () => undefined)
     onFrames(this.#child.stdio[REPLY_FD] as Readable, ({ header, body }) => this.#receive(replySchema.parse(header), body))
     createInterface(this.#child.stdio[2] as Readable).on('line', (line) => {
@@ -97,7 +101,7 @@ export class ComputeProcess implements Compute {
 
   /**
    * Starts the process and compiles the network in it.
-   * @throws EngineError when the engine cannot be loaded there.
+   * @throws EngineError if the process cannot be started, or the engine cannot be loaded in it.
    */
   static async start(network: Network, { seed, compress }: LaneSettings, request: EngineRequest, settings: ProcessSettings = {}): Promise<ComputeProcess> {
     const started = new ComputeProcess(request, settings)
@@ -115,7 +119,7 @@ export class ComputeProcess implements Compute {
     return this.#info
   }
 
-  /** It has not ended, and nobody has closed it. */
+  /** True until the process fails, ends or is closed. */
   get usable(): boolean {
     return this.#failure === undefined
   }
@@ -128,7 +132,7 @@ export class ComputeProcess implements Compute {
     return this.#note
   }
 
-  /** Process id, to measure its memory. */
+  /** Process id, with which the memory of the process is measured. */
   get pid(): number | undefined {
     return this.#child.pid
   }
@@ -157,7 +161,7 @@ export class ComputeProcess implements Compute {
     }
   }
 
-  /** @param at where in the memory the values are, if it was told to put them there */
+  /** Reads the answer to `take`. @param at position of the values in shared memory, if the process was asked to put them there */
   #partial({ reply, body }: { reply: Reply; body: Buffer }, at = 0): LaneSum {
     if (reply.type !== 'partial') throw new EngineError(`the compute process answered ${reply.type} to take.`)
     if (!reply.isShared) return { values: floatsOf(body), lanes: reply.lanes }
@@ -191,7 +195,7 @@ export class ComputeProcess implements Compute {
     else sendFrame(this.#requests, { ...request, shared })
   }
 
-  /** @returns undefined when there is no memory for it */
+  /** Puts a request's body into shared memory. @returns its position and length in bytes; undefined if there is no room, and the pipe has to carry it */
   #put(body: Uint8Array): { at: number; length: number } | undefined {
     if (this.#memory === undefined || body.length === 0) return undefined
     const at = this.#regions.take(body.length)
@@ -220,7 +224,7 @@ export class ComputeProcess implements Compute {
     answered.resolve({ reply, body })
   }
 
-  /** The first failure is the one that says why. */
+  /** Rejects all waiting requests. The first failure is kept, since it is the one that says why. */
   #fail(error: EngineError): void {
     this.#failure ??= error
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure)

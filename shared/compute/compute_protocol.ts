@@ -4,10 +4,10 @@ import { networkSchema } from '../model/network.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
 import { engineInfoSchema } from '../engine/engine_info.ts'
 
-/** Where a body is in the memory that both processes share, in the place of the frame's own. */
+/** Position and length, in bytes, of a body that is in shared memory instead of in its frame. */
 const shared = z.object({ at: z.int().min(0), length: z.int().min(1) }).optional()
 
-/** What is asked of a compute process. Requests take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered in order. */
+/** Requests to a compute process. They take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered, in the same order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('init'),
@@ -18,7 +18,7 @@ export const requestSchema = z.discriminatedUnion('type', [
     precision: z.enum(['f32', 'bf16']),
     threads: z.number(),
     gpu: z.number().nullable(),
-    /** Whether there is memory that both processes share. */
+    /** True if the process has inherited shared memory as descriptor `MEMORY_FD`. */
     sharesMemory: z.boolean(),
   }),
   /** Body: float32 parameters. */
@@ -26,7 +26,7 @@ export const requestSchema = z.discriminatedUnion('type', [
   /** Body: uint8 images. */
   z.object({ type: z.literal('push'), shared, node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
   z.object({ type: z.literal('add'), node: z.number() }),
-  /** `shared`: where the body of the answer may be put. */
+  /** The body of the answer may be put at `shared`. */
   z.object({ type: z.literal('take'), shared }),
   z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */
@@ -36,14 +36,14 @@ export type Request = z.infer<typeof requestSchema>
 
 export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), info: engineInfoSchema, fingerprint: z.string(), note: z.string().nullable() }),
-  /** The lane has been computed, from when to when. */
+  /** The lane has been computed, from `begin` to `end` in seconds of the machine's clock. */
   z.object({ type: z.literal('pushed'), begin: z.number(), end: z.number() }),
-  /** Body: float32 gradient sums; `isShared`: it is where `take` said. */
+  /** Body: float32 gradient sums; with `isShared`, it is in shared memory at the place that `take` named. */
   z.object({ type: z.literal('partial'), isShared: z.boolean(), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */
   z.object({ type: z.literal('logits') }),
   z.object({ type: z.literal('cleared') }),
-  /** The process ends after this. */
+  /** An error; the process ends after this reply. */
   z.object({ type: z.literal('failed'), message: z.string() }),
 ])
 export type Reply = z.infer<typeof replySchema>
@@ -51,5 +51,5 @@ export type Reply = z.infer<typeof replySchema>
 /** Descriptors of the two pipes in the compute process; 0 to 2 are the standard streams. */
 export const REQUEST_FD = 3
 export const REPLY_FD = 4
-/** Descriptor of the memory that it shares with its parent, where there is any. */
+/** Descriptor of the memory that the compute process shares with its parent, if there is any. */
 export const MEMORY_FD = 5

@@ -4,8 +4,8 @@ import { Packr } from 'msgpackr'
 
 /**
  * Frames between a process and its compute process: [header bytes: uint32][body bytes: uint32][header: msgpack][body].
- * The compute process reads and writes them synchronously, since computing blocks it anyway; its parent, whose
- * heartbeats must go on, uses streams.
+ * The compute process reads and writes them synchronously, since computing blocks it anyway; its parent uses streams,
+ * since its heartbeats must go on.
  */
 export interface Frame {
   header: unknown
@@ -32,7 +32,7 @@ export function sendFrame(stream: Writable, header: object, body: Uint8Array = n
   stream.uncork()
 }
 
-/** Calls back for each frame of a stream. Bodies are copied into memory of their own, so that floats in them are aligned. */
+/** Calls `receive` for each frame of a stream. Bodies are copied into memory of their own, so that floats in them are aligned. */
 export function onFrames(stream: Readable, receive: (frame: Frame) => void): void {
   let need: { headerBytes: number; bodyBytes: number } | undefined
   stream.on('readable', () => {
@@ -54,7 +54,7 @@ export function onFrames(stream: Readable, receive: (frame: Frame) => void): voi
   })
 }
 
-/** Reads the next frame, waiting for it. @returns undefined when the other side has closed. */
+/** Reads the next frame and blocks until it has arrived. @returns undefined if the other side has closed the pipe */
 export function readFrameSync(fd: number): Frame | undefined {
   const prefix = readFully(fd, PREFIX_BYTES)
   if (prefix === undefined) return undefined
@@ -64,7 +64,7 @@ export function readFrameSync(fd: number): Frame | undefined {
   return { header: packr.unpack(header), body }
 }
 
-/** Writes a frame, waiting until it is taken. */
+/** Writes a frame and blocks until the pipe has taken all of it. */
 export function writeFrameSync(fd: number, header: object, body: Uint8Array = new Uint8Array(0)): void {
   const packed = packr.pack(header)
   for (const part of [prefixOf(packed, body), packed, body]) {

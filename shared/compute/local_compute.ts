@@ -6,7 +6,7 @@ import { machineSeconds } from '../trace/span.ts'
 import type { Compute } from './compute.ts'
 import { LaneStack, type LaneSettings, type PreparedLane, type Stretch, type LaneSum } from '../lanes/lane_stack.ts'
 
-/** `Compute` in this very process: inside a compute process, and where wasm computes for a single node, an evaluation or a prediction. It blocks the event loop while it computes. */
+/** `Compute` in this process, where wasm computes for a single node, an evaluation or a prediction. It blocks the event loop while it computes. */
 export class LocalCompute implements Compute {
   readonly fingerprint: string
   readonly note: string | undefined
@@ -20,6 +20,7 @@ export class LocalCompute implements Compute {
     this.#stack = stack
   }
 
+  /** Compiles the network. @throws EngineError as `createEngine` does */
   static async start(network: Network, settings: LaneSettings, request: EngineRequest): Promise<LocalCompute> {
     const created = await createFingerprinted(network, request)
     return new LocalCompute(created, new LaneStack(created.engine, network, settings, machineSeconds))

@@ -7,21 +7,22 @@ import { messageOf } from '../kit/errors.ts'
 import { nodeArguments } from '../kit/node_process.ts'
 import { measurementSchema, type PrecisionMeasurement, type PrecisionSettings } from './precision_protocol.ts'
 
-/** So many times faster than f32 bf16 must be: less is not worth its rounding, and could be the machine's noise. */
+/** Least ratio of bf16's speed to f32's at which bf16 is chosen: a smaller gain is not worth the rounding, and could be noise of the measurement. */
 export const BF16_MARGIN = 1.2
 
-/** What `--precision auto` has become. */
+/** The precision that `--precision auto` stands for on this machine. */
 export interface ChosenPrecision {
   precision: Precision
-  /** bf16's rate over f32's, where both could be measured. */
+  /** Speed of bf16 divided by that of f32; undefined if they were not or could not be measured. */
   ratio: number | undefined
-  /** For people. */
+  /** Explanation for the user. */
   reason: string
 }
 
 /**
- * Measures how much faster bf16 computes than f32 on this machine: a second or two after TensorFlow's start, more where bf16 is emulated.
- * @param settings those of the run: one GPU, or threads of the processor
+ * Measures how much faster bf16 computes than f32 on this machine. It takes a second or two after TensorFlow's start, and longer if bf16
+ * is emulated. Never rejects: a failure is part of the result.
+ * @param settings the run's number of threads, and its GPU if it has one
  */
 export async function measurePrecision(settings: PrecisionSettings): Promise<PrecisionMeasurement> {
   const { threads, gpu } = settings
@@ -35,9 +36,9 @@ export async function measurePrecision(settings: PrecisionSettings): Promise<Pre
 }
 
 /**
- * The precision that is faster by a margin, as measured and never from a table of processors.
- * @param engine what the run computes with
- * @param measure only called where there is a choice
+ * Chooses bf16 if it is faster than f32 by `BF16_MARGIN`. This is measured on the machine, not looked up in a table of processors.
+ * @param engine the run's engine
+ * @param measure called only if there is a choice, which wasm does not have
  */
 export async function choosePrecision(engine: EngineKind, measure: () => Promise<PrecisionMeasurement>): Promise<ChosenPrecision> {
   if (engine === 'wasm') return { precision: 'f32', ratio: undefined, reason: 'wasm computes in float32 only' }

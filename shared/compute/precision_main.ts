@@ -9,8 +9,9 @@ import { machineSeconds } from '../trace/span.ts'
 import { measurementSchema, settingsSchema } from './precision_protocol.ts'
 
 /**
- * How much faster bf16 computes than f32 on this machine, in turns on a network like those that are trained: one line on standard
- * output. A process of its own, since TensorFlow's settings are a process', and the one who asks may compute nothing.
+ * Program that measures how much faster bf16 computes than f32 on this machine, by turns on a network like those that are trained, and
+ * writes one line of JSON to standard output. It is a process of its own because TensorFlow's settings hold for a whole process, and the
+ * process that asks may not compute at all.
  */
 
 const conv = (filters: number): object[] => [{ type: 'conv2d', filters, kernel: 3 }, { type: 'relu' }]
@@ -20,7 +21,7 @@ const network = networkSchema.parse({
   layers: [...conv(16), ...conv(32), pool, ...conv(64), ...conv(64), pool, ...conv(128), pool, { type: 'flatten' }, { type: 'dense', units: 256 }, { type: 'relu' }, { type: 'dense', units: 10 }],
 })
 const IMAGES = 4
-/** Turns begin for so long: where bf16 is emulated, many times slower, one of them says enough. */
+/** Time during which turns begin. If bf16 is emulated, and so many times slower, one turn says enough. */
 const SECONDS = 0.8
 
 const layout = layoutOf(network)
@@ -33,6 +34,7 @@ const lane: LaneInput = {
 const parameters = initialParameters(layout, 0)
 const gradient = new Float32Array(layout.size)
 
+/** Computes one lane's gradient. @returns the seconds it took, with those for setting the parameters */
 function secondsOf(engine: Engine): number {
   const begin = machineSeconds()
   engine.setParameters(parameters)
@@ -40,12 +42,12 @@ function secondsOf(engine: Engine): number {
   return machineSeconds() - begin
 }
 
-/** @returns the median of the turns' ratios */
+/** Measures the speed of bf16 divided by that of f32. @returns the median over the turns */
 async function measure(): Promise<number> {
   const { threads, gpu } = settingsSchema.parse(JSON.parse(process.argv[2]))
   const engineOf = (precision: Precision): Promise<Engine> => createEngine(network, { engine: 'native', precision, threads, gpu })
   const [f32, bf16] = [await engineOf('f32'), await engineOf('bf16')]
-  // The first turn compiles and allocates.
+  // The first turn compiles and allocates, so it is not measured.
   for (const engine of [f32, bf16]) secondsOf(engine)
   const ratios: number[] = []
   const end = machineSeconds() + SECONDS

@@ -1,4 +1,4 @@
-/** Animals-10 as Kaggle ships it has Italian folder names. */
+/** English names of the Italian folder names that Animals-10 has on Kaggle. */
 const ENGLISH: ReadonlyMap<string, string> = new Map([
   ['cane', 'dog'],
   ['cavallo', 'horse'],
@@ -12,7 +12,7 @@ const ENGLISH: ReadonlyMap<string, string> = new Map([
   ['scoiattolo', 'squirrel'],
 ])
 
-/** A class as people read it: "cane (dog)" for the Italian names of Animals-10, others as they are. */
+/** Returns a class name for people: "cane (dog)" for the Italian names of Animals-10, any other name as it is. */
 export function displayName(className: string): string {
   const english = ENGLISH.get(className)
   return english === undefined ? className : `${className} (${english})`

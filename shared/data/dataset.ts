@@ -8,26 +8,27 @@ import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
 
 /** One readable image. Its index in the data set's samples is its id. */
 export interface Sample {
-  /** Relative to the root, with '/'; Unicode-normalised, so that it is the same on every machine. */
+  /** Path relative to the root, with '/'; Unicode-normalised, so that it is the same on every machine. */
   path: string
-  /** Index into the classes. */
+  /** Index of the image's class in the data set's classes. */
   class: number
-  /** Of the file's bytes, in hexadecimal. */
+  /** Hash of the file's bytes, in hexadecimal. */
   sha256: string
+  /** Size of the image file. */
   bytes: number
   split: Split
 }
 
 export interface Dataset {
-  /** Absolute folder that the paths are relative to. */
+  /** Absolute path of the folder to which the samples' paths are relative. */
   root: string
   classes: string[]
-  /** Sorted by path. */
+  /** Samples by id, sorted by path. */
   samples: Sample[]
   /** Ids of the samples to train on, and to test on, ascending. */
   train: number[]
   test: number[]
-  /** Two machines whose digests agree have the same images under the same names, and skip the same ones. */
+  /** Hash of all images, in hexadecimal: machines whose digests agree have the same images under the same names, and skip the same ones. */
   digest: string
   /** Images that cannot be decoded, and why. */
   skipped: { path: string; reason: string }[]
@@ -40,14 +41,14 @@ export interface OpenedDataset {
 }
 
 export interface OpenOptions extends InspectOptions {
-  /** Share of the images to test on; has no effect where the set has train/ and test/ of its own. */
+  /** Share of the images to test on, in (0, 1); has no effect if the data set has its own train/ and test/. */
   testFraction: number
 }
 
 /**
- * Finds, hashes and checks the images below `folder` (the layouts of `scanFolder`), and splits them. The first opening decodes every
- * image; the next ones only look at the files' sizes and times of change.
- * @throws DataError where the folder is no data set, a file cannot be read, or a class is left without an image to train or to test on.
+ * Finds, hashes and checks the images below `folder` (in a layout that `scanFolder` knows), and splits them. The first opening decodes
+ * every image; later ones only look at the files' sizes and times of change.
+ * @throws DataError if the folder is no data set, a file cannot be read, or a class is left without an image to train or to test on.
  * @throws UsageError for a test fraction outside (0, 1).
  */
 export async function openDataset(folder: string, options: OpenOptions): Promise<OpenedDataset> {
@@ -76,7 +77,7 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
 }
 
 /**
- * A worker's own copy of a run's data set, which is hashed and not decoded.
+ * Opens a worker's own copy of a run's data set, which is hashed and not decoded.
  * @param wanted digest and samples of the run. A copy with another digest is no error here: the coordinator refuses it, with both digests in its words.
  * @throws DataError as `openDataset` does for the folder and for files that cannot be read.
  */
@@ -89,13 +90,13 @@ export async function openCopy(folder: string, wanted: { digest: string; samples
   return { digest, source: new FolderSource(paths.map((file) => file ?? '')) }
 }
 
-/** Ids of the training and of the test samples, ascending. */
+/** Returns the ids of the training samples and of the test samples, both ascending. */
 export function idsBySplit(samples: readonly Sample[]): { train: number[]; test: number[] } {
   const ids = (split: Split): number[] => samples.flatMap((sample, id) => (sample.split === split ? [id] : []))
   return { train: ids('train'), test: ids('test') }
 }
 
-/** sha256 over path, class and content of every image by name, readable or not, so that it needs no decoding. */
+/** Computes a sha256 over path, class and content of every file that is an image by its name, readable or not, so that nothing has to be decoded. */
 function digestOf(scan: Scan, facts: readonly FileFacts[]): string {
   const hash = createHash('sha256')
   for (const [i, { path, class: classIndex }] of scan.candidates.entries()) hash.update(`${path}\0${scan.classes[classIndex]}\0${facts[i].sha256}\n`)

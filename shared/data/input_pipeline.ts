@@ -20,8 +20,8 @@ export interface InputPipelineOptions extends TransformLists {
 }
 
 /**
- * Decodes and augments images for the engine, ahead of their turn: decoding runs on libuv's threads while another
- * process computes. A sample's augmentation is keyed by (seed, epoch, sample), so it does not matter who prepares it.
+ * Decodes and augments images for the engine before it needs them: decoding runs on libuv's threads while another process
+ * computes. A sample's augmentation is keyed by (seed, epoch, sample), so it does not matter which process prepares it.
  */
 export class InputPipeline {
   readonly #options: InputPipelineOptions
@@ -31,18 +31,18 @@ export class InputPipeline {
     this.#options = options
   }
 
-  /** Lanes that are ready, or being prepared. */
+  /** Number of lanes that are ready or being prepared. */
   get prepared(): number {
     return this.#prepared.size
   }
 
-  /** Begins to prepare lanes that are likely to be asked for next, and forgets those of steps that are over. */
+  /** Starts to prepare lanes that are likely to be asked for next, and drops prepared lanes of steps that are over. */
   prefetch(at: StepPosition, lanes: readonly number[]): void {
     for (const key of this.#prepared.keys()) if (Number(key.split('/')[0]) < at.step - 1) this.#prepared.delete(key)
     for (const lane of lanes) void this.#remember(at, lane)
   }
 
-  /** Samples of one lane of a training step: uint8 images after augmentation. */
+  /** Returns one lane of a training step, its images decoded and augmented. @throws DataError if an image cannot be read or decoded */
   async lane(at: StepPosition, lane: number): Promise<PreparedLane> {
     const key = keyOf(at, lane)
     const prepared = this.#remember(at, lane)
@@ -53,7 +53,7 @@ export class InputPipeline {
     }
   }
 
-  /** Test images, in the order asked for, without augmentation: uint8 [samples, imageSize, imageSize, 3]. */
+  /** Returns images in the given order, with the evaluation transforms instead of augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images(samples: readonly number[]): Promise<Uint8Array> {
     return evaluationImages(this.#options, samples)
   }
@@ -63,7 +63,7 @@ export class InputPipeline {
     let prepared = this.#prepared.get(key)
     if (prepared === undefined) {
       prepared = this.#prepare(at, lane)
-      // A prefetched lane may never be asked for; whoever asks still gets the error.
+      // A prefetched lane may never be asked for, so its error must not count as unhandled; a caller that asks still gets it.
       prepared.catch(() => undefined)
       this.#prepared.set(key, prepared)
     }

@@ -3,7 +3,7 @@ import { type Dataset, type Sample } from './dataset.ts'
 import { MAX_FILE_BYTES } from './sources/inspect.ts'
 import { pathProblem } from './sources/paths.ts'
 
-/** What a worker without the images needs to know of a data set. It comes over the wire, so nothing in it is trusted. */
+/** Description of a data set for a worker that does not have the images. It comes over the wire, so nothing in it is trusted. */
 export interface Manifest {
   classes: string[]
   samples: Sample[]
@@ -28,7 +28,7 @@ const sample = z.strictObject({
   split: z.enum(['train', 'test']),
 })
 
-/** Shape of a manifest: paths stay below a root, classes are in range, samples in the order that gives them their ids. */
+/** Schema of a manifest: paths stay below a root, class indices are in range, and samples are sorted by path, which gives them their ids. */
 export const manifestSchema: z.ZodType<Manifest> = z
   .strictObject({
     classes: z.array(safePath.refine((name) => !name.includes('/'), "must not contain '/'")).min(2).max(MAX_CLASSES),
@@ -44,6 +44,7 @@ export const manifestSchema: z.ZodType<Manifest> = z
     if (outside >= 0) context.addIssue({ code: 'custom', path: ['samples', outside, 'class'], message: `must be below ${classes.length}, the number of classes` })
   })
 
+/** Returns the index of the first name that does not come after the one before it, in code-unit order; -1 if there is none. */
 function firstNotAscending(names: readonly string[]): number {
   return names.findIndex((name, i) => i > 0 && !(names[i - 1] < name))
 }

@@ -6,26 +6,28 @@ import { machineSeconds } from '../trace/span.ts'
 import { prepareForEvaluation } from './transforms/apply.ts'
 import { decodeTarget, type TransformLists } from './transforms/transforms.ts'
 
-/** Where a data set's images come from, and what is made of them. */
+/** Source of a data set's images, and the transforms that prepare them. */
 export interface SampleImages extends TransformLists {
   source: ImageSource
   samples: readonly Sample[]
-  /** Side of what is made of them, in pixels. */
+  /** Side of the prepared images, in pixels. */
   imageSize: number
-  /** Where decoded images are kept for the next epoch: opened for these transforms and this size. */
+  /** Cache that keeps decoded images for the next epoch; it must have been opened for these transforms and this size. */
   decoded?: DecodedCache
-  /** Is told of each image, and what it took. */
   observer?: ImageObserver
 }
 
+/** Called for each prepared image, with its origin and the seconds that its decoding and its transforms took. */
 export type ImageObserver = (facts: { from: 'memory' | 'file' | 'decoder'; decodeSeconds: number; transformSeconds: number }) => void
 
-/** Writes [imageSize, imageSize, 3] to `out` from `offset`. */
+/** Transforms a decoded image and writes uint8 [imageSize, imageSize, 3] to `out` from `offset`. */
 export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: number, sample: number) => void
 
 /**
- * Images of some samples, in the order asked for: from memory, from the cache file, or decoded, which runs on libuv's threads.
+ * Gets the images of samples, in the given order, and transforms them. An image comes from memory, from the cache file, or is decoded from
+ * its own file on libuv's threads.
  * @returns uint8 [ids, imageSize, imageSize, 3]
+ * @throws DataError if a file cannot be read or decoded
  */
 export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
   const { source, samples, imageSize, decoded, observer } = images
@@ -60,7 +62,7 @@ export async function decodeSamples(images: SampleImages, ids: readonly number[]
   return out
 }
 
-/** As `decodeSamples`, with the evaluation transforms. */
+/** Does the same as `decodeSamples`, with the evaluation transforms. */
 export function evaluationImages(images: SampleImages, ids: readonly number[]): Promise<Uint8Array> {
   return decodeSamples(images, ids, (image, out, offset) => prepareForEvaluation(image, images.imageSize, images.evaluation, out, offset))
 }

@@ -3,24 +3,24 @@ import { DataError, UsageError } from '../kit/errors.ts'
 import { type Split } from './sources/scan.ts'
 
 /**
- * Which side of the split an image is on: sha256 of its relative path as a number in [0, 1) is below the test fraction. It depends
- * on nothing else, so that adding or removing an image moves no other. The price is that the fraction holds only on average: of n
- * images it deviates by sqrt(fraction (1 - fraction) / n) (one standard deviation), for 0.2 that is 7 points in a class of
- * 32 images, 1.3 in one of 1,000, and 0.25 in the whole of Animals-10.
+ * Decides on which side of the split an image is: it is a test image if the sha256 of its relative path, as a number in [0, 1), is below
+ * the test fraction. Nothing else matters, so adding or removing an image moves no other. The price is that the fraction holds only
+ * on average: among n images it deviates by sqrt(fraction (1 - fraction) / n) (one standard deviation). For 0.2, that is
+ * 7 percentage points in a class of 32 images, 1.3 in one of 1,000, and 0.25 in the whole of Animals-10.
  */
 export function splitOf(path: string, testFraction: number): Split {
   const uniform = createHash('sha256').update(path).digest().readUIntBE(0, 6) / 2 ** 48
   return uniform < testFraction ? 'test' : 'train'
 }
 
-/** @throws UsageError unless 0 < testFraction < 1. */
+/** Checks a test fraction. @throws UsageError unless 0 < testFraction < 1 */
 export function checkTestFraction(testFraction: number): void {
   if (!(testFraction > 0 && testFraction < 1)) throw new UsageError(`--test-fraction is ${testFraction}, but must be between 0 and 1, both excluded: for example 0.2.`)
 }
 
 /**
  * Checks that every class has an image for training and one for testing.
- * @param testFraction undefined where the set's own train/ and test/ decide.
+ * @param testFraction for the error; undefined if the data set's own train/ and test/ decide.
  * @throws DataError that names the class, its counts and what to do.
  */
 export function checkEveryClass(classes: readonly string[], samples: readonly { class: number; split: Split }[], testFraction: number | undefined): void {

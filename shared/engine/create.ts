@@ -13,9 +13,9 @@ export interface EngineRequest {
 }
 
 /**
- * Compiles a network. Engines are loaded when they are asked for: the native one is a large library, and must not be
- * touched where wasm computes.
- * @throws EngineError when the engine cannot be loaded or does not support the precision or a layer.
+ * Compiles a network on the requested engine. An engine's library is loaded only on request: the native one is large, and must
+ * not be touched where wasm computes.
+ * @throws EngineError if the engine cannot be loaded, or does not support the precision, the number of threads or a layer.
  */
 export async function createEngine(network: Network, request: EngineRequest): Promise<Engine> {
   if (request.engine === 'wasm') {
@@ -28,25 +28,28 @@ export async function createEngine(network: Network, request: EngineRequest): Pr
 
 export interface FingerprintedEngine {
   engine: Engine
-  /** The machine's numerics fingerprint under the same settings. */
+  /** Numerics fingerprint of the machine with the same settings. */
   fingerprint: string
-  /** What a person should know of how the engine came up: for example that no GPU was found. */
+  /** Message for the user about how the engine started, for example that no GPU was found. */
   note: string | undefined
 }
 
+/** Compiles a network and computes the numerics fingerprint with the same settings. @throws EngineError as `createEngine` does */
 export async function createFingerprinted(network: Network, request: EngineRequest): Promise<FingerprintedEngine> {
   const fingerprint = await numericsFingerprint((problem) => createEngine(problem, request))
   const engine = await createEngine(network, request)
   return { engine, fingerprint, note: request.engine === 'native' ? loadNative(request).note : undefined }
 }
 
-/** Measured on the article's network, float32, one thread. */
+/** Notice for the user. Its factor of 20 was measured on the article's network in float32, with one thread. */
 const WASM_NOTICE =
   'The native engine is not installed here, so wasm computes: about 20 times slower, the same training. `npx herd setup` obtains the native engine.'
 
 /**
- * What `--engine auto` means on this machine.
- * @throws EngineError when native is asked for by name, or by a precision that only native has, and is not there.
+ * Decides which engine computes: the one that is asked for or, with `auto`, the native one if it is installed and wasm otherwise.
+ * @param gpu index of the GPU to use; undefined for the CPU
+ * @returns `notice`: message for the user if wasm takes the place of the native engine
+ * @throws EngineError if native is asked for, by name or by a precision that only native has, and is not installed; also for wasm in bf16.
  */
 export function resolveEngine(choice: EngineChoice, precision: Precision, gpu?: number): { engine: EngineKind; notice: string | undefined } {
   if (choice === 'wasm') {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { text } from '../kit/fields.ts'
 
-/** An engine's `EngineInfo`, as it travels. */
+/** Schema of an `EngineInfo` that another process sends. */
 export const engineInfoSchema = z.object({
   kind: z.enum(['native', 'wasm']),
   mode: z.enum(['graph', 'eager']),

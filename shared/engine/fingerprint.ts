@@ -6,7 +6,7 @@ import { KeyedRandom, Purpose } from '../random/philox.ts'
 import { bytesOf } from '../kit/floats.ts'
 import type { Engine } from './engine.ts'
 
-/** A small fixed problem with the layers that most of the arithmetic is in; never change it, or fingerprints of old runs lose their meaning. */
+/** A small fixed problem with the layers that do most of the arithmetic. It must never change, or fingerprints of old runs lose their meaning. */
 const problem = networkSchema.parse({
   name: 'fingerprint',
   imageSize: 32,
@@ -28,9 +28,9 @@ const problem = networkSchema.parse({
 const SAMPLES = 8
 
 /**
- * Numerics fingerprint: a hash of the gradient of a small fixed problem. Machines whose fingerprints are equal compute
+ * Computes a numerics fingerprint: a hash of the gradient of a small fixed problem. Machines whose fingerprints are equal compute
  * the same bits, as far as a small problem can tell.
- * @param create compiles a network on the engine that is to be told apart.
+ * @param create compiles a network on the engine whose fingerprint is computed.
  * @returns 16 hexadecimal digits
  */
 export async function numericsFingerprint(create: (network: typeof problem) => Promise<Engine>): Promise<string> {

@@ -3,19 +3,19 @@ import { dropoutLayers, type Network } from '../model/network.ts'
 import type { Layout } from '../model/layout.ts'
 import type { LaneInput } from './engine.ts'
 
-/** @throws EngineError where the vector is not of the layout's size. */
+/** Checks the length of a vector. @param name name of the vector, for the error @throws EngineError if it does not have the layout's size */
 export function checkVector(name: string, vector: Float32Array, layout: Layout): void {
   if (vector.length !== layout.size) throw new EngineError(`${name} has ${vector.length} values, but the network's layout has ${layout.size}.`)
 }
 
-/** @throws EngineError where there is no image, or their bytes are not count x imageSize x imageSize x 3. */
+/** Checks the number and the bytes of images. @throws EngineError if there is no image, or their bytes are not count x imageSize x imageSize x 3 */
 export function checkImages(images: Uint8Array, count: number, network: Network): void {
   const expected = count * network.imageSize * network.imageSize * 3
   if (count < 1) throw new EngineError(`count is ${count}, but an engine needs at least one image.`)
   if (images.length !== expected) throw new EngineError(`images has ${images.length} bytes, but ${count} images of ${network.imageSize} x ${network.imageSize} x 3 have ${expected}.`)
 }
 
-/** @throws EngineError where a lane's images, labels and masks do not fit the network or each other. */
+/** Checks the input of a lane. @throws EngineError if its images, labels and masks do not fit the network or each other */
 export function checkLane(lane: LaneInput, network: Network): void {
   const count = lane.labels.length
   checkImages(lane.images, count, network)

@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../kit/errors.ts'
 
-/** Which TensorFlow to load: for the CPU, or for one GPU of this machine by its number. */
+/** Settings with which TensorFlow is loaded. */
 export interface NativeOptions {
+  /** Number of threads inside one operation. */
   threads: number
+  /** Index of a GPU of this machine, or undefined for the CPU. */
   gpu: number | undefined
 }
 
@@ -14,9 +16,9 @@ export interface NativeTensorFlow {
   tf: typeof TensorFlowNode
   /** TensorFlow's own version, e.g. "2.18.1". */
   version: string
-  /** Where it computes: "cpu", or "gpu:0". */
+  /** Device that computes: "cpu", or a GPU by its index, "gpu:0". */
   device: string
-  /** What the user should know, e.g. that no GPU was found. */
+  /** Message for the user, e.g. that no GPU was found. */
   note?: string
 }
 
@@ -27,8 +29,8 @@ function packageName(gpu: boolean): string {
 }
 
 /**
- * Whether the compiled addon of tfjs-node (or, for a GPU, tfjs-node-gpu) is there. Loads nothing.
- * The addon lies in lib/napi-vN, where N is the newest of the package's Node-API versions that this Node.js knows.
+ * Returns true if the compiled addon of tfjs-node (or, for a GPU, tfjs-node-gpu) is installed. It loads nothing.
+ * The addon is in lib/napi-vN, where N is the newest of the package's Node-API versions that this Node.js knows.
  */
 export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boolean {
   try {
@@ -37,14 +39,14 @@ export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boo
     const known = binary.napi_versions.filter((version) => version <= Number(process.versions.napi))
     return existsSync(join(dirname(manifest), 'lib', `napi-v${Math.max(...known)}`, 'tfjs_binding.node'))
   } catch {
-    // The packages are optional dependencies: that they are not installed is an answer, not a failure.
+    // The packages are optional dependencies, so it is no failure if they are not installed.
     return false
   }
 }
 
 /**
- * What TensorFlow reads from the environment when it is loaded: start a compute process with it. The user's own level of
- * logging stays. (Settings of glibc's malloc are not among them: measured with the article's network, a step makes some
+ * Returns the environment variables that TensorFlow reads when it is loaded, for starting a compute process. The user's own log
+ * level is kept. (Settings of glibc's malloc are not among them: measured with the article's network, a step makes some
  * 1,500 page faults, and neither a higher mmap and trim threshold nor huge pages changed its time.)
  */
 export function computeEnvironment({ threads, gpu }: NativeOptions): Record<string, string> {
@@ -55,13 +57,13 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
     TF_ENABLE_ONEDNN_OPTS: '1',
     TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
     ...(gpu === undefined
-      ? // A TensorFlow that was found here may be one with CUDA, which would take a GPU unasked.
+      ? // The installed TensorFlow may be one with CUDA, which would use a GPU unasked.
         { CUDA_VISIBLE_DEVICES: '-1' }
       : {
           CUDA_VISIBLE_DEVICES: String(gpu),
           TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-          // cuDNN's convolution gradients otherwise differ from run to run, and float32 would mean TF32. The first algorithm that cuDNN
-          // proposes is taken untried: one that fails a trial, for want of memory say, would give way to another, with other bits.
+          // cuDNN's convolution gradients would otherwise differ from run to run, and float32 would mean TF32. The first algorithm that cuDNN
+          // proposes is used without a trial: one that fails its trial, e.g. for lack of memory, would be replaced by one with other bits.
           TF_DETERMINISTIC_OPS: '1',
           TF_CUDNN_USE_AUTOTUNE: '0',
           NVIDIA_TF32_OVERRIDE: '0',
@@ -72,9 +74,9 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
 let loaded: { options: NativeOptions; native: NativeTensorFlow } | undefined
 
 /**
- * Loads native TensorFlow and makes it the backend of tfjs. The number of threads and the GPU are settings of the
- * process, so that they can be given only once; a second call returns the same TensorFlow.
- * @throws EngineError where it is not set up or cannot be loaded, or was loaded with other settings.
+ * Loads native TensorFlow and makes it the backend of tfjs. The number of threads and the GPU are settings of the whole
+ * process, so they can be given only once; a second call returns the same TensorFlow.
+ * @throws EngineError if it is not set up or cannot be loaded, or was loaded with other settings.
  */
 export function loadNative(options: NativeOptions): NativeTensorFlow {
   if (loaded !== undefined) {
@@ -95,7 +97,7 @@ export function loadNative(options: NativeOptions): NativeTensorFlow {
   return native
 }
 
-/** Functions of Node's util that tfjs-node 4.22.0 calls on its eager path, and that Node 23 has removed. */
+/** Provides the functions of Node's util that tfjs-node 4.22.0 calls on its eager path and that Node 23 has removed. */
 function provideRemovedUtilities(): void {
   const util = require('node:util') as Partial<Record<'isNullOrUndefined' | 'isArray', (value: unknown) => boolean>>
   util.isNullOrUndefined ??= (value) => value === null || value === undefined

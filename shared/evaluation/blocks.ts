@@ -1,15 +1,17 @@
 import type { Network } from '../model/network.ts'
 
-/** Test images in one block: the unit that is dealt to workers, and the order in which losses are added. */
+/** Number of test images in a block. Blocks are the unit that is dealt to workers, and losses are added in the order of blocks. */
 const EVALUATION_BLOCK = 32
 
 export interface EvaluatedBlock {
+  /** Cross entropy summed over the block's samples. */
   lossSum: number
+  /** Index of the predicted class, and its probability, for each sample. */
   predicted: number[]
   probability: number[]
 }
 
-/** Sample ids of one block of the test set. */
+/** Returns the sample ids of one block of the test set. */
 export function blockSamples(test: readonly number[], block: number): number[] {
   return test.slice(block * EVALUATION_BLOCK, (block + 1) * EVALUATION_BLOCK)
 }
@@ -19,7 +21,7 @@ export function blockCount(test: readonly number[]): number {
 }
 
 /**
- * Softmax of one row of logits, in float64, shifted by the maximum so that nothing overflows.
+ * Computes the softmax of one row of logits in float64, shifted by the maximum so that nothing overflows.
  */
 export function softmax(logits: Float32Array): Float64Array {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
@@ -28,7 +30,7 @@ export function softmax(logits: Float32Array): Float64Array {
   return exponentials.map((value) => value / sum)
 }
 
-/** Index of the largest value; the first of equals. */
+/** Returns the index of the largest value, the first one of equal values. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
@@ -36,7 +38,7 @@ export function argmax(values: ArrayLike<number>): number {
 }
 
 /**
- * Loss (cross entropy without label smoothing) and predictions of one block.
+ * Computes the loss (cross entropy without label smoothing) and the predictions of one block.
  * @param logits float32 [labels, classes]
  */
 export function evaluateBlock(network: Network, logits: Float32Array, labels: readonly number[]): EvaluatedBlock {

@@ -4,17 +4,17 @@ import { prepareForEvaluation } from '../data/transforms/apply.ts'
 import type { TransformList } from '../data/transforms/transforms.ts'
 import { softmax } from './blocks.ts'
 
-/** A class, and how probable it is. */
+/** A class and its probability. */
 export interface Likely {
-  /** As folders have it. */
+  /** Name of the class's folder. */
   class: string
-  /** For people. */
+  /** Name for people: `displayName`. */
   name: string
   probability: number
 }
 
 /**
- * Images as a run evaluates them.
+ * Applies a run's evaluation transforms to images.
  * @param images decoded to the run's `decodeTarget`
  * @param evaluation the run's evaluation transforms
  * @returns uint8 [images, imageSize, imageSize, 3]
@@ -27,15 +27,16 @@ export function evaluationPixels(images: readonly DecodedImage[], imageSize: num
 }
 
 /**
+ * Computes the softmax of each image's logits.
  * @param logits float32 [images, classes]
- * @returns for each image, the probabilities of its classes; undefined where the network gives no numbers: its training diverged.
+ * @returns the probabilities of all classes for each image; undefined if a logit is not finite, as after training that diverged.
  */
 export function probabilitiesOf(logits: Float32Array, classes: number): Float64Array[] | undefined {
   if (logits.some((logit) => !Number.isFinite(logit))) return undefined
   return Array.from({ length: logits.length / classes }, (_, row) => softmax(logits.subarray(row * classes, (row + 1) * classes)))
 }
 
-/** The likeliest classes, the first one first. */
+/** Returns the `count` most probable classes, the most probable one first. */
 export function likeliest(probabilities: Float64Array, classes: readonly string[], count: number): Likely[] {
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a])
   return order.slice(0, count).map((index) => ({ class: classes[index], name: displayName(classes[index]), probability: probabilities[index] }))

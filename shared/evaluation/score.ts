@@ -1,13 +1,13 @@
 import type { Sample } from '../data/dataset.ts'
 import { blockSamples, type EvaluatedBlock } from './blocks.ts'
 
-/** Loss and accuracy of some images. */
+/** Mean loss of some images, and the share of them that is classified correctly. */
 export interface Score {
   loss: number
   accuracy: number
 }
 
-/** One image and what the network says of it. */
+/** The network's prediction for one test image: sample id, index of the true and of the predicted class, and the probability of the latter. */
 export interface TestPrediction {
   sample: number
   label: number
@@ -22,8 +22,8 @@ export interface TestScore extends Score {
 }
 
 /**
- * Puts the blocks of an evaluation together. Losses are float64, added in the order of blocks, so that they depend
- * neither on who computed them nor on when.
+ * Combines the blocks of an evaluation. Losses are float64 and are added in the order of blocks, so that the result depends
+ * neither on which worker computed them nor on when.
  * @param test ids of the evaluated samples, as they were cut into blocks.
  */
 export function scoreTest(blocks: readonly EvaluatedBlock[], samples: readonly Sample[], test: readonly number[], classes: number): TestScore {
@@ -37,7 +37,7 @@ export function scoreTest(blocks: readonly EvaluatedBlock[], samples: readonly S
   return { loss: lossSum / test.length, accuracy: correct / test.length, confusion, predictions }
 }
 
-/** How many images of each class there are and how many of them are recognised, in the order of the classes. */
+/** Counts the images of each class and those that are classified correctly, by class name. */
 export function scoreClasses(confusion: readonly (readonly number[])[], classes: readonly string[]): Record<string, { images: number; correct: number; accuracy: number }> {
   return Object.fromEntries(
     classes.map((name, label) => {

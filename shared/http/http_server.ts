@@ -2,38 +2,40 @@ import type http from 'node:http'
 import type { Socket } from 'node:net'
 import { RunError } from '../kit/errors.ts'
 
-/** What anybody who reaches a port may take up. */
+/** Limits on what all clients of a port can take up. */
 export interface HttpLimits {
+  /** Number of connections at a time. */
   connections: number
-  /** How long a request may take to come, and a connection may be idle. */
+  /** Time in milliseconds in which a request must arrive, and for which a connection may be idle. */
   patienceMs: number
 }
 
 export interface ListeningServer {
   port: number
-  /** Ends it at once, with all its connections. */
+  /** Closes the server at once, with all its connections. */
   close(): Promise<void>
 }
 
-/** A request of a person's browser or of Prometheus has a few hundred bytes of headers. */
+/** Limit of a request's headers in bytes; those of a browser or of Prometheus have a few hundred. */
 const MAX_HEADER_BYTES = 8 * 1024
 
-/** Settings with which nobody holds up an HTTP server by sending slowly, or without end. */
+/** Returns settings with which no client can hold up an HTTP server by sending slowly, or without end. */
 export function boundedHttp({ patienceMs }: HttpLimits): http.ServerOptions {
   return { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: patienceMs, requestTimeout: patienceMs, keepAliveTimeout: patienceMs, connectionsCheckingInterval: patienceMs / 2 }
 }
 
 /**
- * Listens.
- * @param at.port 0 takes a free one
- * @param at.option the option that asks for it, for the error
- * @throws RunError when the port cannot be had.
+ * Makes a server listen, within the limits.
+ * @param at.port 0 for any free port
+ * @param at.option name of the option that sets the port, for the error
+ * @returns the port on which the server listens
+ * @throws RunError if the port is in use or cannot be opened.
  */
 export async function listenHttp(server: http.Server, at: { host: string; port: number; option: string }, { connections, patienceMs }: HttpLimits): Promise<ListeningServer> {
   server.maxConnections = connections
-  // Also for who asks and does not take the answer.
+  // This timeout also ends the connection of a client that sends a request and does not read the answer.
   server.setTimeout(patienceMs)
-  // With those that are in a TLS handshake, or have become WebSockets, of which Node's own list does not know.
+  // The set also has connections in a TLS handshake and WebSockets, which are missing in Node's own list.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
@@ -46,7 +48,7 @@ export async function listenHttp(server: http.Server, at: { host: string; port: 
     }
     server.once('error', refuse)
     server.listen(at.port, at.host, () => {
-      // E.g. no descriptor left to accept a connection with: there will be one again.
+      // Later errors pass, e.g. when no descriptor is left with which to accept a connection.
       server.off('error', refuse).on('error', () => undefined)
       resolve()
     })

@@ -4,28 +4,28 @@ import { messageOf } from '../kit/errors.ts'
 import { boundedHttp, listenHttp, type HttpLimits, type ListeningServer } from './http_server.ts'
 import type { Log } from '../kit/log.ts'
 
-/** prom-client's sums of the gauges beside them, under names that Prometheus keeps for counters. */
+/** Metrics of prom-client that are left out: each is the sum of another gauge of its own, under a name that Prometheus reserves for counters. */
 const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
 
-/** Adds what is known of every Node process: memory, CPU time, event loop, garbage collection. */
+/** Adds the metrics that every Node process has: memory, CPU time, event loop, garbage collection. */
 export function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
 }
 
-/** A scrape takes milliseconds. */
+/** Default limits; they are generous, since a scrape takes milliseconds. */
 const LIMITS: HttpLimits = { connections: 64, patienceMs: 10_000 }
 
 /**
- * Serves a registry at /metrics, and for whoever supervises the process /healthz (it is alive) and /readyz.
- * @param unready why the process cannot do its work yet; undefined when it can
- * @param port 0 takes a free one
- * @throws RunError when the port cannot be had.
+ * Serves a registry at /metrics and, for a supervisor of the process, /healthz (it is alive) and /readyz (it can do its work).
+ * @param unready returns why the process cannot do its work yet; undefined if it can
+ * @param port 0 for any free port
+ * @throws RunError if the port is in use or cannot be opened.
  */
 export function serveMetrics(registry: Registry, unready: () => string | undefined, host: string, port: number, limits = LIMITS): Promise<ListeningServer> {
   const server = http.createServer(boundedHttp(limits), (request, response) => {
     const answer = async (): Promise<void> => {
-      // Node leaves the body out of an answer to HEAD. What is not read of a request goes with its connection.
+      // Node leaves the body out of an answer to HEAD. A refused request's body is not read, so its connection is closed.
       if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD', connection: 'close' }).end()
       else if (request.url === '/metrics') response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
       else if (request.url === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
@@ -39,7 +39,7 @@ export function serveMetrics(registry: Registry, unready: () => string | undefin
   return listenHttp(server, { host, port, option: '--metrics-port' }, limits)
 }
 
-/** The server that --metrics-port asks for, if it does; says in the log where it is. */
+/** Starts the metrics server if --metrics-port asks for it, and logs its address. @throws RunError as `serveMetrics` does */
 export async function serveMetricsIfAsked(
   { registry, unready }: { registry: Registry; unready: () => string | undefined }, options: { metricsPort: number | undefined; metricsHost: string | undefined }, log: Log,
 ): Promise<(ListeningServer & { host: string }) | undefined> {

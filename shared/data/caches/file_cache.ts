@@ -10,10 +10,10 @@ const FORMAT = `files 1, ${DECODER_VERSION}`
 
 const fileFacts = z.object({
   bytes: z.int().min(0),
-  /** Of the last change, in milliseconds since 1970, with the fraction that the file system keeps. */
+  /** Time of the last change, in milliseconds since 1970, with the fraction that the file system keeps. */
   modified: z.number(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Why it cannot be decoded; null: it can; absent: not tried yet. */
+  /** Reason why the file cannot be decoded; null if it can, absent if that has not been tried yet. */
   problem: z.string().nullable().optional(),
 })
 export type FileFacts = z.infer<typeof fileFacts>
@@ -21,8 +21,8 @@ export type FileFacts = z.infer<typeof fileFacts>
 const cacheSchema = z.object({ format: z.literal(FORMAT), root: z.string(), files: z.record(z.string(), fileFacts) })
 
 /**
- * What is known of a data set's files, kept on disk between runs, so that an unchanged file (by size and time of change) is
- * neither hashed nor decoded again. A cache that is missing, damaged or of another version is empty: all it holds can be found out anew.
+ * Facts about a data set's files, kept on disk between runs so that an unchanged file (by size and time of change) is neither
+ * hashed nor decoded again. A cache that is missing, damaged or of another version counts as empty: everything in it can be found out again.
  */
 export class FileCache {
   readonly #file: string
@@ -36,7 +36,7 @@ export class FileCache {
     this.#facts = facts
   }
 
-  /** @param paths of the files that are there now; what is known of others is forgotten. */
+  /** Reads the cache of a data set. @param root folder of the data set @param paths paths of the files that are there now; facts about others are dropped */
   static async open(cacheFolder: string, root: string, paths: ReadonlySet<string>): Promise<FileCache> {
     const absolute = resolve(root)
     const file = join(cacheFolder, 'datasets', `${createHash('sha256').update(absolute).digest('hex').slice(0, 32)}.json`)
@@ -45,7 +45,7 @@ export class FileCache {
     return new FileCache(file, absolute, facts)
   }
 
-  /** Facts of a file that has not changed since; undefined otherwise. */
+  /** Returns the facts about a file; undefined if it is unknown, or has changed since. */
   find(path: string, bytes: number, modified: number): FileFacts | undefined {
     const facts = this.#facts.get(path)
     return facts?.bytes === bytes && facts.modified === modified ? facts : undefined
@@ -57,8 +57,8 @@ export class FileCache {
   }
 
   /**
-   * Writes what was added since it was opened, in one piece or not at all.
-   * @throws DataError where the folder cannot be written.
+   * Writes the cache if anything was added, in one piece or not at all.
+   * @throws DataError if the folder cannot be written.
    */
   async save(): Promise<void> {
     if (!this.#changed) return

@@ -6,16 +6,16 @@ import { PixelCache, type PixelCacheObserver } from './pixel_cache/pixel_cache.t
 export interface OpenDecodedOptions {
   /** The user's cache folder, `cacheFolder()` or `--cache`. */
   cacheFolder: string
-  /** Limit of the cache file; 0: there is none. */
+  /** Limit of the cache file in bytes; 0 for no cache file. */
   fileBytes: number
   samples: readonly { sha256: string }[]
-  /** Short side to which larger images are reduced while they are decoded: `decodeTarget`. */
+  /** Short side to which larger images are reduced while they are decoded, in pixels: `decodeTarget`. */
   shortSide: number
   log: Pick<Log, 'warn'>
   observer?: PixelCacheObserver
 }
 
-/** Where a process keeps a data set's decoded images: in memory, and behind it in the file that the machine's processes share. */
+/** Opens a process's cache of a data set's decoded images: memory and, behind it, the cache file that all processes of the machine share. */
 export async function openDecoded({ cacheFolder, fileBytes, samples, shortSide, log, observer }: OpenDecodedOptions): Promise<DecodedCache> {
   if (fileBytes === 0) return new DecodedCache(DECODED_CACHE_BYTES)
   const pixels = await PixelCache.open({

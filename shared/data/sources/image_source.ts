@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { DataError, messageOf } from '../../kit/errors.ts'
 
-/** Where the files of samples come from: a folder, or the coordinator with a disk cache before it. */
+/** Source of the samples' image files: a folder, or the coordinator with a disk cache in front of it. */
 export interface ImageSource {
   /**
-   * The original files of some samples, in the order asked for.
-   * @throws DataError naming the file that cannot be had.
+   * Reads the original files of samples, in the given order.
+   * @param samples sample ids
+   * @throws DataError that names the file that cannot be read or obtained.
    */
   read(samples: readonly number[]): Promise<Buffer[]>
 }
@@ -13,7 +14,7 @@ export interface ImageSource {
 export class FolderSource implements ImageSource {
   readonly #files: readonly string[]
 
-  /** @param files where each sample is, by sample id. */
+  /** @param files path of each sample's file, by sample id */
   constructor(files: readonly string[]) {
     this.#files = files
   }

@@ -7,29 +7,29 @@ import { FileCache, type FileFacts } from '../caches/file_cache.ts'
 import { type Candidate, type Scan } from './scan.ts'
 import { decodeTarget, defaultTransforms } from '../transforms/transforms.ts'
 
-/** A photograph beyond this is a mistake; it bounds what a worker keeps in memory for one image. */
+/** Limit of an image file in bytes. A larger file is a mistake; the limit also bounds the memory that one image takes on a worker. */
 export const MAX_FILE_BYTES = 2 ** 28
 
 export interface InspectOptions {
-  /** Where what was found out is kept for the next time. */
+  /** Folder that keeps what was found out about the files for the next time. */
   cacheFolder: string
   onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Images are decoded at the size that the article's 256 pixels need, as training does; the size has no say in whether it succeeds. */
+/** Short side at which the check decodes images: the one that training at the article's 256 pixels needs. Success does not depend on the size. */
 const CHECK_SHORT_SIDE = decodeTarget(defaultTransforms(), 256)
 
-/** sharp decodes on libuv's threads: this many at once keep them busy. */
+/** Returns how many images to decode at once: as many as libuv has threads, on which sharp decodes. */
 function threads(): number {
   const wanted = Number(process.env.UV_THREADPOOL_SIZE)
   return Number.isInteger(wanted) && wanted >= 1 ? Math.min(wanted, 1024) : 4
 }
 
 /**
- * Hashes the files of a scan and, where `decode` asks for it, finds out by decoding which of them are readable.
- * @returns one entry for each candidate, in their order; with `decode` each has a `problem`, null or not.
- * @throws DataError for a file that cannot be read at all (permissions, a link to nowhere, more than 256 MiB): without its
- *   bytes there is no digest to compare with other machines.
+ * Hashes the files of a scan and, if `decode` is true, finds out by decoding which of them are readable.
+ * @returns one entry for each candidate, in their order; with `decode`, each has a `problem`, null or not.
+ * @throws DataError if a file cannot be read at all (permissions, a link to nowhere, more than 256 MiB): without its
+ *   bytes there is no digest to compare with other machines. Also if the cache folder cannot be written.
  */
 export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, onProgress }: InspectOptions): Promise<FileFacts[]> {
   const cache = await FileCache.open(cacheFolder, scan.root, new Set(scan.candidates.map(({ path }) => path)))
@@ -41,7 +41,7 @@ export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, o
   }
   try {
     const facts = await pMap(scan.candidates, inspect, { concurrency: threads() })
-    // libvips keeps the last error of all its threads in one place: what is wrong with a file it tells for sure only alone.
+    // libvips keeps the last error of all its threads in one place, so its message is certain to belong to a file only if that is decoded alone.
     for (const [index, candidate] of scan.candidates.entries()) {
       if (decode && facts[index].problem !== null) facts[index] = await inspectFile(candidate, decode, cache, true)
     }
@@ -51,7 +51,7 @@ export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, o
   }
 }
 
-/** @param alone no other image is being decoded: what is said of its problem holds, and is kept */
+/** Hashes and checks one file. @param alone true if no other image is being decoded: only then is the message about a problem reliable, and cached */
 async function inspectFile({ path, file }: Candidate, decode: boolean, cache: FileCache, alone = false): Promise<FileFacts> {
   const { size, modified } = await sizeAndTime(file)
   const known = cache.find(path, size, modified)

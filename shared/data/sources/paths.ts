@@ -1,9 +1,9 @@
-/** Longest path that a manifest may hold; Linux's PATH_MAX. */
+/** Longest path in a data set, in characters: Linux's PATH_MAX. */
 const MAX_PATH = 4096
 
 /**
- * What keeps `path` from being the relative path of an image on every system, or undefined where nothing does. One rule for
- * both sides: what a scan accepts is what a manifest from elsewhere may contain.
+ * Says why `path` cannot be the relative path of an image on every system; undefined if it can. Scans and manifests have the same
+ * rule: what a scan accepts is what a manifest from another machine may contain.
  */
 export function pathProblem(path: string): string | undefined {
   if (path.length === 0 || path.length > MAX_PATH) return `must have 1 to ${MAX_PATH} characters`
@@ -15,7 +15,7 @@ export function pathProblem(path: string): string | undefined {
   return undefined
 }
 
-/** Order by UTF-16 code units, the same in every locale. */
+/** Compares two strings by UTF-16 code units, which gives the same order in every locale. */
 export function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

@@ -4,26 +4,26 @@ import { join, resolve } from 'node:path'
 import { DataError, messageOf } from '../../kit/errors.ts'
 import { byCodeUnits, pathProblem } from './paths.ts'
 
-/** An image by its name; whether it can be decoded is found out later. */
+/** A file that is an image by its name; it has not been decoded yet, and may turn out to be unreadable. */
 export interface Candidate {
-  /** Relative to the root, with '/', Unicode-normalised (NFC): its identity on every machine. */
+  /** Path relative to the root, with '/', Unicode-normalised (NFC): the image's identity on every machine. */
   path: string
-  /** Where it is on this machine; its spelling may be another form of the same characters. */
+  /** Path of the file on this machine, which may spell the same characters in another Unicode form. */
   file: string
-  /** Index into the classes. */
+  /** Index of the image's class in the scan's classes. */
   class: number
-  /** Where train/ and test/ decide it. */
+  /** Side of the split, if the folders train/ and test/ decide it. */
   split?: Split
 }
 
 export type Split = 'train' | 'test'
 
 export interface Scan {
-  /** Absolute folder that holds the classes, or train/ and test/. */
+  /** Absolute path of the folder that holds the classes, or train/ and test/. */
   root: string
-  /** Folder names in code-unit order. */
+  /** Names of the class folders, in code-unit order. */
   classes: string[]
-  /** In the order of their paths. */
+  /** Candidates sorted by path, in code-unit order. */
   candidates: Candidate[]
 }
 
@@ -31,10 +31,11 @@ const IMAGE_NAME = /\.(jpe?g|png|webp|gif|tiff?)$/i
 const LAYOUT = 'It must hold one folder of images for each class, at least two, or train/ and test/ with the same classes inside.'
 
 /**
- * Finds the images of a class-per-folder set: root/class/image; or root/train/class/image and root/test/class/image. A root whose
- * only folder is raw-img (Animals-10 as unpacked) stands for that folder. Folders inside a class belong to it; hidden
- * files and folders, and folders without images, are passed over; links are followed.
- * @throws DataError where the folder is missing or unreadable, or its classes are too few, too small or not the same in train/ and test/.
+ * Finds the images of a data set with one folder for each class: root/class/image, or root/train/class/image and root/test/class/image. A
+ * root whose only folder is raw-img (Animals-10 as it is unpacked) is replaced by that folder. Folders inside a class belong to the class;
+ * hidden files and folders, and folders without images, are skipped; links are followed.
+ * @throws DataError if the folder is missing or unreadable, its classes are too few, too small or not the same in train/ and test/, or a
+ *   path cannot be used.
  */
 export async function scanFolder(folder: string): Promise<Scan> {
   const given = resolve(folder)
@@ -50,7 +51,7 @@ export async function scanFolder(folder: string): Promise<Scan> {
   return scan
 }
 
-/** Images of each folder directly below `folder`, empty ones left out. */
+/** Images by the class folder that they are in; folders without images are left out. */
 type ImagesByFolder = Map<string, Found[]>
 export interface Found {
   path: string
@@ -90,7 +91,11 @@ function checkClasses(folder: string, found: ImagesByFolder): string[] {
   return classes
 }
 
-/** The class folders inside train/ and test/, or undefined where the root has not both with class folders inside. */
+/**
+ * Finds the class folders inside train/ and test/.
+ * @returns undefined if the root does not have both, or neither of them has class folders inside
+ * @throws DataError if only one of them has class folders, or the root has further folders with images
+ */
 async function splitFolders(root: string, top: ImagesByFolder): Promise<{ train: ImagesByFolder; test: ImagesByFolder } | undefined> {
   if (!top.has('train') || !top.has('test')) return undefined
   const train = await imagesByFolder(join(root, 'train'), 'train/')
@@ -118,10 +123,10 @@ async function imagesByFolder(folder: string, prefix: string): Promise<ImagesByF
 }
 
 /**
- * Images below a folder, by their names, in no particular order; hidden files and folders are passed over, links followed.
- * @param prefix of the paths returned.
- * @param parents real paths of the folders above, against links that lead in a circle.
- * @throws DataError where a folder cannot be read.
+ * Finds the files below a folder that are images by their names, in no particular order; hidden files and folders are skipped, links followed.
+ * @param prefix beginning of the returned paths.
+ * @param parents real paths of the folders above, so that links that lead in a circle are not followed for ever.
+ * @throws DataError if a folder cannot be read.
  */
 export async function imagesBelow(folder: string, prefix: string, parents: string[] = []): Promise<Found[]> {
   const real = await realpath(folder)
@@ -153,7 +158,7 @@ async function visibleEntries(folder: string): Promise<Dirent[]> {
   }
 }
 
-/** A link counts as what it leads to; one that leads nowhere is a file, so that it is reported when it is read. */
+/** Returns true for a folder or a link to one. A link that leads nowhere counts as a file, so that it is reported when it is read. */
 async function isFolder(entry: Dirent, file: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory()
   return stat(file).then((target) => target.isDirectory(), () => false)

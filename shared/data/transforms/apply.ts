@@ -5,22 +5,23 @@ import type { Draws } from './transform.ts'
 import { transforms, type TransformList } from './transforms.ts'
 import type { WindowTransform } from './window_kernel.ts'
 
-/** What the augmentation of an image depends on besides the list. */
+/** Key of the random numbers that augment an image. */
 export interface AugmentationKey {
   seed: number
   epoch: number
   sample: number
 }
 
-/** What each transform of a list does to one image. */
+/** Values with which each transform of a list is applied to one image: those that it drew, or its parameters if it draws nothing. */
 type Drawn = readonly { name: TransformList[number]['name']; drawn: unknown }[]
 
-/** Streams of one transform that a list has several times: the second one of a name has the first one's number plus this. */
+/** Distance between the random streams of transforms of the same name in one list: the second one has the first one's number plus this. */
 const NEXT_OF_NAME = 2 ** 16
 
 /**
- * Draws what a list does to an image.
+ * Draws the values with which a list is applied to an image.
  * @param key undefined for evaluation transforms, which draw nothing.
+ * @throws Error if a transform draws and there is no key.
  */
 export function drawTransforms(list: TransformList, key: AugmentationKey | undefined): Drawn {
   return list.map((spec, index) => {
@@ -39,7 +40,8 @@ function streamOf({ stream, skip = 0 }: Draws<never, unknown>, { seed, epoch, sa
 }
 
 /**
- * Does to an image what was drawn: geometric transforms are composed and computed at once, then those of pixels follow in their order.
+ * Applies a list to an image with the drawn values: geometric transforms are composed and computed at once, then pixel transforms follow in
+ * their order.
  * @param out uint8; [imageSize, imageSize, 3] is written from `offset`.
  */
 export function applyTransforms(image: DecodedImage, imageSize: number, drawn: Drawn, out: Uint8Array, offset: number, compute?: WindowTransform): void {
@@ -50,15 +52,15 @@ export function applyTransforms(image: DecodedImage, imageSize: number, drawn: D
 }
 
 /**
- * A training image, uint8: normalisation is the engine's.
- * @param compute what computes the window, where it is not the fastest that there is.
- * @param out as for `applyTransforms`.
+ * Augments a training image. The result is uint8, since the engine does the normalisation.
+ * @param out uint8; [imageSize, imageSize, 3] is written from `offset`.
+ * @param compute implementation that computes the window; by default the fastest one of this machine.
  */
 export function augment(image: DecodedImage, imageSize: number, augmentation: TransformList, key: AugmentationKey, out: Uint8Array, offset: number, compute?: WindowTransform): void {
   applyTransforms(image, imageSize, drawTransforms(augmentation, key), out, offset, compute)
 }
 
-/** An image that the network is evaluated on, written to `out` as by `augment`. */
+/** Applies the evaluation transforms to an image, and writes it to `out` as `augment` does. */
 export function prepareForEvaluation(image: DecodedImage, imageSize: number, evaluation: TransformList, out: Uint8Array, offset: number): void {
   applyTransforms(image, imageSize, drawTransforms(evaluation, undefined), out, offset)
 }

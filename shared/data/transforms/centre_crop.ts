@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { fixedTransform } from './transform.ts'
 
-/** torchvision's CenterCrop to the network's image size. */
+/** The transform centreCrop: torchvision's CenterCrop to the network's image size. */
 export const centreCrop = fixedTransform({
   schema: z.strictObject({ name: z.literal('centreCrop') }),
   takes: ['resized'],
@@ -13,7 +13,7 @@ export const centreCrop = fixedTransform({
   }),
 })
 
-/** Where a centred crop begins: Python's round(), which takes a half to the even neighbour. */
+/** Returns where a centred crop begins: half of the margin, in pixels, rounded as by Python's round(), which takes a half to the even neighbour. */
 export function cropStart(size: number, crop: number): number {
   const margin = size - crop
   const half = Math.floor(margin / 2)

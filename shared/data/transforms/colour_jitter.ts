@@ -2,10 +2,13 @@ import { z } from 'zod'
 import type { KeyedRandom } from '../../random/philox.ts'
 import { randomTransform, type Window } from './transform.ts'
 
-/** How far a factor may be from 1: 0.2 stands for factors in [0.8, 1.2). */
+/** Largest distance of a factor from 1: 0.2 stands for factors in [0.8, 1.2). */
 const strength = z.number().min(0).max(1)
 
-/** torchvision's ColorJitter on PIL images, without hue, bit for bit: brightness, contrast and saturation change by random factors, in a random order. */
+/**
+ * The transform colourJitter: torchvision's ColorJitter on PIL images, without hue, bit for bit. Brightness, contrast and saturation change by
+ * random factors, in a random order.
+ */
 export const colourJitter = randomTransform({
   schema: z.strictObject({ name: z.literal('colourJitter'), brightness: strength.default(0.2), contrast: strength.default(0.2), saturation: strength.default(0.2) }),
   takes: ['window'],
@@ -23,7 +26,7 @@ interface Change {
   factor: number
 }
 
-/** Draws a factor for each, then their order (Fisher and Yates). */
+/** Draws a factor for each adjustment, then their order (Fisher and Yates). */
 function inRandomOrder(adjustments: readonly [Adjustment, strength: number][], random: KeyedRandom): Change[] {
   const changes = adjustments.map(([change, most]) => ({ change, factor: random.between(1 - most, 1 + most) }))
   for (let last = changes.length - 1; last > 0; last--) {
@@ -35,12 +38,12 @@ function inRandomOrder(adjustments: readonly [Adjustment, strength: number][], r
   return changes
 }
 
-/** Towards black, or away from it. */
+/** Moves pixels towards black (factor below 1), or away from it. */
 export function changeBrightness(pixels: Uint8Array, factor: number): void {
   replaceEach(pixels, (value) => blend(0, value, factor))
 }
 
-/** Towards the image's mean grey, or away from it. */
+/** Moves pixels towards the image's mean grey (factor below 1), or away from it. */
 export function changeContrast(pixels: Uint8Array, factor: number): void {
   let sum = 0
   for (let p = 0; p < pixels.length; p += 3) sum += greyAt(pixels, p)
@@ -48,7 +51,7 @@ export function changeContrast(pixels: Uint8Array, factor: number): void {
   replaceEach(pixels, (value) => blend(mean, value, factor))
 }
 
-/** Towards each pixel's own grey, or away from it. */
+/** Moves each pixel towards its own grey (factor below 1), or away from it. */
 export function changeSaturation(pixels: Uint8Array, factor: number): void {
   for (let p = 0; p < pixels.length; p += 3) {
     const grey = greyAt(pixels, p)
@@ -63,7 +66,7 @@ function greyAt(pixels: Uint8Array, p: number): number {
   return (pixels[p] * 19595 + pixels[p + 1] * 38470 + pixels[p + 2] * 7471 + 0x8000) >> 16
 }
 
-/** Pillow's ImagingBlend of two bytes: float32, cut to an integer within 0 and 255. */
+/** Pillow's ImagingBlend of two bytes: computed in float32, then truncated to an integer from 0 to 255. */
 function blend(from: number, to: number, factor: number): number {
   const value = Math.fround(from + Math.fround(factor * (to - from)))
   return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value)

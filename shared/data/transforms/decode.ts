@@ -8,30 +8,30 @@ export interface DecodedImage {
   height: number
 }
 
-/** Whether a file is readable is remembered for one version of the decoder. */
+/** Version of the decoder. Whatever caches keep about a file (that it is readable, its pixels) holds for this version only. */
 export const DECODER_VERSION = `sharp ${sharp.versions.sharp ?? ''}, libvips ${sharp.versions.vips}`
 
-/** What an image file may contain, whatever its name says: SVG, PDF and the like are left out, since they can draw text or read other files. */
+/** Formats that an image file may have, whatever its name says. SVG, PDF and the like are left out, since they can draw text or read other files. */
 const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'uhdr', 'png', 'webp', 'gif', 'tiff'])
 
-/** Guards against decompression bombs; a 102-megapixel camera is below both. A side within 16,384 also keeps rotation inside 16.16 fixed point. */
+/** Limits against decompression bombs; images of a 102-megapixel camera are below both. With sides up to 16,384, rotation also stays inside 16.16 fixed point. */
 export const MAX_PIXELS = 2 ** 27
 export const MAX_SIDE = 16_384
 
 /**
  * Truncated files and decoding errors reject an image; mere warnings (stray bytes before a JPEG marker, an odd colour
- * profile), which every browser shows without a word, do not. The check before training and training itself both
+ * profile) do not, since every browser shows such images. The check before training and training itself both
  * decode here, so that they agree on what is readable.
  */
 const FAIL_ON = 'error'
 
 /**
- * Decodes JPEG, PNG, WebP, GIF (first frame) or TIFF (first page) to 8-bit RGB as it is meant to be seen: EXIF orientation applied,
+ * Decodes JPEG, PNG, WebP, GIF (first frame) or TIFF (first page) to 8-bit RGB: EXIF orientation is applied,
  * grey copied to three channels, CMYK converted to sRGB, 16 bits reduced to their upper 8, transparency put on white.
  * Embedded RGB profiles are ignored, as torchvision's default loader ignores them.
- * @param maxShortSide a larger image is reduced to this short side while it is decoded (JPEG at an eighth to a half of its
+ * @param maxShortSide a larger image is reduced to this short side, in pixels, while it is decoded (JPEG at an eighth to a half of its
  *   size already inside the decoder), which saves most of the time that a photograph of 12 megapixels takes.
- * @param name of the file, for the error.
+ * @param name name of the file, for the error.
  * @throws DataError that names the file and says what is wrong with it.
  */
 export async function decodeImage(bytes: Buffer, maxShortSide = Infinity, name = 'the image'): Promise<DecodedImage> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { randomTransform } from './transform.ts'
 
-/** torchvision's RandomHorizontalFlip: left and right are exchanged with this probability. */
+/** The transform flip: torchvision's RandomHorizontalFlip. Left and right are exchanged with the given probability. */
 export const flip = randomTransform({
   schema: z.strictObject({ name: z.literal('flip'), probability: z.number().min(0).max(1).default(0.5) }),
   takes: ['photograph'],

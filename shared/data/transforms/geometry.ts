@@ -5,35 +5,35 @@ import { Rotation } from './rotation.ts'
 import { kernelTransform, type WindowTransform } from './window_kernel.ts'
 
 /**
- * Where the pixels of a window come from: the photograph is flipped, turned, a region of it is resized, and the window is a part of that.
- * Geometric transforms each say their part of it; only then is it computed, and only what the window shows.
+ * Origin of a window's pixels: the photograph is flipped and rotated, a region of it is resized, and the window is a part of the result.
+ * Each geometric transform contributes to this description; pixels are computed only when it is complete, and only those of the window.
  */
 export interface Geometry {
   /** Side of the window in pixels. */
   imageSize: number
-  /** Left and right are exchanged, before anything else. */
+  /** True if left and right are exchanged, before anything else. */
   flip: boolean
-  /** Anticlockwise about the centre, nearest neighbour, black outside; not turned where undefined. At most 45 either way. */
+  /** Angle of the rotation, anticlockwise about the centre, from -45 to 45; nearest neighbour, black outside. Undefined for no rotation. */
   degrees: number | undefined
-  /** What is resized, in pixels of the flipped and turned photograph; within its borders. */
+  /** Region that is resized, in pixels of the flipped and rotated photograph; within its borders. */
   region: { left: number; top: number; width: number; height: number }
-  /** Size that the region is brought to, by bilinear resampling with antialiasing. */
+  /** Size to which the region is resized in pixels, by bilinear resampling with antialiasing. */
   resized: { width: number; height: number }
-  /** The window's place in the resized region. */
+  /** Upper left corner of the window in the resized region, in pixels. */
   left: number
   top: number
 }
 
-/** The geometry that a list begins with: nothing is done yet, and the window is the upper left corner. */
+/** Returns the geometry with which a list begins: nothing has been done yet, and the window is the upper left corner. */
 export function untouched({ width, height }: DecodedImage, imageSize: number): Geometry {
   return { imageSize, flip: false, degrees: undefined, region: { left: 0, top: 0, width, height }, resized: { width, height }, left: 0, top: 0 }
 }
 
-/** In plain TypeScript where there is no kernel for this processor. */
+/** Fastest implementation on this machine: the kernel, or plain TypeScript if the kernel cannot be loaded. */
 const transformWindow = kernelTransform() ?? plainWindow
 
 /**
- * Computes the window of a photograph, bit for bit as torchvision does it step by step on PIL images.
+ * Computes the window of a photograph, with the same bits as torchvision, which computes step by step on PIL images.
  * @param out uint8; [imageSize, imageSize, 3] is written from `offset`.
  */
 export function computeWindow(image: DecodedImage, geometry: Geometry, out: Uint8Array, offset: number, compute: WindowTransform = transformWindow): void {

@@ -5,8 +5,8 @@ const means = z.tuple([z.number(), z.number(), z.number()])
 const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()])
 
 /**
- * torchvision's Normalize: (value / 255 - mean) / std for each channel. The engine computes it, as the first layer of the network that it compiles.
- * Without figures, a network's own are taken.
+ * The transform normalise: torchvision's Normalize, (value / 255 - mean) / std for each channel. The engine computes it, as the first layer
+ * of the network that it compiles. A mean or std of null stands for the network's own.
  */
 export const normalise = fixedTransform({
   schema: z.strictObject({ name: z.literal('normalise'), mean: means.nullable().default(null), std: deviations.nullable().default(null) }),
@@ -14,7 +14,7 @@ export const normalise = fixedTransform({
   gives: 'normalised',
 })
 
-/** What the network's `mean` and `std` are. */
+/** Mean and standard deviation of each channel, red, green and blue, of values in [0, 1]. */
 export interface Normalisation {
   mean: z.output<typeof means>
   std: z.output<typeof deviations>

@@ -5,11 +5,12 @@ import type { Rotation } from './rotation.ts'
 const scratch = { row: new Uint8Array(0), narrowed: new Uint8Array(0), sums: new Int32Array(0) }
 
 /**
- * The window of a resized image in plain TypeScript, which the kernel is held to. For each source row that it needs: gather it
- * flipped and rotated, resample it along its columns; then resample the rows. Nothing is allocated for an image once
- * the buffers have grown to the set's sizes.
- * @param rotation none where undefined
- * @param columns what the window needs of the image's columns, and rows of its rows
+ * Computes the window of a resized image in plain TypeScript, as the reference for the kernel. Each source row that the window needs is
+ * gathered, flipped and rotated, and resampled along its columns; then the rows are resampled. Nothing is allocated for an image once
+ * the buffers have grown to the data set's sizes.
+ * @param rotation undefined if the image is neither flipped nor rotated
+ * @param columns weights for the window along the image's columns
+ * @param rows weights for the window along the image's rows
  * @param out uint8; [rows.length, columns.length, 3] is written from `offset`.
  */
 export function plainWindow(image: DecodedImage, rotation: Rotation | undefined, columns: AxisWeights, rows: AxisWeights, out: Uint8Array, offset: number): void {

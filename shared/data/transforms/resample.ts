@@ -3,28 +3,28 @@
  * of reduction, as fixed-point weights. Everything after the weights is integer arithmetic, so it is the same on any machine.
  */
 
-/** 8 bits of the pixel, 22 of the weight, and 2 to spare in a signed 32-bit sum. */
+/** Fractional bits of a weight: with the 8 bits of a pixel, 2 of a signed 32-bit sum are left to spare. */
 export const PRECISION_BITS = 22
 export const HALF = 1 << (PRECISION_BITS - 1)
 
-/** How each position of a window of the output is summed from the input along one axis. */
+/** Weights with which each position of a window of the output is summed from the input, along one axis. */
 export interface AxisWeights {
-  /** Window's length. */
+  /** Length of the window in output positions. */
   length: number
-  /** Weights of one position: the same number for all, zeros behind those that are needed. */
+  /** Number of weights of each position. It is the same for all; a position that needs fewer has zeros for the others. */
   taps: number
   /** First input position of each output position, relative to `first`; start + taps never exceeds `span`. */
   starts: Int32Array
   /** [length, taps], each weight times 2^22. */
   weights: Int32Array
-  /** The part of the input that the window needs: from `first`, `span` positions. */
+  /** Part of the input that the window needs: `span` positions from `first` on. */
   first: number
   span: number
 }
 
 /**
- * Weights for resizing an axis from `input` to `output` positions, for the output positions [from, from + length) only.
- * Follows precompute_coeffs and normalize_coeffs_8bpc step by step, float64 included.
+ * Computes the weights for resizing an axis from `input` to `output` positions, for the output positions [from, from + length) only.
+ * It follows Pillow's precompute_coeffs and normalize_coeffs_8bpc step by step, float64 included.
  */
 function computeWeights(input: number, output: number, from: number, length: number): AxisWeights {
   const scale = input / output
@@ -53,7 +53,7 @@ function computeWeights(input: number, output: number, from: number, length: num
   const first = starts[0]
   const end = Math.max(starts[length - 1] + rows[length - 1].length, first + Math.min(taps, input))
   for (let i = 0; i < length; i++) {
-    // At the far border a position has fewer weights: begin earlier with zeros, so that no read passes the end.
+    // A position at the far border has fewer weights: they begin earlier, with zeros, so that no read passes the end.
     const shifted = Math.max(Math.min(starts[i], end - taps), first)
     weights.set(rows[i], i * taps + (starts[i] - shifted))
     starts[i] = shifted - first
@@ -66,13 +66,14 @@ function triangle(x: number): number {
   return distance < 1 ? 1 - distance : 0
 }
 
-/** A set of photographs has few distinct sizes; the bound is for one that has not. */
+/** Limit of cached axes: most data sets have few distinct image sizes, and the limit is for those that have many. */
 const CACHE_ENTRIES = 1024
 const cache = new Map<string, AxisWeights>()
 
 /**
- * As computed by the formula, remembered for the next image of that size.
- * @param begin of the part of the axis that is resized, `input` long, in the image
+ * Returns the weights for resizing a part of an image's axis from `input` to `output` positions, for the output positions
+ * [from, from + length) only. They are cached for the next image of the same size.
+ * @param begin position in the image at which that part begins
  */
 export function axisWeights(input: number, output: number, from: number, length: number, begin = 0): AxisWeights {
   const key = `${input} ${output} ${from} ${length}`
@@ -86,14 +87,14 @@ export function axisWeights(input: number, output: number, from: number, length:
 }
 
 /**
- * One row of pixels along its columns.
+ * Resamples one row of pixels along its columns.
  * @param source uint8 RGB; the pixel of `axis.first` begins at `at`.
  * @param target uint8 RGB, `axis.length` pixels written from `to`.
  */
 export function resampleRow(source: Uint8Array, at: number, axis: AxisWeights, target: Uint8Array, to: number): void {
   const { length, taps, starts, weights } = axis
   if (taps === 2) {
-    // Enlarging, the usual case: photographs of 300 x 225 become 400 x 300.
+    // The usual case is enlarging: photographs of 300 x 225 become 400 x 300.
     for (let i = 0, w = 0; i < length; i++, w += 2, to += 3) {
       const p = at + starts[i] * 3
       const w0 = weights[w]
@@ -122,8 +123,9 @@ export function resampleRow(source: Uint8Array, at: number, axis: AxisWeights, t
 }
 
 /**
- * One row of the output from the rows above and below it.
+ * Computes one row of the output from the source rows above and below it.
  * @param source uint8 RGB rows of `stride` values each (three times the pixels), the first of them row `axis.first`.
+ * @param i index of the output row in the window.
  * @param target `stride` values written from `to`.
  * @param sums scratch, int32, at least `stride` long.
  */

@@ -9,7 +9,7 @@ import { type DecodedImage } from './decode.ts'
  */
 export class Rotation {
   readonly #image: DecodedImage
-  /** The source's columns count from the right. */
+  /** True if the source's columns are counted from the right. */
   readonly flip: boolean
   /** Source x = (x0 + column * cos + row * sin) >> 16, y = (y0 - column * sin + row * cos) >> 16. */
   readonly cosine: number
@@ -35,7 +35,7 @@ export class Rotation {
     this.#y0 = fixed(shiftY + -sine * 0.5 + cosine * 0.5)
   }
 
-  /** Where the pixel at (column, row) of the result comes from, in 16.16 fixed point. */
+  /** Returns the source position of the result's pixel at (column, row), in 16.16 fixed point. */
   source(column: number, row: number): { x: number; y: number } {
     return {
       x: (this.#x0 + row * this.sine + column * this.cosine) | 0,
@@ -51,7 +51,7 @@ export class Rotation {
     for (let to = 0, end = count * 3; to < end; to += 3) {
       const column = sourceX >> 16
       const line = sourceY >> 16
-      // As unsigned, a negative position is a huge one.
+      // A negative position becomes a huge one when it is read as unsigned, so one comparison covers both borders.
       if (column >>> 0 < width && line >>> 0 < height) {
         const p = (line * width + (flip ? width - 1 - column : column)) * 3
         row[to] = data[p]
@@ -68,12 +68,12 @@ export class Rotation {
   }
 }
 
-/** Pillow's FIX: to 16.16, rounded to nearest. */
+/** Converts to 16.16 fixed point, rounded to the nearest (Pillow's FIX). */
 function fixed(value: number): number {
   return Math.floor(value * 65536 + 0.5)
 }
 
-/** Pillow rounds the matrix to 15 decimals; toFixed is exact by its specification. */
+/** Rounds to 15 decimals, as Pillow rounds the matrix; toFixed is exact by its specification. */
 function round15(value: number): number {
   return Number(value.toFixed(15))
 }

@@ -3,11 +3,11 @@ import type { KeyedRandom } from '../../random/philox.ts'
 import type { Geometry } from './geometry.ts'
 
 /**
- * What a transform is. A list of them turns a decoded photograph into what the network takes; each is one file of this folder and one
- * line of the table in transforms.ts.
+ * Types of the transforms. A list of transforms turns a decoded photograph into the network's input; each kind of transform is one file of
+ * this folder and one line of the table in transforms.ts.
  */
 
-/** What an image is between two transforms. Each transform takes some of these and gives one, and a list is a chain from the first to the last. */
+/** Forms of an image between two transforms. Each transform takes some of these and gives one; a list leads from the first form here to the last. */
 export const forms = {
   photograph: 'a photograph of any size',
   turned: 'a photograph of any size that was turned',
@@ -24,45 +24,48 @@ export interface Window {
 }
 
 /**
- * The random numbers of a kind of transform: words of the stream that (seed, epoch, sample) and these three numbers key. No two kinds share a word,
- * so what a transform draws depends neither on those before it nor on those after it: one that is added to a list, wherever, changes no other's.
+ * The random numbers of a kind of transform: words of a stream that is keyed by seed, epoch, sample and `stream`. No two kinds share a word,
+ * so what a transform draws does not depend on those of other kinds: adding one to a list, at any place, does not change what they draw.
  */
 export interface Draws<Parameters, Drawn> {
-  /** At least 1 for a stream of its own, which may be as long as it likes; flip and rotation share stream 0. Results depend on it: it never changes. */
+  /**
+   * Number of the stream. One of at least 1 belongs to a single kind, which may draw any number of words; flip and rotate share stream 0.
+   * Results depend on it, so it must never change.
+   */
   stream: number
-  /** Words of the stream before the first one that is drawn. */
+  /** Number of the stream's words that are skipped before the first draw. */
   skip?: number
-  /** What the transform does to one image in one epoch. */
+  /** Draws what the transform does to one image in one epoch. */
   draw(parameters: Parameters, random: KeyedRandom): Drawn
 }
 
 type Named = z.ZodObject<{ name: z.ZodLiteral<string> }>
 
 /**
- * A kind of transform. Its arithmetic is integers, or float32 and float64 sums, products and roots, which are the same on every machine: no Math.sin, exp or pow.
- * With `draws`, `aim` and `paint` are handed what was drawn; without, the parameters.
+ * A kind of transform. Its arithmetic must be the same on every machine: integers, or sums, products and roots in float32 and float64, but no Math.sin, exp or pow.
+ * `aim` and `paint` get what `draws` has drawn or, if the transform has no `draws`, its parameters.
  */
 export interface Transform<Schema extends Named = Named, Drawn = unknown> {
-  /** Its name and parameters, strict, each parameter with a default. */
+  /** Strict schema of the transform's name and parameters; every parameter has a default. */
   schema: Schema
   takes: readonly Form[]
   gives: Form
-  /** Absent: it does the same to an image each time, and so may stand among the evaluation transforms. */
+  /** Absent if the transform does the same to an image each time; only then can it be an evaluation transform. */
   draws?: Draws<z.output<Schema>, Drawn>
-  /** Short side that it needs of the photograph, in pixels: larger ones are reduced while they are decoded. */
+  /** Returns the short side in pixels that the transform needs of a photograph: larger photographs are reduced to it while they are decoded. */
   decodedShortSide?(parameters: z.output<Schema>, imageSize: number): number
-  /** Says where the window's pixels come from; those of a list are composed, and computed at once (geometry.ts). */
+  /** Changes where the window's pixels come from. The changes of a whole list are composed, and computed at once (geometry.ts). */
   aim?(geometry: Geometry, drawn: Drawn): Geometry
   /** Changes the window's pixels. */
   paint?(window: Window, drawn: Drawn): void
 }
 
-/** A transform without random numbers. */
+/** Declares a transform without random numbers. */
 export function fixedTransform<Schema extends Named>(transform: Omit<Transform<Schema, z.output<Schema>>, 'draws'>): Transform<Schema, z.output<Schema>> {
   return transform
 }
 
-/** A transform that draws what it does to an image. */
+/** Declares a transform that draws what it does to an image. */
 export function randomTransform<Schema extends Named, Drawn>(transform: Transform<Schema, Drawn> & { draws: Draws<z.output<Schema>, Drawn> }): Transform<Schema, Drawn> & { draws: Draws<z.output<Schema>, Drawn> } {
   return transform
 }

@@ -7,7 +7,7 @@ import { resize } from './resize.ts'
 import { rotate } from './rotate.ts'
 import { forms, type Form, type Transform } from './transform.ts'
 
-/** Every transform by its name. */
+/** All transforms by name. */
 const table = { flip, rotate, resize, centreCrop, colourJitter, normalise }
 export const transforms: Readonly<Record<keyof typeof table, Transform>> = table
 
@@ -21,10 +21,10 @@ const MAX_TRANSFORMS = 32
 export type TransformSpec = z.output<typeof transformSchema>
 export type TransformList = readonly TransformSpec[]
 
-/** What is done to a training image, anew in each epoch: from a photograph to what the network takes. */
+/** Schema of the transforms of training images, which are drawn anew in each epoch and lead from a photograph to the network's input. */
 export const augmentationSchema = z.array(transformSchema).max(MAX_TRANSFORMS).superRefine(checkChain).readonly()
 
-/** What is done to an image that the network is evaluated on, or asked about: the same each time. */
+/** Schema of the transforms of images for evaluation and prediction, which are the same each time. */
 export const evaluationTransformsSchema = z.array(transformSchema).max(MAX_TRANSFORMS).superRefine((list, context) => {
   for (const [index, { name }] of list.entries()) {
     if (transforms[name].draws !== undefined) context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${name}" draws random numbers: leave it to the augmentation` })
@@ -32,7 +32,7 @@ export const evaluationTransformsSchema = z.array(transformSchema).max(MAX_TRANS
   checkChain(list, context)
 }).readonly()
 
-/** Both lists of a run. */
+/** Both lists of transforms of a run. */
 export interface TransformLists {
   augmentation: TransformList
   evaluation: TransformList
@@ -40,28 +40,28 @@ export interface TransformLists {
 
 const articleEvaluation: z.input<typeof transformSchema>[] = [{ name: 'resize', shortSide: 300 / 256 }, { name: 'centreCrop' }, { name: 'normalise' }]
 
-/** The article's transforms, which bring pixels to the network's own figures. */
+/** Transforms of the article; they normalise with the network's own mean and standard deviation. */
 export const defaultAugmentation = augmentationSchema.parse([{ name: 'flip', probability: 0.3 }, { name: 'rotate', degrees: 40 }, ...articleEvaluation])
 export const defaultEvaluation = evaluationTransformsSchema.parse(articleEvaluation)
 
-/** The article's transforms; for a network, with its figures. */
+/** Returns the article's transforms; if a network is given, its mean and standard deviation are filled in. */
 export function defaultTransforms(network?: Normalisation): TransformLists {
   if (network === undefined) return { augmentation: defaultAugmentation, evaluation: defaultEvaluation }
   return { augmentation: withNormalisation(defaultAugmentation, network), evaluation: withNormalisation(defaultEvaluation, network) }
 }
 
-/** Mean and standard deviation that a list ends with, as far as it says them. */
+/** Returns the mean and standard deviation with which a list normalises, as far as the list itself gives them. */
 export function normalisationOf(list: TransformList): Partial<Normalisation> {
   const { mean = null, std = null } = list.find((spec) => spec.name === 'normalise') ?? {}
   return { ...(mean === null ? {} : { mean }), ...(std === null ? {} : { std }) }
 }
 
-/** A list with its figures for the network's input: its own, or else the network's. */
+/** Returns a list with the mean and standard deviation filled in: the list's own or else the network's. */
 export function withNormalisation(list: TransformList, { mean, std }: Normalisation): TransformList {
   return list.map((spec) => (spec.name === 'normalise' ? { ...spec, mean: spec.mean ?? mean, std: spec.std ?? std } : spec))
 }
 
-/** Says which list's figures are not those of the network, which are what the engine computes with; undefined where both agree. */
+/** Says which list has another mean or standard deviation than the network, whose figures the engine uses; undefined if both lists agree with it. */
 export function normalisationProblem(lists: TransformLists, network: Normalisation): string | undefined {
   const figures = ({ mean, std }: Partial<Normalisation>): string => `mean ${mean?.join(', ') ?? 'unsaid'} and std ${std?.join(', ') ?? 'unsaid'}`
   const expected = figures(network)
@@ -70,14 +70,14 @@ export function normalisationProblem(lists: TransformLists, network: Normalisati
 }
 
 /**
- * Short side to which larger images are reduced while they are decoded: what the most demanding transform of both lists needs, so that an image
- * is decoded once for both.
+ * Returns the short side in pixels to which larger images are reduced while they are decoded: the largest that any transform of the two
+ * lists needs, so that a decoded image serves both.
  */
 export function decodeTarget({ augmentation, evaluation }: TransformLists, imageSize: number): number {
   return Math.max(...[...augmentation, ...evaluation].map((spec) => transforms[spec.name].decodedShortSide?.(spec, imageSize) ?? 0))
 }
 
-/** Each transform takes what the one before gives, and the last one gives what the network takes. */
+/** Checks that each transform takes the form that the one before it gives, and that the last one gives the network's input. */
 function checkChain(list: TransformList, context: z.RefinementCtx): void {
   let form: Form = 'photograph'
   for (const [index, { name }] of list.entries()) {

@@ -12,23 +12,24 @@ interface TransformFunctions {
   shorten(source: number, stride: number, axis: number, pairs: number, length: number, target: number): void
 }
 
-/** Computes what `plainWindow` of shared/data/transforms/plain_window.ts does, with the same arguments and results. */
+/** An implementation of `plainWindow` of shared/data/transforms/plain_window.ts: it has the same parameters and results. */
 export type WindowTransform = (image: DecodedImage, rotation: Rotation | undefined, columns: AxisWeights, rows: AxisWeights, out: Uint8Array, offset: number) => void
 
-/** The kernel reads and writes whole vectors: up to this much behind a buffer's end. */
+/** Bytes behind a buffer's end that the kernel may read and write, since it handles whole SIMD vectors. */
 const SLACK_BYTES = 16
+/** Bits of a weight's lower half: the kernel multiplies numbers of 16 bits, so it takes each weight in two halves. */
 const LOWER_BITS = 11
 const LOWER_MASK = (1 << LOWER_BITS) - 1
 
 interface PackedAxis {
   pairs: number
-  /** For each output position 1 + 2 * pairs numbers: its start, and for each pair of weights their upper and lower halves. */
+  /** The 1 + 2 * pairs numbers of each output position: its start, then for each pair of weights their upper and their lower halves. */
   numbers: Int32Array
 }
-/** Known by their weights, which an axis shares with those that only begin elsewhere. */
+/** Packed axes by their weights, which are shared by axes that differ only in where they begin. */
 const packedAxes = new WeakMap<Int32Array, PackedAxis>()
 
-/** An axis as the kernel reads it: an odd last tap gets a partner of weight zero. Packed once for each axis that is kept. */
+/** Packs an axis as the kernel reads it, once for each cached axis. An odd last tap gets a partner of weight zero. */
 function packAxis({ length, taps, starts, weights }: AxisWeights): PackedAxis {
   const known = packedAxes.get(weights)
   if (known !== undefined) return known
@@ -48,7 +49,7 @@ function packAxis({ length, taps, starts, weights }: AxisWeights): PackedAxis {
   return packed
 }
 
-/** @returns undefined where there is no kernel: see `loadKernel`. */
+/** Loads the window kernel. @returns undefined if it cannot be loaded: see `loadKernel` */
 export function kernelTransform(): WindowTransform | undefined {
   const kernel = loadKernel<TransformFunctions>('transforms', 0)
   if (kernel === undefined) return undefined
@@ -67,7 +68,7 @@ export function kernelTransform(): WindowTransform | undefined {
       used = (at + bytes + 2 * SLACK_BYTES - 1) & -SLACK_BYTES
       return at
     }
-    // Without a rotation, no row is read but those of the window.
+    // Only a rotation reads rows other than those that the window needs.
     const source = rotation === undefined ? data.subarray(rows.first * width * 3, (rows.first + rows.span) * width * 3) : data
     const atSource = place(source.length)
     const atColumns = place(packedColumns.numbers.byteLength)

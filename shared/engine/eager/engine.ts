@@ -6,7 +6,7 @@ import type { Engine, EngineInfo, EngineKind, EngineOptions, LaneInput, LaneResu
 import { checkImages, checkLane, checkVector } from '../input_check.ts'
 import { crossEntropySum, forward, normalise, type ParameterTensor } from './layers.ts'
 
-/** What the caller knows of the backend that it has made tfjs's current one. */
+/** Description of the backend that the caller has made tfjs's current one. */
 export interface EagerBackend {
   kind: EngineKind
   device: string
@@ -14,7 +14,7 @@ export interface EagerBackend {
 }
 
 /**
- * Computes with tfjs's own operations and autodiff on whatever backend is current.
+ * Creates an engine that computes with tfjs's own operations and autodiff, on tfjs's current backend.
  * @throws EngineError for bf16, for which tfjs has no type.
  */
 export function createEagerEngine(network: Network, options: EngineOptions & EagerBackend): Engine {
@@ -38,7 +38,7 @@ class EagerEngine implements Engine {
   setParameters(parameters: Float32Array): void {
     checkVector('parameters', parameters, this.#layout)
     this.#release()
-    // slice: a backend may keep the array that a tensor is made from.
+    // A backend may keep the array that a tensor is made from, so it gets a copy.
     this.#parameters = this.#layout.parameters.map((parameter) => ({ parameter, tensor: tf.tensor(viewOf(parameters, parameter).slice(), [...parameter.shape], 'float32') }))
   }
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Layer, Network } from '../../model/network.ts'
 import type { Parameter, ParameterRole } from '../../model/layout.ts'
 
-/** A parameter and its value. */
+/** A parameter of the layout and the tensor with its value. */
 export interface ParameterTensor {
   readonly parameter: Parameter
   readonly tensor: tf.Tensor
@@ -15,14 +15,16 @@ export interface EagerSources {
   masks: readonly tf.Tensor[] | undefined
 }
 
-/** (value / 255 - mean) / std for each channel. */
+/** Computes (value / 255 - mean) / std for each channel. @param pixels float32 [batch, imageSize, imageSize, 3] of 0..255 */
 export function normalise(network: Network, pixels: tf.Tensor4D): tf.Tensor4D {
   return tf.div(tf.sub(tf.div(pixels, 255), tf.tensor1d(network.mean)), tf.tensor1d(network.std))
 }
 
 /**
- * The network from normalised images to logits, in plain tfjs operations that autodiff can follow.
- * @param onStatistics gets the batch statistics of each batch norm layer, for its running averages.
+ * Computes the logits of normalised images, in plain tfjs operations that autodiff can follow.
+ * @param images float32 [batch, imageSize, imageSize, 3], normalised.
+ * @param onStatistics called with the batch statistics of each batch norm layer, for its running averages.
+ * @returns float32 [batch, classes]
  */
 export function forward(network: Network, images: tf.Tensor4D, sources: EagerSources, onStatistics: (statistic: ParameterTensor) => void): tf.Tensor2D {
   let parameterIndex = 0

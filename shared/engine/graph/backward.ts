@@ -6,9 +6,9 @@ import { poolAttributes, windowAttributes, type Step } from './forward.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
 /**
- * Backpropagation: walks the steps of the forward pass from the last to the first. `dy` is the gradient of the loss
- * with respect to a step's output, `dx` to its input; they have the step's own type, gradients of parameters are
- * float32.
+ * Backpropagation: emits the gradients of the forward pass's steps, from the last step to the first. `dy` is the gradient
+ * of the loss with respect to a step's output, `dx` with respect to its input. These have the step's own type; gradients of
+ * parameters are float32.
  */
 export class Backward {
   /** Gradient of each parameter that the optimizer steps. */
@@ -22,9 +22,11 @@ export class Backward {
   }
 
   /**
-   * @param needed whether the caller uses the gradient with respect to the first step's input. Where it does not,
-   *   it is not emitted: for the first convolution it would be among the dearest of all.
-   * @returns that gradient, where it is needed.
+   * Emits the gradients of a sequence of steps.
+   * @param dy gradient with respect to the last step's output
+   * @param needed true if the caller uses the gradient with respect to the first step's input. Otherwise it is not
+   *   emitted: for the first convolution, it would be among the most expensive of all.
+   * @returns that gradient, if it is needed.
    */
   steps(steps: readonly Step[], dy: Value, needed: boolean): Value | undefined {
     const first = needed ? 0 : steps.findIndex(hasParameters)
@@ -83,7 +85,8 @@ export class Backward {
     const operation = step.type === 'conv2d' ? 'Conv2DBackprop' : 'DepthwiseConv2dNativeBackprop'
     const attributes = { T: { type: dy.type }, ...windowAttributes(step.layer) }
     const output = outputShape(step.layer, step.inputShape)
-    // TensorFlow makes one operation of both gradients of the same dy, whose sum for the bias is a plain loop: a dy of another shape prevents it.
+    // TensorFlow fuses the gradients of kernel and bias if both take the same dy, and the fused operation sums the bias's in a plain loop: a dy of
+    // another shape prevents this.
     this.#bias(step.biasParameter, this.#forms === 'products' ? graph.reshape(dy, [-1, output[2]]) : dy)
     const kernelGradient = this.#products(step, dy, output)
       ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]
@@ -91,7 +94,7 @@ export class Backward {
     return needed ? graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0] : undefined
   }
 
-  /** The kernel's gradient as matrix products, where these are faster. */
+  /** Emits the kernel's gradient as matrix products, if these are faster. */
   #products(step: Extract<Step, { type: 'conv2d' | 'depthwiseConv2d' }>, dy: Value, output: Shape): Value | undefined {
     if (this.#forms !== 'products' || step.layer.type !== 'conv2d' || step.layer.stride !== 1) return undefined
     const convolution = { ...step.layer, inputShape: step.inputShape, outputShape: output }

@@ -15,14 +15,14 @@ import { CORRECT, feedsWords, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsP
 type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
 
 export interface GraphOptions extends EngineOptions, NativeOptions {
-  /** Without it, what is there for this processor or GPU. */
+  /** Form of the graph; by default the one that `formsFor` chooses. */
   forms?: GraphForms
 }
 
 /**
  * Compiles the network to a TensorFlow graph, forward and backward, and loads it into native TensorFlow.
- * @param network as `checkNetwork` accepts it.
- * @throws EngineError where native TensorFlow is not set up, cannot be loaded, or refuses the graph.
+ * @param network one that `checkNetwork` accepts.
+ * @throws EngineError if native TensorFlow is not set up, cannot be loaded, or refuses the graph.
  */
 export async function createGraphEngine(network: Network, options: GraphOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
@@ -31,7 +31,7 @@ export async function createGraphEngine(network: Network, options: GraphOptions)
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
     await writeTrainingModel(folder, network, layout, options.precision, forms)
-    // Both signatures share one session: tfjs-node knows the folder again.
+    // Both signatures share one session, since tfjs-node recognises the folder.
     const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
     const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
     const info: EngineInfo = { kind: 'native', mode: 'graph', precision: options.precision, threads: options.threads, device, version: `TensorFlow ${version}` }
@@ -51,7 +51,7 @@ class GraphEngine implements Engine {
   readonly #train: SavedModel
   readonly #infer: SavedModel
   readonly #feedsWords: boolean
-  /** TensorFlow reads from this memory while the parameters' tensors live. */
+  /** Memory of the parameters' tensors; TensorFlow reads from it as long as they live. */
   readonly #vector: Float32Array
   #parameters: Tensor[] = []
 
@@ -107,7 +107,7 @@ class GraphEngine implements Engine {
     this.#infer.dispose()
   }
 
-  /** Runs a signature, reads its outputs, and lets go of what was fed. */
+  /** Runs a signature and reads its outputs; disposes of the tensors that were fed. */
   #run(model: SavedModel, parameters: NamedTensorMap, fed: NamedTensorMap): Record<string, Float32Array | Int32Array> {
     try {
       const outputs = model.predict({ ...parameters, ...fed }) as NamedTensorMap
@@ -127,14 +127,14 @@ class GraphEngine implements Engine {
     return inputs
   }
 
-  /** A float32 input of the graph over the same memory. */
+  /** Makes a tensor for a float32 input of the graph, over the same memory. */
   #floats(values: Float32Array, shape: number[]): Tensor {
     return this.#feedsWords
       ? this.#tf.tensor(new Int32Array(values.buffer, values.byteOffset, values.length), shape, 'int32')
       : this.#tf.tensor(values, shape, 'float32')
   }
 
-  /** int32 [count, wordsPerImage] over the images' bytes: the same memory, unless an image's bytes are not whole words or not aligned to them. */
+  /** Makes an int32 tensor [count, wordsPerImage] of the images' bytes: over the same memory, unless an image's bytes are not whole words or not aligned to words. */
   #words(images: Uint8Array, count: number): Tensor {
     const words = wordsPerImage(this.#network)
     const size = images.length / count

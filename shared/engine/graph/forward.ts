@@ -11,7 +11,7 @@ export interface ParameterValue {
 
 type Of<T extends SimpleLayer['type']> = Extract<SimpleLayer, { type: T }>
 
-/** What a layer's backward pass needs from its forward pass. */
+/** Record of a layer's forward pass, with the values that its backward pass needs. */
 export type Step =
   | { type: 'conv2d' | 'depthwiseConv2d'; layer: Of<'conv2d' | 'depthwiseConv2d'>; input: Value; inputShape: Shape; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
   | { type: 'dense'; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
@@ -37,11 +37,11 @@ export interface ForwardSources {
   parameters: readonly ParameterValue[]
   /** Dropout masks, float32, in the order of `dropoutLayers`; undefined for inference. */
   masks: readonly Value[] | undefined
-  /** What convolutions and matrix products compute in. */
+  /** Type in which convolutions and matrix products are computed. */
   type: 'float32' | 'bfloat16'
 }
 
-/** Padding and strides as TensorFlow's operations over images have them. */
+/** Returns padding and strides as attributes of TensorFlow's operations over images. */
 export function windowAttributes(layer: { stride: number; padding: 'valid' | 'same' }): { strides: { ints: readonly number[] }; padding: { string: string } } {
   return { strides: { ints: [1, layer.stride, layer.stride, 1] }, padding: { string: layer.padding.toUpperCase() } }
 }
@@ -51,8 +51,8 @@ export function poolAttributes(layer: { size: number; stride: number; padding: '
 }
 
 /**
- * The largest of some values is positive, or not, before ReLU as after it, so that ReLU and maximum pooling commute, and so do
- * their gradients: behind the pooling, ReLU and its gradient have a fraction of the values.
+ * Puts each maximum pooling before the ReLU that it follows. ReLU keeps the largest of some values if it is positive and otherwise makes all
+ * of them zero, so the two commute, and so do their gradients; behind the pooling, ReLU and its gradient have only a fraction of the values.
  */
 function poolFirst(layers: readonly Layer[]): Layer[] {
   const order = [...layers]
@@ -87,7 +87,7 @@ class Forward {
     return x
   }
 
-  /** The value as another type, as a step that the gradient passes too. */
+  /** Casts a value to another type, and records this as a step, so that the gradient is cast back. */
   cast(x: Value, type: ValueType): Value {
     if (x.type !== type) this.steps.push({ type: 'cast', from: x.type })
     return this.#graph.cast(x, type)
@@ -135,7 +135,7 @@ class Forward {
       case 'dropout': {
         if (this.#takeMask === undefined) return x
         const mask = this.#takeMask()
-        // 1 / (1 - rate) is not a bfloat16, so that the product is taken in float32.
+        // The product is taken in float32, since 1 / (1 - rate) is not a bfloat16.
         const input = this.cast(x, 'float32')
         this.steps.push({ type: 'dropout', mask })
         return this.cast(graph.operation('Mul', [input, mask]), x.type)
@@ -170,7 +170,7 @@ class Forward {
     const graph = this.#graph
     const [gamma, beta, mean, variance] = (['gamma', 'beta', 'runningMean', 'runningVariance'] as const).map(this.#take)
     const training = this.#takeMask !== undefined
-    // The operation knows images only: a vector is an image of one pixel.
+    // The operation takes images only, so a vector becomes an image of one pixel.
     const image = shape.length === 3 ? x : this.#reshape(x, shape, [1, 1, ...shape])
     const empty = graph.floats([], [0])
     const [y, batchMean, batchVariance, ...reserved] = graph.node(
@@ -192,8 +192,8 @@ class Forward {
 /**
  * Emits the network from normalised images to logits.
  * @param images float32 [batch, imageSize, imageSize, 3], normalised.
- * @returns logits float32 [batch, classes]. In bfloat16 a last dense layer is computed in float32: it is cheap, and
- *   logits of eight significant bits would not do for the loss.
+ * @returns logits float32 [batch, classes]. With bfloat16, a last dense layer is still computed in float32: it is cheap, and
+ *   logits of eight significant bits would be too coarse for the loss.
  */
 export function emitForward(graph: NodeBuilder, network: Network, images: Value, { parameters, masks, type }: ForwardSources): ForwardPass {
   let parameterIndex = 0

@@ -1,7 +1,7 @@
 import type { Shape } from '../../model/network.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
-/** A convolution of stride 1: y [batch, oh, ow, filters] of x [batch, height, width, channels]. */
+/** A convolution of stride 1 from x [batch, height, width, channels] to y [batch, oh, ow, filters]. */
 export interface UnitStrideConvolution {
   kernel: number
   padding: 'valid' | 'same'
@@ -11,15 +11,15 @@ export interface UnitStrideConvolution {
   outputShape: Shape
 }
 
-/** Least columns and filters of a product that is faster than the library's kernel. */
+/** Least numbers of columns and of filters with which a product is faster than the library's kernel. */
 const LEAST_COLUMNS = 48
 const LEAST_FILTERS = 32
-/** Least share of x's pixels that are pixels of y too: with less, what is gained is lost on multiplying zeros. */
+/** Least number of y's pixels for each pixel of x, padding included: with fewer, the gain is lost on multiplying zeros. */
 const LEAST_USED = 0.8
-/** With fewer channels than this, a product of one of the kernel's pixels is too narrow to be fast. */
+/** Least number of channels with which there is one product for each pixel of the kernel; with fewer, such products are too narrow to be fast. */
 const WIDE = 128
 
-/** Whether `productKernelGradient` is faster than oneDNN's kernel on a processor with AVX2 and without AVX512, as measured on the article's layers. */
+/** Returns true if `productKernelGradient` is faster than oneDNN's kernel on a processor with AVX2 and without AVX512, as measured on the article's layers. */
 export function favoursProducts({ kernel, padding, inputShape, outputShape }: UnitStrideConvolution): boolean {
   const [height, width, channels] = inputShape
   const [outputHeight, outputWidth, filters] = outputShape
@@ -28,12 +28,12 @@ export function favoursProducts({ kernel, padding, inputShape, outputShape }: Un
 }
 
 /**
- * Gradient of a convolution's kernel as plain matrix products.
+ * Emits the gradient of a convolution's kernel as plain matrix products.
  *
  * All pixels of all images of x are one long row, and dy gets zeros to the right and below until it is as high and as wide as x. Then
  * pixel (h + i, w + j) of x comes i * width + j pixels after pixel (h, w) of dy, so that dW[i, j] is the sum over all pixels p of
- * x[p + i * width + j]' dy[p]: the product of two slices of the long rows, which are views. Products of few channels are slow; there,
- * the channels of a kernel's columns are put beside each other first.
+ * x[p + i * width + j]' dy[p]: the product of two slices of the long rows, which are views. Products of few channels are slow; if there
+ * are few, the pixels under one row of the kernel are first put side by side, as one pixel of more channels.
  * @param x [batch, height, width, channels]
  * @param dy [batch, oh, ow, filters]
  * @returns [kernel, kernel, channels, filters]
@@ -64,7 +64,7 @@ export function productKernelGradient(graph: NodeBuilder, x: Value, dy: Value, {
   return graph.reshape(graph.concat(products, 0), [kernel, kernel, channels, filters])
 }
 
-/** Zeros around images, above and left, below and right. */
+/** Pads images with zeros: `before` above and to the left, `after` below and to the right. */
 function padded(graph: NodeBuilder, images: Value, before: number, after: number): Value {
   if (before + after === 0) return images
   return graph.operation('Pad', [images, graph.integers([0, 0, before, after, before, after, 0, 0], [4, 2])], { Tpaddings: { type: 'int32' } })

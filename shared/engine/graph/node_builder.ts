@@ -1,4 +1,4 @@
-/** TensorFlow's names of the types that our graphs use, as saved_model.proto has them. */
+/** TensorFlow's names, in saved_model.proto, of the types that the graphs use. */
 export const dataTypes = { float32: 'DT_FLOAT', int32: 'DT_INT32', uint8: 'DT_UINT8', bool: 'DT_BOOL', bfloat16: 'DT_BFLOAT16' } as const
 export type ValueType = keyof typeof dataTypes
 type DataType = (typeof dataTypes)[ValueType]
@@ -50,7 +50,7 @@ export interface GraphMessage {
   versions: { producer: number }
 }
 
-/** A shape as TensorFlow writes it; -1 is a dimension that is known only when the graph runs. */
+/** Encodes a shape for saved_model.proto; -1 is a dimension that is known only when the graph runs. */
 export function shapeMessage(shape: readonly number[]): ShapeMessage {
   return { dim: shape.map((size) => ({ size })) }
 }
@@ -70,13 +70,13 @@ function attributeMessage(attribute: Attribute): AttributeMessage {
 /** The producer version decides which deprecated behaviours apply; this is TensorFlow 2.9's, the oldest that tfjs-node ships. */
 const PRODUCER_VERSION = 987
 
-/** Collects the nodes of a TensorFlow graph. A node is computed only where something asks for its output. */
+/** Collects the nodes of a TensorFlow graph. A node is computed only if its output is needed. */
 export class NodeBuilder {
   readonly #nodes: NodeMessage[] = []
   readonly #names = new Map<string, number>()
   #scope = ''
 
-  /** Names the nodes that `emit` adds "scope/...". */
+  /** Puts "scope/" before the names of the nodes that `emit` adds. */
   within<T>(scope: string, emit: () => T): T {
     const outer = this.#scope
     this.#scope = `${outer}${scope}/`
@@ -87,7 +87,12 @@ export class NodeBuilder {
     }
   }
 
-  /** Adds a node with any number of outputs; `attributes` are those that the operation's inputs do not decide. */
+  /**
+   * Adds a node with any number of outputs.
+   * @param attributes every attribute that has no default, even those that the types of the inputs imply
+   * @param outputs types of the outputs
+   * @param name name of the node in the current scope; a number is added if it is taken
+   */
   node(op: string, inputs: readonly Value[], attributes: Attributes, outputs: readonly ValueType[], name = op): Value[] {
     const unique = this.#unique(`${this.#scope}${name}`)
     const attr = Object.fromEntries(Object.entries(attributes).map(([key, attribute]) => [key, attributeMessage(attribute)]))
@@ -113,12 +118,12 @@ export class NodeBuilder {
     return this.#constant('int32', Int32Array.from(values), shape, 'Const')
   }
 
-  /** `x` as another type; `x` itself where it has that type. */
+  /** Casts `x` to another type. @returns `x` itself if it already has that type */
   cast(x: Value, type: ValueType): Value {
     return x.type === type ? x : this.node('Cast', [x], { SrcT: { type: x.type }, DstT: { type } }, [type])[0]
   }
 
-  /** The same bits as another type; where that is smaller, it gets a last dimension of its own. */
+  /** Reinterprets the bits of `x` as another type; if that is smaller, the result has one more dimension at the end. */
   bitcast(x: Value, type: ValueType): Value {
     return this.node('Bitcast', [x], { T: { type: x.type }, type: { type } }, [type])[0]
   }
@@ -127,24 +132,24 @@ export class NodeBuilder {
     return this.operation('Reshape', [x, this.integers(shape)], { Tshape: { type: 'int32' } })
   }
 
-  /** Values of one type, one after the other along an axis; a single one is itself. */
+  /** Concatenates values of one type along an axis. @returns the value itself if there is only one */
   concat(values: readonly Value[], axis: number): Value {
     if (values.length === 1) return values[0]
     const { type } = values[0]
     return this.node('ConcatV2', [...values, this.integers([axis], [])], { T: { type }, N: { int: values.length }, Tidx: { type: 'int32' } }, [type])[0]
   }
 
-  /** The size of every dimension of `x`, as int32. */
+  /** Emits the size of every dimension of `x`, as int32. */
   shapeOf(x: Value): Value {
     return this.node('Shape', [x], { T: { type: x.type }, out_type: { type: 'int32' } }, ['int32'])[0]
   }
 
-  /** Sum or mean over some dimensions. */
+  /** Emits the sum or mean over some dimensions. */
   reduce(op: 'Sum' | 'Mean', x: Value, axes: readonly number[], keepDimensions = false): Value {
     return this.operation(op, [x, this.integers(axes)], { Tidx: { type: 'int32' }, keep_dims: { bool: keepDimensions } })
   }
 
-  /** The nodes so far, as a SavedModel has them. */
+  /** Returns all nodes added so far, as the graph of a SavedModel. */
   finish(): GraphMessage {
     return { node: this.#nodes, versions: { producer: PRODUCER_VERSION } }
   }

@@ -18,14 +18,14 @@ export function maskName(index: number): string {
   return `mask_${index}`
 }
 
-/** 32-bit words that one image takes: its bytes are fed as int32, since tfjs has no type for bytes. */
+/** Returns the number of 32-bit words that one image takes: its bytes are fed as int32, since tfjs has no type for bytes. */
 export function wordsPerImage(network: Network): number {
   return Math.ceil((network.imageSize * network.imageSize * 3) / 4)
 }
 
 /**
- * (value / 255 - mean) / std for each channel, as one product and one sum: with constants as long as a row of pixels, since constants
- * of three channels would be repeated a few values at a time.
+ * Emits (value / 255 - mean) / std for each channel, as one product and one sum. The constants are as long as a row of pixels, since
+ * constants of three channels would be repeated a few values at a time.
  */
 function normalise(graph: NodeBuilder, network: Network, pixels: Value): Value {
   const length = network.imageSize * 3
@@ -36,7 +36,7 @@ function normalise(graph: NodeBuilder, network: Network, pixels: Value): Value {
   return graph.reshape(graph.operation('AddV2', [graph.operation('Mul', [rows, scale]), shift]), [-1, ...inputShape(network)])
 }
 
-/** int32 [batch, words] -> float32 [batch, imageSize, imageSize, 3] of 0..255. */
+/** Emits the pixels of images from their words: int32 [batch, words] -> float32 [batch, imageSize, imageSize, 3] of 0..255. */
 function pixelsOfWords(graph: NodeBuilder, network: Network, words: Value): Value {
   const size = network.imageSize * network.imageSize * 3
   const padded = wordsPerImage(network) * 4
@@ -46,14 +46,14 @@ function pixelsOfWords(graph: NodeBuilder, network: Network, words: Value): Valu
 }
 
 /**
- * Whether float32 inputs are fed as int32 of the same bits. tfjs-node moves a tensor of floats to the GPU when it is made, and back to
- * memory, from where the graph is fed, each time that it runs; integers stay in memory.
+ * Returns true if float32 inputs are fed as int32 of the same bits. tfjs-node moves a tensor of floats to the GPU when it is made, and
+ * back to main memory, from where the graph is fed, each time that the graph runs; integers stay in main memory.
  */
 export function feedsWords(forms: GraphForms): boolean {
   return forms === 'gpu'
 }
 
-/** A float32 input: what is fed, and its value. */
+/** Emits a float32 input. @returns the endpoint that is fed, and its float32 value */
 function floatInput(graph: NodeBuilder, name: string, shape: readonly number[], forms: GraphForms): { input: Endpoint; value: Value } {
   if (!feedsWords(forms)) {
     const value = graph.placeholder(name, 'float32', shape)
@@ -64,8 +64,8 @@ function floatInput(graph: NodeBuilder, name: string, shape: readonly number[], 
 }
 
 /**
- * Loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets, which add up to 1.
- * TensorFlow has one operation for both, but none that it takes for deterministic on a GPU.
+ * Emits the loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets, which add
+ * up to 1. TensorFlow has one operation for both, but does not accept it as deterministic on a GPU.
  */
 function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value, forms: GraphForms): [loss: Value, dLogits: Value] {
   const off = network.labelSmoothing / network.classes
@@ -84,7 +84,7 @@ function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, label
   return [loss, dLogits]
 }
 
-/** How many samples have their largest logit at their label: int32. */
+/** Emits the number of samples whose largest logit is that of their label, as int32. */
 function countCorrect(graph: NodeBuilder, logits: Value, labels: Value): Value {
   const predicted = graph.node(
     'ArgMax',
@@ -96,7 +96,7 @@ function countCorrect(graph: NodeBuilder, logits: Value, labels: Value): Value {
   return graph.reduce('Sum', graph.cast(equal, 'int32'), [0])
 }
 
-/** Gives a fetched value a node of its own: an optimizer may fuse away the node that computes it. */
+/** Gives a fetched value a node of its own, since TensorFlow's graph optimizer may fuse away the node that computes it. */
 function output(graph: NodeBuilder, value: Value, shape: readonly number[]): Endpoint {
   return { value: graph.operation('Identity', [value]), shape }
 }
@@ -106,8 +106,8 @@ function floatType(precision: Precision): 'float32' | 'bfloat16' {
 }
 
 /**
- * The unbiased variance of one value is zero by the CPU's kernel, and NaN by that of a GPU (seen with TensorFlow 2.18 and cuDNN 9.19). A
- * network that diverges is not hidden by it: its gradients are not finite.
+ * Replaces NaN by zero. The unbiased variance of a single value is zero by the CPU's kernel, but NaN by that of a GPU (seen with TensorFlow
+ * 2.18 and cuDNN 9.19). This does not hide that a network diverges, since its gradients are not finite then.
  */
 function zeroForNaN(graph: NodeBuilder, value: Value): Value {
   const [isNaN] = graph.node('IsNan', [value], { T: { type: value.type } }, ['bool'])
@@ -116,7 +116,7 @@ function zeroForNaN(graph: NodeBuilder, value: Value): Value {
 
 /**
  * Writes a SavedModel with two signatures over the same inputs:
- * - train: every parameter but running statistics, images, labels and masks -> lossSum, correct, and for every
+ * - train: every parameter except running statistics, images, labels and masks -> lossSum, correct, and for every
  *   parameter of the layout its gradient (of the summed loss) or batch statistic, under the parameter's name;
  * - infer: every parameter and images -> logits.
  * Images are int32 [batch, wordsPerImage]; the batch is any number.

@@ -10,7 +10,7 @@ import { depthwiseKernels } from './depthwise.ts'
 import { oneHotKernel } from './one_hot.ts'
 import { poolingKernels } from './pooling.ts'
 
-/** Errors that nothing handles end this process as the program decides: the wasm runtime adds listeners of its own, which are taken away again. */
+/** Runs `start` and removes the listeners for unhandled errors that the wasm runtime adds: the program itself decides how such errors end it. */
 async function withoutNewListeners<T>(start: () => Promise<T>): Promise<T> {
   const before = { exceptions: process.listeners('uncaughtException'), rejections: process.listeners('unhandledRejection') }
   try {
@@ -25,7 +25,7 @@ async function withoutNewListeners<T>(start: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Registers this project's kernels, in the place of the backend's own where it has one of that name. */
+/** Registers this project's kernels; each replaces the backend's own kernel of that name, if there is one. */
 function registerKernels(): void {
   for (const kernel of [...convolutionKernels, ...depthwiseKernels, ...poolingKernels, oneHotKernel]) {
     const present = getKernel(kernel.kernelName, 'wasm') as typeof kernel | undefined
@@ -37,10 +37,10 @@ function registerKernels(): void {
 
 /**
  * Makes the wasm backend tfjs's current one, with every kernel that training needs, and waits until it computes. The
- * binary is read from the package's own folder. May be called again: the backend stays as it is.
+ * binary is read from the package's own folder. A second call leaves the backend as it is.
  * @param options.threads must be 1: under Node the backend has no threads.
  * @returns the backend's version, e.g. "4.22.0".
- * @throws EngineError when threads is not 1, or the backend cannot be started.
+ * @throws EngineError if threads is not 1, or the backend cannot be started.
  */
 export async function loadWasmBackend(options: { threads: number }): Promise<{ version: string }> {
   if (options.threads !== 1) {

@@ -7,7 +7,7 @@ import { EngineError } from '../../kit/errors.ts'
 import { floats, type KernelCall, type Shape4D } from './heap.ts'
 
 /**
- * The two gradients of a convolution, each written as a convolution again, so that XNNPACK's matrix kernels do the work.
+ * The two gradients of a convolution, each computed as another convolution, so that XNNPACK's matrix kernels do the work.
  * The backend caches the packed filter of a convolution by the filter tensor's id and frees it with that tensor: the
  * filters made here live in a `tidy`, so nothing stays behind.
  *
@@ -34,7 +34,7 @@ function explicitPadding(top: number, bottom: number, left: number, right: numbe
 function filterGradient(x: Tensor4D, dy: Tensor4D, info: Info): Tensor4D {
   return tidy(() => {
     const { top, left } = info.padInfo
-    // Rows and columns beyond the last window (a stride that does not divide) would add rows to the result: cut them off.
+    // Rows and columns beyond the last window, left over by a stride that does not divide the size, would add rows to the result, so they are cut off.
     const reachHeight = (info.outHeight - 1) * info.strideHeight + info.filterHeight - top
     const reachWidth = (info.outWidth - 1) * info.strideWidth + info.filterWidth - left
     const height = Math.min(info.inHeight, reachHeight)
@@ -48,7 +48,7 @@ function filterGradient(x: Tensor4D, dy: Tensor4D, info: Info): Tensor4D {
   })
 }
 
-/** dy [n, oh, ow, oc] with stride - 1 zeros between neighbours: [n, (oh - 1) s + 1, (ow - 1) s + 1, oc]. */
+/** Copies dy [n, oh, ow, oc] with stride - 1 zeros between neighbours: [n, (oh - 1) s + 1, (ow - 1) s + 1, oc]. */
 function insertZeros(dy: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
   const [batch, outHeight, outWidth, channels] = dy.shape
   const height = (outHeight - 1) * info.strideHeight + 1
@@ -69,7 +69,7 @@ function insertZeros(dy: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
   return engine().makeTensorFromTensorInfo(spread) as Tensor4D
 }
 
-/** The filter turned by 180 degrees, with its channels swapped: [kh, kw, oc, ic]. */
+/** Copies the filter, rotated by 180 degrees and with its channels swapped: [kh, kw, oc, ic]. */
 function turn(filter: Tensor4D, backend: BackendWasm): Tensor4D {
   const [height, width, inChannels, outChannels] = filter.shape
   const turned = backend.makeOutput([height, width, outChannels, inChannels], 'float32')
@@ -88,8 +88,8 @@ function turn(filter: Tensor4D, backend: BackendWasm): Tensor4D {
 }
 
 /**
- * dx = the filter, turned by 180 degrees and with its channels swapped, over dy with zeros inserted between its pixels
- * and padded so that every window that touched a pixel touches it again.
+ * dx = convolution of dy with the filter, the latter rotated by 180 degrees and with its channels swapped. dy has zeros
+ * inserted between its pixels, and is padded so that every window that touched a pixel touches it again.
  */
 function inputGradient(dy: Tensor4D, filter: Tensor4D, info: Info, backend: BackendWasm): Tensor4D {
   return tidy(() => {

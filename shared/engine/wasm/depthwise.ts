@@ -12,7 +12,7 @@ import { floats, type KernelCall, type Shape4D } from './heap.ts'
 
 type Info = backend_util.Conv2DInfo
 
-/** Calls `visit` for each pair of an output pixel and a tap of its window inside the image, with where their channels start. */
+/** Calls `visit` for each pair of an output pixel and a tap of its window inside the image, with the indices at which their channels begin. */
 function eachTap(info: Info, visit: (input: number, tap: number, output: number) => void): void {
   const { inHeight, inWidth, inChannels, outChannels, filterHeight, filterWidth } = info
   let output = 0

@@ -7,7 +7,7 @@ import { loadWasmBackend } from './backend.ts'
 /**
  * The fallback engine, for a machine where the native one cannot be had: tfjs's operations and autodiff on its wasm
  * backend, with this project's gradient kernels.
- * @throws EngineError for bf16 and for more than one thread, which the backend does not have under Node, and when it
+ * @throws EngineError for bf16 and for more than one thread, which the backend does not have under Node, and if it
  *   cannot be loaded.
  */
 export async function createWasmEngine(network: Network, options: EngineOptions): Promise<Engine> {

@@ -3,7 +3,7 @@ import { type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 
 export type Shape4D = [number, number, number, number]
 
-/** What tfjs hands to a kernel. */
+/** Arguments with which tfjs calls a kernel. */
 export interface KernelCall {
   inputs: { [name: string]: TensorInfo | undefined }
   attrs?: NamedAttrMap
@@ -11,8 +11,8 @@ export interface KernelCall {
 }
 
 /**
- * The tensor's own memory on the wasm heap: a view, not a copy. Making another tensor may grow the heap and detach the
- * view, so kernels make their output first.
+ * Returns the tensor's own memory on the wasm heap: a view, not a copy. Making another tensor may grow the heap and detach
+ * the view, so kernels make their output first.
  */
 export function floats(backend: BackendWasm, tensor: TensorInfo): Float32Array {
   return backend.typedArrayFromHeap(tensor) as Float32Array

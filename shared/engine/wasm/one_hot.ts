@@ -3,8 +3,8 @@ import { type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { type KernelCall } from './heap.ts'
 
 /**
- * One-hot vectors, [...shape of indices, depth]. The backend's own kernel writes integers whatever type is asked for,
- * so that a float32 result holds their bits, and the fractions of label smoothing become zero.
+ * One-hot vectors, [...shape of indices, depth]. The backend's own kernel writes integers whatever type is asked for:
+ * a float32 result would hold their bits, and the fractions of label smoothing would become zero.
  */
 export const oneHotKernel: KernelConfig = {
   kernelName: OneHot,

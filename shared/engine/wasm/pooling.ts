@@ -6,23 +6,24 @@ import { type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { floats, type KernelCall, type Shape4D } from './heap.ts'
 
 /**
- * The gradients of max and average pooling. The backend brings kernels of these names, but they do not belong to its
- * own pooling: its max pool gradient starts from the smallest positive float, so that a window without a positive value
- * loses its gradient, and gives a tie to the last maximum where TensorFlow takes the first; its average pool gradient
- * divides by the whole window where its forward kernel counts the pixels inside the image.
+ * The gradients of max and average pooling. The backend has kernels of these names, but they do not fit its own pooling:
+ * its max pool gradient starts from the smallest positive float, so that a window without a positive value
+ * loses its gradient, and gives a tie to the last maximum, while TensorFlow takes the first; its average pool gradient
+ * divides by the whole window, while its forward kernel counts only the pixels inside the image.
  */
 
 type Info = backend_util.Conv2DInfo
 
-/** The part of one axis that an output's window covers: [first, end). */
+/** Returns the first input position, along one axis, that an output's window covers. @param before padding at the beginning of the axis */
 function windowStart(output: number, stride: number, before: number): number {
   return Math.max(0, output * stride - before)
 }
+/** Returns the position after the last one that an output's window covers. */
 function windowEnd(output: number, stride: number, before: number, size: number, input: number): number {
   return Math.min(input, output * stride - before + size)
 }
 
-/** Calls `visit` for each window of each sample, with the rows and columns it covers and where its output channels start. */
+/** Calls `visit` for each window of each sample, with the rows and columns that it covers and the index at which its output channels begin. */
 function eachWindow(
   info: Info,
   visit: (sample: number, top: number, bottom: number, left: number, right: number, output: number) => void,
@@ -42,7 +43,7 @@ function eachWindow(
   }
 }
 
-/** Each window's gradient goes to its first maximum in row-major order, as in TensorFlow. */
+/** Adds each window's gradient to the first maximum of the window, in row-major order, as in TensorFlow. */
 function maxPoolGradient(x: Float32Array, dy: Float32Array, dx: Float32Array, info: Info): void {
   const { inHeight, inWidth, inChannels } = info
   dx.fill(0)
@@ -67,7 +68,7 @@ function maxPoolGradient(x: Float32Array, dy: Float32Array, dx: Float32Array, in
   })
 }
 
-/** Each window's gradient is shared by the pixels that it averaged: those inside the image. */
+/** Divides each window's gradient among the pixels that it averaged: those inside the image. */
 function averagePoolGradient(dy: Float32Array, dx: Float32Array, info: Info): void {
   const { inHeight, inWidth, inChannels } = info
   dx.fill(0)

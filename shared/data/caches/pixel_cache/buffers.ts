@@ -1,4 +1,4 @@
-/** A few buffers that are used again and again: fresh ones of this size come page by page from the kernel, which takes longer than filling them. */
+/** A few buffers that are used again and again: the operating system provides fresh ones of this size page by page, which takes longer than filling them. */
 export class Buffers {
   readonly #free: Buffer[]
   readonly #waiting: ((buffer: Buffer) => void)[] = []
@@ -8,8 +8,9 @@ export class Buffers {
   }
 
   /**
-   * Waits until a buffer is free.
-   * @param use may keep it until its promise settles
+   * Waits until a buffer is free and hands it to `use`.
+   * @param bytes the buffer has at least this length
+   * @param use may use the buffer until its promise settles
    */
   async with<T>(bytes: number, use: (buffer: Buffer) => Promise<T>): Promise<T> {
     let buffer = this.#free.pop() ?? (await new Promise<Buffer>((resolve) => this.#waiting.push(resolve)))

@@ -2,20 +2,21 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { DECODER_VERSION, MAX_SIDE } from '../../transforms/decode.ts'
 
-/** Raised with every change of the format, and of what `decodeImage` makes of a file. */
+/** Version of the format; raised with every change of the format, and of the pixels to which `decodeImage` decodes a file. */
 const FORMAT = 1
 
+/** Position of each field in a slot, in bytes. The first 32 bytes are the sha256. */
 const SLOT_WORDS = { offset: 32, width: 40, height: 44, pixelsCrc: 48, ownCrc: 60 } as const
 const MAGIC = 'herd decoded images'
 
-/** An index file is a row of slots: the head, then one for each image. */
+/** Bytes of a slot. An index file is a sequence of slots: the head, then one for each image. */
 export const SLOT_BYTES = 64
 
-/** Where the pixels of an image are, and how they are known to be sound. */
+/** Place of an image's pixels in a segment, and the checksum that shows whether they are sound. */
 export interface Entry {
-  /** Of the image's file, in hexadecimal. */
+  /** Hash of the image's file, in hexadecimal. */
   sha256: string
-  /** In the segment's file of pixels: uint8 [height, width, 3]. */
+  /** Position in bytes of the pixels, uint8 [height, width, 3], in the segment's file of pixels. */
   offset: number
   width: number
   height: number
@@ -24,20 +25,23 @@ export interface Entry {
 }
 
 /**
- * Names what decoding depends on besides the file: the decoder, the processor (its vector code may round differently), the size.
- * @param shortSide to which a larger image is reduced while it is decoded
+ * Returns a name for everything on which decoding depends besides the file: the decoder, the processor (its vector code may round
+ * differently) and the size.
+ * @param shortSide short side to which larger images are reduced while they are decoded, in pixels
+ * @returns 16 hexadecimal digits
  */
 export function variantOf(shortSide: number): string {
   return createHash('sha256').update(`${FORMAT}, ${DECODER_VERSION}, ${process.platform}-${process.arch}, ${shortSide}`).digest('hex').slice(0, 16)
 }
 
-/** The first slot of an index: whose it is. */
+/** Encodes the first slot of an index, which names the format and the variant. */
 export function headOf(variant: string): Buffer {
   const head = Buffer.alloc(SLOT_BYTES)
   head.write(`${MAGIC} ${FORMAT} ${variant}\n`, 'latin1')
   return head
 }
 
+/** Encodes an entry as a slot, with a checksum of its own. */
 export function slotOf({ sha256, offset, width, height, crc }: Entry): Buffer {
   const slot = Buffer.alloc(SLOT_BYTES)
   slot.write(sha256, 'hex')
@@ -49,7 +53,7 @@ export function slotOf({ sha256, offset, width, height, crc }: Entry): Buffer {
   return slot
 }
 
-/** @returns undefined where the slot is damaged or only half written */
+/** Decodes a slot. @returns undefined if the slot is damaged or only half written */
 export function entryOf(slot: Buffer): Entry | undefined {
   if (crc32(slot.subarray(0, SLOT_WORDS.ownCrc)) !== slot.readUInt32LE(SLOT_WORDS.ownCrc)) return undefined
   const entry = {

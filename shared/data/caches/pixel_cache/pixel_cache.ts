@@ -12,15 +12,15 @@ import { SegmentWriter } from './segment_writer.ts'
 
 export interface PixelCacheOptions {
   folder: string
-  /** Of all segments of the folder together. */
+  /** Limit in bytes of all segments of the folder together. */
   limitBytes: number
-  /** sha256 of the image files that will be asked for, in hexadecimal. */
+  /** Hashes (sha256, in hexadecimal) of the image files that will be asked for. */
   files: Iterable<string>
-  /** Short side to which larger images are reduced while they are decoded. */
+  /** Short side to which larger images are reduced while they are decoded, in pixels. */
   shortSide: number
-  /** Milliseconds since 1970. */
+  /** Clock in milliseconds since 1970. */
   now: () => number
-  /** Is told once if nothing can be kept. */
+  /** Called once, with the reason, when no more images can be kept. */
   warn: (text: string) => void
   observer?: PixelCacheObserver
 }
@@ -28,38 +28,39 @@ export interface PixelCacheOptions {
 export interface PixelCacheObserver {
   onRead(bytes: number): void
   onWrite(bytes: number): void
-  /** Something that the index speaks of was not there, or not what it should be. */
+  /** Called when pixels that an index lists are missing or do not match their checksum. */
   onDamage(): void
 }
 
-/** Reads at a time: more than libuv has threads for them. */
+/** Number of reads at a time: more than libuv has threads for them. */
 const READS = 8
-/** Images that wait to be written take no more memory than this; beyond, they are left for the next epoch. */
+/** Limit of the memory of images that wait to be written; beyond it, images are left for the next epoch. */
 const QUEUE_BYTES = 64 * 1024 * 1024
-/** What goes when room is made, and what a crash can cost: a small part of the limit. */
+/** Number of segments that fill the limit: what is removed at once to make room, and what a crash can cost, is a small part of it. */
 const SEGMENTS_IN_LIMIT = 16
 const MAX_SEGMENT_BYTES = 1024 ** 3
-/** How much is written before the folder is looked at again, since others write to it too. */
+/** Most bytes that are written before the folder's size is measured again, since other processes write to it too. */
 const MAX_ROOM_STEP_BYTES = 64 * 1024 * 1024
-/** The least time between two looks at what others have written, and how many times longer than a look it is. */
+/** Least time between two looks at what other processes have written: in milliseconds, and as a multiple of the time that a look takes. */
 const LOOK_MS = 1000
 const LOOK_REST = 50
 
 /**
- * Decoded images on disk, for all processes and runs of a machine, by the content of their files. A folder of segments, each a
- * packed file of pixels with an index; each process writes segments of its own and reads those of all, so that nobody waits for
- * a lock, and none is left by a crash. Every image is checked when it is read: whatever is damaged, cut off or gone costs a decode.
+ * A cache of decoded images on disk, for all processes and runs of a machine, by the content of the images' files. It is a folder of
+ * segments, each a packed file of pixels with an index. Each process writes segments of its own and reads those of all, so that none waits
+ * for a lock and no crash leaves a lock behind. Every image is checked when it is read: one that is damaged, cut off or gone is decoded again.
  *
- * Segments that no process uses go when the limit is reached, those not used for longest first. Nothing that holds an image
- * of this data set goes for another one: an epoch uses each once, so that exchanging them would only cost.
+ * Segments that no process uses are removed when the limit is reached, the least recently used first. No segment with an image of this
+ * data set is removed for another image: an epoch uses each image once, so replacing one by another would only cost time.
  */
 export class PixelCache {
   readonly #options: PixelCacheOptions
   readonly #variant: string
   readonly #openedAt: number
-  /** Every file that may be asked for, with the place of its pixels once there is one. */
+  /** Hash of every file that may be asked for, with the place of its pixels once there is one. */
   readonly #places: Map<string, { segment: Segment; entry: Entry } | undefined>
   readonly #segments = new Map<string, Segment>()
+  /** Names of the segments that hold images of this data set. */
   readonly #inUse = new Set<string>()
   readonly #buffers = new Buffers(READS)
   #looking: Promise<void> | undefined
@@ -68,7 +69,7 @@ export class PixelCache {
   readonly #writing = new Turns()
   readonly #queued = new Set<string>()
   #queuedBytes = 0
-  /** Bytes that may be written before the folder is looked at again. */
+  /** Bytes that may still be written before the folder's size is measured again. */
   #granted = 0
   #bytes = 0
   #ended = false
@@ -80,24 +81,25 @@ export class PixelCache {
     this.#places = new Map([...options.files].map((sha256) => [sha256, undefined]))
   }
 
-  /** Never fails: where there is nothing to read, or it cannot be read, it is empty. */
+  /** Opens the cache. Never fails: a folder that is missing or cannot be read counts as empty. */
   static async open(options: PixelCacheOptions): Promise<PixelCache> {
     const cache = new PixelCache(options)
-    // The limit may have been a larger one.
+    // The limit may have been larger before, so the folder can be beyond it.
     cache.#bytes = (await makeRoom(options.folder, options.limitBytes, 0, () => true)).total
     await cache.#look()
     return cache
   }
 
-  /** Size of all segments, as of the last look. */
+  /** Bytes of all segments when they were last measured, and of what this process has written since. */
   get bytes(): number {
     return this.#bytes
   }
 
   /**
-   * Hands an image to `use`, if it is there and sound.
+   * Hands an image to `use` if it is there and sound.
+   * @param sha256 hash of the image's file, in hexadecimal
    * @param use must not keep the pixels: their memory is used again
-   * @returns whether it was called
+   * @returns true if `use` was called
    */
   async read(sha256: string, use: (image: DecodedImage) => void): Promise<boolean> {
     if (this.#places.get(sha256) === undefined) await this.#lookAgain()
@@ -117,7 +119,7 @@ export class PixelCache {
     })
   }
 
-  /** Keeps an image, if there is room; it is written meanwhile, and must not be changed. */
+  /** Keeps an image if there is room. It is written in the background, and must not be changed. */
   offer(sha256: string, image: DecodedImage): void {
     const known = !this.#places.has(sha256) || this.#places.get(sha256) !== undefined || this.#queued.has(sha256)
     if (this.#ended || known || this.#queuedBytes + image.data.length > QUEUE_BYTES) return
@@ -130,7 +132,7 @@ export class PixelCache {
     })
   }
 
-  /** Settles when all that was offered is written. */
+  /** Closes the cache. Settles when all images that were offered are written. */
   async close(): Promise<void> {
     await this.#writing.ended()
     this.#ended = true
@@ -155,7 +157,7 @@ export class PixelCache {
     observer?.onWrite(image.data.length)
   }
 
-  /** @throws Error where there is none */
+  /** Reserves room for so many bytes, and removes old segments if that is necessary. @throws Error if there is no room */
   async #takeRoom(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
       const { folder, limitBytes } = this.#options
@@ -196,13 +198,13 @@ export class PixelCache {
     return segment
   }
 
-  /** Others may have written what is missing here; but not every image is worth a look. */
+  /** Looks for images that other processes have written meanwhile, but not every time that one is missing, since a look takes time. */
   async #lookAgain(): Promise<void> {
     if (this.#looking === undefined && this.#options.now() < this.#nextLook) return
     await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)))
   }
 
-  /** Learns what is new in the folder. */
+  /** Forgets segments that are gone from the folder, and reads the new entries of the others. */
   async #look(): Promise<void> {
     const { folder, now } = this.#options
     const begin = now()
@@ -218,7 +220,7 @@ export class PixelCache {
     this.#nextLook = now() + Math.max(LOOK_MS, LOOK_REST * (now() - begin))
   }
 
-  /** A segment that somebody has removed; who still reads from it comes to his end. */
+  /** Forgets a segment that another process has removed. Reads that have begun come to their end. */
   async #forget(name: string, segment: Segment): Promise<void> {
     this.#segments.delete(name)
     this.#inUse.delete(name)

@@ -4,26 +4,30 @@ import { INDEX, PIXELS } from './segment.ts'
 
 const NAME = /^([0-9a-f]{16})-[0-9a-z]+-[0-9a-f]{8}(\.pixels|\.index)$/
 
-/** Many processes leave many segments; beyond this, those used least recently go, whatever their size. */
+/** Limit of the number of segments, since many processes leave many. Beyond it, the least recently used are removed, whatever their size. */
 const MAX_SEGMENTS = 512
-/** A cache is no reason for a full disk: this share of it stays free. */
+/** Share of the disk that stays free: a cache is no reason for a full disk. */
 const FREE_SHARE = 0.05
 
-/** The name of a new segment: names ascend with the time of creation, so that of two entries for an image the later one counts. */
+/**
+ * Returns the name of a new segment. Names ascend with the time of creation, so that the later of two entries for an image counts.
+ * @param now milliseconds since 1970
+ * @param random 4 bytes
+ */
 export function segmentName(variant: string, now: number, random: Uint8Array): string {
   return `${variant}-${Math.floor(now).toString(36).padStart(9, '0')}-${Buffer.from(random).toString('hex', 0, 4)}`
 }
 
-/** Names of the segments of a variant, in the order of their creation; none where the folder cannot be read. Whatever else is in the folder is not ours. */
+/** Returns the names of a variant's segments, in the order of their creation; none if the folder cannot be read. Other files of the folder are ignored. */
 export async function segmentsOf(folder: string, variant: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [] as string[])
   return names.filter((name) => name.endsWith(INDEX) && NAME.exec(name)?.[1] === variant).map((name) => name.slice(0, -INDEX.length)).sort()
 }
 
 /**
- * Removes the segments that were not used for longest, until there is room for so many bytes more.
- * @param mayGo whether a segment may be removed @param usedAt milliseconds since 1970
- * @returns what there is still no room in, if anything, and the bytes of all segments
+ * Removes the least recently used segments until there is room for `bytes` more.
+ * @param mayGo returns true for a segment that may be removed; `usedAt` is in milliseconds since 1970
+ * @returns `full`: the limit or the disk, if there is still no room; `total`: the bytes of the remaining segments
  */
 export async function makeRoom(folder: string, limitBytes: number, bytes: number, mayGo: (name: string, usedAt: number) => boolean): Promise<{ full: 'limit' | 'disk' | undefined; total: number }> {
   const segments = await usage(folder)
@@ -54,7 +58,7 @@ async function usage(folder: string): Promise<{ name: string; bytes: number; use
   return [...segments.values()]
 }
 
-/** What may still be written; as much as one likes where the system does not tell. */
+/** Returns how many bytes may still be written to the disk; infinity if the system does not tell. */
 async function freeBytes(folder: string): Promise<number> {
   const disk = await statfs(folder).catch(() => undefined)
   return disk === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (disk.bavail - disk.blocks * FREE_SHARE) * disk.bsize)

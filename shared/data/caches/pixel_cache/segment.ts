@@ -5,31 +5,35 @@ import { entryOf, headOf, pixelBytes, SLOT_BYTES, type Entry } from './entry.ts'
 export const PIXELS = '.pixels'
 export const INDEX = '.index'
 
-/** How much of an index is read at a time, in whole slots. */
+/** Bytes of an index that are read at a time: whole slots. */
 const INDEX_BLOCK_BYTES = 1024 * SLOT_BYTES
-/** How often a segment that is read from is marked as used. */
+/** Least time between two marks that a segment is in use. */
 const TOUCH_MS = 60_000
 
-/** A segment for reading: a file of pixels and its index, which its writer may still be adding to. */
+/** A segment for reading: a file of pixels and its index, to both of which their writer may still be adding. */
 export class Segment {
   readonly #base: string
   readonly #variant: string
   readonly #now: () => number
-  /** Bytes of the index that are known. */
+  /** Bytes of the index that have been read. */
   #known = 0
+  /** True if the index is of another format or variant. */
   #foreign = false
   #closed = false
   #pixels: Promise<FileHandle> | undefined
   #touchedAt = Number.NEGATIVE_INFINITY
 
-  /** @param base path of both files, without their endings @param now milliseconds since 1970 */
+  /** @param base path of both files, without their extensions @param now clock in milliseconds since 1970 */
   constructor(base: string, variant: string, now: () => number) {
     this.#base = base
     this.#variant = variant
     this.#now = now
   }
 
-  /** What its index has got since the last call. What is damaged in it is left out; an index that is not ours has nothing. */
+  /**
+   * Reads the entries that the index has gained since the last call. Damaged ones are left out; an index of another format or variant has none.
+   * @throws the file system's error
+   */
   async newEntries(): Promise<Entry[]> {
     if (this.#foreign) return []
     const entries: Entry[] = []
@@ -58,9 +62,10 @@ export class Segment {
   }
 
   /**
-   * Reads an image's pixels by position, so that several can be read at a time.
+   * Reads an image's pixels by position, so that several images can be read at a time.
    * @param buffer at least as long as the pixels
-   * @returns whether they are what the entry says
+   * @returns true if the pixels are all there and match the entry's checksum
+   * @throws the file system's error
    */
   async read(entry: Entry, buffer: Buffer): Promise<boolean> {
     if (this.#closed) return false
@@ -76,7 +81,7 @@ export class Segment {
     return true
   }
 
-  /** Marks it as used, so that it goes last when room is made. Where that is not allowed, it goes sooner. */
+  /** Marks the segment as used, so that it is among the last to be removed when room is made. If marking is not permitted, it is removed sooner. */
   async touch(): Promise<void> {
     const now = this.#now()
     if (now - this.#touchedAt < TOUCH_MS) return
@@ -84,7 +89,7 @@ export class Segment {
     await utimes(this.#base + PIXELS, now / 1000, now / 1000).catch(() => undefined)
   }
 
-  /** Reads that have begun come to their end; later ones find nothing. */
+  /** Closes the segment. Reads that have begun come to their end; later ones find nothing. */
   async close(): Promise<void> {
     this.#closed = true
     const pixels = await this.#pixels?.catch(() => undefined)

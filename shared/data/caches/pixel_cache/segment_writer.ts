@@ -6,8 +6,8 @@ import { headOf, SLOT_BYTES, slotOf, type Entry } from './entry.ts'
 import { INDEX, PIXELS } from './segment.ts'
 
 /**
- * A segment for writing. It belongs to one process, and nobody continues it: whatever a crash leaves at the end of either file is
- * seen by the checksums, and in nobody's way.
+ * A segment for writing. It belongs to one process, and no other continues it: whatever a crash leaves at the end of either file is
+ * detected by the checksums, and disturbs no other entry.
  */
 export class SegmentWriter {
   readonly #base: string
@@ -22,7 +22,7 @@ export class SegmentWriter {
     this.#index = index
   }
 
-  /** @throws what the disk says */
+  /** Creates both files of a segment. @param base path of both files, without their extensions @throws the file system's error */
   static async create(base: string, variant: string): Promise<SegmentWriter> {
     await mkdir(path.dirname(base), { recursive: true })
     const pixels = await open(base + PIXELS, 'wx')
@@ -38,14 +38,14 @@ export class SegmentWriter {
     }
   }
 
-  /** Of pixels. */
+  /** Bytes of pixels written so far. */
   get bytes(): number {
     return this.#pixelsEnd
   }
 
   /**
-   * The pixels first and then their entry, so that whoever reads the index finds them.
-   * @throws what the disk says; the segment must then be closed
+   * Writes the pixels first and then their entry, so that a process that reads the index finds them.
+   * @throws the file system's error; the segment must then be closed
    */
   async append(sha256: string, { data, width, height }: DecodedImage): Promise<Entry> {
     const entry = { sha256, offset: this.#pixelsEnd, width, height, crc: crc32(data) }
@@ -56,6 +56,7 @@ export class SegmentWriter {
     return entry
   }
 
+  /** Closes both files, and removes them if they hold no image. */
   async close(): Promise<void> {
     await Promise.all([this.#pixels.close(), this.#index.close()])
     if (this.#pixelsEnd === 0) await remove(this.#base)
@@ -66,7 +67,7 @@ async function writeWhole(file: FileHandle, data: Uint8Array, position: number):
   for (let done = 0; done < data.length; ) done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
 }
 
-/** The index first: pixels without an index are never looked for. */
+/** Removes both files, the index first: pixels without an index are never looked for. */
 async function remove(base: string): Promise<void> {
   await rm(base + INDEX, { force: true })
   await rm(base + PIXELS, { force: true })
