@@ -1,7 +1,7 @@
 import type { SpanObserver } from '../../shared/trace/span.ts'
 import { NO_PHASES, type PhaseSeconds, type StepPhase } from '../contract/step_split.ts'
 
-/** Measures the phases of one step, from its beginning. A phase that runs inside another one is taken off it. */
+/** Measures the phases of one step, from its beginning. The time of a nested phase does not count for the phase around it. */
 export class StepPhases {
   readonly #now: () => number
   readonly #onSpan: SpanObserver
