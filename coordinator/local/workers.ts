@@ -6,7 +6,7 @@ import type { WorkerCluster } from '../cluster/worker_cluster.ts'
 import { LocalProcesses } from './processes.ts'
 import type { CoordinatorOptions } from '../options.ts'
 
-/** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
+/** Starts workers on this machine. If all of them have ended and no other worker is in, no worker will come any more, and the run fails. */
 export function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: Pick<WorkerCluster, 'status' | 'fail'>; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
   let running = count
   const failWhenAlone = (): void => {
@@ -27,6 +27,6 @@ export function startLocalWorkers(count: number, options: CoordinatorOptions, ac
       failWhenAlone()
     },
   })
-  // The connection may be seen to break before or after the process is seen to end.
+  // The loss of the connection may be noticed before or after the end of the process.
   return { workers, observe: (event) => (event.type === 'workerLost' ? failWhenAlone() : undefined) }
 }
