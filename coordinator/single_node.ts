@@ -31,7 +31,7 @@ export interface SingleNodeParts {
   run: ExchangedRun
   samples: readonly Sample[]
   test: readonly number[]
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   /** Returns the resident memory of this process in bytes. */
   residentBytes: () => number

@@ -19,7 +19,7 @@ export interface TrainingParts {
   rateOf: (update: number) => number
   /** Reaction to a step whose gradient is not finite: end the run, or skip the step. */
   onNonfinite: 'stop' | 'skip'
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
   /** Receives spans of steps and evaluations; undefined if the run is not traced. */

@@ -13,7 +13,7 @@ export interface EvaluationParts {
   test: readonly number[]
   /** Number of the network's classes. */
   classes: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   /** Sends a message to a worker that is in. */
   send: (worker: string, message: CoordinatorMessage) => void

@@ -19,7 +19,7 @@ interface Place {
 }
 
 export interface RosterParts {
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   /** Returns the bytes that a member has exchanged with reducers in other processes. */
   trafficOf: (member: Member) => Traffic

@@ -36,9 +36,9 @@ export interface WorkerClusterParts {
   silenceLimitMs: number
   /** Longest wait for workers, in milliseconds, while there are too few to begin or none to continue with. */
   waitLimitMs: number
-  /** True refuses workers whose numerics fingerprint differs from the first one's. */
+  /** True if workers are refused whose numerics fingerprint differs from the first one's. */
   strictNumerics: boolean
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   observe: (event: RunEvent) => void
   /** Receives spans of the coordinator's own work in steps. */

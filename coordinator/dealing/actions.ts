@@ -18,8 +18,8 @@ export type DealerEvent =
   /** A worker has computed a lane, in `ms` by its own clock; the result is on its way. */
   | { type: 'computed'; worker: string; round: number; lane: number; ms: number; now: number }
   /**
-   * From now on, the worker may be computing a block of the test set beside its lanes (`going`), or is not. With `ms`, it has just delivered
-   * a block that took so long.
+   * The worker may be computing a block of the test set beside its lanes from now on (`going`), or no longer is. If `ms` is given, it has
+   * just delivered a block that took so long.
    */
   | { type: 'testing'; worker: string; going: boolean; ms?: number; now: number }
   /** The worker has ended the work that it had begun of an abandoned round. */
@@ -52,7 +52,7 @@ export type DealerAction =
   | { type: 'evict'; worker: string; reason: string }
   /** The draining worker owes nothing any more: it is no longer a member and may leave. */
   | { type: 'dismiss'; worker: string }
-  /** As many workers as the run waits for are in: training may begin. Comes once in a run. */
+  /** All workers that the run waits for are in: training may begin. Comes once in a run. */
   | { type: 'gathered' }
   /** No worker is left. */
   | { type: 'waiting' }

@@ -56,7 +56,7 @@ export interface RangeReducerParts<R extends Receiver> {
   version: number
   tree: LaneTree
   run: ExchangedRun
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   /** Called when all chunks of a partial have arrived. */
   onPartial: (receiver: R, partial: WholePartial) => void

@@ -54,7 +54,7 @@ export interface Weights {
 export interface ReductionSurroundings {
   tree: LaneTree
   run: ExchangedRun
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   onSpan?: SpanObserver
   /** Floats per chunk on the wire; undefined means the default. */

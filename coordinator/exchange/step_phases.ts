@@ -11,7 +11,7 @@ export class StepPhases {
   #depth = 0
   #waitingSince: number
 
-  /** @param now seconds on a clock that only goes forward */
+  /** @param now seconds on a monotonic clock */
   constructor(step: number, now: () => number, onSpan: SpanObserver = () => undefined) {
     this.#step = step
     this.#now = now

@@ -23,7 +23,7 @@ export interface StepUpdateParts extends UpdateNumbers {
   clip: number | null
   /** Receives the new weights of a range as soon as they are computed; a view of the model's memory. */
   broadcast?: (range: Range, weights: Float32Array) => void
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   onSpan?: SpanObserver
   chunkFloats?: number

@@ -39,7 +39,7 @@ export interface ServerParts {
   memory?: MachineMemory
   /** A worker that is silent for longer than this before it is ready is disconnected. */
   silenceLimitMs: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   /** Times in milliseconds for which a connection may belong to no session, and within which hello must come; undefined means the defaults. */
   patience?: { namelessMs: number; helloMs: number }

@@ -11,7 +11,7 @@ export class Controls<Down> {
   readonly #open = new Set<Control<Down>>()
   #tickedAt: number
 
-  /** @param now milliseconds on a clock that only goes forward */
+  /** @param now milliseconds on a monotonic clock */
   constructor(now: () => number) {
     this.#now = now
     this.#tickedAt = now()

@@ -12,7 +12,7 @@ export interface CheckpointerParts {
   factsOf: (progress: Progress) => CheckpointFacts
   /** Time between two checkpoints in seconds; 0 means none within an epoch. */
   everySeconds: number
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
 }

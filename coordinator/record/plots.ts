@@ -6,7 +6,7 @@ const SECONDS_BETWEEN_DRAWINGS = 10
 export interface PlotsParts {
   folder: Pick<RunFolder, 'writeCurves' | 'writeConfusion'>
   classes: readonly string[]
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
 }
 

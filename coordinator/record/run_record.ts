@@ -34,7 +34,7 @@ export interface RecordParts {
   status: () => ClusterStatus
   /** Returns the learning rate of an update, by its number from 1. */
   rateOf: (update: number) => number
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
 }

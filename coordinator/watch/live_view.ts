@@ -122,7 +122,7 @@ export class LiveView {
         this.#testing = null
         if (this.#evaluatingSince !== undefined) this.#evaluationSeconds = seconds - this.#evaluatingSince
         this.#pending.newHistory.push(historyLineSchema.parse(event))
-        // With an evaluation beside training, the next epoch may have begun already.
+        // The next epoch may have begun already, if this one was evaluated beside training.
         if (event.epoch < event.epochs && event.epoch === this.#at.epoch) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
         break
       }

@@ -33,7 +33,7 @@ export interface ReducerHubParts {
   local: boolean
   /** A reducer that is silent for this long is lost. */
   silenceLimitMs: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   /** Returns a secret that no reducer has had. */
   newId: () => string
