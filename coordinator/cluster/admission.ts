@@ -4,7 +4,7 @@ import type { WorkerFacts } from '../contract/member.ts'
 /**
  * Checks whether a worker can take part in a run: with its engine, its data set and its numerics.
  * @param fingerprints numerics fingerprints of the workers that took part so far, by name
- * @param strictNumerics true if a worker is refused whose fingerprint differs from the first one's
+ * @param strictNumerics true to refuse a worker whose fingerprint differs from the first one's
  * @returns the reason why it cannot, for people; undefined if it can
  */
 export function refusalOf(facts: WorkerFacts | undefined, run: RunDescription, fingerprints: Readonly<Record<string, string>>, strictNumerics: boolean): string | undefined {

@@ -15,7 +15,7 @@ export interface EvaluationParts {
   classes: number
   /** Milliseconds on a monotonic clock. */
   now: () => number
-  /** Sends a message to a worker that is in. */
+  /** Sends a message to a present worker. */
   send: (worker: string, message: CoordinatorMessage) => void
   evict: (worker: string, reason: string) => void
   /** Called when a worker may be computing a block (`going`) or no longer is; `ms` is the time of a block that it has just delivered. */
@@ -55,7 +55,7 @@ export class Evaluation {
 
   /**
    * Begins an evaluation without any workers; `join` adds them.
-   * @returns results in the order of blocks; settles when all are in
+   * @returns results in the order of blocks; settles when all have come
    */
   begin(at: StepPosition): Promise<BlockResult[]> {
     const round = roundOf('EVALUATE', at)

@@ -25,7 +25,7 @@ export interface RosterParts {
   trafficOf: (member: Member) => Traffic
 }
 
-/** The workers that are in, by name, and the numbers of bytes and the fingerprints of those that are gone. */
+/** The present workers, by name, and the numbers of bytes and the fingerprints of those that have left. */
 export class Roster {
   /** Numerics fingerprints by name of worker, of workers that have left too. */
   readonly fingerprints: Record<string, string> = {}
@@ -47,7 +47,7 @@ export class Roster {
     this.fingerprints[member.name] = member.facts?.fingerprint ?? ''
   }
 
-  /** @returns false if the member is not in; another one may have its name by now */
+  /** @returns false if the member is not present; another one may have its name by now */
   remove(member: Member): boolean {
     if (!this.has(member)) return false
     this.#places.delete(member.name)
@@ -65,7 +65,7 @@ export class Roster {
     return this.#places.get(worker)?.member
   }
 
-  /** Returns the spans that come from a member; undefined if it is not in. */
+  /** Returns the spans that come from a member; undefined if it is not present. */
   spansOf(member: Member): RemoteSpans | undefined {
     return this.has(member) ? this.#places.get(member.name)?.spans : undefined
   }

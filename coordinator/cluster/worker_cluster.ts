@@ -36,7 +36,7 @@ export interface WorkerClusterParts {
   silenceLimitMs: number
   /** Longest wait for workers, in milliseconds, while there are too few to begin or none to continue with. */
   waitLimitMs: number
-  /** True if workers are refused whose numerics fingerprint differs from the first one's. */
+  /** True to refuse workers whose numerics fingerprint differs from the first one's. */
   strictNumerics: boolean
   /** Milliseconds on a monotonic clock. */
   now: () => number

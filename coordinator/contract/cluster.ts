@@ -69,7 +69,7 @@ export interface DealerTotals {
   /** Lanes that idle workers took over from stragglers. */
   lanesTakenOver: number
   workersLost: number
-  /** The most workers that were in at one time. */
+  /** The most workers that took part at one time. */
   mostWorkers: number
 }
 
@@ -77,7 +77,7 @@ export interface ClusterStatus {
   workers: number
   /** Number of workers that the run waits for before it begins. */
   workersWanted: number
-  /** The workers that are in, in order of joining. */
+  /** The present workers, in order of joining. */
   members: MemberView[]
   /** HOST:PORT of the metrics of each worker that serves them. */
   metricsTargets: string[]

@@ -17,9 +17,9 @@ export interface WorkerFacts {
 export interface Member {
   /** Secret session id of this membership. */
   readonly id: string
-  /** Name, unique among the workers that are in at one time. */
+  /** Name, unique among the present workers. */
   readonly name: string
-  /** Undefined until the worker is ready. */
+  /** Facts that the worker has reported; undefined until it is ready. */
   readonly facts: WorkerFacts | undefined
   /** Resident memory of the worker and its compute process in bytes, from its last heartbeat. */
   readonly residentBytes: number

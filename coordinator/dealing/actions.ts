@@ -52,11 +52,11 @@ export type DealerAction =
   | { type: 'evict'; worker: string; reason: string }
   /** The draining worker owes nothing any more: it is no longer a member and may leave. */
   | { type: 'dismiss'; worker: string }
-  /** All workers that the run waits for are in: training may begin. Comes once in a run. */
+  /** All workers that the run waits for have joined: training may begin. Comes once in a run. */
   | { type: 'gathered' }
   /** No worker is left. */
   | { type: 'waiting' }
-  /** A worker is in again after `waiting`. */
+  /** A worker has joined again after `waiting`. */
   | { type: 'goingOn'; waitedMs: number }
   /** The run has waited for workers as long as is allowed. */
   | { type: 'gaveUp'; waitedMs: number; workers: number }

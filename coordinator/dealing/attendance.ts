@@ -1,11 +1,11 @@
 import type { DealerAction, DealerOptions } from './actions.ts'
 
 /**
- * Compares the number of workers that are in, `present`, with the number that the run needs: to begin, as many as the run waits for, later
+ * Compares the number of present workers, `present`, with the number that the run needs: to begin, as many as the run waits for, later
  * one. A part of the dealer's state machine.
  */
 export class Attendance {
-  /** The most workers that were in at one time. */
+  /** The most workers that were present at one time. */
   most = 0
   readonly #options: Pick<DealerOptions, 'workersWanted' | 'waitLimitMs'>
   #gathered = false

@@ -41,7 +41,7 @@ interface Holder {
   draining: boolean
   /** Time at which it delivered its last block, or was dealt one while it had none. */
   since: number
-  /** Like `since`, but not before the last moment at which it had lanes to compute or no block. */
+  /** Time of its last progress with blocks: as `since`, but not before the last moment at which it had lanes to compute, or no block. */
   advancedAt: number
 }
 

@@ -30,7 +30,7 @@ interface OpenRound extends Round {
 const TYPICAL = 0.9
 
 /**
- * Decides which workers are in, which lanes they compute, and when a round is complete: a state machine without I/O. Events go in, actions
+ * Decides which workers take part, which lanes they compute, and when a round is complete: a state machine without I/O. Events go in, actions
  * come out; time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
  *
  * A round is one step of training. Its lanes are dealt in proportion to measured speed; a worker that has nothing left to do takes over
@@ -40,7 +40,7 @@ const TYPICAL = 0.9
 export class Dealer {
   readonly #totals = { lanesDelivered: 0, lanesCounted: 0, lanesDropped: 0, lanesDealtAgain: 0, lanesTakenOver: 0, workersLost: 0 }
   readonly #options: DealerOptions
-  /** Workers that are in, in order of joining. */
+  /** The present workers, in order of joining. */
   readonly #members = new Map<string, WorkerState>()
   readonly #attendance: Attendance
   #round: OpenRound | undefined
@@ -56,7 +56,7 @@ export class Dealer {
     this.#attendance = new Attendance(options)
   }
 
-  /** Workers that are in, in order of joining. */
+  /** Names of the present workers, in order of joining. */
   get workers(): string[] {
     return [...this.#members.keys()]
   }

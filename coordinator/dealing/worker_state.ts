@@ -17,7 +17,7 @@ export interface Expected {
   deliveryMs: number
 }
 
-/** A worker that is in, and what the dealer believes it to be doing. Times are in milliseconds on the clock of the dealer's events. */
+/** A present worker, and what the dealer believes it to be doing. Times are in milliseconds on the clock of the dealer's events. */
 export class WorkerState {
   readonly name: string
   readonly speed = new Speed()

@@ -155,6 +155,7 @@ export class RangeReducer<R extends Receiver> {
     this.#places.delete(receiver)
   }
 
+  /** Opens a step, whose partials `receive` takes from now on. */
   begin({ round, ...numbers }: StepToReduce): void {
     const { model, range: { begin: origin }, run: { clip }, tree, now, onSpan } = this.#parts
     const version = stepOf(round) + 1

@@ -41,8 +41,8 @@ export interface Reduction extends Weights {
 /** Access to the run's weights and optimizer moments. */
 export interface Weights {
   /**
-   * Copies weights and moments of the whole vector. To be called between two steps; steps that are taken before it settles do not affect
-   * the copy.
+   * Copies weights and moments of the whole vector as they are after the last step that was settled before the call; later steps do not
+   * affect the copy.
    * @throws RunError if a reducer, and with it a part of the state, is lost
    */
   snapshot(): Promise<OptimizerState>

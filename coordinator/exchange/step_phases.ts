@@ -19,6 +19,7 @@ export class StepPhases {
     this.#waitingSince = now()
   }
 
+  /** Runs an action, and adds its seconds to a phase. */
   measure<T>(phase: StepPhase, action: () => T): T {
     const innerBefore = this.#inner
     this.#inner = 0

@@ -63,8 +63,8 @@ interface Chunk {
 }
 
 /**
- * Turns the partials of one step into new weights, chunk by chunk: reduce, optimizer, broadcast. As soon as all partials of a chunk are in, the
- * chunk is stepped and sent, while others are still arriving. Clipping needs the norm of the whole gradient: the sums are then kept until
+ * Turns the partials of one step into new weights, chunk by chunk: reduce, optimizer, broadcast. As soon as a chunk has all its
+ * partials, it is stepped and sent, while others are still arriving. Clipping needs the norm of the whole gradient: the sums are then kept until
  * `settle`. After the first sum that is not finite, no further chunk is stepped.
  */
 export class StepUpdate {

@@ -60,6 +60,7 @@ export class WorkerStreams {
     return (this.#weights?.writableLength ?? 0) * BYTES_PER_MESSAGE
   }
 
+  /** Sends a chunk; without a stream of weights, the chunk is dropped. */
   sendWeights(chunk: WeightsChunk): void {
     if (this.#weights === undefined) return
     this.sent += payloadBytes(chunk)

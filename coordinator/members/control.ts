@@ -30,7 +30,7 @@ type MessageOf<T> = Extract<WorkerMessage, { message: T }>
 /** One worker's membership, from hello to its end. */
 export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessage> {
   readonly #parts: WorkerControlParts
-  /** Undefined before hello. */
+  /** Session of the worker; undefined before hello. */
   #session: WorkerSession | undefined
 
   constructor(outlet: ControlOutlet<CoordinatorMessage>, parts: WorkerControlParts) {

@@ -131,7 +131,7 @@ export class CoordinatorServer {
   readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
     this.#bulk.answer(call, sessionRequestSchema, async ({ streams }) => {
       const { manifest } = this.#parts
-      // Gradients will come on the connection on which the manifest is fetched.
+      // Gradients will come on the connection that fetches the manifest.
       streams.introduce(call.getPeer())
       for (let at = 0; at < manifest.length && !call.destroyed; at += MANIFEST_CHUNK_BYTES) {
         if (!call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })) await drained(call)

@@ -2,7 +2,7 @@ import type { Claims } from '../exchange/worker_streams.ts'
 import { WorkerSession, type WorkerSessionParts } from './worker_session.ts'
 
 export interface SessionsParts {
-  /** Largest number of workers that may be in. */
+  /** Largest number of workers that may take part at one time. */
   maximum: number
   connections: Claims
   /** Returns a secret that no session has had. */
@@ -29,7 +29,7 @@ export class Sessions {
    */
   open({ name, instance, control, peer, onGradient }: Pick<WorkerSessionParts, 'name' | 'instance' | 'control' | 'onGradient'> & { peer: string }): WorkerSession | undefined {
     const { maximum, connections, newId } = this.#parts
-    // After a network partition, the old connection can be half open: there is no process at its other end.
+    // The old connection can be half open after a network partition: there is no process at its other end.
     for (const session of [...this.#open.values()]) if (session.instance === instance) session.evict('it has joined again')
     if (this.#open.size >= maximum) return undefined
     const session = new WorkerSession({ id: newId(), name: this.#uniqueName(name), instance, control, connections, onGradient })

@@ -9,7 +9,7 @@ import type { MemberControl } from '../protocol/control.ts'
 export interface WorkerSessionParts {
   /** Secret session id of this membership. */
   id: string
-  /** Unique among members: the name that the worker gave, numbered if it is taken. */
+  /** Name, unique among members: the one that the worker gave, numbered if it is taken. */
   name: string
   /** Random id of the worker's process. */
   instance: string

@@ -80,7 +80,7 @@ export class LiveView {
   /** Applies everything since the last flush to the view, and sends it to the listeners as one patch. */
   flush(): void {
     const status = this.#parts.status()
-    // Once all steps of the next epoch are done, training waits for the evaluation that ran beside them.
+    // Training waits for the evaluation that ran beside the next epoch once all steps of that epoch are done.
     const waitsForTest = this.#testing !== null && this.#at.stepInEpoch >= this.#parts.facts.stepsPerEpoch
     const state = this.#state === 'training' && waitsForTest ? 'evaluating' : this.#state
     const waiting = status?.waiting === true && (state === 'training' || state === 'evaluating')

@@ -56,7 +56,7 @@ interface OpenStep {
 
 /** A worker's session as the hub tracks it. */
 interface Session {
-  /** Undefined until the worker has joined the reduction. */
+  /** The member; undefined until the worker has joined the reduction. */
   member: Member | undefined
   /** Reducers that have admitted the session. */
   admitted: Set<ReducerControl>
