@@ -1,32 +1,32 @@
 /**
- * Work that goes on beside training, one piece at a time. What fails is told to whoever asks next, once; it is never lost, and
- * never unhandled.
+ * Work that goes on beside training, one piece at a time. A failure is kept until the next `check` or `done` throws it, once; it is
+ * neither lost nor an unhandled rejection.
  */
 export class BackgroundWork {
   #work: Promise<void> = Promise.resolve()
   #failure: { error: unknown } | undefined
 
-  /** Takes a piece of work that has begun. The one before it must have ended: await `done`. */
+  /** Takes over a piece of work that has begun. The piece before it must have ended: await `done` first. */
   add(work: Promise<void>): void {
     this.#work = work.catch((error: unknown) => {
       this.#failure = { error }
     })
   }
 
-  /** @throws what the work has failed with, once */
+  /** @throws the error with which the work has failed, once */
   check(): void {
     const failure = this.#failure
     this.#failure = undefined
     if (failure !== undefined) throw failure.error
   }
 
-  /** Settles when nothing goes on. @throws what the work has failed with, once */
+  /** Settles when the work has ended. @throws the error with which it has failed, once */
   async done(): Promise<void> {
     await this.settled()
     this.check()
   }
 
-  /** Settles when nothing goes on, whether it has failed or not. */
+  /** Settles when the work has ended; never rejects. */
   settled(): Promise<void> {
     return this.#work
   }

@@ -8,9 +8,10 @@ import type { CoordinatorOptions } from './options.ts'
 import { startRun, type StopRequest } from './run.ts'
 
 /**
- * A coordinator's life: one run, which signals end in order.
- * @param given names of options that the user gave
- * @returns the exit code
+ * Runs a coordinator process: one run, which a signal ends in order.
+ * @param given names of the options that the user set
+ * @returns the exit code: 0, or that of the signal
+ * @throws as `startRun`
  */
 export async function coordinate(options: CoordinatorOptions, given: ReadonlySet<string>): Promise<number> {
   const { access, warning } = await readAccess(options, process.env, new Date())

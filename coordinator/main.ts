@@ -14,7 +14,7 @@ Examples:
 Each option can also stand in the environment (HERD_...) or in the file given by --config.
 Exit codes: 0 done, 1 the run failed, 2 the command line is wrong, 130/143 stopped by a signal after saving a checkpoint.`
 
-/** @returns the exit code */
+/** Runs the command `coordinator`. @param argv arguments after the program's name @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   const command = createProgram('coordinator')
     .description('Trains an image classifier on a cluster: shards the images over workers, all-reduces their gradients, steps the weights.')
@@ -23,7 +23,7 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const { options, given } = withRecipe(readOptions(command, coordinatorOptions), givenOptions(command, coordinatorOptions))
   checkOptions(options)
-  // What a run needs is loaded once it is clear that there will be one.
+  // The modules of a run are loaded only once the command line has proved right.
   const { coordinate } = await import('./daemon.ts')
   return coordinate(options, given)
 }

@@ -21,7 +21,7 @@ import type { ServerParts } from './members/server.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { Access } from './port/access.ts'
 
-/** Where a run's weights are: with this process, or with reducers in processes of their own. */
+/** The place of a run's weights: a model in this process, or reducers in processes of their own. */
 export type WeightsHome = { model: Model; hub: undefined; weights: Weights } | { model: undefined; hub: ReducerHub; weights: Weights }
 
 export interface WeightsParts {
@@ -29,15 +29,18 @@ export interface WeightsParts {
   layout: Layout
   optimizer: Optimizer
   start: OptimizerState
-  /** Steps of the run that came before. */
+  /** Version of the initial weights: the number of steps already taken. */
   version: number
   options: Pick<CoordinatorOptions, 'reducers' | 'reducersElsewhere' | 'silenceLimit'>
   observe: Observer
-  /** Is told what whose time goes to; only of a run that is traced. */
+  /** Receives spans of the coordinator, or of another process by name; undefined if the run is not traced. */
   onSpan: ((span: Span, process?: string) => void) | undefined
 }
 
-/** Gives the weights their home; reducers come to it once somebody listens. */
+/**
+ * Places the weights in this process or, with several reducers, in processes that join once the coordinator listens.
+ * @throws UsageError if the network has too few parameters for the number of reducers
+ */
 export function homeOfWeights({ run, layout, optimizer, start, version, options, observe, onSpan }: WeightsParts): WeightsHome {
   const ranges = cutRanges(layout.size, options.reducers)
   if (ranges.length === 1) {
@@ -57,21 +60,22 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'ver
   access: Access
   manifest: Manifest
   source: ImageSource
-  /** Samples of the test set. */
+  /** Sample ids of the test set. */
   test: readonly number[]
   brief: ServerParts['brief']
 }
 
 export interface OpenedCluster {
   cluster: WorkerCluster
-  /** HOST:PORT where it listens, as the options have it, and as processes of this machine reach it. */
+  /** HOST:PORT on which the coordinator listens, with the host of --listen. */
   address: string
+  /** HOST:PORT at which processes of this machine reach it. */
   localAddress: string
 }
 
 /**
- * Listens for workers and reducers, and joins the cluster's logic to them.
- * @throws RunError when the address cannot be bound.
+ * Listens for workers and reducers, and connects them to the cluster's logic.
+ * @throws RunError if the address cannot be bound
  */
 export async function openCluster({ run, layout, version, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
@@ -99,7 +103,7 @@ export async function openCluster({ run, layout, version, home, options, access,
 
 const milliseconds = (): number => machineSeconds() * 1000
 
-/** Spans of other processes, by their name. */
+/** Builds the part `key` that receives spans of other processes by name; an empty object if the run is not traced. */
 function spansBy<K extends string>(onSpan: ((span: Span, process?: string) => void) | undefined, key: K): { [key in K]?: (process: string, span: Span) => void } {
   return onSpan === undefined ? {} : ({ [key]: (process: string, span: Span) => onSpan(span, process) } as { [key in K]: (process: string, span: Span) => void })
 }

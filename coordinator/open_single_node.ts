@@ -14,8 +14,9 @@ import type { PreparedRun } from './prepare.ts'
 import { SingleNodeCluster } from './single_node.ts'
 
 /**
- * The cluster of one process, with its engine and its images.
- * @throws EngineError when the engine cannot be loaded.
+ * Opens a cluster that consists of this process alone, with its engine and its image pipeline.
+ * @returns the cluster, and `close`, which closes the cache of decoded images
+ * @throws EngineError if the engine cannot be loaded
  */
 export async function openSingleNode(
   { options, recipe, dataset, network, schedule }: PreparedRun, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },

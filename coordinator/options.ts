@@ -47,12 +47,12 @@ export const coordinatorOptions = {
 } as const
 
 export type CoordinatorOptions = OptionValues<typeof coordinatorOptions>
-/** Options of a run whose recipe is decided. */
+/** Options of a run after its recipe has been resolved. */
 export type RunOptions = CoordinatorOptions & Recipe
 
 /**
- * Rules between options.
- * @throws UsageError that names the options and what to do.
+ * Checks the rules between options.
+ * @throws UsageError that names the options and what to do
  */
 export function checkOptions(options: CoordinatorOptions): void {
   if (options.data === undefined) throw new UsageError('--data is missing: expected a folder of images, e.g. --data raw-img. `npx herd data draw --out data` makes one to try.')

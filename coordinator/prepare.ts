@@ -25,7 +25,7 @@ import { progressOf } from './record/checkpoint_position.ts'
 import { checkpointToResume, requireSameRun, type Resumption } from './resume.ts'
 import type { Console } from './watch/console.ts'
 
-/** A run that can begin: all that can be wrong with options, data, network and checkpoint has been looked at. */
+/** A run that is ready to begin: options, data, network and checkpoint have been checked. */
 export interface PreparedRun {
   options: RunOptions
   recipe: Recipe
@@ -37,18 +37,18 @@ export interface PreparedRun {
   optimizer: Optimizer
   schedule: Schedule
   resume: Resumption | undefined
-  /** Where it goes on, or begins. */
+  /** Position at which the run begins or resumes. */
   progress: Progress
-  /** Weights and moments that it begins with. */
+  /** Initial weights and optimizer moments. */
   start: OptimizerState
-  /** What config.json tells of the choice of `--precision auto`. */
+  /** Measurement that decided `--precision auto`, for config.json; empty if the user chose the precision. */
   measured: { precisionMeasured?: { ratio: number | null; reason: string } }
 }
 
 /**
- * Prepares a run: reads what there is, and decides what the options leave open. Nothing listens yet, no process was started and no folder made.
- * @param given names of options that the user gave
- * @throws UsageError, DataError, CheckpointError or EngineError where the run cannot begin.
+ * Prepares a run: reads data and checkpoint, and decides what the options leave open. It opens no port and does not create the run's folder.
+ * @param given names of the options that the user set
+ * @throws UsageError, DataError, CheckpointError or EngineError if the run cannot begin
  */
 export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<string>, { log, console }: { log: Log; console: Console }): Promise<PreparedRun> {
   const resume = await checkpointToResume(asked)
@@ -76,7 +76,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   return { options: { ...wanted, ...recipe }, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress, start, measured }
 }
 
-/** @throws UsageError where the transforms say other figures of the network's input than each other. */
+/** Builds the network. @throws UsageError if augmentation and evaluation do not normalise images with the network's own mean and std */
 function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: CoordinatorOptions, classes: number): Network {
   const network = buildNetwork(model, { imageSize, classes }, { labelSmoothing, normalisation: normalisationOf(augmentation) })
   const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
@@ -91,7 +91,7 @@ async function checkedData(data: string, testFraction: number, console: Console)
   return opened
 }
 
-/** Decides what `--precision auto` is. */
+/** Resolves `--precision auto` by a measurement on this machine. */
 async function decidedPrecision({ precision, threads, gpu, localWorkers, singleNode }: CoordinatorOptions, engine: EngineKind, log: Log): Promise<Pick<PreparedRun, 'measured'> & Pick<Recipe, 'precision'>> {
   if (precision !== 'auto') return { precision, measured: {} }
   const chosen = await choosePrecision(engine, () => measurePrecision({ threads, gpu }))

@@ -5,7 +5,7 @@ import type { DamagedCheckpoint } from '../shared/run_folder/checkpoint_folder.t
 import { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { CoordinatorOptions } from './options.ts'
 
-/** The checkpoint that --resume names, its file, and the damaged ones that would have been newer. */
+/** The checkpoint to resume from, its file, and the damaged checkpoints that would have been newer. */
 export interface Resumption {
   file: string
   checkpoint: Checkpoint
@@ -13,8 +13,9 @@ export interface Resumption {
 }
 
 /**
- * Loads the checkpoint to go on from: with `latest`, the newest sound one of the run.
- * @throws CheckpointError when there is none.
+ * Loads the checkpoint that --resume names; for `latest`, the newest intact one of the run.
+ * @returns undefined without --resume
+ * @throws CheckpointError if there is none; UsageError if --out has no run
  */
 export async function checkpointToResume(options: CoordinatorOptions): Promise<Resumption | undefined> {
   if (options.resume === undefined) return undefined
@@ -25,7 +26,7 @@ export async function checkpointToResume(options: CoordinatorOptions): Promise<R
 
 /**
  * Checks that a checkpoint belongs to this network, these classes and this data set.
- * @throws CheckpointError naming the difference.
+ * @throws CheckpointError that names the difference
  */
 export function requireSameRun(checkpoint: Checkpoint, network: Network, classes: readonly string[], datasetDigest: string, file: string): void {
   requireSameNetwork(checkpoint, network, classes, file)

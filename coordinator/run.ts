@@ -31,27 +31,29 @@ import { openSingleNode } from './open_single_node.ts'
 import { prepareRun, type PreparedRun } from './prepare.ts'
 
 export interface RunSurroundings {
-  /** Names of options that the user gave, rather than left at their defaults. */
+  /** Names of the options that the user set, rather than left at their defaults. */
   given: ReadonlySet<string>
   log: Log
   console: Console
   /** Metrics, live page, trace. */
   onlookers: Onlookers
   stop: StopRequest
-  /** Who may take part. */
+  /** Credentials and limits that decide which workers and reducers may join. */
   access: Access
 }
 
-/** How a signal reaches a run that is going on. */
+/** A request to stop, by which a signal reaches the run in progress. */
 export interface StopRequest {
+  /** Name of the signal; undefined until one arrives. */
   signal: string | undefined
-  /** Called when `signal` is set. */
+  /** Called after `signal` is set. */
   onRequest: () => void
 }
 
 /**
- * One run, from its options to its summary.
- * @returns whether it was stopped by a signal before it was done
+ * Executes one run, from its options to its summary.
+ * @returns `stopped`: true if a signal ended the run before it was done
+ * @throws as `prepareRun`; RunError if the run fails
  */
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
   const { console, log, stop, onlookers, access, given } = surroundings
@@ -62,7 +64,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const { onSpan } = onlookers
   const rateOf = (update: number): number => rateAt(recipe.schedule, recipe.lr, update, schedule.stepsPerEpoch)
 
-  // Who observes: the terminal, whoever asked for it, and below events.jsonl and TensorBoard's file.
+  // The terminal and the onlookers observe the run; events.jsonl and TensorBoard's file are added below.
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
   const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined }
@@ -107,7 +109,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       stop.onRequest = () => {
         if (opened.cluster.status.waiting) opened.cluster.fail(new StoppedWhileWaiting('stopped'))
       }
-      // The last worker may leave, or hang and be given up, after the stop was asked for: nobody will finish the step.
+      // The last worker may leave or be evicted after the stop was requested: no worker is then left to finish the step.
       observers.push((event) => {
         if (event.type === 'waiting' && stop.signal !== undefined) stop.onRequest()
       })
@@ -156,7 +158,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     printEnd(console, folder, sheet, digest, last.test.accuracy)
     return { stopped: false }
   } catch (error) {
-    // Before anything was trained.
+    // The stop came before this process had trained anything.
     if (error instanceof StoppedWhileWaiting) {
       await cluster?.close({ finished: false, reason: 'it was stopped' })
       return { stopped: true }
@@ -173,19 +175,22 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   }
 }
 
-/** config.json: every option as resolved, the recipe as one part, and what else the run depends on. */
+/** Builds config.json: every option as resolved, with the recipe as one object, and the versions and data that the run depends on. */
 function configOf({ options, recipe, data, dataset, measured }: PreparedRun, folder: RunFolder): Record<string, unknown> {
   const others = Object.fromEntries(Object.entries(options).filter(([key]) => !Object.hasOwn(recipe, key)))
   return { ...others, recipe, ...measured, data, out: folder.path, versions: versionsOf(), datasetDigest: dataset.digest, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length }
 }
 
-/** A run that was already complete when it was resumed still gets its summary. */
+/** Evaluates a run that was already complete when it was resumed, so that it still gets its summary. */
 async function evaluateOnly(cluster: Cluster, dataset: Dataset, folder: RunFolder, progress: typeof beginning): Promise<{ train: { loss: number }; test: ReturnType<typeof scoreTest> }> {
   const test = scoreTest(await cluster.evaluate(progress.at), dataset.samples, dataset.test, dataset.classes.length)
   return { train: { loss: (await folder.readHistory()).at(-1)?.trainLoss ?? Number.NaN }, test }
 }
 
-/** Waits until all reducers are in: those that are started here, or elsewhere. */
+/**
+ * Waits until all reducers have joined; starts them on this machine unless they are started elsewhere.
+ * @throws RunError if they do not join within --wait-for-workers; StoppedWhileWaiting if a stop is requested meanwhile
+ */
 async function gatherReducers(hub: ReducerHub, options: CoordinatorOptions, { access, stop, log }: RunSurroundings, at: { address: string; localAddress: string }, processes: LocalProcesses[], observe: Observer): Promise<void> {
   stop.onRequest = () => hub.fail(new StoppedWhileWaiting('stopped'))
   if (options.reducersElsewhere) observe({ type: 'waitingForReducers', address: at.address, reducers: options.reducers })
@@ -200,7 +205,7 @@ async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {
   await Promise.all(processes.map((each) => each.close()))
 }
 
-/** How often the run has been resumed. */
+/** Counts how often the run has been resumed. */
 async function restartsOf(folder: RunFolder): Promise<number> {
   return (await folder.readEvents()).filter((event) => event.event === 'resumed').length
 }

@@ -2,7 +2,7 @@ import { shownPath } from '../shared/kit/paths.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import type { Console } from './watch/console.ts'
 
-/** What a run came to, where its pictures are, and what to do with it next. */
+/** Prints the result of a run, the paths of its pictures, and commands to try next. @param accuracy test accuracy, from 0 to 1 */
 export function printEnd(console: Console, folder: RunFolder, sheet: string, digest: string, accuracy: number): void {
   console.print('')
   console.print(`Test accuracy ${(accuracy * 100).toFixed(1)} %. Digest of the weights: ${digest}`, { testAccuracy: accuracy, digest, folder: folder.path })

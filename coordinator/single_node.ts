@@ -18,7 +18,7 @@ import type { Model } from '../shared/optim/stepped_weights.ts'
 import type { ExchangedRun } from './exchange/range_reducer.ts'
 import { StepUpdate } from './exchange/step_update.ts'
 
-/** What stands where a cluster has names of workers. */
+/** Name of this process where a cluster has names of workers. */
 const NAME = 'single-node'
 
 export interface SingleNodeParts {
@@ -31,15 +31,15 @@ export interface SingleNodeParts {
   run: ExchangedRun
   samples: readonly Sample[]
   test: readonly number[]
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
-  /** Resident memory of this process. */
+  /** Returns the resident memory of this process in bytes. */
   residentBytes: () => number
   observe: Observer
   onSpan?: SpanObserver
 }
 
-/** The cluster of one: every lane is computed here, one after the other, and added along the same tree. */
+/** A cluster of this process alone: computes all lanes one after the other, and sums their gradients along the same tree as a cluster of workers. */
 export class SingleNodeCluster implements Cluster {
   readonly #parts: SingleNodeParts
   readonly #tree: LaneTree
@@ -95,7 +95,7 @@ export class SingleNodeCluster implements Cluster {
         const { begin, end } = await compute.push(prepared, next.node)
         onSpan?.({ name: 'compute', begin, end, step: at.step, unit: next.lane })
         this.#laneSeconds = end - begin
-        // Whoever looks on is served between two lanes: computing blocks the event loop.
+        // Computing blocks the event loop, so the live page and metrics are served between two lanes.
         await setImmediate()
       } else if (next.type === 'add') {
         compute.add(next.node)
@@ -112,7 +112,7 @@ export class SingleNodeCluster implements Cluster {
     return { ...steps.finish(), lanes: reports, computedBy: everyLane.map(() => NAME) }
   }
 
-  /** Its one thread would gain nothing. */
+  /** False: one thread would gain nothing. */
   readonly evaluatesBeside = false
 
   async evaluate({ step }: StepPosition): Promise<BlockResult[]> {
@@ -139,7 +139,7 @@ export class SingleNodeCluster implements Cluster {
     return this.#parts.compute.close()
   }
 
-  /** As a worker would have them. */
+  /** Gives the engine the weights as a worker would receive them: rounded, if they are compressed on the wire. */
   #setParameters(): void {
     const { compute, model: { parameters } } = this.#parts
     compute.setParameters(this.#weights.compression === 'none' ? parameters : roundedWeights(this.#weights, parameters))

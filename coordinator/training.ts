@@ -10,59 +10,63 @@ import type { Observer } from './contract/events.ts'
 import { splitOf } from './contract/step_split.ts'
 import { addSkippedStep, addStep, emptySums, scoreOf } from './contract/epoch_sums.ts'
 
-/** What the loop needs of its surroundings. */
+/** Everything the training loop needs from outside. */
 export interface TrainingParts {
   cluster: Cluster
   schedule: Schedule
   epochs: number
-  /** Learning rate of an update, by its number from 1. */
+  /** Returns the learning rate of an update, by its number from 1. */
   rateOf: (update: number) => number
-  /** What to do at a step whose gradient is not finite: end the run, or leave the step out. */
+  /** Reaction to a step whose gradient is not finite: end the run, or skip the step. */
   onNonfinite: 'stop' | 'skip'
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
-  /** Is told of steps and evaluations, for a trace. */
+  /** Receives spans of steps and evaluations; undefined if the run is not traced. */
   onSpan?: SpanObserver
-  /** True once the run is asked to end: it then stops between two steps. */
+  /** Returns true once the run is asked to stop, which it does between two steps. */
   stopRequested: () => boolean
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
-  /** A step is taken, and this is where the run stands. */
+  /** Called after each step with the new position of the run. */
   reached: (progress: Progress) => void
-  /** Between two steps: keeps where the run stands, when it is time to. Copies what it needs; nothing waits for it. */
+  /** Saves a checkpoint in the background, if one is due. Called between two steps; copies the state that it needs. */
   keepStep: (progress: Progress) => void
-  /** Whether `keepStep` would. */
+  /** Returns true if `keepStep` would save a checkpoint now. */
   keepIsDue: () => boolean
   /** Copies weights and moments, as they are at the moment of the call. */
   hold: () => HeldState
   /**
-   * Keeps an epoch's result: history, plots, checkpoint, while the next epoch is trained; the next one is kept when this is done.
-   * @param progress stands at the beginning of the next epoch
-   * @param held at that moment
+   * Saves an epoch's result (history, plots, checkpoint) while the next epoch is trained. Calls do not overlap.
+   * @param progress position at the beginning of the next epoch
+   * @param held snapshot at that position
    */
   keepEpoch: (result: EpochResult, progress: Progress, held: HeldState) => Promise<void>
 }
 
 export interface TrainingEnd {
   progress: Progress
-  /** Weights and moments at `progress`, where training has gone on from there. */
+  /** Snapshot at `progress`, if training has continued from there; undefined if the current state is that of `progress`. */
   held?: HeldState
   stopped: boolean
-  /** Why it stopped, where that was not asked for. */
+  /** Reason for stopping; undefined if the stop was requested. */
   failure?: InterruptedError
+  /** Result of the last epoch that this process evaluated. */
   last: EpochResult | undefined
 }
 
-/** How far the run has come. */
+/** State of the training loop. */
 interface Reached {
   progress: Progress
-  /** The last epoch that was tested. */
+  /** Result of the last epoch that this process evaluated. */
   last: EpochResult | undefined
-  /** The end of an epoch that is not tested yet: nothing later can be kept, since the epoch would be left out of the history. */
+  /** The end of an epoch that is not evaluated yet. No later state may be saved: a run resumed from it would lack this epoch in its history. */
   untested: { progress: Progress; held: HeldState } | undefined
 }
 
-/** The run: epochs from where it stands, until all are done or a stop is requested. It has ended when all is tested and kept. */
+/**
+ * Trains epochs from the given position until all are done or a stop is requested. Settles when every finished epoch is evaluated and saved; if
+ * that was interrupted, the result is the state at the end of the epoch that was not evaluated.
+ */
 export async function train(parts: TrainingParts, from: Progress): Promise<TrainingEnd> {
   const run: Reached = { progress: from, last: undefined, untested: undefined }
   const keeping = new BackgroundWork()
@@ -71,12 +75,12 @@ export async function train(parts: TrainingParts, from: Progress): Promise<Train
     const kept = await interruptible(() => keeping.done().then(() => end))
     return { progress: run.progress, ...run.untested, ...end, ...kept, last: run.last }
   } finally {
-    // Who would test it may be gone.
+    // The workers that would finish an evaluation may be gone, so an unfinished one is not waited for.
     if (run.untested === undefined) await keeping.settled()
   }
 }
 
-/** @throws whatever is no reason to stop in order */
+/** Turns an interruption after which the run can be resumed into a result. @throws every other error */
 async function interruptible(work: () => Promise<Pick<TrainingEnd, 'stopped' | 'failure'>>): Promise<Pick<TrainingEnd, 'stopped' | 'failure'>> {
   try {
     return await work()
@@ -114,8 +118,8 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
 }
 
 /**
- * The steps of one epoch: for each batch, the cluster sums the gradients of all lanes and the optimizer takes one step.
- * @returns false when a stop was requested between two steps
+ * Trains one epoch: for each batch, the cluster sums the gradients of all lanes and the optimizer takes one step.
+ * @returns false if a stop was requested between two steps
  * @throws InterruptedError at a step whose gradient is not finite, unless such steps are skipped
  */
 async function trainEpoch(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<boolean> {
@@ -149,7 +153,7 @@ async function trainEpoch(parts: TrainingParts, run: Reached, keeping: Backgroun
   return true
 }
 
-/** Keeps where the run stands, when it is time to: by then, the epoch before must be tested. */
+/** Saves a checkpoint if one is due. If the epoch before is still being evaluated, waits for that first. */
 async function keepStep(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<void> {
   if (run.untested !== undefined) {
     if (!parts.keepIsDue()) return
@@ -158,7 +162,7 @@ async function keepStep(parts: TrainingParts, run: Reached, keeping: BackgroundW
   parts.keepStep(run.progress)
 }
 
-/** Evaluates the test set with the weights of an epoch's end. @param beside steps go on meanwhile */
+/** Evaluates the test set with the weights at the end of an epoch. @param beside true if training continues meanwhile */
 async function test({ cluster, observe, now, onSpan, scoreTest }: TrainingParts, { at, sums }: Progress, beside: boolean): Promise<EpochResult> {
   observe({ type: 'evaluating', epoch: at.epoch, beside })
   const begin = now()
@@ -174,9 +178,9 @@ function tellStep({ schedule, observe }: TrainingParts, { epoch, stepInEpoch, st
 }
 
 /**
- * Says which step and lanes have a gradient that is not finite.
- * @param at before the step
- * @throws InterruptedError unless such steps are skipped.
+ * Reports the step and the lanes whose gradient is not finite.
+ * @param at position before the step
+ * @throws InterruptedError unless such steps are skipped
  */
 function tellNotFinite({ observe, onNonfinite }: TrainingParts, at: StepPosition, { lanes, notFinite }: StepResult): void {
   const notFiniteLanes = lanes.filter((lane) => lane.notFinite).map(({ lane }) => lane)

@@ -4,25 +4,25 @@ import type { Receiver } from '../coordinator/exchange/range_reducer.ts'
 import { WorkerStreams, type BulkSession, type Claims, type GradientsStream, type WeightsStream } from '../coordinator/exchange/worker_streams.ts'
 
 export interface AdmittedWorkerParts {
-  /** Secret of the worker's membership. */
+  /** Secret session id of the worker's membership. */
   id: string
   connections: Claims
-  /** It has opened its stream of weights. */
+  /** Called when the worker has opened its stream of weights. */
   onWeights: (worker: AdmittedWorker) => void
-  /** @throws ProtocolError when the chunk is not as it should be */
+  /** Takes a gradient chunk. @throws ProtocolError if the chunk is invalid */
   onGradient: (worker: AdmittedWorker, chunk: GradientChunk) => void
-  /** Is told once why the session cannot go on. */
+  /** Called once, with the reason why the session cannot continue. */
   onBroken: (reason: string) => void
 }
 
-/** A worker's session at a reducer, from the coordinator's word that it may call until the word that it is over. */
+/** A worker's session at a reducer, from the coordinator's message `admit` to its message `dismissed`. */
 export class AdmittedWorker implements Receiver, BulkSession {
   readonly id: string
   readonly streams: WorkerStreams
-  /** The coordinator says that it may have the weights. */
+  /** True once the coordinator has said that the worker may have the weights. */
   isMember = false
   readonly #parts: AdmittedWorkerParts
-  /** Came before the coordinator's word that its step begins. */
+  /** Chunk that has come before the coordinator's message that its step begins. */
   #early: GradientChunk | undefined
   #over = false
 
@@ -46,7 +46,7 @@ export class AdmittedWorker implements Receiver, BulkSession {
     this.#parts.onBroken(reason)
   }
 
-  /** @throws ProtocolError when there is one already, or memory is shared: a reducer offers none. */
+  /** @throws ProtocolError if there is a stream already, or the worker shares memory, which a reducer never offers */
   attachWeights(stream: WeightsStream, sharesMemory: boolean): void {
     if (sharesMemory) throw new ProtocolError('a worker shares memory that it was not offered')
     this.streams.attachWeights(stream)
@@ -59,14 +59,14 @@ export class AdmittedWorker implements Receiver, BulkSession {
     return isNew
   }
 
-  /** Keeps a chunk for later, and takes no more until then. */
+  /** Keeps an early chunk, and stops reading until `release`. @throws ProtocolError if there is one already */
   hold(chunk: GradientChunk): void {
     if (this.#early !== undefined) throw new ProtocolError('gradient chunks came out of order')
     this.#early = chunk
     this.streams.pause()
   }
 
-  /** @returns what was held, if anything was; more comes again */
+  /** Resumes reading. @returns the early chunk, if there is one */
   release(): GradientChunk | undefined {
     const early = this.#early
     this.#early = undefined
@@ -74,7 +74,7 @@ export class AdmittedWorker implements Receiver, BulkSession {
     return early
   }
 
-  /** The session is over. */
+  /** Ends the session and its streams. */
   close(): void {
     this.#over = true
     this.streams.close()

@@ -14,8 +14,8 @@ interface Calls {
 }
 
 /**
- * A reducer's three connections to its coordinator: small messages never wait behind megabytes, and megabytes in both directions never
- * for each other.
+ * A reducer's three connections to its coordinator: control messages, states down, states up. Small messages never wait behind megabytes,
+ * and megabytes in one direction never wait for those in the other.
  */
 export class ReducerConnection implements ReducerLink {
   readonly lost: Promise<string>
@@ -42,7 +42,7 @@ export class ReducerConnection implements ReducerLink {
       }
     })
     this.#control.on('error', (error: ServiceError) => {
-      // Trying again with the same token would be in vain.
+      // Trying again with the same token would be useless.
       if (error.code === status.UNAUTHENTICATED) this.#accuse(new RunError(error.details))
       else this.#lose(reasonOf(error, access))
     })

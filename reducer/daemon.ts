@@ -11,7 +11,11 @@ import { ReducerMembership, type MembershipResult } from './membership.ts'
 import { ReducerServer } from './server.ts'
 import type { ReducerOptions } from './options.ts'
 
-/** A reducer's life, until the run ends or a signal asks for its end. @returns the exit code */
+/**
+ * Runs a reducer process until the run ends or a signal stops it.
+ * @returns the exit code: 0, or that of the signal
+ * @throws UsageError if the port is not protected; RunError if the address cannot be bound, or the coordinator is lost or refuses the reducer
+ */
 export async function reduceRange(options: ReducerOptions): Promise<number> {
   const { access, warning } = await readAccess({ ...options, singleNode: false }, process.env, new Date())
   const log = createLog(options)
@@ -45,11 +49,14 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
   return exitCode
 }
 
-/** Joins, and joins again when the coordinator is lost, until a run has finished. */
+/**
+ * Joins the coordinator, and joins again after losing it, until a run has finished.
+ * @throws RunError if the coordinator is lost and there is no patience, or it cannot be reached in time
+ */
 async function reduceUntilTheEnd({ coordinator, patienceMs }: { coordinator: string; patienceMs: number }, log: Log, stop: AbortSignal, join: () => ReducerMembership): Promise<void> {
   while (!stop.aborted) {
     const { end } = await joinWithPatience(async (): Promise<MembershipResult> => {
-      // It may have been asked to stop while it waited to try again.
+      // The stop may have been requested during the pause before this attempt.
       if (stop.aborted) return { end: { how: 'asked' }, assigned: false }
       const result = await join().run()
       if (result.end.how === 'lost' && !result.assigned) throw new NoMembershipError(result.end.reason)
@@ -57,7 +64,7 @@ async function reduceUntilTheEnd({ coordinator, patienceMs }: { coordinator: str
     }, { coordinator, patienceMs, log })
     if (end.how === 'finished') return log.info('the run has finished.')
     if (end.how === 'asked') return
-    // A reducer that is to be patient waits for the run to be resumed.
+    // A reducer with patience waits for the run to be resumed.
     if (patienceMs === 0) {
       if (end.how === 'stopped') return
       throw new RunError(`${end.reason}.`)

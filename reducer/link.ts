@@ -2,25 +2,25 @@ import type { ReducerMessage, ReductionMessage, StateChunk } from '../shared/wir
 import type { Claims } from '../coordinator/exchange/worker_streams.ts'
 import type { ReducerSession } from './session.ts'
 
-/** A reducer's way to a coordinator, whatever carries it. One link is one membership: what is lost stays lost. */
+/** A reducer's connection to a coordinator, whatever the transport. One link is one membership: a lost link is not opened again. */
 export interface ReducerLink {
-  /** Settles when the link is over: with the reason it was lost, or an error when trying again would be in vain. */
+  /** Settles when the link is over: with the reason of its loss, or with an error if trying again would be useless. */
   readonly lost: Promise<string>
   send(message: ReducerMessage): void
-  /** The state that the reducer of this session begins with. */
+  /** Fetches the state with which the reducer of this session begins. @throws RunError if it does not come; ProtocolError if it is invalid */
   fetchState(session: string): AsyncIterable<StateChunk>
-  /** Sends a state; settles when it is on its way. */
+  /** Sends a state; settles when all its chunks are written. */
   sendState(chunks: Iterable<StateChunk>): Promise<void>
   /** Ends the link. */
   close(): void
 }
 
-/** Opens a link; messages are checked before they are handed on. */
+/** Opens a link. `onMessage` gets only messages that have passed the schema. */
 export type ConnectReducer = (onMessage: (message: ReductionMessage) => void) => ReducerLink
 
 /** A reducer's port for workers. */
 export interface WorkersPort {
   readonly connections: Claims
-  /** What is reduced now. */
+  /** Session of the present run; undefined while there is none. */
   session: ReducerSession | undefined
 }

@@ -10,7 +10,7 @@ A coordinator that is started with --reducers starts them itself, on its own mac
 that are started like this.
 Exit codes: 0 the run has finished, 1 failed, 2 the command line is wrong, 130/143 stopped by a signal.`
 
-/** @returns the exit code */
+/** Runs the command `reducer`. @param argv arguments after the program's name @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   const command = createProgram('reducer')
     .description('Sums the gradients of a range of the parameters for a Herd coordinator, and steps it, until its run ends.')
@@ -19,7 +19,7 @@ export async function main(argv: string[]): Promise<number> {
   command.parse(argv, { from: 'user' })
   const options = readOptions(command, reducerOptions)
   checkReducerOptions(options)
-  // What a reducer needs is loaded once its command line is right.
+  // The modules of a reducer are loaded only once its command line has proved right.
   const { reduceRange } = await import('./daemon.ts')
   return reduceRange(options)
 }

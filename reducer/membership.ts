@@ -11,24 +11,24 @@ import { StateInbox, stateChunks } from '../coordinator/exchange/remote/state_ch
 import type { ConnectReducer, ReducerLink, WorkersPort } from './link.ts'
 import { ReducerSession } from './session.ts'
 
-/** What a membership needs of its surroundings: network and time come from outside. */
+/** Everything that a membership needs from outside: network and time. */
 export interface ReducerMembershipParts {
-  /** HOST:PORT of the port for workers, or :PORT where it is on every address of this machine. */
+  /** HOST:PORT of the port for workers; :PORT if it is on every address of this machine. */
   address: string
   port: WorkersPort
   connect: ConnectReducer
-  /** Calls an action again and again. @returns what ends that */
+  /** Calls an action at an interval. @returns a function that ends that */
   every: (milliseconds: number, action: () => void) => () => void
   /** Seconds on the machine's clock, `machineSeconds`. */
   now: () => number
-  /** Floats of one chunk on the wire, where it is not the default; the coordinator must cut alike. */
+  /** Floats per chunk on the wire; undefined means the default. The coordinator must use the same. */
   chunkFloats?: number
 }
 
-/** How a membership ended, and how far it had come. */
+/** The end of a membership, and the point that it had reached. */
 export interface MembershipResult {
   end: MembershipEnd
-  /** The coordinator has given it a place. */
+  /** True if the coordinator had assigned a range to the reducer. */
   assigned: boolean
 }
 
@@ -40,7 +40,7 @@ export class ReducerMembership {
   #assigned: Assigned | undefined
   #session: ReducerSession | undefined
   #outbox: SpanOutbox | undefined
-  /** States are sent one after the other. */
+  /** Queue of states that are to be sent, one after the other. */
   readonly #states = new Turns()
   #over = false
 
@@ -52,7 +52,7 @@ export class ReducerMembership {
 
   /**
    * Takes part until the run ends, or the coordinator is lost.
-   * @throws RunError when the coordinator refuses the reducer, or breaks the protocol.
+   * @throws RunError if the coordinator refuses the reducer or breaks the protocol
    */
   async run(): Promise<MembershipResult> {
     const { address, port } = this.#parts
@@ -68,7 +68,7 @@ export class ReducerMembership {
     }
   }
 
-  /** Leaves at once. */
+  /** Leaves at once, without waiting for the open step. */
   leave(): void {
     this.#participation.ask()
     this.#link.close()

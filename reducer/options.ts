@@ -1,7 +1,7 @@
 import { address, flag, logFormat, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { UsageError } from '../shared/kit/errors.ts'
 
-/** The reducer's options. What it reduces is the coordinator's to say. */
+/** The reducer's options. The coordinator decides which range it reduces. */
 export const reducerOptions = {
   coordinator: address('Where the coordinator listens.', '127.0.0.1:7070'),
   listen: address('Where workers reach this reducer; port 0 takes a free one.', '127.0.0.1:0'),
@@ -20,8 +20,8 @@ export const reducerOptions = {
 export type ReducerOptions = OptionValues<typeof reducerOptions>
 
 /**
- * Rules between options.
- * @throws UsageError that names the options and what to do.
+ * Checks the rules between options.
+ * @throws UsageError that names the options and what to do
  */
 export function checkReducerOptions({ tlsCa, tlsCert }: ReducerOptions): void {
   if ((tlsCa === undefined) !== (tlsCert === undefined)) {

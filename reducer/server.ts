@@ -7,7 +7,7 @@ import { BulkCalls } from '../coordinator/exchange/bulk_calls.ts'
 import type { AdmittedWorker } from './admitted_worker.ts'
 import type { ReducerSession } from './session.ts'
 
-/** Weights from here, gradients to here. */
+/** Connections that a worker opens: weights from here, gradients to here. */
 const CONNECTIONS_OF_WORKER = 2
 const NAMELESS_MS = 10_000
 
@@ -15,7 +15,7 @@ const NAMELESS_MS = 10_000
 export class ReducerServer {
   readonly #server: GuardedServer
   readonly #bulk = new BulkCalls<AdmittedWorker>((id) => this.session?.worker(id))
-  /** What is reduced now. */
+  /** Session of the present run; undefined while there is none. */
   session: ReducerSession | undefined
 
   private constructor(access: Access) {
@@ -27,8 +27,9 @@ export class ReducerServer {
   }
 
   /**
-   * Listens.
-   * @throws RunError when the address cannot be bound.
+   * Begins to listen.
+   * @param address HOST:PORT; port 0 takes a free one
+   * @throws RunError if the address cannot be bound
    */
   static async listen(address: string, access: Access): Promise<{ server: ReducerServer; port: number }> {
     const server = new ReducerServer(access)
@@ -43,7 +44,7 @@ export class ReducerServer {
     await this.#server.close()
   }
 
-  /** There is no manifest here: the call tells on which connection gradients will come. */
+  /** Answers without a manifest, which only the coordinator has: the call shows on which connection gradients will come. */
   readonly #fetchManifest: handleServerStreamingCall<unknown, object> = (call) => {
     this.#bulk.answer(call, sessionRequestSchema, ({ streams }) => {
       streams.introduce(call.getPeer())

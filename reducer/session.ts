@@ -15,35 +15,35 @@ import { AdmittedWorker } from './admitted_worker.ts'
 
 export interface ReducerSessionParts {
   assigned: Pick<Assigned, 'begin' | 'end' | 'version'>
-  /** Of the whole vector. */
+  /** Layout of the whole vector. */
   layout: Layout
   run: ExchangedRun & Pick<RunDescription, 'lanes'>
   optimizer: Optimizer
-  /** Weights and moments of the range. */
+  /** Initial weights and moments of the range. */
   start: OptimizerState
   send: (message: ReducerMessage) => void
-  /** Sends a copy of the state: it does not change meanwhile. */
+  /** Sends a state, which is a copy that does not change meanwhile. */
   sendState: (gather: Gather, state: OptimizerState) => void
   connections: Claims
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   onSpan?: SpanObserver
-  /** Floats of one chunk on the wire, where it is not the default. */
+  /** Floats per chunk on the wire; undefined means the default. */
   chunkFloats?: number
 }
 
-/** What a reducer does in one run: it carries out what the coordinator says, and reduces what workers send. */
+/** A reducer's work in one run: handles the coordinator's messages, and reduces the gradients that workers send. */
 export class ReducerSession {
   readonly #parts: ReducerSessionParts
   readonly #reducer: RangeReducer<AdmittedWorker>
   readonly #workers = new Map<string, AdmittedWorker>()
   /** The newest round that has begun. */
   #round: number
-  /** Steps that have been settled. */
+  /** Number of steps that have been settled. */
   #version: number
-  /** Where the round is: being reduced, summed, or settled. */
+  /** State of the round: being reduced, summed, or settled. */
   #state: 'open' | 'summed' | 'settled' = 'settled'
-  /** What settling the step before took: the step that waited for its weights is told of it. */
+  /** Seconds that settling the last step took. They are reported with the next step, whose lanes waited for these weights. */
   #settling: PhaseSeconds = NO_PHASES
 
   constructor(parts: ReducerSessionParts) {
@@ -59,7 +59,7 @@ export class ReducerSession {
     })
   }
 
-  /** Carries out what the coordinator says. @throws ProtocolError for what cannot be now. */
+  /** Handles a message of the coordinator. @throws ProtocolError if the message is not valid now */
   take(message: Exclude<ReductionMessage, { message: 'assigned' | 'refused' | 'stop' | 'clockProbe' }>): void {
     switch (message.message) {
       case 'admit':
@@ -68,7 +68,7 @@ export class ReducerSession {
         const worker = this.#workers.get(message.join.session)
         if (worker === undefined) return
         worker.isMember = true
-        // Its stream may come later than the coordinator's word.
+        // The worker may open its stream of weights only after this message has come.
         if (worker.streams.hasWeights) this.#reducer.join(worker)
         return
       }
@@ -91,7 +91,7 @@ export class ReducerSession {
     }
   }
 
-  /** A worker that was admitted; undefined for a session that is not. */
+  /** Finds an admitted worker by its session id; undefined if the session is not admitted. */
   readonly worker = (id: string): AdmittedWorker | undefined => this.#workers.get(id)
 
   close(): void {
@@ -111,7 +111,7 @@ export class ReducerSession {
 
   #receive(worker: AdmittedWorker, chunk: GradientChunk): void {
     if (kindOf(chunk.round) !== 'TRAIN') throw new ProtocolError(`a gradient chunk names round ${chunk.round}, which is of another kind`)
-    // The lanes were dealt after the step had begun, but over another connection than the word of that came to this process.
+    // The chunk has come before the `begin` of its step: the two travel over different connections.
     if (chunk.round > this.#round) return worker.hold(chunk)
     this.#add(worker, chunk)
   }

@@ -2,9 +2,10 @@ import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { WorkerFacts } from '../contract/member.ts'
 
 /**
- * Why a worker cannot take part in a run, for people; undefined where it can.
- * @param fingerprints of those that took part so far, by name
- * @param strictNumerics refuses whose fingerprint differs from the first's
+ * Checks whether a worker can take part in a run: with its engine, its data set and its numerics.
+ * @param fingerprints numerics fingerprints of the workers that took part so far, by name
+ * @param strictNumerics true to refuse a worker whose fingerprint differs from the first one's
+ * @returns the reason why it cannot, for people; undefined if it can
  */
 export function refusalOf(facts: WorkerFacts | undefined, run: RunDescription, fingerprints: Readonly<Record<string, string>>, strictNumerics: boolean): string | undefined {
   if (facts === undefined) return 'the worker has not said what it computes with.'

@@ -9,34 +9,35 @@ import { requireBegun, roundOf } from '../contract/rounds.ts'
 import { sendDeal } from './deal.ts'
 
 export interface EvaluationParts {
+  /** Sample ids of the test set. */
   test: readonly number[]
-  /** Of the network. */
+  /** Number of the network's classes. */
   classes: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
-  /** To a worker that is in. */
+  /** Sends a message to a present worker. */
   send: (worker: string, message: CoordinatorMessage) => void
   evict: (worker: string, reason: string) => void
-  /** A worker may be at a block, or has delivered its last one, which took it so long. */
+  /** Called when a worker may be computing a block (`going`) or no longer is; `ms` is the time of a block that it has just delivered. */
   onTesting: (worker: string, going: boolean, ms?: number) => void
   observe: (event: RunEvent) => void
 }
 
-/** An evaluation that goes on. */
+/** An evaluation in progress. */
 interface Open {
-  /** Names it on the wire. */
+  /** Number of its round on the wire. */
   round: number
   at: StepPosition
   dealer: BlockDealer
-  /** What has come, by block. */
+  /** Results that have come, by block. */
   blocks: BlockResult[]
-  /** Every block is counted. */
+  /** Called when every block is counted. */
   complete: (blocks: BlockResult[]) => void
 }
 
 /**
- * Evaluations of the test set, one after the other, whether training goes on beside them or not: carries out what the dealer of blocks
- * decides, and collects the results.
+ * Evaluations of the test set, one after the other, during training or between two steps: carries out the decisions of the dealer of
+ * blocks, and collects the results.
  */
 export class Evaluation {
   readonly #parts: EvaluationParts
@@ -53,8 +54,8 @@ export class Evaluation {
   }
 
   /**
-   * Begins an evaluation, with nobody at it yet: workers are told of by `join`.
-   * @returns results in the order of blocks, when all are in
+   * Begins an evaluation without any workers; `join` adds them.
+   * @returns results in the order of blocks; settles when all have come
    */
   begin(at: StepPosition): Promise<BlockResult[]> {
     const round = roundOf('EVALUATE', at)
@@ -64,12 +65,12 @@ export class Evaluation {
     })
   }
 
-  /** Blocks that a worker has been dealt and nobody has delivered. */
+  /** Returns the blocks that a worker has been dealt and no worker has delivered. */
   owed(worker: string): number[] {
     return this.#open?.dealer.owed(worker) ?? []
   }
 
-  /** @param usualMs how long a worker's first block may take, where that is known */
+  /** Adds a worker. @param usualMs usual milliseconds for its first block; undefined if unknown */
   join(worker: string, usualMs: number | undefined): void {
     this.#step({ type: 'joined', worker, usualMs, now: this.#parts.now() })
   }
@@ -82,12 +83,12 @@ export class Evaluation {
     this.#step({ type: 'draining', worker, now: this.#parts.now() })
   }
 
-  /** @param atLanes workers that have lanes to compute */
+  /** Advances the time. @param atLanes workers that have lanes to compute */
   tick(atLanes: ReadonlySet<string>): void {
     this.#step({ type: 'tick', atLanes, now: this.#parts.now() })
   }
 
-  /** Takes a result of a worker. @throws ProtocolError when it does not fit the test set, or its evaluation has not begun. */
+  /** Takes a result of a worker. @throws ProtocolError if it does not fit the test set, or its evaluation has not begun */
   deliver(worker: string, result: EvaluationResult): void {
     this.#requireFit(result)
     const { test, now, onTesting, observe } = this.#parts
@@ -103,10 +104,10 @@ export class Evaluation {
     for (const action of actions) this.#act(open, action)
   }
 
-  /** What a worker had begun of an evaluation has ended. @throws ProtocolError when that has not begun */
+  /** Notes that a worker has ended what it had begun of an evaluation. @throws ProtocolError if the evaluation has not begun */
   abandoned(worker: string, round: number): void {
     requireBegun('EVALUATE', round, this.#lastRound, 'the end of an abandoned evaluation')
-    // Of an earlier one, it tells nothing of whether the worker is at a block now.
+    // A message about an earlier evaluation does not tell whether the worker is computing a block now.
     if (round === this.#lastRound) this.#parts.onTesting(worker, false)
   }
 
@@ -137,14 +138,14 @@ export class Evaluation {
         send(action.worker, { message: 'release', release: { round, units: [action.block] } })
         break
       case 'count':
-        // Where the result is at hand.
+        // The result is counted in `deliver`.
         break
       case 'drop':
         observe({ type: 'dropped', worker: action.worker, units: 1, reason: 'the block was counted before' })
         break
       case 'complete':
         this.#open = undefined
-        // They say when they have ended what they had begun.
+        // Each of these workers says when it has ended what it had begun.
         for (const worker of action.busy) send(worker, { message: 'abandon', abandon: { round } })
         complete(blocks)
         break

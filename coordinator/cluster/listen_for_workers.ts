@@ -2,6 +2,7 @@ import { CoordinatorServer, type ServerParts } from '../members/server.ts'
 import { WorkerCluster, type WorkerClusterParts } from './worker_cluster.ts'
 
 export interface OpenClusterParts extends Omit<WorkerClusterParts, 'close'> {
+  /** HOST:PORT to listen on; port 0 takes a free one. */
   address: string
   server: Omit<ServerParts, 'handler' | 'silenceLimitMs' | 'now'>
 }
@@ -9,8 +10,8 @@ export interface OpenClusterParts extends Omit<WorkerClusterParts, 'close'> {
 const TICK_MS = 100
 
 /**
- * Listens for workers: a cluster behind sockets, and the clock that ticks for it. Both end when the cluster is closed.
- * @throws RunError when the address cannot be bound.
+ * Listens for workers: opens a cluster behind sockets, and the timer that calls its `tick`. Both end when the cluster is closed.
+ * @throws RunError if the address cannot be bound
  */
 export async function listenForWorkers({ address, server: serverParts, ...parts }: OpenClusterParts): Promise<{ cluster: WorkerCluster; port: number }> {
   const cluster = new WorkerCluster({

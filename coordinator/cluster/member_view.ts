@@ -2,23 +2,26 @@ import type { MemberView } from '../../live/view.ts'
 import type { Member } from '../contract/member.ts'
 import type { Traffic } from '../exchange/reduction.ts'
 
-/** What is known of a member beside what it says of itself. */
+/** Facts about a member that it does not report itself. */
 export interface MemberFacts {
-  /** Lanes or blocks that it is to deliver, and of what. */
+  /** Lanes or test blocks that it has been dealt and has not delivered. */
   owes: number[]
+  /** Kind of round that these lanes or blocks belong to. */
   kind: MemberView['kind']
   draining: boolean
-  /** Undefined as long as none is measured. */
+  /** Measured milliseconds per lane; undefined before the first measurement. */
   laneMs: number | undefined
-  /** Lanes counted of it, and their images. */
+  /** Number of its lanes that were counted. */
   lanes: number
+  /** Number of images in these lanes. */
   images: number
-  /** What it exchanged with reducers in other processes. */
+  /** Bytes that it has exchanged with reducers in other processes. */
   traffic: Traffic
+  /** Seconds since it joined. */
   secondsIn: number
 }
 
-/** A worker, for people. */
+/** Makes the view of a worker that people see. */
 export function memberView(member: Member, { owes, kind, draining, laneMs, lanes, images, traffic, secondsIn }: MemberFacts): MemberView {
   return {
     name: member.name,

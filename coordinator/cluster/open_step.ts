@@ -2,14 +2,15 @@ import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import { roundOf } from '../contract/rounds.ts'
 
-/** A step that goes on: what has been counted of its lanes. */
+/** A step in progress, with the reports of its lanes that have been counted. */
 export class OpenStep {
-  /** Steps of the run that came before. */
+  /** Position of the step in the run. */
   readonly at: StepPosition
-  /** Names it on the wire. */
+  /** Number of its round on the wire. */
   readonly round: number
   /** Settles when every lane is counted. */
   readonly done: Promise<void>
+  /** Settles `done`; called when every lane is counted. */
   complete: () => void = () => undefined
   readonly #reports: LaneReport[] = []
   readonly #computedBy: string[] = []
@@ -25,7 +26,7 @@ export class OpenStep {
     for (const { lane } of lanes) this.#computedBy[lane] = worker
   }
 
-  /** What the lanes reported, in their order, and the worker of each. */
+  /** Reports of all lanes in their order, and the name of the worker that computed each. */
   get result(): { lanes: LaneReport[]; computedBy: string[] } {
     return { lanes: this.#reports.toSorted((a, b) => a.lane - b.lane), computedBy: this.#computedBy }
   }

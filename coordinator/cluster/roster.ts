@@ -6,30 +6,31 @@ import type { Member } from '../contract/member.ts'
 import type { Traffic } from '../exchange/reduction.ts'
 import { memberView, type MemberFacts } from './member_view.ts'
 
-/** What the cluster keeps of a member. */
+/** A member, with what the cluster keeps about it. */
 interface Place {
   member: Member
-  /** In milliseconds. */
+  /** Time of joining, in milliseconds on a monotonic clock. */
   joinedAt: number
   spans: RemoteSpans
-  /** Lanes counted of it, and their images. */
+  /** Number of its lanes that were counted. */
   lanes: number
+  /** Number of images in these lanes. */
   images: number
 }
 
 export interface RosterParts {
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
-  /** What a member exchanged with reducers in other processes. */
+  /** Returns the bytes that a member has exchanged with reducers in other processes. */
   trafficOf: (member: Member) => Traffic
 }
 
-/** The workers that are in, by name, and what those that are gone have left: their bytes and fingerprints. */
+/** The present workers, by name, and the numbers of bytes and the fingerprints of those that have left. */
 export class Roster {
-  /** Numerics fingerprint of each worker that took part. */
+  /** Numerics fingerprints by name of worker, of workers that have left too. */
   readonly fingerprints: Record<string, string> = {}
   readonly #parts: RosterParts
-  /** In order of joining. */
+  /** Members by name, in order of joining. */
   readonly #places = new Map<string, Place>()
   readonly #bytesOfTheGone: Traffic = { received: 0, sent: 0 }
 
@@ -46,7 +47,7 @@ export class Roster {
     this.fingerprints[member.name] = member.facts?.fingerprint ?? ''
   }
 
-  /** @returns false when the member is not in: another one may have its name by now */
+  /** @returns false if the member is not present; another one may have its name by now */
   remove(member: Member): boolean {
     if (!this.has(member)) return false
     this.#places.delete(member.name)
@@ -64,7 +65,7 @@ export class Roster {
     return this.#places.get(worker)?.member
   }
 
-  /** Spans of a member; undefined when it is not in. */
+  /** Returns the spans that come from a member; undefined if it is not present. */
   spansOf(member: Member): RemoteSpans | undefined {
     return this.has(member) ? this.#places.get(member.name)?.spans : undefined
   }
@@ -77,7 +78,7 @@ export class Roster {
     this.named(worker)?.evict(reason)
   }
 
-  /** Counts lanes of a worker. */
+  /** Counts lanes that a worker has delivered. */
   count(worker: string, lanes: readonly LaneReport[]): void {
     const place = this.#places.get(worker)
     if (place === undefined) return
@@ -85,12 +86,12 @@ export class Roster {
     place.images += lanes.reduce((sum, { samples }) => sum + samples, 0)
   }
 
-  /** Asks members for their time, where it is time to. */
+  /** Asks members for the time on their clocks, if it is time to. */
   probeClocks(): void {
     for (const { spans } of this.#places.values()) spans.probe()
   }
 
-  /** @param doing tells what a worker is at */
+  /** @param doing returns what a worker is doing */
   status(doing: (worker: string) => Pick<MemberFacts, 'owes' | 'kind' | 'draining' | 'laneMs'>): Omit<ClusterStatus, 'workersWanted' | 'waiting' | 'totals'> {
     const places = [...this.#places.values()]
     const bytes = [this.#bytesOfTheGone, ...places.map(({ member }) => this.#bytesOf(member))]

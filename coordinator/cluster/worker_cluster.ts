@@ -28,32 +28,33 @@ import { Roster } from './roster.ts'
 
 export interface WorkerClusterParts {
   run: RunDescription
+  /** Sample ids of the test set. */
   test: readonly number[]
-  /** Where gradients become weights. */
+  /** Creates the reduction, which turns gradients into weights. */
   reduce: Reduce
   workersWanted: number
   silenceLimitMs: number
-  /** How long to wait for workers, when there are too few to begin or none to go on with. */
+  /** Longest wait for workers, in milliseconds, while there are too few to begin or none to continue with. */
   waitLimitMs: number
-  /** Refuse workers whose numerics fingerprint differs from the first's. */
+  /** True to refuse workers whose numerics fingerprint differs from the first one's. */
   strictNumerics: boolean
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
   observe: (event: RunEvent) => void
-  /** Is told what the coordinator's time of a step goes to. */
+  /** Receives spans of the coordinator's own work in steps. */
   onSpan?: SpanObserver
-  /** Is told what workers' time goes to, by the coordinator's clock; only of a run that is traced. */
+  /** Receives workers' spans, on the coordinator's clock; undefined if the run is not traced. */
   onWorkerSpan?: (worker: string, span: Span) => void
-  /** Floats of one chunk on the wire, where it is not the default; the workers must cut alike. */
+  /** Floats per chunk on the wire; undefined means the default. The workers must use the same. */
   chunkFloats?: number
-  /** Tells all members how the run ends, and cuts them off. */
+  /** Tells all members how the run ends, and disconnects them. */
   close: (outcome: { finished: boolean; reason: string }) => Promise<void>
 }
 
 /**
- * A cluster of workers, however they are reached: the dealers decide, this class carries their decisions out, and the
- * tensors along. It has no sockets and no timers: members come and speak through `MemberHandler`, and `tick` is called
- * by whoever has a clock.
+ * A cluster of workers, whatever the transport: the dealers decide, and this class carries out their decisions and passes
+ * tensors on. It has no sockets and no timers: members come and speak through `MemberHandler`, and `tick` must be called
+ * from outside.
  */
 export class WorkerCluster implements Cluster, MemberHandler {
   readonly #parts: WorkerClusterParts
@@ -137,7 +138,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     return blocks
   }
 
-  /** Makes whoever waits for workers fail: nobody will come. */
+  /** Makes everything that waits for workers fail with this error. */
   fail(error: Error): void {
     this.#waits.fail(error)
   }
@@ -147,8 +148,8 @@ export class WorkerCluster implements Cluster, MemberHandler {
   }
 
   /**
-   * Passes the time on: who is silent or stuck for too long, and who takes longer than others
-   * would, is found when the clock ticks. Call it about ten times a second.
+   * Advances the time, which finds workers that are silent or stuck for too long, and those that
+   * take longer than others would. To be called about ten times a second.
    */
   tick(): void {
     this.#decide({ type: 'tick', now: this.#parts.now() })
@@ -209,11 +210,11 @@ export class WorkerCluster implements Cluster, MemberHandler {
     this.#reduction.receive(member, chunk)
   }
 
-  /** Chunks of a round that is over are late; the dealer counts them as dropped. */
+  /** Handles a partial that has arrived completely. One of a round that is over is late, and the dealer counts it as dropped. */
   #onPartial(member: Member, { round, node: index, lanes, began }: WholePartial): void {
     const node = this.#tree.nodes.at(index)
     if (!this.#roster.has(member) || node === undefined) return
-    // An upload has ended when it is here: its beginning is by the worker's clock.
+    // The upload ends here and now; its beginning is by the worker's clock.
     this.#roster.spansOf(member)?.takeEnding({ name: 'upload', begin: began, step: stepOf(round), unit: lanes[0].lane })
     const actions = this.#dealer.step({ type: 'delivered', worker: member.name, round, begin: node.begin, end: node.end, now: this.#parts.now() })
     for (const action of actions) if (action.type === 'count') this.#count(member, lanes.filter(({ lane }) => action.lanes.includes(lane)))
@@ -253,7 +254,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     return true
   }
 
-  /** Feeds the dealer, and carries out what it decides. */
+  /** Passes an event to the dealer, and carries out what it decides. */
   #decide(event: DealerEvent): void {
     this.#carryOut(this.#dealer.step(event))
   }
@@ -276,7 +277,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
         roster.send(action.worker, { message: 'abandon', abandon: { round: action.round } })
         break
       case 'count':
-        // Where the partial is at hand.
+        // The partial is counted in `#onPartial`.
         break
       case 'drop':
         observe({ type: 'dropped', worker: action.worker, units: action.lanes, reason: action.reason })
@@ -313,7 +314,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     })
   }
 
-  /** A worker that wanted to leave owes nothing any more. */
+  /** Lets a worker leave that wanted to, and owes nothing any more. */
   #dismiss(worker: string): void {
     const member = this.#roster.named(worker)
     if (member === undefined) return

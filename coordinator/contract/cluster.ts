@@ -5,46 +5,47 @@ import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import type { PhaseSeconds } from './step_split.ts'
 
-/** Who computes: workers behind sockets, or this very process. The result is the same. */
+/** The compute resources of a run: workers behind sockets, or this process alone. The result is the same to the last bit. */
 export interface Cluster {
   /**
-   * Settles when as many workers are in as the run waits for.
+   * Settles when as many workers have joined as the run waits for.
    * @throws as `trainStep`
    */
   gathered(): Promise<void>
   /**
-   * One step: gradients of every lane, all-reduced, stepped by the optimizer, committed to the run's model; or left out,
-   * with the model as it was, when the gradient is not finite.
-   * @param numbers of this update: steps that were left out do not count
-   * @throws InterruptedError when workers have been waited for as long as is allowed
-   * @throws StoppedWhileWaiting when the run is asked to end while no worker is in
-   * @throws ReducerLostError when a reducer, and with it a part of the weights, is lost
+   * Takes one training step: computes the gradient of every lane, all-reduces them, applies the optimizer and commits the new weights
+   * to the run's model. If the gradient is not finite, the step is skipped and the model stays as it was.
+   * @param numbers batch size, update number and learning rate; skipped steps do not count as updates
+   * @throws InterruptedError if the run has waited for workers as long as --wait-for-workers allows
+   * @throws StoppedWhileWaiting if a stop is requested while the run waits for workers
+   * @throws ReducerLostError if a reducer, and with it a part of the weights, is lost
    */
   trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult>
   /**
-   * Runs the whole test set through the model, with the weights of this moment, which is between two steps. One evaluation at a time.
+   * Evaluates the whole test set with the weights at the time of the call, which must be between two steps. Only one evaluation may run
+   * at a time.
    * @returns results in the order of blocks
    * @throws as `trainStep`
    */
   evaluate(at: StepPosition): Promise<BlockResult[]>
-  /** Whether steps may be taken while the test set is evaluated. Not where nothing is gained by it, or weights are in reducers. */
+  /** True if steps may be taken during an evaluation. False for a single node, which gains nothing, and with reducer processes. */
   readonly evaluatesBeside: boolean
-  /** Ends: workers are told that the run has finished, or why it stops. */
+  /** Closes the cluster; workers are told that the run has finished, or why it stops. */
   close(outcome: { finished: boolean; reason: string }): Promise<void>
   readonly status: ClusterStatus
 }
 
-/** What became of a step. */
+/** The result of one training step. */
 export interface StepResult {
-  /** What the lanes reported, in the order of lanes. */
+  /** Reports of all lanes, in their order. */
   lanes: LaneReport[]
-  /** When the sum over all lanes is not finite: the first parameter of the layout where it is not. */
+  /** Name of the first parameter of the layout whose gradient, summed over all lanes, is not finite; undefined if all are finite. */
   notFinite: string | undefined
-  /** Norm (L2) of the mean gradient over the batch; of no meaning where it is not finite. */
+  /** L2 norm of the mean gradient over the batch; meaningless if the gradient is not finite. */
   gradientNorm: number
-  /** What the coordinator itself spent; of several reducers, what the one did that worked longest. */
+  /** Seconds that the coordinator spent in each phase; of several reducers, those of the one that worked longest. */
   phases: PhaseSeconds
-  /** By lane: the worker that computed it. */
+  /** Name of the worker that computed each lane, in the order of lanes. */
   computedBy: string[]
 }
 
@@ -52,36 +53,38 @@ export interface StepResult {
 export interface BlockResult {
   /** Cross entropy summed over the block, in float64. */
   lossSum: number
-  /** For each sample: the class with the largest logit, and its probability. */
+  /** Index of the class with the largest logit, for each sample. */
   predicted: number[]
+  /** Probability of that class, for each sample. */
   probability: number[]
 }
 
-/** Lanes that were dealt to workers, and the workers, counted since this process of the run began. */
+/** Numbers of lanes and workers, counted since this coordinator process began. */
 export interface DealerTotals {
   lanesDelivered: number
   lanesCounted: number
   lanesDropped: number
-  /** Because their holder was lost. */
+  /** Lanes dealt again because the worker that held them was lost. */
   lanesDealtAgain: number
-  /** From stragglers, by workers that had nothing to do. */
+  /** Lanes that idle workers took over from stragglers. */
   lanesTakenOver: number
   workersLost: number
+  /** The most workers that took part at one time. */
   mostWorkers: number
 }
 
 export interface ClusterStatus {
   workers: number
-  /** How many the run begins with. */
+  /** Number of workers that the run waits for before it begins. */
   workersWanted: number
-  /** The workers that are in, in order of joining. */
+  /** The present workers, in order of joining. */
   members: MemberView[]
-  /** HOST:PORT of the metrics of the workers that serve some. */
+  /** HOST:PORT of the metrics of each worker that serves them. */
   metricsTargets: string[]
-  /** True while there are too few workers to begin, or none to go on with. */
+  /** True while there are too few workers to begin, or none to continue with. */
   waiting: boolean
   engine: EngineInfo | undefined
-  /** Numerics fingerprint of each worker that took part. */
+  /** Numerics fingerprints by name of worker, of workers that have left too. */
   fingerprints: Record<string, string>
   totals: DealerTotals
   bytesReceived: number

@@ -1,7 +1,7 @@
 import { RunError } from '../../shared/kit/errors.ts'
 
-/** A stop came while nobody was there to compute: there is no step to wait for. */
+/** A stop was requested while the run waited for workers or reducers, so there is no step to finish first. */
 export class StoppedWhileWaiting extends Error {}
 
-/** The run cannot go on now, and can be resumed from the step that it has reached. */
+/** The run cannot continue now, but can be resumed from the step that it has reached. */
 export class InterruptedError extends RunError {}

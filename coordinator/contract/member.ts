@@ -4,52 +4,54 @@ import type { MemoryFile } from '../../shared/kit/memory_file.ts'
 import type { CoordinatorMessage, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
 import type { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 
-/** What a worker has told of itself. */
+/** Facts that a worker has reported about itself. */
 export interface WorkerFacts {
   engine: z.infer<typeof engineInfoSchema>
   fingerprint: string
   datasetDigest: string
-  /** HOST:PORT where Prometheus finds its metrics; empty when it serves none. */
+  /** HOST:PORT of its metrics for Prometheus; empty if it serves none. */
   metricsAddress: string
 }
 
-/** One worker's membership as the cluster sees it, whatever carries its messages. */
+/** One worker's membership as the cluster sees it, whatever the transport. */
 export interface Member {
-  /** Secret of this membership. */
+  /** Secret session id of this membership. */
   readonly id: string
-  /** Unique among those that are in at one time. */
+  /** Name, unique among the present workers. */
   readonly name: string
+  /** Facts that the worker has reported; undefined until it is ready. */
   readonly facts: WorkerFacts | undefined
-  /** Resident memory of the worker and its compute process, as its last heartbeat said. */
+  /** Resident memory of the worker and its compute process in bytes, from its last heartbeat. */
   readonly residentBytes: number
   readonly bytesReceived: number
   readonly bytesSent: number
-  /** Bytes of weights that wait for the worker to take them. */
+  /** Approximate bytes of weights that are queued and not yet sent to the worker. */
   readonly backlogBytes: number
   send(message: CoordinatorMessage): void
   /** Queues one chunk; the data must not change afterwards. */
   sendWeights(chunk: WeightsChunk): void
-  /** Cuts the worker off; its loss is reported like any other. */
+  /** Disconnects the worker; its loss is reported like any other. */
   evict(reason: string): void
-  /** Where it writes its gradients, if it shares this machine's memory. */
+  /** Shared-memory file that the worker writes its gradients to; undefined if it sends them over its connection. */
   readonly memory?: Pick<MemoryFile, 'read'> | undefined
 }
 
-/** What is told of members. A handler that throws ends that worker's session with the reason. */
+/** Handler of everything that members do. If a method throws, that member's session ends with the error as its reason. */
 export interface MemberHandler {
-  /** The worker can compute. @returns why it is refused, if it is */
+  /** The worker is ready to compute. @returns the reason if the worker is refused; otherwise undefined */
   onReady(member: Member): string | undefined
+  /** A heartbeat has come. */
   onHeard(member: Member): void
   onComputed(member: Member, lane: LaneComputed): void
-  /** What the member had begun of an abandoned round has ended. */
+  /** The member has ended the work that it had begun of an abandoned round. */
   onAbandoned(member: Member, round: number): void
   /** The member wants to leave once it has delivered what it owes. */
   onDraining(member: Member): void
   onEvaluation(member: Member, result: EvaluationResult): void
   onGradient(member: Member, chunk: GradientChunk): void
-  /** What its time went to, by its own clock. */
+  /** Trace spans of the member have come, with times on its own clock. */
   onSpans(member: Member, spans: readonly Span[]): void
-  /** What its clock said between `sent` and now. */
+  /** The member's clock showed `clock` at some moment between `sent`, on the coordinator's clock, and now; all in seconds. */
   onClock(member: Member, reading: { sent: number; clock: number }): void
   onLost(member: Member, reason: string): void
 }

@@ -3,15 +3,16 @@ import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { OptimizerState } from '../../shared/optim/optimizer.ts'
 import { emptySums, type EpochSums } from './epoch_sums.ts'
 
-/** Where a run stands: all that resuming needs besides the model. */
+/** The position of a run: everything that resuming needs besides weights and moments. */
 export interface Progress {
   at: StepPosition
-  /** The epoch in progress. */
+  /** Sums of the epoch in progress. */
   sums: EpochSums
-  /** Since the run began, over every resumption. */
+  /** Number of training images since the run began, across resumptions. */
   images: number
-  /** Steps that were left out, since their gradient was not finite. */
+  /** Number of steps skipped since the run began, because their gradient was not finite. */
   skippedSteps: number
+  /** Duration of all steps since the run began, in seconds. */
   seconds: number
 }
 
@@ -21,15 +22,16 @@ export interface EpochResult {
   epoch: number
   train: Score
   test: TestScore
-  /** Training images of this epoch, steps that were left out, and seconds of all its steps. */
+  /** Number of training images in the steps that were not skipped. */
   images: number
   skippedSteps: number
+  /** Duration of all steps of the epoch, skipped ones included, in seconds. */
   seconds: number
 }
 
-/** Weights and moments of a moment. */
+/** A snapshot of weights and optimizer moments between two steps. */
 export interface HeldState {
   state: Promise<OptimizerState>
-  /** In seconds. */
+  /** Time of the snapshot, in seconds on a monotonic clock. */
   since: number
 }

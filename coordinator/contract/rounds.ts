@@ -5,13 +5,14 @@ import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 export type RoundKind = 'TRAIN' | 'EVALUATE'
 
 /**
- * Names a round by what is computed in it, so that the same number means the same bits in every process of a run: a
- * result of before a coordinator's restart can do no harm. Grows from round to round.
+ * Numbers a round by its place in the run, so that the same number means the same bits in every process of the run: a result
+ * from before a coordinator's restart does no harm. Numbers grow from round to round.
  */
 export function roundOf(kind: RoundKind, { step }: Pick<StepPosition, 'step'>): number {
   return kind === 'EVALUATE' ? 2 * step : 2 * step + 1
 }
 
+/** @returns the number of steps taken before the round */
 export function stepOf(round: number): number {
   return Math.floor(round / 2)
 }
@@ -21,10 +22,10 @@ export function kindOf(round: number): RoundKind {
 }
 
 /**
- * Checks that a message names a round of the kind that it is about, and one that has begun. What comes for a round that is over is late.
- * @param last round of this kind that has begun
- * @param what names the message
- * @throws ProtocolError
+ * Checks that a message names a round of the right kind that has begun. A round that is over passes the check: its messages are only late.
+ * @param last number of the newest round of this kind
+ * @param what name of the message for the error
+ * @throws ProtocolError if the check fails
  */
 export function requireBegun(kind: RoundKind, round: number, last: number, what: string): void {
   if (kindOf(round) !== kind) throw new ProtocolError(`${what} names round ${round}, which is of another kind`)

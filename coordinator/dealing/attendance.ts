@@ -1,11 +1,11 @@
 import type { DealerAction, DealerOptions } from './actions.ts'
 
 /**
- * Workers that are in, against those that the run needs: to begin with, as many as were asked for, then one. A part of the dealer's
- * state machine; `present` is how many are in.
+ * Compares the number of present workers, `present`, with the number that the run needs: to begin, as many as the run waits for, later
+ * one. A part of the dealer's state machine.
  */
 export class Attendance {
-  /** The most workers that were in at one time. */
+  /** The most workers that were present at one time. */
   most = 0
   readonly #options: Pick<DealerOptions, 'workersWanted' | 'waitLimitMs'>
   #gathered = false
@@ -16,12 +16,12 @@ export class Attendance {
     this.#options = options
   }
 
-  /** How many workers the run cannot do without now. */
+  /** Number of workers that the run needs now. */
   get wanted(): number {
     return this.#gathered ? 1 : this.#options.workersWanted
   }
 
-  /** Takes note of a worker that has joined. */
+  /** Notes that a worker has joined. */
   joined(present: number): DealerAction[] {
     this.most = Math.max(this.most, present)
     if (this.#gathered || present < this.wanted) return []
@@ -30,7 +30,7 @@ export class Attendance {
     return [{ type: 'gathered' }]
   }
 
-  /** Tells when waiting begins, ends, or has lasted too long. */
+  /** Notices when waiting for workers begins, ends, or has lasted too long. @param now milliseconds on a monotonic clock */
   watch(present: number, now: number): DealerAction[] {
     if (present >= this.wanted) {
       const since = this.#waitingSince

@@ -2,26 +2,27 @@ import { deadlineMs, inSeconds, LONGEST_TICK_MS } from './deadlines.ts'
 import { UnitTime } from './speed.ts'
 
 export type BlockEvent =
-  /** `usualMs`: how long its first block may take, weights included, as far as earlier evaluations tell. */
+  /** A worker takes part from now on. `usualMs`: the usual time for its first block, weights included, if earlier evaluations measured it. */
   | { type: 'joined'; worker: string; usualMs?: number | undefined; now: number }
   | { type: 'lost'; worker: string; now: number }
-  /** The worker wants nothing more. */
+  /** The worker is to get no more work. */
   | { type: 'draining'; worker: string; now: number }
   /** A worker has delivered a block, which took it `ms` by its own clock. */
   | { type: 'delivered'; worker: string; block: number; ms: number; now: number }
-  /** `atLanes`: workers that have lanes to compute, which come first. */
+  /** Time has passed. `atLanes`: workers that have lanes to compute, which come before blocks. */
   | { type: 'tick'; atLanes: ReadonlySet<string>; now: number }
 
 export type BlockAction =
   | { type: 'deal'; worker: string; block: number; attempt: number; takenOver: boolean }
-  /** Tell the worker to leave out a block, unless it has begun it: somebody else has it. */
+  /** The worker is to be told to skip a block unless it has begun it: another worker has it, or has delivered it. */
   | { type: 'release'; worker: string; block: number }
-  /** Count what was delivered: nobody has delivered the block before. */
+  /** The delivered block counts: no worker has delivered it before. */
   | { type: 'count'; worker: string; block: number }
+  /** The delivered block does not count. */
   | { type: 'drop'; worker: string; block: number }
-  /** Every block has been counted: nothing follows. `busy`: who still has one, which is not needed any more. */
+  /** Every block has been counted: nothing follows. `busy`: workers that still have a block, which is not needed any more. */
   | { type: 'complete'; busy: string[] }
-  /** Cut the worker off; that it is lost comes as an event. */
+  /** The worker is to be disconnected; a `lost` event follows. */
   | { type: 'evict'; worker: string; reason: string }
 
 interface Block {
@@ -33,36 +34,38 @@ interface Block {
 interface Holder {
   name: string
   block: UnitTime
-  /** Stands for that of a block as long as none is measured. */
+  /** Time for a block until one is measured, in milliseconds. */
   usualMs: number | undefined
-  /** Blocks that it was dealt and has not delivered, in the order of its work. */
+  /** Blocks that it was dealt and has not delivered, in the order in which it computes them. */
   blocks: number[]
   draining: boolean
-  /** When it delivered its last block; or when it was dealt one after having none. */
+  /** Time at which it delivered its last block, or was dealt one while it had none. */
   since: number
-  /** The same, but for the time in which it had something better to do. */
+  /** Time of its last progress with blocks: as `since`, but not before the last moment at which it had lanes to compute, or no block. */
   advancedAt: number
 }
 
-/** One that is computed and one that is decoded meanwhile: who has computed a block, has the next one at hand. */
+/** Number of blocks that a worker has: one is computed while the images of the next one are decoded. */
 const AHEAD = 2
-/** A block that takes a worker this many times what it takes another one is computed by that one, too ... */
+/** A block is late, and also computed by an idle worker, after this many times the idle worker's own time for a block ... */
 const LATE = 2
-/** ... which is taken to be this long as long as none is measured: a test set may have no more than one. */
+/** ... which is taken to be this until one is measured: a test set may have no more than one block. */
 const UNMEASURED_MS = 500
 
 /**
- * Deals the blocks of the test set, while lanes are dealt to the same workers or after the last ones: a state machine without I/O
- * beside the dealer. Nobody knows how long a worker will wait between its lanes, so blocks are not shared out: each worker has two,
- * and gets the next one for each that it delivers. When there is none left, a worker that has nothing takes over what others have not
- * begun, and then what they are late with. A block can so be computed more than once; the first result counts, and each is counted
- * exactly once.
+ * Deals the blocks of the test set, while lanes are dealt to the same workers or after the last lanes: a state machine without I/O
+ * beside the dealer of lanes. The time that a worker will wait between its lanes is unknown, so blocks are not divided up in advance: each
+ * worker has two, and gets another for each that it delivers. If none is left, an idle worker takes over a block that another has not
+ * begun, or else one that another is late with. A block can therefore be computed more than once; the first result counts, and each
+ * block is counted exactly once.
  */
 export class BlockDealer {
   readonly #blocks: Block[]
-  /** In order of joining. */
+  /** Workers that take part, in order of joining. */
   readonly #holders = new Map<string, Holder>()
+  /** Number of blocks that are not counted yet. */
   #open: number
+  /** Time of the last tick. */
   #last: number | undefined
 
   constructor(blocks: number) {
@@ -70,16 +73,17 @@ export class BlockDealer {
     this.#open = blocks
   }
 
-  /** How many are counted. */
+  /** Number of blocks that are counted. */
   get done(): number {
     return this.#blocks.length - this.#open
   }
 
-  /** Blocks that a worker has and nobody has delivered. */
+  /** Blocks that a worker has and no worker has delivered. */
   owed(worker: string): number[] {
     return (this.#holders.get(worker)?.blocks ?? []).filter((block) => !this.#blocks[block].counted)
   }
 
+  /** Handles an event. @returns the actions to carry out, in this order; none once every block is counted */
   step(event: BlockEvent): BlockAction[] {
     if (this.#open === 0) return []
     const actions = this.#handle(event)
@@ -109,7 +113,7 @@ export class BlockDealer {
     for (const block of holder?.blocks ?? []) this.#letGo(block)
   }
 
-  /** What it may have begun it finishes. */
+  /** Releases a worker from all blocks but the first, which it may have begun and finishes. */
   #draining(worker: string): BlockAction[] {
     const holder = this.#holders.get(worker)
     if (holder === undefined) return []
@@ -120,7 +124,7 @@ export class BlockDealer {
     })
   }
 
-  /** One holder less: whoever gets the block next computes it again. */
+  /** Notes that a holder of the block is lost. If no worker holds it any more, it is dealt again as the next attempt. */
   #letGo(block: number): void {
     const state = this.#blocks[block]
     state.holders--
@@ -144,7 +148,7 @@ export class BlockDealer {
     return [counted, { type: 'complete', busy: [...this.#holders.values()].filter(({ blocks }) => blocks.length > 0).map(({ name }) => name) }]
   }
 
-  /** A block that has been counted waits for its turn elsewhere in vain. */
+  /** Releases other workers from a counted block that they have not begun. */
   #releaseOthers(block: number): BlockAction[] {
     return [...this.#holders.values()].flatMap((holder): BlockAction[] => {
       if (holder.blocks.indexOf(block) < 1) return []
@@ -158,7 +162,7 @@ export class BlockDealer {
     this.#blocks[block].holders--
   }
 
-  /** Everybody gets one before anybody gets two. */
+  /** Deals blocks that no worker has. Every worker gets one before any gets two. */
   #dealOpen(now: number): BlockAction[] {
     const actions: BlockAction[] = []
     const takers = [...this.#holders.values()].filter(({ draining }) => !draining)
@@ -200,12 +204,12 @@ export class BlockDealer {
     this.#last = now
     return [...this.#holders.values()].flatMap((holder): BlockAction[] => {
       if (gapMs > LONGEST_TICK_MS) holder.advancedAt += gapMs
-      // The dealer watches who has lanes.
+      // The dealer of lanes watches the workers that have lanes.
       if (atLanes.has(holder.name) || holder.blocks.length === 0) holder.advancedAt = now
       const ms = holder.block.ms ?? holder.usualMs
       const stuckMs = now - holder.advancedAt
       if (ms === undefined || stuckMs <= deadlineMs(ms)) return []
-      // Once: until it is lost, it has another chance.
+      // The worker is evicted once, not at every tick until its loss is reported.
       holder.advancedAt = now
       return [{ type: 'evict', worker: holder.name, reason: `it has computed no block of the test set for ${inSeconds(stuckMs)}` }]
     })

@@ -1,21 +1,24 @@
-/** A worker that owes units and does not advance for this many times its own time for one is evicted ... */
+/** A worker that owes units is evicted if it makes no progress for this many times its own time for one unit ... */
 const OVERDUE = 4
-/** ... but not before this. */
+/** ... but never before this time. */
 const SHORTEST_DEADLINE_MS = 5000
-/** Ticks come far more often than this: otherwise it was the coordinator that hung. */
+/** Ticks come far more often than this: a longer gap means that the coordinator itself hung. */
 export const LONGEST_TICK_MS = 2000
 
-/** Milliseconds since the last tick that count against others: none, where it was the coordinator that hung. */
+/**
+ * Returns the milliseconds that count as silence of members: none, if the coordinator itself hung.
+ * @param gapMs milliseconds since the last tick
+ */
 export function countedMs(gapMs: number): number {
   return gapMs > LONGEST_TICK_MS ? 0 : gapMs
 }
 
-/** How long a worker may take without advancing. @param usualMs its own time for what it is at */
+/** Returns the milliseconds for which a worker may make no progress. @param usualMs its usual time for what it is doing */
 export function deadlineMs(usualMs: number): number {
   return Math.max(SHORTEST_DEADLINE_MS, OVERDUE * usualMs)
 }
 
-/** For people. */
+/** Formats milliseconds as seconds, e.g. "1.5 s". */
 export function inSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }

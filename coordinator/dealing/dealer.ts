@@ -11,41 +11,44 @@ export type { DealerAction, DealerEvent, DealerOptions } from './actions.ts'
 export type { DealerTotals } from '../contract/cluster.ts'
 
 interface Lane {
-  /** How many workers have it. */
+  /** Number of workers that have it. */
   holders: number
+  /** Number of times it has been given to another worker. */
   attempt: number
   counted: boolean
 }
 
 interface OpenRound extends Round {
   state: Lane[]
+  /** Number of lanes that are not counted yet. */
   open: number
-  /** Its lanes are of the usual size. */
+  /** True if its lanes are of the usual size. */
   typical: boolean
 }
 
-/** Lanes of a round are of the usual size when they are this part of the largest seen. */
+/** Lanes of a round are of the usual size if they have at least this share of the images of the largest lanes seen. */
 const TYPICAL = 0.9
 
 /**
- * Who is in, what is dealt, and when a round is complete: a state machine without I/O. Events go in, actions come out;
- * time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
+ * Decides which workers take part, which lanes they compute, and when a round is complete: a state machine without I/O. Events go in, actions
+ * come out; time is read from the events. The same events give the same actions, so a whole cluster can be simulated.
  *
- * A round is one step of training. Its lanes are dealt in proportion to measured speed; a worker that has nothing left to do takes
- * over what a straggler has. So a lane can be computed more than once; the first result counts, and each lane is counted exactly once.
- * Blocks of the test set have a dealer of their own, which tells this one who is at them.
+ * A round is one step of training. Its lanes are dealt in proportion to measured speed; a worker that has nothing left to do takes over
+ * lanes of a straggler. A lane can therefore be computed more than once; the first result counts, and each lane is counted exactly once.
+ * Blocks of the test set have a dealer of their own; `testing` events tell this one which workers compute them.
  */
 export class Dealer {
   readonly #totals = { lanesDelivered: 0, lanesCounted: 0, lanesDropped: 0, lanesDealtAgain: 0, lanesTakenOver: 0, workersLost: 0 }
   readonly #options: DealerOptions
-  /** In order of joining. */
+  /** The present workers, in order of joining. */
   readonly #members = new Map<string, WorkerState>()
   readonly #attendance: Attendance
   #round: OpenRound | undefined
-  /** Lanes that each worker had as the last round began. */
+  /** Number of lanes that each worker got at the beginning of the last round. */
   #shares: Shares | undefined
-  /** The most images that a lane has had. */
+  /** Largest number of images per lane of any round so far. */
   #largest = 0
+  /** Time of the last event. */
   #last: number | undefined
 
   constructor(options: DealerOptions) {
@@ -53,17 +56,17 @@ export class Dealer {
     this.#attendance = new Attendance(options)
   }
 
-  /** Workers that are in, in order of joining. */
+  /** Names of the present workers, in order of joining. */
   get workers(): string[] {
     return [...this.#members.keys()]
   }
 
-  /** True while there are too few workers to begin, or none to go on with. */
+  /** True while there are too few workers to begin, or none to continue with. */
   get waiting(): boolean {
     return this.#members.size < this.wanted
   }
 
-  /** How many workers the run cannot do without now: as many as it begins with, then one. */
+  /** Number of workers that the run needs now: to begin, as many as it waits for, later one. */
   get wanted(): number {
     return this.#attendance.wanted
   }
@@ -72,23 +75,23 @@ export class Dealer {
     return { ...this.#totals, mostWorkers: this.#attendance.most }
   }
 
-  /** How many lanes of the current round a worker still owes. */
+  /** Number of lanes of the current round that a worker still owes. */
   owed(worker: string): number {
     return this.#owedLanes(worker).length
   }
 
-  /** True while a worker has lanes, or is still at one of a round that has ended. */
+  /** True if a worker has lanes, or is still computing one of a round that has ended. */
   isBusy(worker: string): boolean {
     return this.#members.get(worker)?.idle === false
   }
 
-  /** What a worker is at, for people. */
+  /** Returns what a worker is doing, for display. `laneMs` is its measured time per lane; undefined before the first measurement. */
   viewOf(worker: string): { owes: number[]; draining: boolean; laneMs: number | undefined } {
     const member = this.#members.get(worker)
     return { owes: this.#owedLanes(worker), draining: member?.draining === true, laneMs: member?.speed.lane.ms }
   }
 
-  /** How long a block of the test set may take a worker that first waits for weights; undefined as long as none is measured. */
+  /** Returns a worker's usual milliseconds for a block of the test set, waiting for weights included; undefined before the first measurement. */
   blockMs(worker: string): number | undefined {
     const { block, startMs } = this.#members.get(worker)?.speed ?? {}
     return block?.ms === undefined ? undefined : block.ms + (startMs ?? 0)
@@ -100,9 +103,9 @@ export class Dealer {
   }
 
   /**
-   * Takes an event.
-   * @returns what is to be done, in this order
-   * @throws Error for what cannot be: a worker that joins twice, a round that begins before the last one is complete
+   * Handles an event.
+   * @returns the actions to carry out, in this order
+   * @throws Error on impossible events: a worker joins twice, a round begins before the last one is complete
    */
   step(event: DealerEvent): DealerAction[] {
     if (event.type === 'testing') return this.#testing(event)
@@ -110,7 +113,7 @@ export class Dealer {
     return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#attendance.watch(this.#members.size, event.now)]
   }
 
-  /** When nothing came for long, not even a tick, it was the coordinator that hung: nobody else is to blame for that time. */
+  /** Extends all deadlines if no event, not even a tick, came for a long time: the coordinator itself hung, and no worker is to blame. */
   #forgiveStall(now: number): void {
     const gapMs = now - (this.#last ?? now)
     this.#last = now
@@ -190,7 +193,7 @@ export class Dealer {
     }
   }
 
-  /** Deals what nobody has to those who are expected to have it done first. */
+  /** Deals lanes that no worker holds to the workers that are expected to finish them first. */
   #dealOrphans(now: number): DealerAction[] {
     const orphans = this.#round?.state.flatMap(({ holders, counted }, lane) => (holders === 0 && !counted ? [lane] : [])) ?? []
     if (orphans.length === 0) return []
@@ -218,11 +221,14 @@ export class Dealer {
     const task = current === undefined ? undefined : member.tasks.find((each) => each.lane === lane)
     if (task === undefined || current === undefined) return
     task.computedAt = now
-    // Its result is not needed any more.
+    // Another worker has delivered the lane: this result is not needed any more.
     if (current.state[lane].counted) this.#take(member, lane)
   }
 
-  /** A block beside the lanes: who waits for weights at its end has not waited for them since they were dealt. Nothing is dealt for it. */
+  /**
+   * Notes a block of the test set beside the lanes. A delivered block counts as progress: the worker has not been waiting for weights while it
+   * computed. The event causes no actions.
+   */
   #testing({ worker, going, ms, now }: Extract<DealerEvent, { type: 'testing' }>): [] {
     const member = this.#members.get(worker)
     if (member === undefined) return []
@@ -270,7 +276,7 @@ export class Dealer {
     const tasks = member.tasks.filter(({ lane }) => lane >= begin && lane < end)
     const computedAt = tasks.flatMap((task) => task.computedAt ?? [])
     if (computedAt.length > 0 && computedAt.length === tasks.length) return member.speed.addDelivery(now - Math.max(...computedAt))
-    // The word that a lane was computed travels on a stream of its own, and can come after its result.
+    // The message that a lane was computed travels on another stream than its result, and can come after it.
     const unseen = tasks.length - computedAt.length
     if (this.#round.typical) for (let i = 0; i < unseen; i++) member.speed.lane.add((now - member.advancedAt) / unseen)
   }
@@ -281,7 +287,7 @@ export class Dealer {
     return [{ type: 'complete', round: round.id }, ...busy.map((member): DealerAction => ({ type: 'abandon', worker: member.name, round: round.id }))]
   }
 
-  /** Lanes that have been counted wait for their turn elsewhere in vain. */
+  /** Releases other workers from counted lanes that they have not begun. */
   #releaseOthers(round: OpenRound, counted: readonly number[]): DealerAction[] {
     return [...this.#members.values()].flatMap((member): DealerAction[] => {
       const lanes = counted.filter((lane) => member.hasAhead(lane))
@@ -290,7 +296,7 @@ export class Dealer {
     })
   }
 
-  /** Idle workers take over from the one that is expected to end last, one lane at a time. */
+  /** Lets idle workers take over lanes of the worker that is expected to finish last, one lane at a time. */
   #helpStragglers(now: number): DealerAction[] {
     const round = this.#round
     if (round === undefined || round.open === 0) return []
@@ -303,7 +309,7 @@ export class Dealer {
     for (const idle of free) {
       if (straggler === undefined || !shouldTakeOver(expected(idle), straggler)) continue
       const { holder, lane } = straggler
-      // What the holder has begun, it may still finish first.
+      // A lane that the holder has begun stays with it too: it may still finish first.
       if (holder.hasAhead(lane)) {
         this.#take(holder, lane)
         holder.relieve(expected(holder).laneMs)
@@ -349,7 +355,7 @@ export class Dealer {
     })
   }
 
-  /** How long a worker may take without advancing; undefined when it has nothing to do, or before it is measured. */
+  /** Returns the milliseconds for which a worker may make no progress; undefined if it has nothing to do or is not measured yet. */
   #deadlineMs({ idle, computing, testing, speed }: WorkerState): number | undefined {
     if (idle || this.#round === undefined) return undefined
     const laneMs = speed.lane.ms
@@ -363,7 +369,7 @@ export class Dealer {
     return expectationOf(this.#members.values())
   }
 
-  /** Of those who take work. As long as nothing is measured, all are alike, and what a worker owes is what delays it. */
+  /** Returns the paces of all workers that take work. Before any measurement, all are taken to be equally fast, delayed by the lanes they owe. */
   #paces(base: (member: WorkerState, expected: Expected) => number): Pace[] {
     const expectation = this.#expectation()
     return [...this.#members.values()].filter((member) => !member.draining).map((member) => {

@@ -1,20 +1,21 @@
-/** One worker as the dealing sees it: `lanes` more are expected to be done `baseMs + lanes * laneMs` from now. */
+/** The expected speed of one worker: `lanes` more are done `baseMs + lanes * laneMs` milliseconds from now. */
 export interface Pace {
   worker: string
   baseMs: number
   laneMs: number
 }
 
-/** How many lanes each worker gets. */
+/** Number of lanes that each worker gets. */
 export type Shares = ReadonlyMap<string, number>
 
-/** Old shares stay while they are expected to take at most this many times as long as the best: workers have decoded the images of their old lanes ahead. */
+/** Old shares are kept while they take at most this many times as long as the best ones: workers have decoded images of their old lanes ahead. */
 export const GAIN_WORTH_A_CHANGE = 1.05
 
 /**
- * Shares with the earliest end that there is: lane after lane goes to who would have it done first. Ties go to who
- * stands first.
- * @param atLeastOne everybody gets a lane, where there are enough: who gets none is not measured again.
+ * Computes the shares with the earliest end: each lane goes to the worker that would have it done first. Ties go to the
+ * first worker in the list.
+ * @param count number of lanes
+ * @param atLeastOne true gives every worker a lane if there are enough: a worker without one is not measured again
  */
 export function fastestShares(paces: readonly Pace[], count: number, atLeastOne: boolean): Shares {
   const first = atLeastOne && count >= paces.length ? 1 : 0
@@ -28,8 +29,9 @@ export function fastestShares(paces: readonly Pace[], count: number, atLeastOne:
 }
 
 /**
- * Shares for a whole round. Those of the round before stay as long as they are about as good as the best, and to begin
- * with, equal ones: from step to step a worker then has the same lanes, whose images it decodes ahead.
+ * Computes the shares for a whole round. Those of the round before, or else equal ones, are kept while they are about as good
+ * as the best: a worker then has the same lanes in every step, whose images it decodes ahead.
+ * @param count number of lanes
  */
 export function steadyShares(paces: readonly Pace[], count: number, before: Shares | undefined): Shares {
   const best = fastestShares(paces, count, true)
@@ -39,7 +41,7 @@ export function steadyShares(paces: readonly Pace[], count: number, before: Shar
   return best
 }
 
-/** When the last worker ends. */
+/** Returns the milliseconds until the last worker is done. */
 function endMs(paces: readonly Pace[], shares: Shares): number {
   return Math.max(...paces.map(({ worker, baseMs, laneMs }) => {
     const share = shares.get(worker) ?? 0
@@ -52,7 +54,7 @@ function fits(shares: Shares, paces: readonly Pace[], count: number): boolean {
 }
 
 /**
- * Cuts lanes into one contiguous run for each worker, since neighbours in the lane tree make one partial. Large runs come
+ * Cuts lanes into one contiguous run for each worker, since the lanes of a subtree make a single partial. Large runs come
  * first: they then begin at multiples of powers of two, as the subtrees do.
  */
 export function runsOf(lanes: readonly number[], shares: Shares): Map<string, number[]> {

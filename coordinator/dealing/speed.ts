@@ -1,9 +1,9 @@
-/** Weight of a new sample. */
+/** Weight of a new sample in a moving average. */
 const NEW = 0.25
-/** A sample counts as this many times the estimate at most, and as this part of it at least: a hiccup is no new speed. */
+/** Largest factor by which a sample may be above or below the estimate; it is clamped to that, since a hiccup is no new speed. */
 const LARGEST_JUMP = 3
 
-/** An exponentially weighted mean of durations. */
+/** Exponential moving average of durations in milliseconds; undefined before the first sample. */
 class Estimate {
   ms: number | undefined
 
@@ -14,12 +14,12 @@ class Estimate {
   }
 }
 
-/** A mean and its mean deviation. */
+/** Exponential moving averages of a value and of its absolute deviation. */
 class Margin {
   #mean = 0
   #deviation = 0
 
-  /** Mean and mean deviation together: most samples are below it, by whatever much they vary (Jacobson, Congestion Avoidance and Control, 1988). */
+  /** Mean plus mean deviation: most samples are below it, however much they vary (Jacobson, Congestion Avoidance and Control, 1988). */
   get ms(): number {
     return this.#mean + this.#deviation
   }
@@ -31,43 +31,43 @@ class Margin {
   }
 }
 
-/** The time that a worker takes for a lane, or for a block of the test set. */
+/** Time that a worker takes for a lane, or for a block of the test set. */
 export class UnitTime {
   readonly #estimate = new Estimate()
   #warm = false
 
-  /** Undefined as long as none is measured. */
+  /** Estimate in milliseconds; undefined before the first measurement. */
   get ms(): number | undefined {
     return this.#estimate.ms
   }
 
-  /** A worker's first one is not measured: the engine warms up with it. */
+  /** Adds a measurement. The first one of a worker is ignored, since the engine warms up during it. */
   add(ms: number): void {
     if (this.#warm) this.#estimate.add(Math.max(0, ms))
     this.#warm = true
   }
 }
 
-/** What has been measured of one worker. */
+/** Measured times of one worker. */
 export class Speed {
   readonly lane = new UnitTime()
-  /** A block of the test set. */
+  /** Time for a block of the test set. */
   readonly block = new UnitTime()
   readonly #start = new Estimate()
   readonly #delivery = new Estimate()
   readonly #late = new Margin()
 
-  /** Time from a round's deal until it can begin to compute; undefined as long as none is measured. */
+  /** Time from the deal of a round until the worker can begin to compute; undefined before the first measurement. */
   get startMs(): number | undefined {
     return this.#start.ms
   }
 
-  /** Time from the end of computing to the arrival of the result; undefined as long as none is measured. */
+  /** Time from the end of computing to the arrival of the result; undefined before the first measurement. */
   get deliveryMs(): number | undefined {
     return this.#delivery.ms
   }
 
-  /** By how much its rounds end later than lane, start and delivery let expect, at most times; negative when they end earlier. */
+  /** Time by which most of its rounds end at most later than lane, start and delivery times predict; negative if they end earlier. */
   get lateMs(): number {
     return this.#late.ms
   }
@@ -80,14 +80,14 @@ export class Speed {
     this.#delivery.add(Math.max(0, ms))
   }
 
-  /** More than a lane's time counts as that: it is a hiccup, or else a new speed, which the lanes tell. */
+  /** Adds a lateness, clamped to the time of one lane: more is a hiccup, or else a new speed, which the lane times show. */
   addLate(ms: number): void {
     const most = this.lane.ms ?? 0
     this.#late.add(Math.min(Math.max(ms, -most), most))
   }
 }
 
-/** Mean of what is known; undefined when nothing is. */
+/** Mean of the values that are defined; undefined if there are none. */
 export function meanOfKnown(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined)
   return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length

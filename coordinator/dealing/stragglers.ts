@@ -1,22 +1,24 @@
 import type { Expected, WorkerState } from './worker_state.ts'
 
-/** A worker that has nothing to do is not set on what its holder would end about as soon: it must be this much sooner ... */
+/** An idle worker takes over a lane only if the straggler would take at least this many times as long as the idle worker ... */
 const GAIN_WORTH_A_COPY = 1.25
-/** ... and by this much: it has not decoded the images ahead, and delivers one result more. */
+/** ... and this much longer: the idle worker has not decoded the images ahead, and delivers an additional result. */
 const LEAST_GAIN_MS = 50
 
-/** The worker that is expected to end last, and the last lane that it has. */
+/** The worker that is expected to finish last, and the last open lane that it has. */
 export interface Straggler {
   holder: WorkerState
   lane: number
+  /** Milliseconds until it is expected to have delivered all its lanes. */
   remainingMs: number
 }
 
 /**
- * Whose last lane is expected to be done last of all.
- * @param isOpen tells whether a lane is not yet counted and held by nobody else
- * @param expected of a worker
- * @returns undefined when nobody has an open lane
+ * Finds the worker that is expected to finish last.
+ * @param now milliseconds on the clock of the dealer's events
+ * @param isOpen returns true if a lane is not counted yet and held by one worker only
+ * @param expected returns the expected times of a worker
+ * @returns undefined if no worker has an open lane
  */
 export function latestStraggler(workers: Iterable<WorkerState>, now: number, isOpen: (lane: number) => boolean, expected: (worker: WorkerState) => Expected): Straggler | undefined {
   let latest: Straggler | undefined
@@ -29,7 +31,7 @@ export function latestStraggler(workers: Iterable<WorkerState>, now: number, isO
   return latest
 }
 
-/** Whether a worker without work should take over a straggler's lane: it would have it done enough sooner. */
+/** Returns true if an idle worker should take over a straggler's lane: it would finish it sufficiently sooner. */
 export function shouldTakeOver({ laneMs, deliveryMs }: Expected, { remainingMs }: Straggler): boolean {
   const ownMs = laneMs + deliveryMs
   return remainingMs > Math.max(ownMs * GAIN_WORTH_A_COPY, ownMs + LEAST_GAIN_MS)

@@ -1,39 +1,41 @@
 import { Speed } from './speed.ts'
 
-/** A lane that a worker is at, or will be. */
+/** A lane that a worker has been dealt and has not delivered. */
 export interface Task {
   lane: number
-  /** When it was told to be computed; its result is then on the way. */
+  /** Time at which the worker reported it as computed; its result is then on the way. Undefined before. */
   computedAt: number | undefined
 }
 
-/** What is expected of a worker: measured of it, or else the mean of the others. */
+/** Times that are expected of a worker: those measured of it, or else the mean of the others. */
 export interface Expected {
-  /** From a round's deal until it can begin to compute: the weights are on their way. */
+  /** Time from the deal of a round until the worker can begin to compute, while the weights are on their way. */
   startMs: number
+  /** Time for one lane. */
   laneMs: number
-  /** From the end of computing to the arrival of the result. */
+  /** Time from the end of computing to the arrival of the result. */
   deliveryMs: number
 }
 
-/** A worker that is in, and what the dealer believes it to be doing. */
+/** A present worker, and what the dealer believes it to be doing. Times are in milliseconds on the clock of the dealer's events. */
 export class WorkerState {
   readonly name: string
   readonly speed = new Speed()
+  /** Time of the last sign of life. */
   heardAt: number
-  /** It finishes what it has, and gets nothing more. */
+  /** True if it finishes what it has, and gets no more work. */
   draining = false
-  /** What it was dealt in this round and has not delivered, in the order of its work. */
+  /** Lanes that it was dealt in this round and has not delivered, in the order in which it computes them. */
   tasks: Task[] = []
-  /** When it was last seen to advance: a lane computed or delivered; or when it was dealt lanes after having none. */
+  /** Time of its last progress: a lane computed or delivered, a test block delivered, or lanes dealt to it while it had none. */
   advancedAt: number
-  /** It was computing when its round ended, and has not been seen to advance since: it may still be at that lane. */
+  /** True if it was computing when its round ended and has made no progress since: it may still be computing that lane. */
   behind = false
-  /** It may be at a block of the test set, which its lanes then wait for. */
+  /** True if it may be computing a block of the test set, which its lanes then wait for. */
   testing = false
-  /** When it is expected to have delivered what it was dealt as a round began. */
+  /** Time by which it is expected to have delivered all that it was dealt at the beginning of the round. */
   #dueAt: number | undefined
-  /** It has been dealt lanes of a round for which it must wait for weights, and has computed none yet. */
+  /** True if it has been dealt lanes of a round whose weights it must wait for, and has computed none yet. */
   #starting = false
 
   constructor(name: string, now: number) {
@@ -46,18 +48,18 @@ export class WorkerState {
     return this.tasks.length === 0 && !this.behind
   }
 
-  /** True while it computes; false when at most results are on their way. */
+  /** True if it is computing; false if at most results are on their way. */
   get computing(): boolean {
     return this.behind || this.tasks.some((task) => task.computedAt === undefined)
   }
 
-  /** True when the lane waits for its turn: the worker can still be told to leave it out. */
+  /** True if it has the lane and has not begun it: it can still be told to skip it. */
   hasAhead(lane: number): boolean {
     const task = this.tasks.find((each) => each.lane === lane)
     return task?.computedAt === undefined && task !== undefined && task !== this.tasks.find((each) => each.computedAt === undefined)
   }
 
-  /** @param starting it must wait for weights first. */
+  /** Adds lanes that it is dealt. @param starting true if it must wait for weights first */
   give(lanes: readonly number[], starting: boolean, now: number): void {
     this.#starting = starting && this.idle
     if (this.idle) this.advancedAt = now
@@ -68,17 +70,17 @@ export class WorkerState {
     this.tasks = this.tasks.filter((task) => task.lane !== lane)
   }
 
-  /** As a round begins. @param ms it is expected to take for all that it is dealt; undefined when nobody can tell */
+  /** Sets when it is due, as a round begins. @param ms expected time for all that it is dealt; undefined if unknown */
   expectEnd(ms: number | undefined, now: number): void {
     this.#dueAt = ms === undefined || this.behind ? undefined : now + ms
   }
 
-  /** A lane that it has not begun was given to somebody else. */
+  /** Makes it due earlier by one lane, which was given to another worker. */
   relieve(laneMs: number): void {
     if (this.#dueAt !== undefined) this.#dueAt -= laneMs
   }
 
-  /** It has delivered all that it was dealt. */
+  /** Measures how late it is, since it has delivered all that it was dealt. */
   ended(now: number): void {
     if (this.#dueAt !== undefined) this.speed.addLate(now - this.#dueAt)
     this.#dueAt = undefined
@@ -90,20 +92,20 @@ export class WorkerState {
     this.#starting = false
   }
 
-  /** The coordinator did not listen for a while. */
+  /** Moves all its times forward by a period in which the coordinator hung. */
   forgive(ms: number): void {
     this.heardAt += ms
     this.advancedAt += ms
     if (this.#dueAt !== undefined) this.#dueAt += ms
   }
 
-  /** Takes what the worker says of a lane's time. @param typical false for lanes that are smaller than usual */
+  /** Takes the time that a lane took by the worker's clock. @param typical false for lanes that are smaller than usual */
   measure(ms: number, typical: boolean, now: number): void {
     if (typical) this.speed.lane.add(ms)
     if (this.#starting) this.speed.addStart(now - this.advancedAt - ms)
   }
 
-  /** The round is over: nothing that it has is needed any more. It is at least as late as it is now. */
+  /** Drops all its lanes, since the round is over. If it is already later than usual, that much lateness is measured. */
   endRound(now: number): void {
     if (this.#dueAt !== undefined && now - this.#dueAt > this.speed.lateMs) this.ended(now)
     this.#dueAt = undefined
@@ -112,8 +114,8 @@ export class WorkerState {
   }
 
   /**
-   * How long it is expected to take until all that it has is delivered. Who is overdue is expected to take as long
-   * again as it is overdue.
+   * Returns the milliseconds until it is expected to have delivered all its lanes. An overdue worker is expected to take as long again as
+   * it is overdue.
    */
   remainingMs(now: number, { startMs, laneMs, deliveryMs }: Expected): number {
     const elapsed = now - this.advancedAt

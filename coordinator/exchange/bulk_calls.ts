@@ -8,11 +8,14 @@ import type { BulkSession } from './worker_streams.ts'
 
 const LOST = 'the connection was lost'
 
-/** The calls of proto/herd.proto that carry megabytes, for whoever reduces: what fails ends the call, what breaks the protocol ends the whole session. */
+/**
+ * The calls of proto/herd.proto that carry weights and gradients, as the coordinator and the reducers serve them. A failure ends the call; a breach
+ * of the protocol ends the whole session.
+ */
 export class BulkCalls<S extends BulkSession> {
   readonly #sessionOf: (id: string) => S | undefined
 
-  /** @param sessionOf undefined where there is no such session */
+  /** @param sessionOf returns undefined if there is no such session */
   constructor(sessionOf: (id: string) => S | undefined) {
     this.#sessionOf = sessionOf
   }
@@ -40,9 +43,9 @@ export class BulkCalls<S extends BulkSession> {
     })
   }
 
-  /** Answers a call of a session; a call of no session is ended. */
+  /** Runs an action for the session that a call names. A call that names no session is ended with an error. */
   answer<T extends { session: string }>(call: ServerWritableStream<unknown, unknown>, schema: z.ZodType<T>, action: (session: S, request: T) => void | Promise<void>): void {
-    // A cut connection shows here too; the session tells of the loss.
+    // A broken connection causes an error here too; the session reports the loss.
     call.on('error', () => undefined)
     let request: T
     try {

@@ -4,10 +4,10 @@ import { messageOf } from '../../shared/kit/errors.ts'
 import { checked } from '../../shared/wire/messages.ts'
 
 /**
- * Takes the chunks of a stream, until it ends or one of them breaks the protocol; what comes after that is not looked at.
- * @param what a chunk is, for people
- * @param take may throw
- * @param answer is called once, with the breach if there is one
+ * Passes the chunks of a stream to `take`, until the stream ends or a chunk breaks the protocol; later chunks are ignored.
+ * @param what name of a chunk in error messages
+ * @param take throws an error if the chunk breaks the protocol
+ * @param answer called once at the end, with a description of the breach if there was one
  */
 export function takeChunks<T>(call: ServerReadableStream<unknown, object>, schema: z.ZodType<T>, what: string, take: (chunk: T) => void, answer: (breach: string | undefined) => void): void {
   let over = false

@@ -16,79 +16,84 @@ import { stepOf } from '../contract/rounds.ts'
 import type { PhaseSeconds } from '../contract/step_split.ts'
 import { StepUpdate, type RangeSums, type Verdict } from './step_update.ts'
 
-/** A worker, as whoever reduces sees it. */
+/** A worker as the reducing process sees it. */
 export interface Receiver {
-  /** Bytes of weights that wait for the worker to take them. */
+  /** Approximate bytes of weights that are queued and not yet sent to the worker. */
   readonly backlogBytes: number
   /** Queues one chunk; the data must not change afterwards. */
   sendWeights(chunk: WeightsChunk): void
-  /** Cuts the worker off. */
+  /** Disconnects the worker. */
   evict(reason: string): void
-  /** Where it writes its gradients, if it shares this machine's memory: then it reads weights from the board, too. */
+  /** Shared-memory file that the worker writes its gradients to; it then reads weights from the board, too. Undefined if it shares no memory. */
   readonly memory?: Pick<MemoryFile, 'read'> | undefined
 }
 
-/** A partial of which all chunks are in. */
+/** A partial, the gradient sum over a node of the lane tree, whose chunks have all arrived. */
 export interface WholePartial {
   round: number
   attempt: number
   node: number
-  /** What each lane under the node reported. */
+  /** Reports of all lanes under the node. */
   lanes: LaneReport[]
-  /** When its upload began, in seconds on the worker's clock. */
+  /** Start of its upload, in seconds on the worker's clock. */
   began: number
 }
 
-/** A step that begins. */
+/** A step that is about to be reduced. */
 export interface StepToReduce extends UpdateNumbers {
   round: number
 }
 
-/** What decides how a run's vectors are summed, rounded, clipped and travel. */
+/** The settings of a run that decide how its vectors are summed, rounded, clipped and encoded on the wire. */
 export type ExchangedRun = Pick<RunDescription, 'seed' | 'compress' | 'compressWeights' | 'clip'>
 
 export interface RangeReducerParts<R extends Receiver> {
-  /** The part of the vector that it owns; it begins and ends where chunks do. */
+  /** Part of the vector that the reducer owns, bounded where chunks are. */
   range: Range
-  /** Of the range alone. */
+  /** Model of the range alone. */
   model: Model
-  /** Steps of the run that came before the model's weights. */
+  /** Version of the model's weights: the number of steps already taken. */
   version: number
   tree: LaneTree
   run: ExchangedRun
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
+  /** Called when all chunks of a partial have arrived. */
   onPartial: (receiver: R, partial: WholePartial) => void
   onSpan?: SpanObserver
+  /** Floats per chunk on the wire; undefined means the default. */
   chunkFloats?: number
-  /** For workers that share this machine's memory. */
+  /** Shared memory for the weights of workers on this machine. */
   board?: WeightsBoard
 }
 
-/** Weights of a range, which are the model's until the step after the next. */
+/** Weights of one chunk; a view of the model's memory that is valid until the step after the next. */
 interface NewWeights {
   version: number
+  /** True if the step before these weights was skipped. */
   leftOut: boolean
+  /** Elements within the reducer's range. */
   range: Range
   weights: Float32Array
 }
 
-/** A partial that is on its way. */
+/** A partial of which chunks are still to come. */
 interface Upload extends Omit<WholePartial, 'lanes' | 'began'> {
+  /** Number of floats received. */
   received: number
 }
 
 interface Place {
   upload: Upload | undefined
-  /** It joined while a step was being reduced, and gets the new weights whole when that step is settled. */
+  /** True if the worker joined while a step was being reduced: it gets all new weights when that step is settled. */
   joinedLate: boolean
 }
 
 const MIB = 1024 * 1024
 
 /**
- * Owns a contiguous range of the vector: takes its gradients from every worker, sums them along the lane tree, steps its
- * weights, and sends them to every worker. The whole vector is a range, too: with one reducer, it is in the coordinator.
+ * Owns a contiguous range of the parameter vector: receives its gradients from every worker, sums them along the lane tree, steps the
+ * weights and sends them to every worker. With a single reducer, the range is the whole vector and the reducer is in the coordinator.
  */
 export class RangeReducer<R extends Receiver> {
   readonly #parts: RangeReducerParts<R>
@@ -97,13 +102,13 @@ export class RangeReducer<R extends Receiver> {
   readonly #weights: Codec
   readonly #round: RoundSum
   readonly #places = new Map<R, Place>()
-  /** Of gradients. */
+  /** Buffers for the gradient chunks of one step. */
   readonly #pool: VectorPool
   #version: number
-  /** Whether the step before these weights was left out. */
+  /** True if the step before the current weights was skipped. */
   #leftOut = false
   #open: { round: number; update: StepUpdate } | undefined
-  /** Those of an evaluation that goes on beside training, for who joins. */
+  /** Weights of an evaluation that goes on beside training, for workers that join meanwhile. */
   #kept: { version: number; parameters: Float32Array } | undefined
 
   constructor(parts: RangeReducerParts<R>) {
@@ -114,20 +119,20 @@ export class RangeReducer<R extends Receiver> {
     this.#gradients = codecFor(compress)
     this.#weights = codecFor(compressWeights)
     this.#round = sumRounding(compress, seed)
-    // No more can be needed at a time: each chunk of each lane by itself.
+    // No more buffers can be needed at a time: one for each chunk of each node of the lane tree.
     this.#pool = new VectorPool(this.#chunkFloats, parts.tree.nodes.length * Math.ceil((parts.range.end - parts.range.begin) / this.#chunkFloats))
   }
 
-  /** The weights and moments of the range after a whole number of steps: views, which are good until the step after the next begins. */
+  /** Weights and moments of the range after the last settled step: views that are valid until the step after the next begins. */
   get state(): Readonly<OptimizerState> {
     return this.#parts.model.state
   }
 
-  /** The worker gets the weights that are kept, then those as they are, and those of every step from now on. */
+  /** Adds a worker: it gets the weights of an evaluation in progress, if there is one, then the current ones, then those of every step. */
   join(receiver: R): void {
     this.#places.set(receiver, { upload: undefined, joinedLate: this.#open !== undefined })
     const kept = this.#kept
-    // Not by the board, where they would take the place of later ones.
+    // These are sent over the connection, since on the board they would overwrite later ones.
     if (kept !== undefined && kept.version < this.#version) {
       for (const { range: { begin }, weights } of this.#chunksOf(kept.version, false, kept.parameters)) {
         receiver.sendWeights({ version: kept.version, leftOut: false, offset: this.#parts.range.begin + begin, data: this.#encoded(weights) })
@@ -136,11 +141,12 @@ export class RangeReducer<R extends Receiver> {
     this.#send([receiver], this.#allWeights())
   }
 
-  /** Keeps a copy of the weights as they are, between two steps. */
+  /** Keeps a copy of the current weights for workers that join during an evaluation. To be called between two steps. */
   keepWeights(): void {
     this.#kept = { version: this.#version, parameters: this.#parts.model.parameters.slice() }
   }
 
+  /** Drops the copy once the evaluation is over. */
   forgetWeights(): void {
     this.#kept = undefined
   }
@@ -149,6 +155,7 @@ export class RangeReducer<R extends Receiver> {
     this.#places.delete(receiver)
   }
 
+  /** Opens a step, whose partials `receive` takes from now on. */
   begin({ round, ...numbers }: StepToReduce): void {
     const { model, range: { begin: origin }, run: { clip }, tree, now, onSpan } = this.#parts
     const version = stepOf(round) + 1
@@ -166,8 +173,8 @@ export class RangeReducer<R extends Receiver> {
   }
 
   /**
-   * Takes a chunk of a partial. Those of a round that is over are late, and count for nothing.
-   * @throws ProtocolError when it does not follow the chunk before it, or is not of this range.
+   * Takes a chunk of a partial. Chunks of a round that is over are late and not added.
+   * @throws ProtocolError if the worker has not joined, or the chunk does not follow the one before it or does not fit this range
    */
   receive(receiver: R, chunk: GradientChunk): void {
     const { range, tree, onPartial } = this.#parts
@@ -175,7 +182,7 @@ export class RangeReducer<R extends Receiver> {
     if (place === undefined) throw new ProtocolError('a gradient chunk of no member')
     const node = tree.nodes.at(chunk.node)
     if (node === undefined) throw new ProtocolError(`a gradient chunk of node ${chunk.node}, which is not of this run`)
-    // A partial that lacks its end would leave its lanes owed for ever: while its round goes on, no other may begin before it is whole.
+    // An unfinished partial is dropped if its round is over. In the open round its lanes would stay owed for ever, so it must be completed first.
     if (chunk.offset === range.begin && place.upload?.round !== this.#open?.round) place.upload = undefined
     const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
@@ -194,14 +201,15 @@ export class RangeReducer<R extends Receiver> {
     onPartial(receiver, { round: chunk.round, attempt: chunk.attempt, node: chunk.node, lanes: chunk.lanes, began: chunk.began })
   }
 
-  /** What the step that is open came to; undefined as long as partials are missing. */
+  /** Sums of the open step; undefined while partials are missing. */
   get sums(): RangeSums | undefined {
     return this.#open?.update.complete === true ? this.#open.update.sums : undefined
   }
 
   /**
-   * Ends the step that is open: the model takes it, or the step is left out and the weights go out unchanged as the next version.
-   * @returns seconds that stepping took, where it had to wait for the verdict
+   * Ends the open step: commits the new weights, or skips the step and sends the unchanged weights as the next version. Disconnects workers
+   * that are too many versions behind.
+   * @returns seconds of the work that had to wait for the verdict
    */
   settle(verdict: Verdict): PhaseSeconds {
     const { range } = this.#parts
@@ -212,7 +220,7 @@ export class RangeReducer<R extends Receiver> {
     this.#leftOut = leaveOut
     this.#open = undefined
     this.#pool.reclaim()
-    // Of a step that is left out, no worker can have got all chunks: the version begins again, with the weights as they were.
+    // No worker can have got all chunks of a skipped step, so its version begins again with the unchanged weights.
     const lacking = [...this.#places].filter(([, { joinedLate }]) => joinedLate || leaveOut)
     this.#send(lacking.map(([receiver]) => receiver), this.#allWeights())
     for (const [, place] of lacking) place.joinedLate = false
@@ -221,7 +229,7 @@ export class RangeReducer<R extends Receiver> {
     return phases
   }
 
-  /** @returns values of the pool: messages are let go of, so that they die young @throws ProtocolError as `payloadOf` */
+  /** Decodes a chunk into a buffer of the pool, so that the message itself is short-lived garbage. @throws ProtocolError as `payloadOf` */
   #valuesOf(receiver: R, chunk: GradientChunk, floats: number): Float32Array {
     const payload = payloadOf(receiver, chunk)
     const values = this.#pool.take(floats)
@@ -237,7 +245,7 @@ export class RangeReducer<R extends Receiver> {
     return chunkRanges(parameters.length, this.#chunkFloats).map((range) => ({ version, leftOut, range, weights: parameters.subarray(range.begin, range.end) }))
   }
 
-  /** Each chunk is written to the board once, for all who read there, and put into bytes once, for all others. */
+  /** Sends chunks: writes each to the board once for all workers that read there, and encodes it once for all others. */
   #send(receivers: readonly R[], chunks: readonly NewWeights[]): void {
     if (receivers.length === 0) return
     const { board, range } = this.#parts
@@ -249,19 +257,19 @@ export class RangeReducer<R extends Receiver> {
       if (shared !== undefined) for (const reader of readers) reader.sendWeights({ ...chunk, data: NO_DATA, shared })
       const others = shared === undefined ? receivers : receivers.filter((receiver) => !readers.includes(receiver))
       if (others.length === 0) continue
-      // A copy, since the model's memory is written again before a slow worker may have taken the chunk.
+      // A copy, since the model's memory may be overwritten before a slow worker has received the chunk.
       const message: WeightsChunk = { ...chunk, data: this.#weights.compression === 'none' ? Buffer.from(bytes) : bytes }
       for (const receiver of others) receiver.sendWeights(message)
     }
   }
 
-  /** Without compression a view. */
+  /** Encodes weights for the wire; without compression, the result is a view of them. */
   #encoded(weights: Float32Array): Buffer {
     return this.#weights.encode(this.#weights.compression === 'none' ? weights : roundedWeights(this.#weights, weights))
   }
 }
 
-/** @throws ProtocolError when it is in memory that the worker does not share. */
+/** Locates the bytes of a chunk, in its message or in shared memory. @throws ProtocolError if they are in memory that the worker does not share */
 function payloadOf({ memory }: Receiver, { data, shared }: GradientChunk): Payload {
   if (shared === undefined || shared === null) return data
   if (memory === undefined) throw new ProtocolError('a gradient chunk is in memory that the worker does not share')

@@ -9,57 +9,59 @@ import { RangeReducer, type ExchangedRun, type StepToReduce, type WholePartial }
 import type { PhaseSeconds } from '../contract/step_split.ts'
 import type { RangeSums, Verdict } from './step_update.ts'
 
-/** Tensor bytes that travelled. */
+/** Numbers of tensor bytes exchanged. */
 export interface Traffic {
   received: number
   sent: number
 }
 
-/** Where gradients become weights: in this process, or in reducers. */
+/** The part of a cluster that turns gradients into weights, in this process or in reducers. */
 export interface Reduction extends Weights {
-  /** The member gets the weights, and those of every step from now on. */
+  /** Adds a member, which gets the current weights and those of every step from now on. */
   join(member: Member): void
   leave(member: Member): void
   begin(step: StepToReduce): void
-  /** Takes a gradient chunk that came to the coordinator. @throws ProtocolError when it does not belong here. */
+  /** Takes a gradient chunk that came to the coordinator. @throws ProtocolError if it does not belong here */
   receive(member: Member, chunk: GradientChunk): void
-  /** What the step came to, by range, in the vector's order; settles when all its partials are in everywhere. */
+  /** Returns the sums of the open step by range, in the vector's order. Settles when every range has all partials. */
   sums(): Promise<{ begin: number; sums: RangeSums }[]>
-  /** Ends the step: it is taken by all, or left out by all. @returns seconds that it took in this process */
+  /** Ends the step: all ranges take it, or all skip it. @returns seconds that this took in this process */
   settle(verdict: Verdict): PhaseSeconds
   /**
-   * Keeps the weights as they are now, between two steps, for who joins later: they get these first, and then the present ones. Until
-   * `end`. Left out where weights are elsewhere.
+   * Support for an evaluation beside training. `begin`, called between two steps, keeps the current weights until `end`: members that join
+   * meanwhile get these first, and then the newest. Undefined if the weights are in other processes.
    */
   readonly evaluation?: { begin(): void; end(): void }
-  /** What a member exchanged with reducers in other processes. */
+  /** Returns the bytes that a member has exchanged with reducers in other processes. */
   trafficOf(member: Member): Traffic
-  /** Time passes. */
+  /** Advances the time; called about ten times a second. */
   tick(): void
 }
 
-/** Who has the run's weights and moments. */
+/** Access to the run's weights and optimizer moments. */
 export interface Weights {
   /**
-   * A copy of them, as they are between two steps at the moment of the call, whatever is stepped while it is on its way.
-   * @throws RunError when whoever has a part of them is lost.
+   * Copies weights and moments of the whole vector as they are after the last step that was settled before the call; later steps do not
+   * affect the copy.
+   * @throws RunError if a reducer, and with it a part of the state, is lost
    */
   snapshot(): Promise<OptimizerState>
-  /** As `snapshot`, of the weights alone. */
+  /** Copies the weights alone, otherwise like `snapshot`. @returns shape [parameters] */
   parameters(): Promise<Float32Array>
 }
 
-/** What a reduction needs of the cluster that it works for. */
+/** Everything that a reduction needs from its cluster. */
 export interface ReductionSurroundings {
   tree: LaneTree
   run: ExchangedRun
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   onSpan?: SpanObserver
+  /** Floats per chunk on the wire; undefined means the default. */
   chunkFloats?: number
-  /** A partial is whole, in every range. */
+  /** Called when a partial has arrived completely, in every range. */
   onPartial: (member: Member, partial: WholePartial) => void
-  /** A part of the weights is lost. */
+  /** Called when a part of the weights is lost. */
   onFailed: (error: Error) => void
 }
 
@@ -67,7 +69,7 @@ export type Reduce = (surroundings: ReductionSurroundings) => Reduction
 
 const NONE: Traffic = { received: 0, sent: 0 }
 
-/** The weights of a model in this process. */
+/** Gives access to the weights of a model in this process. */
 export function weightsOf(model: Model): Weights {
   return {
     snapshot: () => Promise.resolve(copyOfState(model.state)),
@@ -76,9 +78,9 @@ export function weightsOf(model: Model): Weights {
 }
 
 /**
- * The whole vector is reduced in this process.
- * @param version steps of the run that came before the model's weights
- * @param board for workers on this machine
+ * Reduces the whole vector in this process.
+ * @param version version of the model's weights: the number of steps already taken
+ * @param board shared memory for the weights of workers on this machine
  */
 export function reduceHere(model: Model, version: number, board?: WeightsBoard): Reduce {
   return (surroundings) => {

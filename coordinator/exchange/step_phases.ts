@@ -1,7 +1,7 @@
 import type { SpanObserver } from '../../shared/trace/span.ts'
 import { NO_PHASES, type PhaseSeconds, type StepPhase } from '../contract/step_split.ts'
 
-/** Measures the phases of one step, from its beginning. A phase that runs inside another one is taken off it. */
+/** Measures the phases of one step, from its beginning. The time of a nested phase does not count for the phase around it. */
 export class StepPhases {
   readonly #now: () => number
   readonly #onSpan: SpanObserver
@@ -11,7 +11,7 @@ export class StepPhases {
   #depth = 0
   #waitingSince: number
 
-  /** @param now seconds on a clock that only goes forward */
+  /** @param now seconds on a monotonic clock */
   constructor(step: number, now: () => number, onSpan: SpanObserver = () => undefined) {
     this.#step = step
     this.#now = now
@@ -19,6 +19,7 @@ export class StepPhases {
     this.#waitingSince = now()
   }
 
+  /** Runs an action, and adds its seconds to a phase. */
   measure<T>(phase: StepPhase, action: () => T): T {
     const innerBefore = this.#inner
     this.#inner = 0

@@ -17,55 +17,55 @@ import { StepPhases } from './step_phases.ts'
 export interface StepUpdateParts extends UpdateNumbers {
   model: Model
   tree: LaneTree
-  /** Steps of the run that came before. */
+  /** Number of steps taken before this one. */
   step: number
-  /** Norm that the gradient is clipped to; null: it is not clipped, and each chunk is stepped as soon as its sum is known. */
+  /** Largest norm that the mean gradient may have. Null: it is not clipped, and each chunk is stepped as soon as its sum is known. */
   clip: number | null
-  /** Takes the new weights of a range, a view of the model's memory, as soon as there are some. */
+  /** Receives the new weights of a range as soon as they are computed; a view of the model's memory. */
   broadcast?: (range: Range, weights: Float32Array) => void
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   onSpan?: SpanObserver
   chunkFloats?: number
-  /** Rounds the sums over nodes of the tree. */
+  /** Rounds the gradient sum over each node of the lane tree, if gradients are compressed. */
   round: RoundSum
-  /** First element of the model's range in the whole vector. */
+  /** Index in the whole vector of the model's first element; undefined means 0. */
   origin?: number
-  /** Gets values that are not needed any more, as they were given to `add`. */
+  /** Receives arrays that were given to `add` once they are not needed any more. */
   free?: (values: Float32Array) => void
 }
 
-/** What became of the sums of a step over a range of the vector. */
+/** The gradient of a step, summed over all lanes, in one range of the vector. */
 export interface RangeSums {
-  /** Sum of squares of each chunk, in order; where the gradient is not finite, of some chunks. */
+  /** Sum of squares of the gradient in each chunk, in order; if the gradient is not finite, of some chunks only. */
   squares: number[]
-  /** First element of the range whose sum is NaN or infinite. */
+  /** Index within the range of the first element that is NaN or infinite; undefined if there is none. */
   notFinite: number | undefined
   phases: PhaseSeconds
 }
 
-/** What a step came to, whoever computed its lanes. */
+/** The part of a step's result that the reduction knows, without the reports of the lanes. */
 export type StepOutcome = Pick<StepResult, 'notFinite' | 'gradientNorm' | 'phases'>
 
-/** What is to become of a step, once its gradient is known over the whole vector. */
+/** The decision about a step, taken once its gradient is known over the whole vector. */
 export interface Verdict {
-  /** The weights stay as they are: the gradient is not finite. */
+  /** True if the step is skipped and the weights stay as they are, because the gradient is not finite. */
   leaveOut: boolean
-  /** Factor of the gradient; 1 where it is not clipped. */
+  /** Factor by which clipping scales the gradient; 1 if it is not clipped. */
   scale: number
 }
 
 interface Chunk {
   range: Range
   sum: ChunkSum
-  /** Over all lanes, as long as it waits to be stepped. */
+  /** Sum over all lanes, kept while it waits for `settle`. */
   gradient: Float32Array | undefined
 }
 
 /**
- * One step's way from partials to new weights, chunk by chunk: reduce, optimizer, broadcast. As soon as all partials of a chunk are in, its sum is
- * stepped and goes out, while other chunks are still on their way. A gradient that is clipped has to be known whole first: then sums are
- * kept until `settle`. From the first sum on that is not finite, none is stepped any more.
+ * Turns the partials of one step into new weights, chunk by chunk: reduce, optimizer, broadcast. As soon as a chunk has all its
+ * partials, it is stepped and sent, while others are still arriving. Clipping needs the norm of the whole gradient: the sums are then kept until
+ * `settle`. After the first sum that is not finite, no further chunk is stepped.
  */
 export class StepUpdate {
   readonly #parts: StepUpdateParts
@@ -92,32 +92,34 @@ export class StepUpdate {
 
   /**
    * Takes one chunk of a partial; chunks that another attempt has delivered before are dropped.
-   * @param values is kept and overwritten, until it is free.
-   * @throws ProtocolError when it is not exactly one of the vector's chunks.
+   * @param node id of the partial's node in the lane tree
+   * @param offset index of the chunk's first element in the model's vector
+   * @param values kept and overwritten until `free` receives it
+   * @throws ProtocolError if offset and length are not those of one of the vector's chunks
    */
   add(node: number, offset: number, values: Float32Array): void {
     this.#phases.measure('reduce', () => this.#add(node, offset, values))
   }
 
-  /** Takes a whole partial. */
+  /** Takes a whole partial. @param values shape [parameters]; kept and overwritten */
   addAll(node: number, values: Float32Array): void {
     this.#phases.measure('reduce', () => {
       for (const { range } of this.#chunks) this.#add(node, range.begin, values.subarray(range.begin, range.end))
     })
   }
 
-  /** Whether the sum of every chunk is known. */
+  /** True if the sum of every chunk is known. */
   get complete(): boolean {
     return this.#incomplete === 0
   }
 
-  /** All partials are in. What is not finite first is the same, in whatever order they came. */
+  /** Sums of a complete step. `notFinite` does not depend on the order in which partials came. */
   get sums(): RangeSums {
     return { squares: this.#squares.inOrder, notFinite: this.#notFinite, phases: this.#phases.seconds }
   }
 
   /**
-   * Ends the step, whose sums are known: steps what waits for that, and the model takes the new weights as its own; or leaves the step out.
+   * Ends a complete step: steps the chunks that were kept for clipping and commits the new weights, or skips the step.
    * @returns seconds that this took
    */
   settle({ leaveOut, scale }: Verdict): PhaseSeconds {
@@ -137,7 +139,7 @@ export class StepUpdate {
     return phases.seconds
   }
 
-  /** All partials of the whole vector are in: the model takes the step, unless the gradient is not finite. */
+  /** Ends a complete step whose model has the whole vector: commits the new weights, unless the gradient is not finite. */
   finish(): StepOutcome {
     const { model, samples, clip } = this.#parts
     const outcome = outcomeOf(model.layout, samples, [{ begin: 0, sums: this.sums }])
@@ -185,10 +187,10 @@ export class StepUpdate {
 }
 
 /**
- * Puts together what became of a step, of its ranges.
- * @param layout of the whole vector
- * @param samples images in the batch
- * @param ranges side by side, in the vector's order; `begin` is the first element of each
+ * Combines the sums of all ranges into the outcome of a step.
+ * @param layout layout of the whole vector
+ * @param samples number of images in the batch
+ * @param ranges adjacent ranges in the vector's order, each with the index `begin` of its first element
  */
 export function outcomeOf(layout: Layout, samples: number, ranges: readonly { begin: number; sums: RangeSums }[]): StepOutcome {
   const first = ranges.find(({ sums }) => sums.notFinite !== undefined)
@@ -199,7 +201,7 @@ export function outcomeOf(layout: Layout, samples: number, ranges: readonly { be
   }
 }
 
-/** @param clip norm that the gradient is clipped to; null: it is not clipped */
+/** Decides about a step. @param clip largest norm that the mean gradient may have; null: it is not clipped */
 export function verdictOf({ notFinite, gradientNorm: norm }: Pick<StepOutcome, 'notFinite' | 'gradientNorm'>, clip: number | null): Verdict {
   if (notFinite !== undefined) return { leaveOut: true, scale: 1 }
   return { leaveOut: false, scale: clip === null ? 1 : clipScale(clip, norm) }

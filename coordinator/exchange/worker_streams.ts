@@ -7,7 +7,7 @@ export interface WeightsStream {
   getPeer(): string
   write(chunk: WeightsChunk): unknown
   end(): unknown
-  /** Messages that were written and wait to be sent. */
+  /** Number of messages that are written and not yet sent. */
   readonly writableLength: number
 }
 
@@ -18,28 +18,28 @@ export interface GradientsStream {
   resume(): unknown
 }
 
-/** Whose connections are. */
+/** The part of `Connections` that assigns connections to sessions. */
 export type Claims = Pick<Connections, 'claim' | 'release' | 'widen'>
 
-/** A worker's session with whoever reduces, as the calls that carry megabytes see it. */
+/** A worker's session with the reducing process, as the bulk calls for weights and gradients see it. */
 export interface BulkSession {
   readonly id: string
-  /** @param sharesMemory the worker has opened the memory that it was offered @throws ProtocolError when there is one already */
+  /** @param sharesMemory true if the worker has opened the memory that it was offered @throws ProtocolError if it has a stream already */
   attachWeights(stream: WeightsStream, sharesMemory: boolean): void
-  /** @returns whether the stream is new @throws ProtocolError when the chunk is not as it should be: the session must end */
+  /** @returns true if the stream is new @throws ProtocolError if the chunk is invalid: the session must then end */
   receive(stream: GradientsStream, chunk: GradientChunk): boolean
   /** Ends the session. */
   evict(reason: string): void
 }
 
-/** Streams count messages, of about a chunk each. */
+/** Approximate size of a message, which is about one chunk; streams count messages, not bytes. */
 const BYTES_PER_MESSAGE = 1024 * 1024
 
 /** The streams that a worker has opened in one session, and the connections that they came on. */
 export class WorkerStreams {
-  /** Bytes of gradients. */
+  /** Bytes of gradients received. */
   received = 0
-  /** Bytes of weights and images. */
+  /** Bytes of weights and images sent. */
   sent = 0
   readonly #connections: Claims
   readonly #peers: string[] = []
@@ -55,31 +55,32 @@ export class WorkerStreams {
     return this.#weights !== undefined
   }
 
-  /** Bytes of weights that wait for the worker to take them. */
+  /** Approximate bytes of weights that are queued and not yet sent to the worker. */
   get backlogBytes(): number {
     return (this.#weights?.writableLength ?? 0) * BYTES_PER_MESSAGE
   }
 
+  /** Sends a chunk; without a stream of weights, the chunk is dropped. */
   sendWeights(chunk: WeightsChunk): void {
     if (this.#weights === undefined) return
     this.sent += payloadBytes(chunk)
     this.#weights.write(chunk)
   }
 
-  /** A connection belongs to the session until its end. */
+  /** Assigns a connection to the session until the session ends. @param peer HOST:PORT */
   claim(peer: string): void {
     this.#peers.push(peer)
     this.#connections.claim(peer)
   }
 
-  /** @throws ProtocolError when there is one already. */
+  /** @throws ProtocolError if there is a stream of weights already */
   attachWeights(stream: WeightsStream): void {
     if (this.#weights !== undefined) throw new ProtocolError('ReceiveWeights came twice')
     this.#weights = stream
     this.claim(stream.getPeer())
   }
 
-  /** Gradients will come on this connection: it can take them from now on. @throws ProtocolError when it was said before. */
+  /** Prepares the connection on which the worker will send its gradients. @throws ProtocolError if there is one already */
   introduce(peer: string): void {
     if (this.#isIntroduced) throw new ProtocolError('FetchManifest came twice')
     this.#isIntroduced = true
@@ -87,7 +88,7 @@ export class WorkerStreams {
     this.#connections.widen(peer)
   }
 
-  /** A chunk has come. @returns whether the stream is new @throws ProtocolError when there is another one already. */
+  /** Counts a chunk that has come. @returns true if the stream is new @throws ProtocolError if there is another one already */
   onGradient(stream: GradientsStream, chunk: GradientChunk): boolean {
     const isNew = this.#gradients === undefined
     if (!isNew && this.#gradients !== stream) throw new ProtocolError('SendGradients came twice')
@@ -99,7 +100,7 @@ export class WorkerStreams {
     return isNew
   }
 
-  /** Takes no more gradients for now: the connection's window fills, and the worker waits. */
+  /** Stops reading gradients for now: the connection's window fills, and the worker waits. */
   pause(): void {
     this.#gradients?.pause()
   }
@@ -108,7 +109,7 @@ export class WorkerStreams {
     this.#gradients?.resume()
   }
 
-  /** The session is over. */
+  /** Ends the stream of weights and gives up the connections, since the session is over. */
   close(): void {
     for (const peer of this.#peers) this.#connections.release(peer)
     this.#weights?.end()

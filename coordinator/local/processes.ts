@@ -9,20 +9,21 @@ import { ROOT } from '../../shared/kit/project.ts'
 export interface LocalProcessesOptions {
   program: 'worker' | 'reducer'
   count: number
-  /** What each of them is started with, besides what all have. @param index from 0 */
+  /** Returns the arguments of one process, besides those that all have. @param index from 0 */
   argumentsOf: (name: string, index: number) => string[]
+  /** HOST:PORT of the coordinator. */
   coordinator: string
-  /** Handed on by the environment: everybody on a machine can read command lines. */
+  /** Token for the processes, passed in their environment: command lines can be read by every user of the machine. */
   token: Token | undefined
-  /** The coordinator's own certificate is also theirs. */
+  /** Certificate of the coordinator, which the processes use too. */
   tls: TlsOptions
   verbose: boolean
   logFormat: LogFormat
-  /** One has ended before the run; `left` is how many still run. */
+  /** Called when a process has ended before the run; `left` is the number of processes that still run. */
   onExit: (facts: { name: string; how: string; left: number }) => void
 }
 
-/** Processes of one program on this machine, as a user would start them. */
+/** Processes of one program on this machine, started as a user would start them. */
 export class LocalProcesses {
   readonly #children = new Set<ChildProcess>()
   #closing = false
@@ -55,7 +56,7 @@ export class LocalProcesses {
     return [...this.#children].flatMap((child) => child.pid ?? [])
   }
 
-  /** Waits until all have ended by themselves (they were told that the run is over); ends those that take too long. */
+  /** Waits until all processes have ended by themselves (they were told that the run is over), and kills those that take too long. */
   async close(patienceMs = 5000): Promise<void> {
     this.#closing = true
     await Promise.all(
@@ -79,7 +80,7 @@ function tlsArguments({ tlsCert, tlsKey, tlsCa }: TlsOptions): string[] {
   return Object.entries({ '--tls-ca': tlsCa, '--tls-cert': tlsCert, '--tls-key': tlsKey }).flatMap(([option, file]) => (file === undefined ? [] : [option, file]))
 }
 
-/** The coordinator's own options in the environment (HERD_EPOCHS, ...) are not theirs; the cache folder is shared. */
+/** Removes the coordinator's own options (HERD_EPOCHS, ...) from the environment of a process; the cache folder is shared. */
 function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
 }

@@ -6,7 +6,7 @@ import type { WorkerCluster } from '../cluster/worker_cluster.ts'
 import { LocalProcesses } from './processes.ts'
 import type { CoordinatorOptions } from '../options.ts'
 
-/** Workers of this machine. When all of them have ended and no other is in, nobody will come, and the run fails. */
+/** Starts workers on this machine. If all of them have ended and there is no other worker, none will come any more, and the run fails. */
 export function startLocalWorkers(count: number, options: CoordinatorOptions, access: Access, data: string, grpc: { cluster: Pick<WorkerCluster, 'status' | 'fail'>; localAddress: string }, log: Log): { workers: LocalProcesses; observe: Observer } {
   let running = count
   const failWhenAlone = (): void => {
@@ -17,7 +17,7 @@ export function startLocalWorkers(count: number, options: CoordinatorOptions, ac
     program: 'worker', count, coordinator: grpc.localAddress, token: access.token, tls: options, verbose: options.verbose, logFormat: options.logFormat,
     argumentsOf: (name, index) => [
       '--data', data, '--name', name, '--cache-size', `${options.cacheSize}B`,
-      // The first worker gets the GPU that is named, the others those after it.
+      // The first worker gets the GPU that --gpu names, the others those after it.
       ...(gpu === undefined ? [] : ['--gpu', String(gpu + index)]),
       ...(options.metricsPort === undefined ? [] : ['--metrics-port', '0']),
     ],
@@ -27,6 +27,6 @@ export function startLocalWorkers(count: number, options: CoordinatorOptions, ac
       failWhenAlone()
     },
   })
-  // The connection may be seen to break before or after the process is seen to end.
+  // The loss of the connection may be noticed before or after the end of the process.
   return { workers, observe: (event) => (event.type === 'workerLost' ? failWhenAlone() : undefined) }
 }

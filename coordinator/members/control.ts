@@ -15,12 +15,13 @@ export interface WorkerControlParts {
   runId: string
   /** JSON of the run's description. */
   run: string
-  /** Where workers send gradients and get weights from, if not here. */
+  /** Reducers that workers exchange gradients and weights with; undefined if the coordinator reduces. */
   reducers?: Pick<ReducerHub, 'places' | 'admit' | 'dismiss'>
-  /** For workers on this machine. */
+  /** Memory that is shared with workers on this machine. */
   memory?: MachineMemory
-  /** Milliseconds that a stream may be silent before hello, and between hello and ready. From then on, the handler watches. */
+  /** Milliseconds within which hello must come. */
   helloMs: number
+  /** Longest silence between hello and ready, in milliseconds. From then on, the handler watches. */
   silenceMs: number
 }
 
@@ -29,7 +30,7 @@ type MessageOf<T> = Extract<WorkerMessage, { message: T }>
 /** One worker's membership, from hello to its end. */
 export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessage> {
   readonly #parts: WorkerControlParts
-  /** Since hello. */
+  /** Session of the worker; undefined before hello. */
   #session: WorkerSession | undefined
 
   constructor(outlet: ControlOutlet<CoordinatorMessage>, parts: WorkerControlParts) {
@@ -79,7 +80,7 @@ export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessa
     const { sessions, reducers, handler } = this.#parts
     if (reducers !== undefined && reducers.places === undefined) return { how: 'early', reason: 'its reducers are not in yet' }
     const session = sessions.open({ name, instance, control: this, peer: this.outlet.peer, onGradient: (member, chunk) => handler.onGradient(member, chunk) })
-    // No refusal, since others may leave: the worker tries again.
+    // This is no refusal for good, since other workers may leave: the worker tries again.
     if (session === undefined) return { how: 'full', reason: `${sessions.maximum} workers are in, and --max-workers lets no more in` }
     this.#session = session
     if (reducers === undefined) this.#welcome(session)

@@ -5,7 +5,7 @@ import { MemoryFile } from '../../shared/kit/memory_file.ts'
 import type { SharedMemory } from '../../shared/wire/messages.ts'
 import { hostOf } from '../port/connections.ts'
 
-/** What the coordinator shares with workers on its own machine: a board of weights, and for each of them a file for its gradients. */
+/** Memory that the coordinator shares with workers on its own machine: one board of weights, and for each worker a file for its gradients. */
 export class MachineMemory {
   readonly board: WeightsBoard
   readonly #boardFile: MemoryFile
@@ -15,13 +15,13 @@ export class MachineMemory {
     this.board = new WeightsBoard(boardFile, floats)
   }
 
-  /** @param floats of the vector @returns undefined where processes cannot share memory */
+  /** Creates the board. @param floats length of the parameter vector @returns undefined if processes cannot share memory on this machine */
   static create(floats: number): MachineMemory | undefined {
     const file = MemoryFile.create()
     return file === undefined ? undefined : new MachineMemory(file, floats)
   }
 
-  /** @param peer HOST:PORT of a worker @returns undefined for one on another machine */
+  /** Creates a worker's gradient file. @param peer HOST:PORT of the worker @returns undefined if it is on another machine, or there is no memory */
   offer(peer: string): { gradients: MemoryFile; places: SharedMemory } | undefined {
     if (!isOfThisMachine(hostOf(peer))) return undefined
     const gradients = MemoryFile.create()
@@ -33,7 +33,7 @@ export class MachineMemory {
   }
 }
 
-/** Whether who comes from there may be on this machine: containers with a network of their own are not, for this purpose. */
+/** Returns true if a host is this machine. A container with a network of its own counts as another machine. */
 function isOfThisMachine(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '')
   return isLoopback(bare) || Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === bare))

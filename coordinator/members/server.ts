@@ -28,33 +28,33 @@ export interface ServerParts {
   run: string
   /** Gzipped JSON of the data set's manifest. */
   manifest: Buffer
-  /** Where gradients are reduced and weights are, if not here. */
+  /** Reducers that hold the weights and reduce gradients; undefined if the coordinator does. */
   reducers?: ReducerHub
   source: ImageSource
   sampleCount: number
-  /** How the run is, for whoever watches; undefined as long as there is nothing to see. */
+  /** Returns the state of the run for watchers; undefined as long as there is nothing to see. */
   brief: () => RunBrief | undefined
   access: Access
-  /** For workers on this machine. */
+  /** Memory that is shared with workers on this machine. */
   memory?: MachineMemory
-  /** A worker that is silent for longer than this before it is ready is cut off. */
+  /** A worker that is silent for longer than this before it is ready is disconnected. */
   silenceLimitMs: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
-  /** How long a connection may not say which worker it is of, and a control stream take until hello, where it is not the default. */
+  /** Times in milliseconds for which a connection may belong to no session, and within which hello must come; undefined means the defaults. */
   patience?: { namelessMs: number; helloMs: number }
 }
 
 const NO_REDUCERS = 'this run has no reducers of its own'
 const MANIFEST_CHUNK_BYTES = 1024 * 1024
-/** A stream ends before its connection, so that the reason is heard. */
+/** Default times. A stream without hello ends before its connection does, so that the peer still gets the reason. */
 const PATIENCE = { namelessMs: 10_000, helloMs: 8000 }
-/** Between two looks for members that are silent for too long. */
+/** Time between two checks for members that have been silent for too long. */
 const TICK_MS = 100
-/** Control, bulk from here, bulk to here. */
+/** Connections that a worker opens: control, bulk data from here, bulk data to here. */
 const CONNECTIONS_OF_WORKER = 3
 
-/** The coordinator's side of proto/herd.proto: checks what comes in, keeps sessions, and hands events on. */
+/** The coordinator's side of proto/herd.proto: checks incoming messages, keeps sessions, and passes events on. */
 export class CoordinatorServer {
   readonly #parts: ServerParts
   readonly #server: GuardedServer
@@ -77,8 +77,9 @@ export class CoordinatorServer {
   }
 
   /**
-   * Listens.
-   * @throws RunError when the address cannot be bound.
+   * Begins to listen.
+   * @param address HOST:PORT; port 0 takes a free one
+   * @throws RunError if the address cannot be bound
    */
   static async listen(address: string, parts: ServerParts): Promise<{ server: CoordinatorServer; port: number }> {
     const server = new CoordinatorServer(parts)
@@ -87,7 +88,7 @@ export class CoordinatorServer {
     return { server, port }
   }
 
-  /** Ends every session with a last word, and stops listening. */
+  /** Ends every session with a last message, and stops listening. */
   async close(message: CoordinatorMessage): Promise<void> {
     this.#closing = true
     clearInterval(this.#ticker)
@@ -130,7 +131,7 @@ export class CoordinatorServer {
   readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
     this.#bulk.answer(call, sessionRequestSchema, async ({ streams }) => {
       const { manifest } = this.#parts
-      // Gradients will come on the connection on which the manifest is fetched.
+      // Gradients will come on the connection that fetches the manifest.
       streams.introduce(call.getPeer())
       for (let at = 0; at < manifest.length && !call.destroyed; at += MANIFEST_CHUNK_BYTES) {
         if (!call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })) await drained(call)
@@ -202,7 +203,7 @@ export class CoordinatorServer {
     })
   }
 
-  /** @throws ProtocolError where this process reduces by itself. */
+  /** The run's reducers. @throws ProtocolError if this process reduces by itself */
   get #hub(): ReducerHub {
     const { reducers } = this.#parts
     if (reducers === undefined) throw new ProtocolError(NO_REDUCERS)

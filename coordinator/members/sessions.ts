@@ -2,10 +2,10 @@ import type { Claims } from '../exchange/worker_streams.ts'
 import { WorkerSession, type WorkerSessionParts } from './worker_session.ts'
 
 export interface SessionsParts {
-  /** As many workers may be in. */
+  /** Largest number of workers that may take part at one time. */
   maximum: number
   connections: Claims
-  /** A secret that no session has had. */
+  /** Returns a secret that no session has had. */
   newId: () => string
 }
 
@@ -23,12 +23,13 @@ export class Sessions {
   }
 
   /**
-   * Opens a session for a worker that has said hello, in the place of one that the same process had.
-   * @returns undefined when there are as many as may be.
+   * Opens a session for a worker that has said hello. It replaces an open one of the same worker process.
+   * @param peer HOST:PORT of the worker's control connection
+   * @returns undefined if the maximum is reached
    */
   open({ name, instance, control, peer, onGradient }: Pick<WorkerSessionParts, 'name' | 'instance' | 'control' | 'onGradient'> & { peer: string }): WorkerSession | undefined {
     const { maximum, connections, newId } = this.#parts
-    // Its old connection can be half open, after a partition: nobody is at its other end.
+    // The old connection can be half open after a network partition: there is no process at its other end.
     for (const session of [...this.#open.values()]) if (session.instance === instance) session.evict('it has joined again')
     if (this.#open.size >= maximum) return undefined
     const session = new WorkerSession({ id: newId(), name: this.#uniqueName(name), instance, control, connections, onGradient })
@@ -39,7 +40,7 @@ export class Sessions {
 
   readonly get = (id: string): WorkerSession | undefined => this.#open.get(id)
 
-  /** The session is over. */
+  /** Closes a session. */
   remove(session: WorkerSession): void {
     if (this.#open.delete(session.id)) session.close()
   }

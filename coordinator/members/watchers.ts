@@ -9,17 +9,17 @@ interface Watcher {
   call: WatchCall
   peer: string
   timer: NodeJS.Timeout
-  /** Briefs in a row that could not be sent, since the one before had not gone. */
+  /** Number of briefs in a row that were not sent, because the one before was still queued. */
   held: number
 }
 
 const MAX_WATCHERS = 16
-/** Limits on how often somebody wants to know. */
+/** Limits of the interval that a watcher may ask for. */
 const INTERVAL_MS = { min: 250, max: 3_600_000 }
-/** Whoever does not read is sent nothing more, and after so many briefs cut off. */
+/** A watcher that does not read is sent nothing more, and is disconnected after this many briefs. */
 const MAX_HELD = 20
 
-/** Who watches the run by `herd top`: is sent how it is, again and again, until it ends. */
+/** The clients that watch the run, `herd top`: each is sent a brief of the run's state at its interval, until the run ends. */
 export class Watchers {
   readonly #brief: () => RunBrief | undefined
   readonly #connections: Pick<Connections, 'claim' | 'release'>
@@ -30,7 +30,7 @@ export class Watchers {
     this.#connections = connections
   }
 
-  /** Sends the first brief at once. A call that is one too many is ended. */
+  /** Adds a watcher, and sends it the first brief at once. If there are too many watchers, the call is ended with an error. */
   add(call: WatchCall, intervalMs: number): void {
     if (this.#watchers.size >= MAX_WATCHERS) {
       return failCall(call, status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} watch this run already, and no more may: end one of them first.`)
@@ -43,12 +43,12 @@ export class Watchers {
     call.on('cancelled', () => this.#remove(watcher))
     call.on('close', () => this.#remove(watcher))
     call.on('error', () => this.#remove(watcher))
-    // Tells that somebody listens here, before there is anything to see.
+    // The headers tell the client that it is connected, before there is a brief to send.
     call.sendMetadata(new Metadata())
     this.#tell(watcher)
   }
 
-  /** Ends them all, with a last brief. */
+  /** Ends all calls, each with a last brief. */
   close(): void {
     for (const watcher of [...this.#watchers]) {
       const brief = this.#brief()
@@ -62,7 +62,7 @@ export class Watchers {
     const { call } = watcher
     const brief = this.#brief()
     if (brief === undefined) return
-    // What is not sent is not kept either: the next brief has all that this one has.
+    // A brief that is not sent is not kept either: the next one has everything that it has.
     if (call.writableLength > 0) {
       if (++watcher.held >= MAX_HELD) this.#cut(watcher)
       return

@@ -7,30 +7,30 @@ import { WorkerStreams, type BulkSession, type Claims, type GradientsStream, typ
 import type { MemberControl } from '../protocol/control.ts'
 
 export interface WorkerSessionParts {
-  /** Secret of this membership. */
+  /** Secret session id of this membership. */
   id: string
-  /** Unique among members: the name that the worker gave, numbered if it is taken. */
+  /** Name, unique among members: the one that the worker gave, numbered if it is taken. */
   name: string
-  /** Random, of the worker's process. */
+  /** Random id of the worker's process. */
   instance: string
   control: Pick<MemberControl<WorkerMessage, CoordinatorMessage>, 'send' | 'cut'>
   connections: Claims
-  /** Takes a gradient chunk of a member. @throws ProtocolError when it is not as it should be */
+  /** Takes a gradient chunk of a member. @throws ProtocolError if the chunk is invalid */
   onGradient: (member: Member, chunk: GradientChunk) => void
 }
 
-/** One worker's membership: its streams, and what is known of it. Opens with Hello, is a member from Ready on. */
+/** One worker's session: its streams, and the facts known about it. It opens with Hello; the worker is a member from Ready on. */
 export class WorkerSession implements Member, BulkSession {
   readonly id: string
   readonly name: string
   readonly instance: string
   readonly streams: WorkerStreams
-  /** Requests for images are answered one after the other: a worker that does not take them holds one image in memory. */
+  /** Requests for images, answered one after the other: a worker that does not read them keeps only one image in memory. */
   readonly images = new Turns()
   facts: WorkerFacts | undefined
   residentBytes = 0
   readonly #parts: WorkerSessionParts
-  /** The file that it was offered for its gradients. */
+  /** Shared-memory file that the worker was offered for its gradients. */
   #offered: MemoryFile | undefined
   #sharesMemory = false
 
@@ -54,7 +54,7 @@ export class WorkerSession implements Member, BulkSession {
     return this.streams.backlogBytes
   }
 
-  /** A file for its gradients, which is closed with the session. */
+  /** Takes the shared-memory file that is offered to the worker for its gradients; it is closed with the session. */
   offerMemory(gradients: MemoryFile): void {
     this.#offered = gradients
   }
@@ -63,7 +63,7 @@ export class WorkerSession implements Member, BulkSession {
     return this.#sharesMemory ? this.#offered : undefined
   }
 
-  /** @throws ProtocolError when there is one already, or memory is shared that was not offered. */
+  /** @throws ProtocolError if there is a stream already, or the worker shares memory that it was not offered */
   attachWeights(stream: WeightsStream, sharesMemory: boolean): void {
     if (sharesMemory && this.#offered === undefined) throw new ProtocolError('a worker shares memory that it was not offered')
     this.streams.attachWeights(stream)
@@ -89,7 +89,7 @@ export class WorkerSession implements Member, BulkSession {
     this.#parts.control.cut(reason)
   }
 
-  /** Lets go of its streams and its memory: it is no member any more. */
+  /** Closes the streams and the shared memory of a worker that is no longer a member. */
   close(): void {
     this.streams.close()
     this.#offered?.close()

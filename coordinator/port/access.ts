@@ -4,17 +4,17 @@ import { isLoopback } from '../../shared/security/loopback.ts'
 import { readTls, type TlsFiles, type TlsOptions } from '../../shared/security/tls.ts'
 import { takeToken, type Token } from '../../shared/security/token.ts'
 
-/** How a port is to be guarded. */
+/** Options that decide how a port is protected. */
 export interface AccessOptions extends TlsOptions {
   listen: string
   tokenFile: string | undefined
   insecure: boolean
-  /** Nothing is listened on. */
+  /** True if the process does not listen at all. */
   singleNode: boolean
   maxWorkers: number
 }
 
-/** Who may take part in a run. */
+/** Credentials and limits that decide which workers and reducers may take part in a run. */
 export interface Access {
   token: Token | undefined
   tls: TlsFiles | undefined
@@ -23,8 +23,9 @@ export interface Access {
 
 /**
  * Reads token and certificates.
- * @param environment its HERD_TOKEN is taken out.
- * @throws UsageError where a file does not fit, or where anybody could join from another machine and --insecure does not say so.
+ * @param environment HERD_TOKEN is removed from it
+ * @returns what was read, and a warning for the user if the port is not fully protected
+ * @throws UsageError if a file is invalid, or if any peer could join from another machine and --insecure is not given
  */
 export async function readAccess(options: AccessOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access; warning: string | undefined }> {
   const token = await takeToken(environment, options.tokenFile)

@@ -3,7 +3,7 @@ import { plainText } from '../../shared/kit/fields.ts'
 
 export type CallError = Error & { code: status; details: string }
 
-/** A status with which a call ends. Its reason travels in a header: one line, and not a long one. */
+/** Makes the error with which a call ends. The reason is sent in a header, so it is cut to one line of at most 1000 characters. */
 export function callError(code: status, reason: string): CallError {
   const details = plainText(reason, 1000)
   return Object.assign(new Error(details), { code, details })

@@ -3,32 +3,32 @@ import type { Socket } from 'node:net'
 import { WINDOW_BYTES } from '../../shared/wire/service.ts'
 
 export interface ConnectionLimits {
-  /** Connections that belong to no worker: when there are more, the oldest of them goes. */
+  /** Largest number of connections that belong to no session; if there are more, the oldest of them is closed. */
   nameless: number
-  /** How long a connection may belong to no worker. */
+  /** Longest time in milliseconds for which a connection may belong to no session. */
   namelessMs: number
 }
 
 interface Connection {
   socket: Socket
   http2: ServerHttp2Session | undefined
-  /** Sessions of workers that it belongs to. */
+  /** Number of sessions that it belongs to. */
   owners: number
   deadline: NodeJS.Timeout | undefined
 }
 
-/** Large frames save work on a stream of megabytes. */
+/** Size of HTTP/2 frames; large ones cost less on a stream of megabytes. */
 const FRAME_BYTES = 1024 * 1024
 
 /**
- * The connections to the coordinator's port. Whoever connects has some seconds to show that it is a worker; raw
- * connections, unfinished TLS handshakes and idle HTTP/2 are all the same here. A connection is known by its peer,
- * address and port, which is what grpc-js tells of a call.
+ * The connections to the port of a coordinator or reducer. A peer has some seconds to open a session, as a worker, a reducer or
+ * a watcher; raw connections, unfinished TLS handshakes and idle HTTP/2 are all treated alike. A connection is identified by
+ * its peer, HOST:PORT, because that is what grpc-js tells about a call.
  */
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #byPeer = new Map<string, Connection>()
-  /** In the order of their coming. */
+  /** Connections that belong to no session, longest first. */
   readonly #nameless = new Set<Connection>()
 
   constructor(limits: ConnectionLimits) {
@@ -39,11 +39,11 @@ export class Connections {
     return this.#byPeer.size
   }
 
-  /** Watches over a connection that has just come. */
+  /** Adds a new connection, which belongs to no session yet. */
   add(socket: Socket): void {
     const peer = peerOf(socket)
     const connection: Connection = { socket, http2: undefined, owners: 0, deadline: undefined }
-    // How it breaks off is of no interest.
+    // The cause of an error does not matter: 'close' follows.
     socket.on('error', () => undefined)
     socket.on('close', () => {
       this.#recognise(connection)
@@ -53,13 +53,13 @@ export class Connections {
     this.#suspect(connection)
   }
 
-  /** Tells of the HTTP/2 session on a connection. */
+  /** Notes the HTTP/2 session on a connection. */
   attach(http2: ServerHttp2Session): void {
     const connection = this.#byPeer.get(peerOf(http2.socket))
     if (connection !== undefined) connection.http2 = http2
   }
 
-  /** The connection belongs to a worker's session. */
+  /** Notes that a connection belongs to a session. @param peer HOST:PORT */
   claim(peer: string): void {
     const connection = this.#byPeer.get(peer)
     if (connection === undefined) return
@@ -67,7 +67,7 @@ export class Connections {
     this.#recognise(connection)
   }
 
-  /** A session that the connection belonged to is over. */
+  /** Notes that a session to which a connection belonged is over. @param peer HOST:PORT */
   release(peer: string): void {
     const connection = this.#byPeer.get(peer)
     if (connection === undefined || --connection.owners > 0) return
@@ -75,9 +75,10 @@ export class Connections {
   }
 
   /**
-   * Opens the window of a connection on which a worker sends its gradients: with the default of 64 KiB, an upload
-   * waits for a window update every 64 KiB (measured on loopback: 31-43 ms for 8.9 MB, against 6-8 ms with a large
-   * window). Only for workers, since this much a peer can make the coordinator keep in memory.
+   * Enlarges the receive window of a connection that carries gradients or the state of a reducer: with the default of
+   * 64 KiB, an upload waits for a window update every 64 KiB (measured on loopback: 31-43 ms for 8.9 MB, against 6-8 ms
+   * with a large window). For members only, since a peer can make this process keep that much in memory.
+   * @param peer HOST:PORT
    */
   widen(peer: string): void {
     const http2 = this.#byPeer.get(peer)?.http2
@@ -98,7 +99,7 @@ export class Connections {
     if (connection.socket.destroyed) return
     this.#nameless.add(connection)
     connection.deadline = setTimeout(() => connection.socket.destroy(), this.#limits.namelessMs)
-    // Who fills the port with idle connections loses them first; a worker says who it is within milliseconds.
+    // A peer that fills the port with idle connections loses them first; a worker opens its session within milliseconds.
     const [oldest] = this.#nameless
     if (this.#nameless.size > this.#limits.nameless) oldest.socket.destroy()
   }
@@ -113,7 +114,7 @@ function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${socket.remoteAddress}:${socket.remotePort}`
 }
 
-/** The host of a peer HOST:PORT, as it stands in an address: IPv6 in brackets. */
+/** Extracts the host of a peer HOST:PORT for use in an address: IPv6 in brackets, IPv4-mapped IPv6 as IPv4. */
 export function hostOf(peer: string): string {
   const host = peer.slice(0, peer.lastIndexOf(':')).replace(/^::ffff:(?=\d+\.)/, '')
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host

@@ -8,9 +8,9 @@ import { failCall } from './call_status.ts'
 const codes: Record<Failure, status> = { cut: status.ABORTED, early: status.FAILED_PRECONDITION, full: status.RESOURCE_EXHAUSTED }
 
 /**
- * A membership over a gRPC stream: checks what comes in, and hands it to the member's control.
- * @param what a message is, for people
- * @param open makes the control
+ * Serves a membership over a gRPC stream: checks incoming messages and passes them to the member's control.
+ * @param what name of a message in errors
+ * @param open creates the control
  */
 export function serveControl<Up extends { message: string }, Down, C extends MemberControl<Up, Down>>(call: ServerDuplexStream<unknown, Down>, schema: z.ZodType<Up>, what: string, open: (outlet: ControlOutlet<Down>) => C): C {
   const control = open({

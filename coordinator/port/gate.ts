@@ -2,7 +2,7 @@ import { Metadata, ServerCredentials, ServerInterceptingCall, status, type Serve
 import type { TlsFiles } from '../../shared/security/tls.ts'
 import type { Token } from '../../shared/security/token.ts'
 
-/** Turns calls away that do not present the token, before anything of them is read. */
+/** Rejects calls that do not present the token, before their content is read. */
 export function tokenGate(token: Token): ServerInterceptor {
   return (_method, call) =>
     new ServerInterceptingCall(call, {
@@ -20,7 +20,7 @@ export function tokenGate(token: Token): ServerInterceptor {
     })
 }
 
-/** What the server proves who it is with, and whether workers must do so too. */
+/** Makes the credentials of a server: TLS if it has a certificate; with an authority too, clients must present a certificate of that. */
 export function serverCredentials(tls: TlsFiles | undefined): ServerCredentials {
   if (tls?.identity === undefined) return ServerCredentials.createInsecure()
   return ServerCredentials.createSsl(tls.ca ?? null, [{ private_key: tls.identity.key, cert_chain: tls.identity.cert }], tls.ca !== undefined)

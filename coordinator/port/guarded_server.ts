@@ -7,12 +7,12 @@ import { serverCredentials, tokenGate } from './gate.ts'
 import { withLimitedHttp2 } from './http2_server.ts'
 import { listenOn, type ListeningPort } from './listen.ts'
 
-/** Besides those of each worker, which may all come at once. */
+/** Number of connections without a session that are allowed besides those of all workers, which may come at the same time. */
 const NAMELESS_CONNECTIONS = 64
-/** A worker that hangs does not answer to the end of the run; those that answer do so at once. */
+/** Time for open calls to end. Workers that answer to the end of the run do so at once; one that hangs never does. */
 const SHUTDOWN_MS = 3000
 
-/** A port with the calls of proto/herd.proto: token and certificates are asked for, and connections are watched over, before any call is answered. */
+/** A port for the calls of proto/herd.proto. Token, certificates and limits on connections are checked before any call is answered. */
 export class GuardedServer {
   readonly connections: Connections
   readonly #access: Access
@@ -20,9 +20,9 @@ export class GuardedServer {
   #port: ListeningPort | undefined
 
   /**
-   * @param limits.connectionsOfWorker how many a worker has
-   * @param limits.namelessMs how long a connection may belong to nobody
-   * @param implementation of calls; the others are answered by UNIMPLEMENTED
+   * @param limits.connectionsOfWorker number of connections that a worker opens
+   * @param limits.namelessMs longest time for which a connection may belong to no session
+   * @param implementation handlers of calls; other calls are answered by UNIMPLEMENTED
    */
   constructor(access: Access, { connectionsOfWorker, namelessMs }: { connectionsOfWorker: number; namelessMs: number }, implementation: UntypedServiceImplementation) {
     const { token, maxWorkers } = access
@@ -33,8 +33,10 @@ export class GuardedServer {
   }
 
   /**
+   * Begins to listen.
+   * @param address HOST:PORT; port 0 takes a free one
    * @returns the port
-   * @throws RunError when the address cannot be bound.
+   * @throws RunError if the address cannot be bound
    */
   async listen(address: string): Promise<number> {
     const { host, port } = parseAddress(address) ?? { host: address, port: 0 }
@@ -48,13 +50,13 @@ export class GuardedServer {
     return this.#port.port
   }
 
-  /** Takes no more connections, and drops those of nobody, at once. */
+  /** Stops taking connections, and closes those that belong to no session. */
   stopListening(): void {
     this.#port?.close()
     this.connections.closeNameless()
   }
 
-  /** Takes no more connections, and waits for the calls that go on to end, though not for long. */
+  /** Stops taking connections, waits a few seconds for open calls to end, and closes all connections. */
   async close(): Promise<void> {
     this.#port?.close()
     const graceful = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))

@@ -1,19 +1,18 @@
 import http2 from 'node:http2'
 
-/** What any peer may take up, known or not, before the HTTP/2 layer turns it down by itself. */
+/** Limits for every peer, known or not, which the HTTP/2 layer enforces by itself. */
 const settings: http2.Settings = {
-  // A worker has one stream on its control connection; on the other weights, gradients, and requests for images.
+  // A worker needs few: one stream for control; on its other connections those for weights, gradients, the manifest and images.
   maxConcurrentStreams: 128,
   maxHeaderListSize: 16 * 1024,
 }
 const limits: http2.ServerOptions = { settings, maxHeaderListPairs: 64 }
 
 /**
- * Runs an action during which HTTP/2 servers that are made get the limits above. grpc-js has options for some of them
- * only, and hands its servers out to nobody; its server is ours to configure, so the factory functions are wrapped for
- * as long as it makes one.
- * @param action makes servers at once, not later.
- * @param onSession is told each session of these servers.
+ * Runs an action; HTTP/2 servers that are created during it get the limits above. grpc-js has options for some of the limits
+ * only and gives no access to its servers, so the factory functions of node:http2 are wrapped while it creates one.
+ * @param onSession called with each new session of these servers
+ * @param action must create its servers synchronously
  */
 export function withLimitedHttp2<T>(onSession: (session: http2.ServerHttp2Session) => void, action: () => T): T {
   const { createServer, createSecureServer } = http2

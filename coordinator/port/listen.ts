@@ -2,16 +2,16 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import { messageOf, RunError } from '../../shared/kit/errors.ts'
 
-/** A port that is listened on, on every address that its host's name stands for. */
+/** A port on which the process listens, on all addresses of a host that could be bound. */
 export interface ListeningPort {
   port: number
   close(): void
 }
 
 /**
- * Listens.
+ * Listens on all addresses of a host.
  * @param port 0 takes a free one
- * @throws RunError when none of the host's addresses can be bound.
+ * @throws RunError if the host is unknown or none of its addresses can be bound
  */
 export async function listenOn(host: string, port: number, onConnection: (socket: net.Socket) => void): Promise<ListeningPort> {
   const option = `--listen ${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -39,7 +39,7 @@ function listen(host: string, port: number, onConnection: (socket: net.Socket) =
     const server = net.createServer({ noDelay: true }, onConnection)
     server.once('error', reject)
     server.listen({ host, port }, () => {
-      // E.g. no descriptor left to accept a connection with: there will be one again.
+      // A later error is temporary, e.g. no file descriptor is left to accept a connection with.
       server.off('error', reject).on('error', () => undefined)
       resolve(server)
     })

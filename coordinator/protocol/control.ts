@@ -2,32 +2,32 @@ import { messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import { PROTOCOL_VERSION } from '../../shared/wire/messages.ts'
 import { countedMs } from '../dealing/deadlines.ts'
 
-/** The coordinator's end of a control stream, whatever carries it. */
+/** The coordinator's end of a control stream, whatever the transport. */
 export interface ControlOutlet<Down> {
-  /** HOST:PORT where the member's messages come from. */
+  /** HOST:PORT from which the member's messages come. */
   readonly peer: string
   send(message: Down): void
   /** Closes the stream in order; what was sent before still arrives. */
   close(): void
-  /** Ends the stream with an error that tells the reason: the member may try again. */
+  /** Ends the stream with an error that states the reason; the member may try again. */
   fail(why: Failure, reason: string): void
 }
 
-/** Why a stream ends with an error: the member broke the protocol or was lost; it came too early; there is no room for it. */
+/** Reason why a stream ends with an error. `cut`: the member broke the protocol or was lost. `early`: it came too early. `full`: there is no room for it. */
 export type Failure = 'cut' | 'early' | 'full'
 
-/** Why a member that said hello gets no place: refused for good, or it may try again later. */
+/** Reason why a member that said hello is not admitted: `refused` is for good, after the others it may try again. */
 export interface Denial {
   how: 'refused' | 'early' | 'full'
   reason: string
 }
 
 export interface ControlLimits {
-  /** Milliseconds until hello. */
+  /** Milliseconds within which hello must come. */
   helloMs: number
-  /** Milliseconds that a member may be silent after hello. */
+  /** Longest silence of a member after hello, in milliseconds. */
   silenceMs: number
-  /** Whether silence counts after ready, too; false where somebody else watches members from then on. */
+  /** True if silence counts after ready too; false if another component watches members from then on. */
   watchMembers: boolean
 }
 
@@ -37,8 +37,8 @@ interface Refused {
 }
 
 /**
- * The coordinator's side of one membership, from hello to its end, the same for workers and reducers: it takes and gives messages,
- * and knows neither how they travel nor what time it is. Whatever breaks the protocol ends this membership, and nothing else.
+ * The coordinator's side of one membership, from hello to its end, the same for workers and reducers. It has neither a transport nor a clock
+ * of its own: messages and the passing of time come as calls. A breach of the protocol ends this membership and nothing else.
  */
 export abstract class MemberControl<Up extends { message: string }, Down> {
   protected readonly outlet: ControlOutlet<Down | Refused>
@@ -53,12 +53,12 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     this.#limits = limits
   }
 
-  /** Nothing more is taken or given. */
+  /** True once the membership has ended: messages are then neither taken nor sent. */
   get over(): boolean {
     return this.#phase === 'over'
   }
 
-  /** Takes a message that has the form of the protocol. */
+  /** Handles a message that has passed the schema. An error in handling it ends the membership. */
   receive(message: Up): void {
     if (this.over) return
     try {
@@ -71,18 +71,18 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     }
   }
 
-  /** The member has closed its side of the stream. */
+  /** Ends the membership of a member that has closed its side of the stream. */
   onClosed(): void {
     if (!this.over) this.outlet.close()
     this.#finish(`the ${this.#kind} closed the connection`)
   }
 
-  /** The stream is broken. */
+  /** Ends the membership of a member whose stream has broken. */
   onBroken(): void {
     this.#finish('the connection was lost')
   }
 
-  /** Passes the time on. @param gapMs milliseconds since the last call */
+  /** Advances the time, and cuts off a member that has been silent for too long. @param gapMs milliseconds since the last call */
   tick(gapMs: number): void {
     const { helloMs, silenceMs, watchMembers } = this.#limits
     if (this.over || (this.#phase === 'ready' && !watchMembers)) return
@@ -95,12 +95,12 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     if (!this.over) this.outlet.send(message)
   }
 
-  /** Ends the stream with a reason that the member is told. */
+  /** Ends the membership, and the stream with an error that tells the member the reason. */
   cut(reason: string): void {
     if (this.#finish(reason)) this.outlet.fail('cut', reason)
   }
 
-  /** Ends the membership in order: nobody is lost. @param lastWord for a member that has been greeted */
+  /** Ends the membership in order: the member does not count as lost. @param lastWord message to a member that has been greeted */
   end(lastWord: Down): void {
     if (this.over) return
     const greeted = this.#phase !== 'new'
@@ -110,16 +110,19 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     if (greeted) this.release()
   }
 
-  /** Carries out what a message says; before hello comes nothing else, and hello and ready come once. @throws ProtocolError */
+  /**
+   * Handles one message. The order is already checked: hello comes first, and hello and ready come once.
+   * @throws ProtocolError if the message is not valid now
+   */
   protected abstract take(message: Up): void
 
-  /** The membership has ended, and nobody here wanted that. */
+  /** Called before `release` if a membership ends in another way than by `end`. */
   protected abstract lose(reason: string): void
 
-  /** The membership has ended: what was kept for it is let go of. */
+  /** Frees what was kept for the member, once the membership of a greeted member has ended. */
   protected abstract release(): void
 
-  /** Answers hello. @param join gives the member a place, and says so to it @returns why it gets none */
+  /** Answers hello. @param join admits the member and tells it so; returns the reason if it does not admit it */
   protected greet({ protocolVersion }: { protocolVersion: number }, join: () => Denial | undefined): void {
     if (protocolVersion !== PROTOCOL_VERSION) {
       return this.refuse(`this coordinator speaks protocol version ${PROTOCOL_VERSION}, the ${this.#kind} ${protocolVersion}: install the same version of Herd on both.`)
@@ -133,14 +136,14 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     }
   }
 
-  /** Ends the membership for good: trying again would be in vain. */
+  /** Ends the membership for good: the member is told not to try again. */
   protected refuse(reason: string): void {
     this.outlet.send({ message: 'refused', refused: { reason } })
     this.outlet.close()
     this.#finish(reason)
   }
 
-  /** The member leaves in order. */
+  /** Ends the membership of a member that leaves in order. */
   protected leave(reason: string): void {
     this.outlet.close()
     this.#finish(reason)
@@ -152,7 +155,7 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
     if (message === 'ready' && this.#phase === 'ready') throw new ProtocolError('ready came twice')
   }
 
-  /** @returns false when it was over before */
+  /** @returns false if the membership had ended before */
   #finish(reason: string): boolean {
     if (this.over) return false
     const greeted = this.#phase !== 'new'

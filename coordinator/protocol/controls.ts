@@ -1,17 +1,17 @@
-/** What is done to every membership alike. */
+/** A membership as `Controls` sees it. */
 interface Control<Down> {
   readonly over: boolean
   tick(gapMs: number): void
   end(lastWord: Down): void
 }
 
-/** The memberships of one kind that are going on. */
+/** The open memberships of one kind: those of workers, or those of reducers. */
 export class Controls<Down> {
   readonly #now: () => number
   readonly #open = new Set<Control<Down>>()
   #tickedAt: number
 
-  /** @param now milliseconds on a clock that only goes forward */
+  /** @param now milliseconds on a monotonic clock */
   constructor(now: () => number) {
     this.#now = now
     this.#tickedAt = now()
@@ -21,7 +21,7 @@ export class Controls<Down> {
     this.#open.add(control)
   }
 
-  /** Passes the time on: a member that is silent for too long is found when the clock ticks. Call it about ten times a second. */
+  /** Advances the time, which ends memberships that have been silent for too long. To be called about ten times a second. */
   tick(): void {
     const now = this.#now()
     const gapMs = now - this.#tickedAt
@@ -32,7 +32,7 @@ export class Controls<Down> {
     }
   }
 
-  /** Ends them all in order. */
+  /** Ends all memberships in order. @param lastWord message to every member that has been greeted */
   end(lastWord: Down): void {
     for (const control of this.#open) control.end(lastWord)
     this.#open.clear()

@@ -1,13 +1,13 @@
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import type { Progress } from '../contract/progress.ts'
 
-/** A checkpoint without its vectors. */
+/** A checkpoint without weights and moments. */
 export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'moments'>
 
 /**
- * What a checkpoint says besides weights and moments. In the file, an epoch that has just ended is still the current one, with all
- * its steps done and its sums empty again; in a run, the next one has begun. With all its steps done and sums that are
- * not empty, an epoch has yet to be evaluated.
+ * Builds the part of a checkpoint besides weights and moments. In the file, an epoch that has just ended is still the current one, with
+ * all its steps done and its sums empty; in a run, the next one has begun. An epoch with all its steps done and sums that are not
+ * empty has not been evaluated yet.
  */
 export function checkpointFacts(parts: Pick<Checkpoint, 'network' | 'classes' | 'config' | 'optimizer' | 'datasetDigest'> & { stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
   const { at, sums } = progress
@@ -34,7 +34,7 @@ export function checkpointFacts(parts: Pick<Checkpoint, 'network' | 'classes' | 
   }
 }
 
-/** Where the run stands that a checkpoint was taken of. */
+/** Reads the position of the run from its checkpoint: the inverse of `checkpointFacts`. */
 export function progressOf({ position }: Checkpoint, stepsPerEpoch: number): Progress {
   const ended = position.stepInEpoch >= stepsPerEpoch && position.epochImages === 0 && position.epochSkippedSteps === 0
   return {

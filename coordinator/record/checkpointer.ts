@@ -10,20 +10,20 @@ export interface CheckpointerParts {
   folder: Pick<CheckpointFolder, 'save' | 'latest' | 'ofEpoch' | 'ofStep'>
   weights: Pick<Weights, 'snapshot'>
   factsOf: (progress: Progress) => CheckpointFacts
-  /** Time between two checkpoints, in seconds; 0: none in mid-epoch. */
+  /** Time between two checkpoints in seconds; 0 means none within an epoch. */
   everySeconds: number
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
 }
 
-/** After a failed save the next is tried after a second, then two, four, ... */
+/** Pause after a failed save before the next attempt; it doubles with each further failure. */
 const FIRST_PAUSE_SECONDS = 1
 const LONGEST_PAUSE_SECONDS = 300
 
 /**
  * Saves a run's checkpoints, one at a time. A save that fails (disk full, folder gone) is reported and tried again; it
- * never ends the training, whose state is safe in memory. Only the last save of a run must succeed.
+ * does not end training, whose state is safe in memory. Only the last save of a run must succeed.
  */
 export class Checkpointer {
   readonly #parts: CheckpointerParts
@@ -31,7 +31,7 @@ export class Checkpointer {
   #dueAt: number
   #failures = 0
   #lastFailure = ''
-  /** Steps of the newest state on disk. */
+  /** Step of the newest checkpoint on disk; undefined before the first one of this process. */
   #savedStep: number | undefined
 
   constructor(parts: CheckpointerParts) {
@@ -39,30 +39,31 @@ export class Checkpointer {
     this.#dueAt = parts.now() + this.#everySeconds
   }
 
-  /** True when it is time to save, and nothing is being written. */
+  /** True if it is time to save and no save is in progress. */
   get isDue(): boolean {
     return this.#saving === undefined && this.#parts.now() >= this.#dueAt
   }
 
   /**
-   * Between two steps: when it is time, begins to save. The state is copied, so training goes on while it is written; as
-   * long as that takes, no other save begins.
+   * Begins a save if one is due. To be called between two steps: the state is copied, so training continues while it is written.
+   * No other save begins meanwhile.
    */
   offer(progress: Progress): void {
     if (this.isDue) void this.save(progress, { keep: false })
   }
 
-  /** Copies the state as it is now, between two steps. */
+  /** Copies weights and moments. To be called between two steps. */
   hold(): HeldState {
     const state = this.#parts.weights.snapshot()
-    // Who awaits it may come later than its failure.
+    // The promise may be awaited only after it has failed: until then, its rejection would count as unhandled.
     state.catch(() => undefined)
     return { state, since: this.#parts.now() }
   }
 
   /**
-   * Saves as soon as nothing else is being written. A failure is reported, and tried again later.
-   * @param held what to save, whose age then decides when the next save is due; where it is left out, the state as it is now
+   * Saves as soon as no other save is in progress. A failure is reported, and the save is tried again later.
+   * @param keep true to keep the checkpoint under the name of its epoch
+   * @param held snapshot to save, whose time then decides when the next save is due; undefined saves the current state
    */
   async save(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
     const facts = this.#parts.factsOf(progress)
@@ -80,8 +81,8 @@ export class Checkpointer {
 
   /**
    * Makes sure that a run's last state is on disk.
-   * @param held that state, where it is not the present one
-   * @throws RunError when it cannot be saved.
+   * @param held that state, if it is not the current one
+   * @throws RunError if it cannot be saved
    */
   async saveLast(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
     await this.idle()
@@ -91,12 +92,12 @@ export class Checkpointer {
     throw new RunError(`the run's last state, of step ${progress.at.step}, could not be saved: ${this.#lastFailure}\n${before}: make room, then go on from there with --resume latest.`)
   }
 
-  /** Settles when nothing is being written. */
+  /** Settles when no save is in progress. */
   async idle(): Promise<void> {
     await this.#saving
   }
 
-  /** @returns whether it is on disk */
+  /** Writes one checkpoint. @returns true if it is on disk */
   async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<boolean> {
     const { folder, now, observe } = this.#parts
     const { epoch, stepInEpoch, step } = facts.position
@@ -105,7 +106,7 @@ export class Checkpointer {
     try {
       bytes = await folder.save({ ...facts, ...(await state) }, { keep })
     } catch (error) {
-      // Whatever it was: a training of days is worth more than to end for it.
+      // No error here is a reason to end a training of days.
       const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)
       this.#failures++
       this.#lastFailure = messageOf(error)

@@ -23,7 +23,7 @@ import { choosePredictions, showPredictions } from './shown_predictions.ts'
 export interface RecordParts {
   folder: RunFolder
   options: RunOptions
-  /** What decides the run, as it goes into config.json and checkpoints. */
+  /** Everything that decides the run, for config.json and checkpoints. */
   config: Record<string, unknown>
   network: Network
   optimizer: Pick<Optimizer, 'name' | 'moments'>
@@ -32,24 +32,24 @@ export interface RecordParts {
   stepsPerEpoch: number
   weights: Weights
   status: () => ClusterStatus
-  /** Learning rate of an update, by its number. */
+  /** Returns the learning rate of an update, by its number from 1. */
   rateOf: (update: number) => number
-  /** Seconds on a clock that only goes forward. */
+  /** Seconds on a monotonic clock. */
   now: () => number
   observe: Observer
 }
 
 /**
- * Keeps a run in its folder: history, plots and checkpoints as it goes, pictures and the summary when it ends. A disk that
- * refuses ends no training: what can wait, waits in memory, and is reported.
+ * Records a run in its folder: history, plots and checkpoints during training, pictures and the summary at its end. A write error does
+ * not end training: it is reported, and lines of history and events wait in memory.
  */
 export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
   readonly #plots: Plots
-  /** Files whose last write failed, which has been said. */
+  /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
-  /** What happened before the folder was the run's to write; then undefined. */
+  /** Events from before `begin`, when nothing may be written into the folder yet; undefined afterwards. */
   #early: RunEvent[] | undefined = []
 
   constructor(parts: RecordParts) {
@@ -60,7 +60,7 @@ export class RunRecord {
     this.#plots = new Plots({ folder, classes: dataset.classes, now })
   }
 
-  /** events.jsonl. */
+  /** Notes events in events.jsonl. */
   readonly observe: Observer = (event) => {
     if (isLarge(event) || (isFrequent(event) && !this.#parts.options.stepEvents)) return
     if (this.#early === undefined) this.#note(event)
@@ -68,8 +68,8 @@ export class RunRecord {
   }
 
   /**
-   * Takes the folder: nothing in it is touched before. Puts right what a crash left there, drops the history of epochs
-   * that will be trained again, and writes config.json.
+   * Takes over the folder, in which nothing is touched before: repairs what a crash left there, drops the history of epochs that
+   * will be trained again, and writes config.json and the events so far.
    */
   async begin(progress: Progress): Promise<void> {
     const { folder, observe } = this.#parts
@@ -82,27 +82,31 @@ export class RunRecord {
     for (const what of repairs) observe({ type: 'repaired', what })
   }
 
-  /** A checkpoint before the first step: a run can be resumed from its first moment on. */
+  /** Saves a checkpoint before the first step, so that the run can be resumed from its first moment on. */
   async keepBeginning(progress: Progress): Promise<void> {
     await this.#checkpointer.save(progress, { keep: false })
   }
 
-  /** Between two steps: a checkpoint, when it is time for one. Nothing waits for it. */
+  /** Begins to save a checkpoint in the background, if one is due. To be called between two steps. */
   keepStep(progress: Progress): void {
     this.#checkpointer.offer(progress)
   }
 
-  /** True when it is time for a checkpoint. */
+  /** True if a checkpoint is due and none is being saved. */
   get keepIsDue(): boolean {
     return this.#checkpointer.isDue
   }
 
-  /** Copies weights and moments as they are now, between two steps. */
+  /** Copies weights and moments. To be called between two steps. */
   hold(): HeldState {
     return this.#checkpointer.hold()
   }
 
-  /** @param held at `progress`, the beginning of the next epoch */
+  /**
+   * Saves the result of an epoch: history, checkpoint, plots, evaluation.json.
+   * @param progress position at the beginning of the next epoch
+   * @param held snapshot at that position
+   */
   async keepEpoch(result: EpochResult, progress: Progress, held: HeldState): Promise<void> {
     const { folder, options, observe } = this.#parts
     const { epoch, train, test, images, skippedSteps, seconds } = result
@@ -127,7 +131,11 @@ export class RunRecord {
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
-  /** A stopped run's last checkpoint. @param held at `progress`, where that is not the present state @throws RunError when it cannot be saved. */
+  /**
+   * Saves the last checkpoint of a stopped run, with config.json and plots.
+   * @param held snapshot at `progress`, if that is not the current state
+   * @throws RunError if the checkpoint cannot be saved
+   */
   async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
     await this.#checkpointer.saveLast(progress, { keep: false, held })
     await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
@@ -135,8 +143,10 @@ export class RunRecord {
   }
 
   /**
-   * The last checkpoint, summary.json, and the sheet of predictions on random test images.
-   * @throws RunError when the disk refuses a checkpoint or a line of history or events to the last.
+   * Saves the last checkpoint, summary.json, and the sheet of predictions on random test images.
+   * @param restarts number of times that the run was resumed
+   * @returns the digest of the weights, the path of the sheet, and the summary
+   * @throws RunError if config.json, summary.json, the checkpoint, or a line of history or events cannot be written in the end
    */
   async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string; summary: Summary }> {
     const { folder, options, dataset, weights } = this.#parts
@@ -178,7 +188,7 @@ export class RunRecord {
     return { digest, sheet, summary }
   }
 
-  /** Settles when no file is being written any more. */
+  /** Settles when no checkpoint is being saved any more. */
   async idle(): Promise<void> {
     await this.#checkpointer.idle()
   }
@@ -192,7 +202,7 @@ export class RunRecord {
     this.#append(folder.eventsFile, () => folder.appendEvent(type, fields))
   }
 
-  /** Adds to a file of lines, which keeps those in memory that the disk does not take now. */
+  /** Adds a line to a file, which keeps lines in memory as long as they cannot be written. */
   #append(file: string, append: () => void): void {
     try {
       append()
@@ -203,7 +213,7 @@ export class RunRecord {
     }
   }
 
-  /** What is written again anyhow, such as pictures after the next epoch. */
+  /** Writes a file that will be written again anyway, such as pictures after the next epoch; a failure is only reported. */
   async #tolerate(place: string, write: () => Promise<void>): Promise<void> {
     try {
       await write()
@@ -213,14 +223,14 @@ export class RunRecord {
     }
   }
 
-  /** Said once, until it could be written again. */
+  /** Reports the failure to write a file, once until a write succeeds again. */
   #cannotWrite(place: string, error: unknown): void {
     if (this.#unwritable.has(place)) return
     this.#unwritable.add(place)
     this.#parts.observe({ type: 'writeFailed', file: place, reason: error instanceof WriteError ? error.message : `${place} cannot be written: ${messageOf(error)}.` })
   }
 
-  /** evaluation.json, for whoever looks at the run. */
+  /** Writes evaluation.json with predictions on some test images, and reports the evaluation as an event. */
   async #keepEvaluation(epoch: number, step: number, { confusion, predictions }: TestScore): Promise<void> {
     const { folder, dataset, source, options, observe } = this.#parts
     const { classes } = dataset

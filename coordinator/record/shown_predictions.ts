@@ -6,16 +6,16 @@ import { sheetImage } from '../../shared/pictures/prediction_sheet.ts'
 import { KeyedRandom, permutation, Purpose } from '../../shared/random/philox.ts'
 import type { TestPrediction } from '../../shared/evaluation/score.ts'
 
-/** Test images that are shown. */
+/** Number of test images that are shown. */
 export const SHOWN_IMAGES = 12
 const QUALITY = 75
 
-/** Random test predictions, others in each epoch, the same in each run of a seed. */
+/** Picks random test predictions: others in each epoch, the same in each run with the same seed. */
 export function choosePredictions(predictions: readonly TestPrediction[], seed: number, epoch: number): TestPrediction[] {
   return [...permutation(predictions.length, new KeyedRandom(seed, Purpose.draw, epoch))].slice(0, SHOWN_IMAGES).map((place) => predictions[place])
 }
 
-/** Small pictures of test images, with what the network says of them. */
+/** Makes small pictures of test images, as base64 of WebP, with the network's predictions for them. */
 export async function showPredictions(chosen: readonly TestPrediction[], dataset: Dataset, source: ImageSource): Promise<ShownPrediction[]> {
   const files = await source.read(chosen.map(({ sample }) => sample))
   return Promise.all(

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { MemberView } from '../../live/view.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 
-/** Metrics of the cluster as it is at the moment of a scrape: nothing is kept of workers that have gone. */
+/** Metrics of the cluster, read at each scrape. The series of a worker disappear when it leaves. */
 export class ClusterMetrics {
   constructor(registry: Registry, status: () => ClusterStatus | undefined) {
     const registers = [registry]

@@ -6,15 +6,15 @@ import type { Observer } from '../contract/events.ts'
 
 export interface Console {
   observe: Observer
-  /** A progress bar, or lines where the output is no terminal. */
+  /** Starts a progress bar; if the output is not a terminal, lines in the log. */
   progress(what: string): Progress
-  /** A line of the result; machines get it as a record with these fields. */
+  /** Prints a line of output; with --log-format json, a record with these fields instead. */
   print(line: string, fields?: Readonly<Record<string, unknown>>): void
 }
 
 /**
- * What a person sees of a run on the terminal: bars for what goes on, and one line for each epoch. With --log-format json
- * all of it, results too, is records in the log.
+ * Creates the terminal's view of a run: progress bars, and one line per epoch. With --log-format json everything, results
+ * included, becomes records in the log.
  */
 export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pick<LogOptions, 'quiet' | 'logFormat'>): Console {
   const { quiet, logFormat } = options
@@ -36,7 +36,7 @@ export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pic
   return { observe, progress: (what) => startProgress(place, what), print }
 }
 
-/** The bar of the epoch in progress, and then that of its evaluation, if it does not go on beside the next one. */
+/** Shows a bar for the epoch in progress, then one for its evaluation, unless the next epoch is trained meanwhile. */
 function runningBars(start: (what: string) => Progress): Observer {
   let bar: Progress | undefined
   let beside = false
@@ -67,7 +67,7 @@ function runningBars(start: (what: string) => Progress): Observer {
       case 'testing':
         if (!beside) bar?.update(event.done, event.total)
         break
-      // Its line takes the bar's place; the bar of the next epoch, which may have begun, comes again with its next step.
+      // The event's line replaces the bar. If the next epoch has begun, its next step starts its bar again.
       case 'epoch':
       case 'stopped':
       case 'finished':

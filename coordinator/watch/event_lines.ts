@@ -1,13 +1,13 @@
 import { sentenceOf, type EventType, type RunEvent } from '../../shared/run_folder/run_events.ts'
 
-/** What a person is told of an event. */
+/** The line that the terminal shows for an event. */
 export interface EventLine {
-  /** Results are what the user has started the program for; the others are levels of the log. */
+  /** Output of the program (`result`), or a level of the log. */
   kind: 'result' | 'debug' | 'info' | 'warn'
   text: string
 }
 
-/** What a terminal tells of, and how loudly; bars, plots and the folder have the rest. */
+/** Events that the terminal shows as lines, and how. Other events show only in progress bars, plots and the run's folder. */
 const told: Partial<Record<EventType, EventLine['kind']>> = {
   started: 'result',
   resumed: 'result',
@@ -35,9 +35,9 @@ const told: Partial<Record<EventType, EventLine['kind']>> = {
   writeFailed: 'warn',
 }
 
-/** @returns undefined where a line is not worth it */
+/** @returns undefined for events that the terminal does not show as lines */
 export function lineOf(event: RunEvent): EventLine | undefined {
-  // The error that such a step ends the run with says the same.
+  // The error that ends the run at such a step says the same.
   if (event.type === 'gradientNotFinite' && event.action === 'stop') return undefined
   const kind = told[event.type]
   const text = kind === undefined ? undefined : sentenceOf(event.type, event)

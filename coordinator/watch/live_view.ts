@@ -8,20 +8,22 @@ import { knownRecipe } from '../../shared/recipe/stored.ts'
 
 export interface LiveViewParts {
   facts: RunFacts
-  /** What a run that is resumed has behind it. */
+  /** Completed epochs of a resumed run, oldest first; empty for a new run. */
   history: HistoryLine[]
+  /** Last evaluation in the run's folder; null if there is none. */
   evaluation: EvaluationView | null
+  /** Position at which this process begins or resumes the run. */
   at: { epoch: number; stepInEpoch: number; step: number }
   status: () => ClusterStatus | undefined
   now: () => Date
 }
 
-/** Speed is that of so many last steps. */
+/** Number of last steps over which the displayed speed is averaged. */
 const SPEED_STEPS = 20
 
 /**
- * A run as people look at it while it goes on: folds what happens into a view, and tells listeners what changed. Steps
- * may come a hundred a second; `flush`, a few times a second, gathers them.
+ * The state of a running training run for the live page and `herd top`: folds events into a `RunView` and sends listeners patches
+ * of it. There may be a hundred steps a second, so events accumulate until `flush`, which is called a few times a second.
  */
 export class LiveView {
   readonly #parts: LiveViewParts
@@ -33,8 +35,9 @@ export class LiveView {
   #state: RunState = 'waiting'
   #testing: RunProgress['testing'] = null
   #lastStep: StepPoint | null = null
-  /** Seconds of the last evaluation that training waited for, and when the present one began. */
+  /** Duration in seconds of the last evaluation that training waited for. */
   #evaluationSeconds = 0
+  /** Start of the last evaluation, in seconds since 1970; undefined if training does not wait for it. */
   #evaluatingSince: number | undefined
 
   constructor(parts: LiveViewParts) {
@@ -55,7 +58,7 @@ export class LiveView {
     return { facts, state, startedAt, progress, members, lastStep: this.#lastStep, lastEpoch: history.at(-1) ?? null }
   }
 
-  /** @returns ends the subscription */
+  /** Sends every patch from now on to the listener. @returns a function that ends the subscription */
   subscribe(listener: (patch: RunPatch) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -68,16 +71,16 @@ export class LiveView {
     this.#pending.newEvents.push({ time: this.#parts.now().toISOString(), kind: type, ...describeEvent(type, fields) })
   }
 
-  /** How the run ended. */
+  /** Adds the summary of the finished run, and flushes. */
   finish(summary: Summary): void {
     this.#pending.summary = summary
     this.flush()
   }
 
-  /** Brings the view up to date and tells what changed. */
+  /** Applies everything since the last flush to the view, and sends it to the listeners as one patch. */
   flush(): void {
     const status = this.#parts.status()
-    // An evaluation beside training is waited for when the next epoch's steps are done.
+    // Training waits for the evaluation that ran beside the next epoch once all steps of that epoch are done.
     const waitsForTest = this.#testing !== null && this.#at.stepInEpoch >= this.#parts.facts.stepsPerEpoch
     const state = this.#state === 'training' && waitsForTest ? 'evaluating' : this.#state
     const waiting = status?.waiting === true && (state === 'training' || state === 'evaluating')
@@ -119,7 +122,7 @@ export class LiveView {
         this.#testing = null
         if (this.#evaluatingSince !== undefined) this.#evaluationSeconds = seconds - this.#evaluatingSince
         this.#pending.newHistory.push(historyLineSchema.parse(event))
-        // The next one may have begun.
+        // The next epoch may have begun already, if this one was evaluated beside training.
         if (event.epoch < event.epochs && event.epoch === this.#at.epoch) this.#at = { ...this.#at, epoch: event.epoch + 1, stepInEpoch: 0 }
         break
       }

@@ -8,25 +8,26 @@ import { ClusterMetrics } from './cluster_metrics.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 import type { StepSplit } from '../contract/step_split.ts'
 
-/** Of a step: a tiny network on loopback to a large one on few cores. */
+/** Upper bounds of a step's seconds: from a tiny network on loopback to a large one on few cores. */
 const STEP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/** Upper bounds of the seconds that writing a checkpoint takes. */
 const CHECKPOINT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-/** A confusion matrix has the square of this many series; larger ones are left to evaluation.json. */
+/** The most classes for which the confusion matrix is exported, since it has their square in series; evaluation.json has larger ones. */
 const MAX_CONFUSION_CLASSES = 32
-/** Classes with series of their own. */
+/** The most classes that get a series for their accuracy. */
 const MAX_CLASSES = 1000
 
-/** Kinds of events that dashboards and alerts ask for. */
+/** Kinds of events that dashboards and alerts query. */
 const COUNTED_FROM_ZERO: RunEvent['type'][] = [
   'workerJoined', 'workerLost', 'workerLeft', 'waiting', 'goingOn', 'dealtAgain', 'resumed', 'checkpoint', 'checkpointFailed', 'writeFailed', 'gradientNotFinite', 'lossNotFinite', 'fingerprintsDiffer',
 ]
 
-/** What is known of a run before its first step. */
+/** The facts about a run that are known before its first step. */
 export interface RunLabels {
   name: string
   recipe: Partial<Recipe>
   stepsPerEpoch: number
-  /** As many as it is to have; it may begin with fewer. */
+  /** Number of workers that the run is meant to have; with --min-workers it begins with fewer. */
   workersWanted: number
 }
 
@@ -34,11 +35,11 @@ export interface RunLabels {
 export class CoordinatorMetrics {
   readonly registry = new Registry()
   readonly observe: Observer
-  /** Is told of the run once it is known what it is. */
+  /** Sets the metrics that describe the run; called before its first step. */
   readonly describe: (run: RunLabels) => void
   readonly #status: () => ClusterStatus | undefined
 
-  /** @param status is asked at each scrape. @param now seconds since 1970 */
+  /** @param status called at each scrape @param now returns seconds since 1970 */
   constructor(status: () => ClusterStatus | undefined, now: () => number) {
     this.#status = status
     const registers = [this.registry]
@@ -78,7 +79,7 @@ export class CoordinatorMetrics {
     const restarts = gauge('herd_restarts', 'How often the run has been resumed.')
     const events = counter('herd_events_total', 'What events.jsonl is told of, by kind.', ['kind'])
 
-    // From zero on, so that the first of a kind is an increase, too.
+    // Counters start at 0, so that Prometheus sees the first event of a kind as an increase.
     for (const kind of COUNTED_FROM_ZERO) events.inc({ kind }, 0)
 
     this.describe = (run) => {
@@ -167,7 +168,7 @@ export class CoordinatorMetrics {
     }
   }
 
-  /** Why the run cannot go on now. */
+  /** Returns the reason why the run cannot train now, for the readiness probe; undefined if it can. */
   readonly unready = (): string | undefined => {
     const status = this.#status()
     if (status === undefined) return 'the run is being prepared'

@@ -5,8 +5,8 @@ import type { ClusterStatus } from '../contract/cluster.ts'
 import type { Observer } from '../contract/events.ts'
 
 /**
- * The file from which Prometheus discovers the workers (file_sd_configs): written anew when one comes or goes. A disk that
- * refuses is reported once, until it could be written again.
+ * The file from which Prometheus discovers the workers (file_sd_configs), rewritten when a worker joins or leaves. A write
+ * error is reported once, and again only after a write has succeeded in between.
  */
 export class MetricsTargets {
   readonly #file: string
@@ -26,14 +26,14 @@ export class MetricsTargets {
     if (type === 'started' || type === 'workerJoined' || type === 'workerLost' || type === 'workerLeft') this.#update()
   }
 
-  /** Nobody is to be scraped any more. */
+  /** Empties the list of targets. Settles when the file is written, or could not be. */
   async close(): Promise<void> {
     this.#write([])
     await this.#writing.ended()
   }
 
   #update(): void {
-    // A member is told of while it is being taken in or forgotten: what there is to see afterwards counts.
+    // The event comes while the member is still being added or removed; the microtask reads the status afterwards.
     queueMicrotask(() => this.#write(this.#status()?.metricsTargets ?? []))
   }
 

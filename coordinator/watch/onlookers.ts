@@ -20,27 +20,29 @@ import { TraceFile } from './trace_file.ts'
 import { viewerToken } from './viewers.ts'
 import { knownRecipe } from '../../shared/recipe/stored.ts'
 
-/** A run, as those need to know it who look on. */
+/** The facts about a run that metrics, live page and `herd top` show. */
 export interface WatchedRun {
   facts: RunFacts
-  /** What a run that is resumed has behind it. */
+  /** Completed epochs of a resumed run, oldest first; empty for a new run. */
   history: HistoryLine[]
+  /** Last evaluation in the run's folder; null if there is none. */
   evaluation: EvaluationView | null
+  /** Position at which this process begins or resumes the run. */
   at: { epoch: number; stepInEpoch: number; step: number }
   workersWanted: number
   network: Network
   transforms: TransformLists
   engine: EngineKind
-  /** A copy of the newest weights, and how many steps and epochs they have behind them. */
+  /** Copies the newest weights. `step` is the number of steps taken, `epoch` that of the last step, from 1. */
   weights: () => Promise<{ parameters: Float32Array; step: number; epoch: number }>
 }
 
-/** Patches a second are enough for an eye. */
+/** Milliseconds between two updates of the live page. */
 const FLUSH_MS = 250
 
 /**
- * Whoever looks at a run without taking part in it: Prometheus, the live page, `herd top`, a trace. What goes wrong here
- * is reported as an event and ends no training.
+ * Everything that watches a run without taking part in it: Prometheus metrics, the live page, `herd top`, the trace file.
+ * A failure here is reported as an event and does not end training.
  */
 export class Onlookers {
   readonly #metrics: CoordinatorMetrics
@@ -50,9 +52,9 @@ export class Onlookers {
   #run: WatchedRun | undefined
   #trace: TraceFile | undefined
   #targets: MetricsTargets | undefined
-  /** The live page's. */
+  /** Subscribers of the live page. */
   readonly #listeners = new Set<(run: number, patch: RunPatch) => void>()
-  /** Where what goes wrong is reported. */
+  /** Receives failures as events; ignores them until `describe` sets it. */
   #report: Observer = () => undefined
 
   private constructor() {
@@ -60,8 +62,8 @@ export class Onlookers {
   }
 
   /**
-   * Opens what the options ask for.
-   * @throws RunError where a port or a file cannot be had.
+   * Opens the trace file, the metrics and the live page that the options ask for.
+   * @throws RunError if a port cannot be bound or a file cannot be created
    */
   static async open(options: CoordinatorOptions, access: Access, log: Log): Promise<Onlookers> {
     const onlookers = new Onlookers()
@@ -94,7 +96,7 @@ export class Onlookers {
     }
   }
 
-  /** The run is known, and about to begin. @param report where what goes wrong is reported */
+  /** Announces the run, which is about to begin. @param report receives failures as events */
   describe(run: WatchedRun, report: Observer): void {
     const { facts, workersWanted, history, evaluation, at } = run
     this.#run = run
@@ -113,26 +115,29 @@ export class Onlookers {
   readonly observe: Observer = (event) => {
     this.#metrics.observe(event)
     this.#view?.observe(event)
-    // Connections end soon, and their last word is how the run did.
+    // Connections close soon, so the final state must be sent now.
     if (event.type === 'stopped' || event.type === 'failed') this.#view?.flush()
     this.#targets?.observe(event)
   }
 
-  /** Spans of the coordinator itself, or of a worker by the coordinator's clock; undefined where nobody traces. */
+  /**
+   * The function that adds a span to the trace: the coordinator's own, or that of a worker on the coordinator's clock. Undefined if the run is
+   * not traced.
+   */
   get onSpan(): ((span: Span, worker?: string) => void) | undefined {
     const trace = this.#trace
     return trace === undefined ? undefined : (span, worker) => trace.add(worker, span)
   }
 
-  /** What `herd top` shows. */
+  /** Returns the state of the run for `herd top`; undefined before `describe`. */
   readonly brief = (): RunBrief | undefined => this.#view?.brief
 
-  /** The run has finished. */
+  /** Shows the summary of the finished run. */
   finish(summary: Summary): void {
     this.#view?.finish(summary)
   }
 
-  /** Lets everybody see how it ended, and closes. */
+  /** Sends viewers the final state, then closes the page, the metrics and the trace. */
   async close(): Promise<void> {
     this.#view?.flush()
     for (const close of this.#closing.reverse()) await close()

@@ -7,9 +7,9 @@ import { EventFile } from '../../shared/tensorboard/event_file.ts'
 import type { Observer, RunEvent } from '../contract/events.ts'
 
 export interface TensorBoardParts {
-  /** The run's. */
+  /** Folder of the run. */
   folder: string
-  /** Is told, once, of a file that cannot be written. */
+  /** Receives one `writeFailed` event if the file cannot be written. */
   observe: Observer
 }
 
@@ -18,15 +18,15 @@ const JPEG_QUALITY = 85
 type Evaluated = Extract<RunEvent, { type: 'evaluated' }>
 
 /**
- * Writes the run for TensorBoard. Everything stands at the steps that are done, what belongs to an epoch too: one order of
- * all that there is, so that a run which goes on from a checkpoint takes the place of what it computes again.
- * A disk that refuses ends no training: what cannot be written waits.
+ * Writes the curves of a run for TensorBoard. All values, those of an epoch too, are logged at the number of steps done. They
+ * share one x axis, so a resumed run replaces exactly the points that it computes again. A write error does not end
+ * training: events that cannot be written wait in memory.
  */
 export class TensorBoardRecord {
   readonly #parts: TensorBoardParts
   #events: EventFile | undefined
   #resumedAt = 0
-  /** Pictures that are being drawn. */
+  /** Settles when all sheets of predictions so far are drawn. */
   #drawing: Promise<void> = Promise.resolve()
   #unwritable = false
 
@@ -65,7 +65,7 @@ export class TensorBoardRecord {
           file.flush()
         })
         break
-      // Nothing may come for a long time.
+      // No event may follow for a long time.
       case 'waiting':
       case 'stopped':
       case 'finished':
@@ -75,13 +75,13 @@ export class TensorBoardRecord {
     }
   }
 
-  /** Settles when everything is written that can be. */
+  /** Settles when everything that can be written is written. */
   async close(): Promise<void> {
     await this.#drawing
     this.#flush()
   }
 
-  /** A run of which there is nothing yet has no file. */
+  /** Writes buffered events. Creates no file for a run that has logged nothing yet. */
   #flush(): void {
     if (this.#events !== undefined) this.#write((file) => file.flush())
   }
@@ -108,7 +108,7 @@ export class TensorBoardRecord {
     }
   }
 
-  /** Said once: the warning says that training goes on. */
+  /** Reports the first failure only. */
   #cannotWrite(reason: string): void {
     if (this.#unwritable) return
     this.#unwritable = true
@@ -116,7 +116,7 @@ export class TensorBoardRecord {
   }
 }
 
-/** Of the classes that have test images. */
+/** Computes the accuracy of each class that has test images, keyed by TensorBoard tag. */
 function classAccuracies({ classes, confusion }: Evaluated): Record<string, number> {
   const rows = classes.map((name, index) => ({ name, right: confusion[index][index], images: confusion[index].reduce((sum, count) => sum + count, 0) }))
   return Object.fromEntries(rows.filter(({ images }) => images > 0).map(({ name, right, images }) => [`class/${name}`, right / images]))
@@ -131,7 +131,7 @@ async function sheetOf(predictions: readonly ShownPrediction[]): Promise<{ jpeg:
       }),
     ),
   )
-  // A sheet of each epoch: as PNG, photographs would take megabytes.
+  // JPEG, since one sheet is logged per epoch and photographs as PNG would take megabytes.
   const { data, info } = await sharp(png).removeAlpha().jpeg({ quality: JPEG_QUALITY }).toBuffer({ resolveWithObject: true })
   return { jpeg: data, width: info.width, height: info.height }
 }

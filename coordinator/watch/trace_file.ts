@@ -4,36 +4,36 @@ import { messageOf, RunError } from '../../shared/kit/errors.ts'
 import type { Span, SpanName } from '../../shared/trace/span.ts'
 import type { Observer } from '../contract/events.ts'
 
-/** The coordinator's place in a trace. */
+/** Name of the coordinator's process in the trace. */
 const COORDINATOR = 'coordinator'
-/** What is told of is written after a second, or when there is much of it. */
+/** Buffered events are written after this much time of the trace, or once they have MAX_PENDING characters. */
 const WRITE_MICROSECONDS = 1e6
 const MAX_PENDING = 64 * 1024
-/** The row in which spans lie inside each other. */
+/** The row in which spans are nested. */
 const STEPS = 'steps'
-/** Row of a process that a span is drawn in. */
+/** Row of its process in which each span is drawn. */
 const rowOf: Record<SpanName, string> = {
-  // An evaluation may go on beside several steps.
+  // An evaluation may overlap several steps.
   evaluation: 'evaluation', step: STEPS, 'lanes wait': STEPS, reduce: STEPS, optimizer: STEPS, broadcast: STEPS,
   compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
 }
 
 interface Row {
   id: number
-  /** Of the last span in it, in microseconds. */
+  /** End of the row's last span, in microseconds since the trace began. */
   end: number
 }
 
 interface Process {
   id: number
-  /** By name; spans of one name that overlap, such as images that are decoded side by side, get rows of their own. */
+  /** Rows by name; overlapping spans, such as images decoded in parallel, get rows of their own. */
   rows: Map<string, Row[]>
 }
 
 /**
  * A trace in the JSON array format of Chrome's Trace Event Format, which Perfetto opens: one process for the coordinator and
  * each worker, complete events ("ph": "X"), times in microseconds since the trace began, by the coordinator's clock. The
- * format needs no closing bracket, so that what a crash leaves can be opened too.
+ * format needs no closing bracket, so a trace cut short by a crash can be opened too.
  */
 export class TraceFile {
   readonly #output: WriteStream
@@ -41,7 +41,7 @@ export class TraceFile {
   readonly #processes = new Map<string, Process>()
   #rows = 0
   #empty = true
-  /** Events that wait to be written together: one by one, writing would cost more than what they tell of. */
+  /** Serialised events that wait to be written together: one write per event would cost more than the work it describes. */
   #pending = ''
   #writtenAt = 0
   #broken = false
@@ -56,9 +56,10 @@ export class TraceFile {
   }
 
   /**
-   * @param begin time of the trace's beginning, in seconds of the clock of its spans
-   * @param observe is told, once, when the disk refuses; the trace then ends.
-   * @throws RunError where the file cannot be made.
+   * Creates the file.
+   * @param begin start of the trace, in seconds on the coordinator's clock, which its spans use too
+   * @param observe receives one `writeFailed` event if writing fails; the trace then ends
+   * @throws RunError if the file cannot be created
    */
   static async open(file: string, begin: number, observe: Observer): Promise<TraceFile> {
     const output = createWriteStream(file)
@@ -70,7 +71,7 @@ export class TraceFile {
     return new TraceFile(output, begin, (error) => observe({ type: 'writeFailed', file, reason: `--trace ${file} cannot be written: ${error.message}. The trace ends here.` }))
   }
 
-  /** @param worker undefined: the coordinator's own. Times by the coordinator's clock. */
+  /** Adds a span, whose times are on the coordinator's clock. @param worker undefined for the coordinator's own spans */
   add(worker: string | undefined, { name, begin, end, step, unit }: Span): void {
     const process = this.#processOf(worker)
     const from = Math.round((begin - this.#begin) * 1e6)
@@ -99,7 +100,7 @@ export class TraceFile {
     return process
   }
 
-  /** The first row of a name whose last span has ended: spans come in the order of their ends. */
+  /** Finds or adds the first row of this name whose last span ended by `from`. Relies on spans arriving in the order of their ends. */
   #freeRow(process: Process, name: string, from: number, to: number): number {
     const rows = process.rows.get(name) ?? []
     const free = rows.findIndex((row) => row.end <= from)

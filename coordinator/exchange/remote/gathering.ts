@@ -5,15 +5,15 @@ import type { StateChunk } from '../../../shared/wire/messages.ts'
 import type { Range } from '../../../shared/vectors/chunks.ts'
 import { StateInbox } from './state_chunks.ts'
 
-/** The weights of one moment, and perhaps the moments, as they come from every reducer. */
+/** A snapshot of the weights, and perhaps of the optimizer's moments, that is being collected from all reducers. */
 class Gathering {
   readonly #complete = deferred<OptimizerState>()
   readonly #inboxes: StateInbox[]
   readonly #state: OptimizerState
 
   /**
-   * @param ranges of the reducers, in the vector's order
-   * @param moments those that are gathered with the weights
+   * @param ranges ranges of the reducers, in the vector's order
+   * @param moments names of the moments to collect with the weights
    */
   constructor(ranges: readonly Range[], moments: Optimizer['moments']) {
     const size = ranges[ranges.length - 1].end
@@ -26,15 +26,15 @@ class Gathering {
     return this.#complete.promise
   }
 
-  /** Makes whoever waits for them fail. */
+  /** Rejects the promise of the snapshot. */
   fail(error: Error): void {
     this.#complete.reject(error)
   }
 
   /**
-   * Takes a chunk of the reducer of this index.
-   * @returns whether all is in
-   * @throws ProtocolError when it does not follow the chunk before it.
+   * Takes a chunk from the reducer with this index.
+   * @returns true if the snapshot is complete
+   * @throws ProtocolError if the chunk does not follow the one before it
    */
   receive(index: number, chunk: StateChunk): boolean {
     this.#inboxes[index].receive(chunk)
@@ -44,20 +44,20 @@ class Gathering {
   }
 }
 
-/** Those that were asked for, and have not all come. */
+/** The snapshots that have been requested and are not complete yet. */
 export class Gatherings {
   readonly #ranges: readonly Range[]
   readonly #moments: Optimizer['moments']
   readonly #open = new Map<number, Gathering>()
   #asked = 0
 
-  /** @param ranges of the reducers, in the vector's order */
+  /** @param ranges ranges of the reducers, in the vector's order */
   constructor(ranges: readonly Range[], { moments }: Pick<Optimizer, 'moments'>) {
     this.#ranges = ranges
     this.#moments = moments
   }
 
-  /** @returns its number, for the reducers to answer with */
+  /** Begins a snapshot. @param moments true to collect the moments too @returns the number with which reducers answer, and the snapshot */
   begin(moments: boolean): { id: number; complete: Promise<OptimizerState> } {
     const id = ++this.#asked
     const gathering = new Gathering(this.#ranges, moments ? this.#moments : [])
@@ -65,14 +65,14 @@ export class Gatherings {
     return { id, complete: gathering.complete }
   }
 
-  /** Takes a chunk of the reducer of this index. @throws ProtocolError when it was not asked for, or does not follow the chunk before it. */
+  /** Takes a chunk from the reducer with this index. @throws ProtocolError if it was not requested, or does not follow the one before it */
   receive(index: number, chunk: StateChunk): void {
     const gathering = this.#open.get(chunk.id)
     if (gathering === undefined) throw new ProtocolError(`state ${chunk.id} was not asked for`)
     if (gathering.receive(index, chunk)) this.#open.delete(chunk.id)
   }
 
-  /** Makes whoever waits for any of them fail. */
+  /** Rejects the promises of all open snapshots. */
   fail(error: Error): void {
     for (const gathering of this.#open.values()) gathering.fail(error)
     this.#open.clear()

@@ -25,22 +25,22 @@ export interface ReducerHubParts {
   /** JSON of the run's description. */
   run: string
   optimizer: Optimizer
-  /** What the reducers begin with, of the whole vector; it must not change. */
+  /** Initial weights and moments of the whole vector; must not change. */
   start: Readonly<OptimizerState>
-  /** Steps of the run that came before. */
+  /** Version of the initial weights: the number of steps already taken. */
   version: number
-  /** The coordinator starts them on its own machine: workers reach them at the host where they reach the coordinator. */
+  /** True if the coordinator starts the reducers on its own machine: workers then reach them at the coordinator's host. */
   local: boolean
-  /** A reducer that is not heard of for this long is lost. */
+  /** A reducer that is silent for this long is lost. */
   silenceLimitMs: number
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a monotonic clock. */
   now: () => number
-  /** A secret that no reducer has had. */
+  /** Returns a secret that no reducer has had. */
   newId: () => string
-  /** Floats of one chunk on the wire, where it is not the default; the reducers must cut alike. */
+  /** Floats per chunk on the wire; undefined means the default. The reducers must use the same. */
   chunkFloats?: number
   observe: (event: RunEvent) => void
-  /** Is told what reducers' time goes to, by the coordinator's clock; only of a run that is traced. */
+  /** Receives the reducers' spans, on the coordinator's clock; undefined if the run is not traced. */
   onReducerSpan?: (reducer: string, span: Span) => void
 }
 
@@ -49,18 +49,20 @@ export class ReducerLostError extends RunError {}
 
 interface OpenStep {
   round: number
+  /** Sums by index of the reducer; undefined until the reducer reports them. */
   sums: (RangeSums | undefined)[]
   completed: Deferred<RangeSums[]>
 }
 
-/** What is known of a worker's session. */
+/** A worker's session as the hub tracks it. */
 interface Session {
-  /** Since it has joined. */
+  /** The member; undefined until the worker has joined the reduction. */
   member: Member | undefined
-  /** Who has admitted it; then settled. */
+  /** Reducers that have admitted the session. */
   admitted: Set<ReducerControl>
+  /** Called once all reducers have admitted the session. */
   onAdmitted: () => void
-  /** By round, attempt and node: how many reducers have all of a partial. */
+  /** Number of reducers that have received a partial completely, by round, attempt and node. */
   whole: Map<string, { round: number; reducers: number }>
   traffic: Map<ReducerControl, Traffic>
 }
@@ -68,21 +70,21 @@ interface Session {
 const HELLO_MS = 8000
 
 /**
- * The reducers of a run, in processes of their own, as the coordinator deals with them. It sees that all of them do the same in the
- * same order: each gets the same messages over a stream that keeps their order, so between two steps all are at the same step.
+ * The coordinator's side of a run's reducer processes. Every reducer gets the same messages over a stream that keeps their order, so all
+ * do the same in the same order, and between two steps all are at the same step.
  */
 export class ReducerHub implements Reduction {
   readonly #parts: ReducerHubParts
   readonly #reducers: (ReducerControl | undefined)[]
   readonly #controls: Controls<ReductionMessage>
-  /** Reducers that have their part of the weights, and their spans. */
+  /** Reducers that have loaded their part of the weights, with the spans that come from each. */
   readonly #loaded = new Map<ReducerControl, RemoteSpans>()
   readonly #sessions = new Map<string, Session>()
   readonly #gatherings: Gatherings
   readonly #joined = deferred<void>()
   #surroundings: ReductionSurroundings | undefined
   #open: OpenStep | undefined
-  /** Steps that have been settled. */
+  /** Number of steps that have been settled. */
   #version: number
   #failure: Error | undefined
   #ready = false
@@ -97,33 +99,33 @@ export class ReducerHub implements Reduction {
     this.#joined.promise.catch(() => undefined)
   }
 
-  /** Takes up the reduction for a cluster. */
+  /** Begins the reduction for a cluster. */
   readonly reduce = (surroundings: ReductionSurroundings): Reduction => {
     this.#surroundings = surroundings
     return this
   }
 
-  /** Settles when every reducer is in, and has its part of the weights. @throws RunError when that cannot be any more. */
+  /** Settles when every reducer has joined and loaded its part of the weights. @throws the error of `fail`; RunError if the run ends before */
   ready(): Promise<void> {
     return this.#joined.promise
   }
 
-  /** Nobody will come, or go on: whoever waits for reducers fails. */
+  /** Makes everything that waits for reducers fail with this error. */
   fail(error: Error): void {
     if (this.#failure !== undefined || this.#closed) return
     this.#giveUp(error)
     this.#surroundings?.onFailed(error)
   }
 
-  // What workers need to know.
+  // Sessions of workers.
 
-  /** Where workers reach the reducers; undefined as long as they are not all in. */
+  /** Addresses at which workers reach the reducers, in the vector's order; undefined until all reducers are ready. */
   get places(): ReducerPlace[] | undefined {
     if (!this.#ready) return undefined
     return this.#reducers.flatMap((reducer) => (reducer === undefined ? [] : [{ address: this.#parts.local ? `:${reducer.address.slice(reducer.address.lastIndexOf(':') + 1)}` : reducer.reachedAt, ...reducer.range }]))
   }
 
-  /** A worker of this session may call the reducers, once this settles. */
+  /** Announces a worker's session to all reducers. Settles when the worker may call them. */
   admit(id: string): Promise<void> {
     return new Promise((resolve) => {
       this.#sessions.set(id, { member: undefined, admitted: new Set(), onAdmitted: resolve, whole: new Map(), traffic: new Map() })
@@ -131,7 +133,7 @@ export class ReducerHub implements Reduction {
     })
   }
 
-  /** The session is over. */
+  /** Ends a worker's session at all reducers. */
   dismiss(id: string): void {
     if (this.#sessions.delete(id)) this.#tell({ message: 'dismissed', dismissed: { session: id } })
   }
@@ -149,7 +151,7 @@ export class ReducerHub implements Reduction {
   }
 
   begin(step: StepToReduce): void {
-    // Of a partial that was given up half-way, nothing more comes.
+    // No more chunks come of a partial that was given up half-way.
     for (const { whole } of this.#sessions.values()) {
       for (const [key, { round }] of whole) if (round < step.round - 2) whole.delete(key)
     }
@@ -192,9 +194,9 @@ export class ReducerHub implements Reduction {
     return (await this.#gather(false)).parameters
   }
 
-  // The server's calls.
+  // Calls from the server.
 
-  /** A reducer has opened its control stream. @param connections to which its own belong */
+  /** Takes a reducer that has opened its control stream. @param connections all connections to the coordinator */
   accept(outlet: ControlOutlet<ReductionMessage>, connections: Claims): ReducerControl {
     const control = new ReducerControl(outlet, {
       id: this.#parts.newId(), connections, helloMs: HELLO_MS, silenceMs: this.#parts.silenceLimitMs,
@@ -207,12 +209,17 @@ export class ReducerHub implements Reduction {
     return control
   }
 
-  /** Passes the time on: a reducer that is silent for too long is found when the clock ticks. */
+  /** Advances the time, which finds reducers that have been silent for too long. */
   watch(): void {
     this.#controls.tick()
   }
 
-  /** The state that a reducer begins with. @throws ProtocolError for a call of no reducer. */
+  /**
+   * Returns the initial state of a reducer's range.
+   * @param id session of the reducer
+   * @param peer HOST:PORT of its connection
+   * @throws ProtocolError if no reducer has this session, or it has loaded its state before
+   */
   startOf(id: string, peer: string): Iterable<StateChunk> {
     const reducer = this.reducerOf(id)
     if (this.#loaded.has(reducer)) throw new ProtocolError('the reducer has its state')
@@ -220,20 +227,20 @@ export class ReducerHub implements Reduction {
     return stateChunks(this.#parts.start, reducer.range, 0, { session: '', id: 0 }, this.#parts.chunkFloats)
   }
 
-  /** @throws ProtocolError when there is none of this session. */
+  /** Finds the reducer of a session. @throws ProtocolError if there is none */
   reducerOf(id: string): ReducerControl {
     const reducer = this.#reducers.find((each) => each?.id === id)
     if (reducer === undefined || id === '') throw new ProtocolError('no such reducer')
     return reducer
   }
 
-  /** Takes a chunk of a reducer's state. @throws ProtocolError when it was not asked for, or does not follow the chunk before it. */
+  /** Takes a chunk of a reducer's state. @throws ProtocolError if it was not requested, or does not follow the one before it */
   receiveState(reducer: ReducerControl, chunk: StateChunk): void {
     if (reducer.id !== chunk.session) throw new ProtocolError('a chunk of a state of another reducer')
     this.#gatherings.receive(reducer.number - 1, chunk)
   }
 
-  /** Ends all: the run is over. */
+  /** Ends the memberships of all reducers, since the run is over. */
   close(outcome: { finished: boolean; reason: string }): void {
     this.#giveUp(new RunError('the run is over'))
     this.#closed = true
@@ -330,7 +337,7 @@ export class ReducerHub implements Reduction {
     })
   }
 
-  /** A reducer that breaks off before all are in may come again. */
+  /** Handles the loss of a reducer: its place is free again if the reducers are not all ready yet; afterwards, the run fails. */
   #lose(reducer: ReducerControl, reason: string): void {
     this.#loaded.delete(reducer)
     if (!this.#ready) this.#reducers[reducer.number - 1] = undefined

@@ -2,11 +2,11 @@ import { UsageError } from '../../../shared/kit/errors.ts'
 import { CHUNK_FLOATS, chunkRanges, type Range } from '../../../shared/vectors/chunks.ts'
 
 /**
- * Cuts a vector into ranges for as many reducers, side by side, where it is also cut into chunks; their numbers of chunks differ by
- * one at most.
- * @param size floats of the vector
- * @param chunkFloats floats of one chunk
- * @throws UsageError when it has fewer chunks than that.
+ * Cuts a vector into adjacent ranges, one per reducer, at the boundaries of chunks. The numbers of chunks in them differ by one at
+ * most.
+ * @param size length of the vector in floats
+ * @param chunkFloats length of a chunk in floats
+ * @throws UsageError if the vector has fewer chunks than there are reducers
  */
 export function cutRanges(size: number, reducers: number, chunkFloats = CHUNK_FLOATS): Range[] {
   const chunks = chunkRanges(size, chunkFloats)

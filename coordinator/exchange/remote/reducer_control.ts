@@ -6,18 +6,18 @@ import { MemberControl, type ControlLimits, type ControlOutlet, type Denial } fr
 import type { Claims } from '../worker_streams.ts'
 
 export interface ReducerSlot {
-  /** From 1. */
+  /** Number of the reducer, from 1. */
   number: number
   range: Range
 }
 
 export interface ReducerControlParts extends Omit<ControlLimits, 'watchMembers'> {
-  /** Secret of this membership. */
+  /** Secret session id of this membership. */
   id: string
   connections: Claims
-  /** It has said hello. @returns its place; undefined when no more reducers are wanted */
+  /** Assigns a place to a reducer that has said hello. @returns undefined if no more reducers are wanted */
   takePlace: (reducer: ReducerControl) => ReducerSlot | undefined
-  /** It has a place. */
+  /** Called when the reducer has its place. */
   onPlaced: (reducer: ReducerControl) => void
   onMessage: (reducer: ReducerControl, message: Exclude<ReducerMessage, { message: 'hello' | 'heartbeat' }>) => void
   onLost: (reducer: ReducerControl, reason: string) => void
@@ -27,7 +27,7 @@ export interface ReducerControlParts extends Omit<ControlLimits, 'watchMembers'>
 export class ReducerControl extends MemberControl<ReducerMessage, ReductionMessage> {
   readonly #parts: ReducerControlParts
   readonly #peers: string[] = []
-  /** HOST:PORT as it said; without a host, at that which it comes from. */
+  /** HOST:PORT as the reducer has announced it; :PORT means the host from which it connects. */
   address = ''
   #slot: ReducerSlot | undefined
 
@@ -53,12 +53,12 @@ export class ReducerControl extends MemberControl<ReducerMessage, ReductionMessa
     return this.#slot
   }
 
-  /** The address where workers of other machines reach it. */
+  /** HOST:PORT at which workers on other machines reach the reducer. */
   get reachedAt(): string {
     return this.address.startsWith(':') ? `${hostOf(this.outlet.peer)}${this.address}` : this.address
   }
 
-  /** A connection belongs to it. */
+  /** Assigns a connection to the reducer. @param peer HOST:PORT */
   claim(peer: string): void {
     this.#peers.push(peer)
     this.#parts.connections.claim(peer)

@@ -4,16 +4,17 @@ import { chunkRanges, type Range } from '../../../shared/vectors/chunks.ts'
 import { bytesOf } from '../../../shared/kit/floats.ts'
 import type { StateChunk } from '../../../shared/wire/messages.ts'
 
-/** The vectors of a state in the order in which they travel. */
+/** Lists the vectors of a state in the order in which they are sent. */
 function vectorsOf({ parameters, moments }: Readonly<OptimizerState>): Float32Array[] {
   return [parameters, ...moments]
 }
 
 /**
- * Weights and moments of a range as they travel.
- * @param state vectors whose element 0 is element `origin` of the whole; they must not change until all is sent. Without moments, the weights travel alone.
- * @param head whose state it is
- * @param chunkFloats floats of one chunk on the wire, where it is not the default
+ * Cuts weights and moments of a range into chunks for the wire.
+ * @param state vectors that must not change until all chunks are sent; without moments, only the weights are sent
+ * @param origin index in the whole vector of element 0 of the state's vectors
+ * @param head session and request number for every chunk
+ * @param chunkFloats floats per chunk; undefined means the default
  */
 export function* stateChunks(state: Readonly<OptimizerState>, range: Range, origin: number, head: Pick<StateChunk, 'session' | 'id'>, chunkFloats?: number): Generator<StateChunk> {
   for (const [vector, values] of vectorsOf(state).entries()) {
@@ -24,7 +25,7 @@ export function* stateChunks(state: Readonly<OptimizerState>, range: Range, orig
   }
 }
 
-/** Puts weights and moments of a range together from their chunks. */
+/** Assembles weights and moments of a range from their chunks. */
 export class StateInbox {
   readonly #vectors: readonly Float32Array[]
   readonly #range: Range
@@ -32,7 +33,7 @@ export class StateInbox {
   #vector = 0
   #received = 0
 
-  /** @param state where it is written: as in `stateChunks` */
+  /** @param state vectors to write into @param origin index in the whole vector of their element 0 */
   constructor(state: Readonly<OptimizerState>, range: Range, origin: number) {
     this.#vectors = vectorsOf(state)
     this.#range = range
@@ -43,7 +44,7 @@ export class StateInbox {
     return this.#vector === this.#vectors.length
   }
 
-  /** @throws ProtocolError when the chunk does not follow the one before it. */
+  /** Takes the next chunk. @throws ProtocolError if it does not follow the one before it */
   receive({ vector, offset, data }: Pick<StateChunk, 'vector' | 'offset' | 'data'>): void {
     const { begin, end } = this.#range
     const floats = data.length / Float32Array.BYTES_PER_ELEMENT
