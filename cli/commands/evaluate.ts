@@ -75,7 +75,7 @@ function idsOf(dataset: Dataset, split: SplitChoice): number[] {
   return split === 'all' ? dataset.samples.map((_, id) => id) : dataset[split]
 }
 
-/** Block by block, in the order of a run's evaluation. */
+/** Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits. */
 async function evaluate({ engine, checkpoint: { network }, transforms }: TrainedModel, dataset: Dataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
   const images = { source: new FolderSource(dataset.files), samples: dataset.samples, imageSize: network.imageSize, ...transforms }
   const progress = notices.progress('evaluating')

@@ -1,4 +1,4 @@
-/** Colours as red, green and blue in 0..255, so that they can be mixed before they become text. */
+/** Colour as red, green and blue in 0..255, so that it can be mixed before it becomes text. */
 export type Colour = readonly [number, number, number]
 
 /** The colour of `#rrggbb`. */
