@@ -32,7 +32,7 @@ const BATCH = 32
 /**
  * Classifies images, prepared by the evaluation transforms of the model's run, a batch at a time; yields one outcome per image, in order.
  * @param tiles number of images, from the first on, that get a picture for the contact sheet.
- * @throws CheckpointError if the network computes NaN, as after a training that diverged.
+ * @throws CheckpointError if logits are not finite, as after a training that diverged.
  */
 export async function* classify(model: TrainedModel, asked: readonly Asked[], tiles: number): AsyncGenerator<Outcome> {
   let left = tiles
