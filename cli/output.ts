@@ -16,6 +16,7 @@ export function endWhenNobodyReads(output: NodeJS.WriteStream): void {
   })
 }
 
+/** Formats a share: 0.123 as "12.3 %". */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }

@@ -174,7 +174,7 @@ class LiveServer {
     try {
       const image = await readBody(request, this.#limits.photoBytes)
       if (image === undefined) return sayError(response, 413, `The photograph is too large: it may have ${this.#limits.photoBytes / 2 ** 20} MiB.`)
-      // From here on the client waits for this server, so its silence is no reason to end the connection.
+      // The client now waits for this server, so its silence is no reason to end the connection.
       request.socket.setTimeout(0)
       sayJson(response, 200, await this.#turns.take(() => this.#source.predict(run.data, image)))
     } catch (error) {

@@ -22,7 +22,7 @@ export class StillCompute implements Compute {
   }
 
   setParameters(): void {
-    // Nothing is computed with them.
+    // The parameters are not needed, since nothing is computed.
   }
 
   push({ lane, samples }: PreparedLane): Promise<Stretch> {

@@ -58,7 +58,7 @@ const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 const stepEventSchema = z.object({ event: z.literal('step'), time: z.iso.datetime().transform((time) => Date.parse(time)), epoch: z.number(), samples: z.number() })
 type StepEvent = z.output<typeof stepEventSchema>
 
-/** Processor time so far, in seconds, of a process and its descendants except the compute processes, whose work does not depend on who watches. */
+/** Processor time so far, in seconds, of a process and its descendants except the compute processes, whose work does not depend on whether the run is watched. */
 async function cpuSecondsBesideCompute(root: number): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const parents = new Map<number, number>()
@@ -183,7 +183,7 @@ function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[]
     let seconds = 0
     for (const [index, step] of inside.entries()) {
       const before = inside.at(index - 1)
-      // Between the last step of an epoch and the first of the next there is an evaluation.
+      // An evaluation lies between the last step of an epoch and the first of the next.
       if (index === 0 || before?.epoch !== step.epoch) continue
       images += step.samples
       seconds += (step.time - before.time) / 1000

@@ -25,6 +25,7 @@ const testFraction: OptionSpec<number | undefined> = {
 const splits = ['test', 'train', 'all'] as const
 type SplitChoice = (typeof splits)[number]
 
+/** `herd evaluate`: computes loss and accuracy of a checkpoint on a data set. */
 export const evaluateCommand = () =>
   commandOf({
     name: 'evaluate',

@@ -18,6 +18,7 @@ const SHEET_IMAGES = 96
 /** Most characters to which paths are padded, so that the columns after them line up. */
 const PATH_COLUMN = 50
 
+/** `herd predict`: classifies images with the weights of a checkpoint. Exit code 1 if an image could not be read. */
 export const predictCommand = (): Command =>
   commandOf({
     name: 'predict <image...>',
@@ -45,7 +46,7 @@ export const predictCommand = (): Command =>
       const width = Math.min(PATH_COLUMN, Math.max(...asked.map(({ path }) => path.length)))
       const drawn: SheetPrediction[] = []
       let failed = 0
-      // On a terminal the printed results themselves show the progress.
+      // The printed results themselves show the progress on a terminal.
       const bar = process.stdout.isTTY ? undefined : progress('predicting')
       let done = 0
       for await (const outcome of classify(model, asked, sheet === undefined ? 0 : SHEET_IMAGES)) {

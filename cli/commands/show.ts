@@ -14,6 +14,7 @@ import { print } from '../output.ts'
 /** Most runs on one page: more curves could not be told apart. */
 const MAX_RUNS = 16
 
+/** `herd show`: serves the live page of saved runs, until it is stopped by a signal. */
 export const showCommand = (): Command =>
   commandOf({
     name: 'show <folder...>',

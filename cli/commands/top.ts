@@ -22,6 +22,7 @@ interface Show {
   close(): void
 }
 
+/** `herd top`: shows a run on the terminal until it has finished, or the user quits. */
 export const topCommand = () =>
   commandOf({
     name: 'top',

@@ -67,7 +67,7 @@ export async function drawDataset({ out, perClass, seed, onProgress }: DrawOptio
     // Twice as many at a time as cores: while some wait for the disk or for this thread, the others keep libuv's threads busy.
     await pMap(missing, async ({ classIndex, imageIndex }) => {
       const name = DRAWN_CLASSES[classIndex]
-      // No fsync: a picture lost in a power cut is drawn again, and waiting for the disk would take longer than drawing.
+      // The file is not synchronised: a picture lost in a power cut is drawn again, and waiting for the disk would take longer than drawing.
       await writeAtomically(path.join(folder, name, fileName(name, imageIndex)), [await renderAnimal(seed, classIndex, imageIndex)], { durable: false })
       onProgress?.(++done, images)
     }, { concurrency: 2 * availableParallelism() })

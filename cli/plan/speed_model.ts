@@ -164,7 +164,7 @@ function overlapped(stages: Record<Stage, number>, cluster: Cluster, unhidden: n
   const chunks = Math.max(1, Math.round(cluster.floats / CHUNK_FLOATS))
   const shareOf = (stage: Stage): number => {
     if (THREADS.includes(stage)) return unhidden
-    // With more reducers each link carries fewer chunks, so one chunk is a larger share of its time.
+    // Each reducer's link carries only the chunks of its range, so one chunk is a larger share of the link's time.
     return COORDINATOR_LINKS.includes(stage) ? Math.min(1, cluster.reducers / chunks) : 1 / chunks
   }
   const others = STAGES.filter((stage) => stage !== longest && stage !== 'the cores')

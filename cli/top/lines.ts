@@ -108,6 +108,7 @@ function size(bytes: number): string {
   return `${(bytes / 1000 ** power).toFixed(power < 2 ? 0 : 1)} ${units[power]}`
 }
 
+/** Formats a duration: "59 s", "1:05 min", "2:30 h". */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   const two = (value: number): string => String(value).padStart(2, '0')

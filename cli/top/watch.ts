@@ -32,7 +32,7 @@ export async function* watchRun(address: string, access: Access, intervalMs: num
   call.once('metadata', () => clearTimeout(answer))
   const cancel = (): void => call.cancel()
   signal.addEventListener('abort', cancel)
-  // After the last read nothing else listens for errors.
+  // Errors after the last read reach this listener only.
   call.on('error', () => undefined)
   try {
     for await (const raw of call as AsyncIterable<unknown>) {

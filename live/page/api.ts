@@ -17,6 +17,7 @@ export class SaidError extends Error {
   }
 }
 
+/** Asks whether the server needs the token. @throws SaidError if it cannot be reached, or does not answer in time */
 export async function fetchAccess(): Promise<Access> {
   const { access } = (await (await answered(fetch('/session', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) }))).json()) as { access: Access }
   return access

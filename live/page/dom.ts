@@ -27,6 +27,7 @@ export function setAttributes(element: Element, attributes: Attributes): void {
   }
 }
 
+/** Sets an element's text only if it differs. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }

@@ -26,10 +26,12 @@ export function rate(value: number): string {
   return value > 0 && value < 0.001 ? rounded.toExponential() : String(rounded)
 }
 
+/** Formats a share (0 to 1) as a percentage; a dash for an unknown or infinite one. */
 export function percent(share: number | null | undefined, digits = 1): string {
   return share === null || share === undefined || !Number.isFinite(share) ? NOTHING : `${(share * 100).toFixed(digits)}${NO_BREAK}%`
 }
 
+/** Formats images a second, without the unit; a dash for an unknown speed. */
 export function speed(imagesPerSecond: number | null | undefined): string {
   if (imagesPerSecond === null || imagesPerSecond === undefined) return NOTHING
   return imagesPerSecond >= 100 ? integer(imagesPerSecond) : imagesPerSecond.toFixed(1)
@@ -37,6 +39,7 @@ export function speed(imagesPerSecond: number | null | undefined): string {
 
 const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB']
 
+/** Formats a number of bytes in decimal units: "1.2 GB". */
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`
   const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length)
@@ -62,6 +65,7 @@ export function timeOfDay(time: Date | string): string {
   return Number.isNaN(date.getTime()) ? NOTHING : clock.format(date)
 }
 
+/** Formats an ISO 8601 time in the reader's time zone: "31 Jan 2026, 15:04:05"; a dash for an invalid one. */
 export function dateAndTime(time: string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? NOTHING : `${day.format(date)}, ${clock.format(date)}`

@@ -56,7 +56,7 @@ export function photographSection(onTokenNeeded: () => void): Section {
   input.addEventListener('change', () => {
     const [file] = input.files ?? []
     if (file !== undefined) void ask(file)
-    // Without this, choosing the same photograph again, to ask later weights, would be no change.
+    // The field is emptied so that choosing the same photograph again, to ask later weights, is a change.
     input.value = ''
   })
   picture.addEventListener('error', () => (picture.hidden = true))

@@ -12,6 +12,7 @@ export interface Theme {
 /** Number of colours that everybody, the colour-blind included, tells apart easily; after these they repeat. */
 const COLOURS = 8
 
+/** Reads the present colours, which differ between the light and the dark scheme. */
 export function readTheme(): Theme {
   const style = getComputedStyle(document.documentElement)
   const value = (name: string): string => style.getPropertyValue(name).trim()
@@ -25,6 +26,7 @@ export function readTheme(): Theme {
   }
 }
 
+/** Calls a listener, for as long as the page is open, when the system changes between light and dark. */
 export function onThemeChange(listener: () => void): void {
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', listener)
 }
@@ -41,6 +43,7 @@ export function seriesClass(index: number): string {
 /** Dash patterns, which tell runs apart beside their colours. In pixels: line, gap, ... */
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3], [5, 2], [14, 5], [2, 6], [8, 3, 2, 3, 2, 3]]
 
+/** Dash pattern of a series, in pixels; empty for a solid line. */
 export function dashOf(index: number): number[] {
   return DASHES[index % DASHES.length]
 }

@@ -91,7 +91,7 @@ async function runUnderFaults(options: ChaosOptions, data: string, out: string):
   })
   try {
     const injected = Promise.all(plans.map((plan) => inject(cluster, plan)))
-    // Of the run and the injection, the first failure is the one to report.
+    // The first failure of the run or of the injection is the one to report.
     await Promise.race([cluster.ended(), injected.then(() => cluster.ended())])
     return (await injected).flat().sort((a, b) => a.at - b.at)
   } finally {

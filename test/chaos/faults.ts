@@ -18,7 +18,7 @@ export interface PlannedFault {
   /** Position of the victim in the list of workers that are well, as a share in [0, 1). */
   victim: number
   /**
-   * If true, the fault waits until every worker is well, and no other fault begins before the run has gone on, so that its
+   * True if the fault waits until every worker is well, and no other fault may begin before the run has gone on, so that its
    * cost can be told from that of others.
    */
   alone?: boolean

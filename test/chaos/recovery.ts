@@ -26,6 +26,11 @@ export interface Calm {
   between: number
 }
 
+/**
+ * Measures the calm rounds of a run.
+ * @param workers number of workers of the cluster: rounds with fewer are not calm
+ * @returns medians; over all rounds of a kind if none of them was calm
+ */
 export function calmOf({ rounds }: Timeline, faults: readonly InjectedFault[], workers: number): Calm {
   const calm = rounds.filter((round) => round.workers >= workers && !faults.some((fault) => overlaps(fault, round)))
   const of = (kind: Round['kind']): number => {

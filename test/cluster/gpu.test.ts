@@ -33,7 +33,7 @@ for (const precision of ['f32', 'bf16']) {
     wentWell(one)
     assert.match(one.stdout + one.stderr, /joined \(.*gpu:0\)/)
 
-    // With --local-workers, each worker would get a GPU of its own.
+    // The option --local-workers would give each worker a GPU of its own.
     const three = coordinator(outs.three, '--workers', '3')
     const address = await addressOf(three)
     const workers = ['a', 'b', 'c'].map((name) => new Program('worker', ['--coordinator', address, '--data', data, '--name', name, '--gpu', '0'], workspace.environment))

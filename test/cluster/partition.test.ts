@@ -55,7 +55,7 @@ test('a worker behind a partition is given up, the others go on, and when the ne
   await main.said(/worker far is lost: nothing was heard of it/)
   await main.said(/epoch 2\/5/)
   link.heal()
-  // From here on the run needs the worker that was cut off.
+  // The run now needs the worker that was cut off.
   assert.equal((await near.stop('SIGTERM')).code, 143, near.stderr)
   await main.said(/worker far is lost[^]*worker far joined/)
   const ended = await main.ended

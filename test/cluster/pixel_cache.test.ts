@@ -56,7 +56,7 @@ test('an empty, a filled, a damaged and no cache file give the same weights, wit
     await givesTheSame(`${name}-warm`, [...how])
     assert.deepEqual(await files('.pixels'), written, 'a second run decodes nothing, and so writes nothing')
 
-    // In short form, only a single process meets damaged files; several processes read through the same code.
+    // A single process meets damaged files in the short form; several processes read through the same code.
     if (shortOrLong(name === 'local', false)) continue
     // Half of the pixels of each file are changed, and the last ones are missing.
     for (const [index, file] of written.entries()) await writeFile(file, before[index].subarray(0, -1000).map((value, at) => (at % 2_000_000 < 1_000_000 ? value ^ 0x10 : value)))

@@ -124,7 +124,7 @@ export class SimulatedCoordinator {
       await this.#cluster.close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
       onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', state, progress: end.progress })
     } catch (error) {
-      // For example, the last state could not be saved, or a reducer was lost: the run ends, and is started again.
+      // A run whose last state could not be saved, or that lost a reducer, ends and is started again.
       if (!(error instanceof RunError)) throw error
       trace.add(this.process.name, `fails: ${error.message}`)
       await this.#cluster.close({ finished: false, reason: 'the run failed' })

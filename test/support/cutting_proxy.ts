@@ -41,7 +41,7 @@ export class CuttingProxy {
     for (const socket of [worker, coordinator]) socket.on('error', () => undefined)
     worker.on('data', (data) => coordinator.write(data))
     coordinator.on('data', (data) => worker.write(data))
-    // If the coordinator closes, the worker's side closes too; if the worker's side is cut, nothing tells the coordinator.
+    // The worker's side closes with the coordinator's; a cut of the worker's side is not passed on to the coordinator.
     coordinator.on('close', () => worker.destroy())
   }
 }

@@ -91,6 +91,7 @@ export function finishedRun(name: string, skill: number, digest: string): RunVie
   }
 }
 
+/** Figures of a step, deterministic with some noise. @param skill factor by which the run learns faster */
 export function stepPoint(step: number, skill = 1): StepPoint {
   const wobble = Math.sin(step * 12.9898) * 43758.5453
   const noise = wobble - Math.floor(wobble) - 0.5

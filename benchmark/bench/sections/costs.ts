@@ -24,7 +24,7 @@ const CROWD_SHAPE = [1, 4] as const
 const WORLDS = [1, 2, 3, 4, 8]
 /** Units whose vectors have the article's size and a quarter of it, which tells the cost of bytes from that of messages. */
 const UNITS = [ARTICLE_UNITS, ARTICLE_UNITS / 2]
-/** Up to so many still workers have a process each; more share processes, so many in each. */
+/** Number of still workers up to which each has a process of its own; a larger number shares processes, so many in each. */
 const OWN_PROCESSES = 4
 const TRANSFORMS = 50
 /** Image of the usual size in Animals-10, in pixels. */
@@ -168,6 +168,6 @@ function measureInput(imageSize: number, rounds: number): number {
     for (let index = 0; index < TRANSFORMS; index++) augment(image, imageSize, defaultAugmentation, { seed: 0, epoch: round, sample: index }, out, 0)
     return (performance.now() - begin) / 1000 / TRANSFORMS
   })
-  // In the first round V8 compiles.
+  // The first round does not count, since V8 compiles in it.
   return median(seconds.slice(1))
 }

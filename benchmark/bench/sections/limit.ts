@@ -21,7 +21,7 @@ export async function limitSection({ rounds, log }: BenchSettings, worlds: reado
     title: "The coordinator's limit",
     about: `Workers that compute nothing, ${PER_PROCESS} in a process, with real sockets and payloads, on the coordinator's own cores.`,
     unit: 'ms of processor time a worker and step', more: false,
-    // With a single worker, all costs of a step are that worker's, so it is no baseline.
+    // A single worker is no baseline, since it bears all costs of a step alone.
     baseline: nameOf(worlds.find((workers) => workers >= PER_PROCESS) ?? worlds[0]),
     measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
     derived: [...seconds].map(([workers, ofWorld]) => ({ name: `a step with ${nameOf(workers)}`, unit: 'ms', values: ofWorld })),

@@ -57,6 +57,7 @@ export async function networkSection({ rounds, log }: BenchSettings, costs: Cost
   }
 }
 
+/** Seconds of a step of still workers in such a network on one machine, by the model. */
 export function predictSeconds(costs: Costs, { bitsPerSecond, latency }: MadeNetwork, workers: number, cores: number): number {
   const bytes = bitsPerSecond / 8
   return stillExchange(costs, { ...onLoopback({ workers, lanes: lanesOf(workers), floats: floatsOf() }, cores), network: { worker: bytes, coordinator: bytes, latency } })

@@ -104,7 +104,7 @@ test('a worker whose speed is given has it; one that is faster than its images c
 })
 
 test('a partial that is complete early leaves while others are computed; only what does not fit before the last one waits', () => {
-  // Of three workers with eight lanes, two send two partial sums each.
+  // Three workers have eight lanes, and two of them send two partial sums each.
   const slow = { ...cluster, workers: 3, network: network(1e6) }
   const quick = { ...slow, imagesPerSecond: 1e9 }
   const extra = (one: Cluster): number => predict(free, one).exchange - predict(free, { ...one, lanes: 4, batch: 4, workers: 3 }).exchange

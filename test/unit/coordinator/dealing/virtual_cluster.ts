@@ -35,7 +35,7 @@ export class VirtualCluster {
   readonly dealer: Dealer
   readonly actions: (DealerAction & { now: number })[] = []
   now = 0
-  /** How often each lane of the present round was counted. */
+  /** Number of times that each lane of the present round was counted. */
   counted: number[] = []
   readonly #workers = new Map<string, Working>()
   #events: Event[] = []

@@ -221,7 +221,7 @@ const reducers: Record<string, Trace> = {
     ['d: calls', []],
     ['d > hello', ['d < refused: this run has all the reducers that it wants.', 'd < end']],
     ['a > ready', ['reducer 1 at a:7071 is in']],
-    // Until all are in, another reducer may take the place of one that is lost.
+    // Another reducer may take the place of one that is lost until all are in.
     ['c: breaks', ['reducer 2 is lost: the connection was lost']],
     ['e: calls', []],
     ['e > hello', ['e < assigned 4 to 8 from 3']],

@@ -33,7 +33,7 @@ function compute(name: string, network: Network, engine: Engine): Line {
   const lane = laneOf(network, LANE)
   const first = gradientOf(lane)
   const logits = base64(engine.logits(lane.images, LANE))
-  // In between, lanes of other sizes and values are computed.
+  // Lanes of other sizes and values are computed in between.
   for (const count of [LANE, 3]) gradientOf(laneOf(network, count, 9))
   const { gradient: ofOne } = gradientOf(laneOf(network, 1, 9))
   const again = gradientOf(lane).gradient === first.gradient && base64(engine.logits(lane.images, LANE)) === logits

@@ -56,7 +56,7 @@ for (const [name, network] of Object.entries(layerCases)) {
       assert.equal(graph.correct, expected.correct)
     }
     const bf16 = compute(await createGraphEngine(network, { precision: 'bf16', threads: 1, gpu: undefined }), parameters, lane)
-    // With eight significant bits, a rounded activation may move to the other side of a ReLU, or a maximum to another place.
+    // Values have eight significant bits: a rounded activation may move to the other side of a ReLU, or a maximum to another place.
     assert.ok(Math.abs(bf16.lossSum - expected.lossSum) <= 0.02 * expected.lossSum, `graph bf16: loss ${bf16.lossSum}, expected ${expected.lossSum}`)
     const error = relativeError(bf16.gradient, expectedGradient)
     assert.ok(error <= 0.1, `graph bf16: gradient differs by ${error}`)

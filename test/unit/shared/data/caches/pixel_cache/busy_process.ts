@@ -12,7 +12,7 @@ const expected = Array.from({ length: images }, (_, number) => imageOf(number))
 const random = new KeyedRandom(seed, Purpose.draw)
 let found = 0
 for (let opening = 0; opening < openings; opening++) {
-  // With a fast clock, every process looks often for images that the others have written.
+  // A fast clock makes every process look often for images that the others have written.
   const cache = await PixelCache.open({ folder, limitBytes, files: expected.map((_, number) => keyOf(number)), shortSide: 600, now: () => Date.now() + 1000 * performance.now(), warn: () => undefined })
   for (let asked = 0; asked < ASKED; asked++) {
     const number = random.below(images)
