@@ -3,18 +3,18 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Programs run compiled: each TypeScript file of these folders has its JavaScript at the same place below dist/. */
+/** Folders whose TypeScript is compiled; the JavaScript of each file is at the same place below dist/. */
 const FOLDERS = ['coordinator', 'worker', 'reducer', 'live', 'shared', 'cli', 'test', 'benchmark', 'deploy']
-/** Kernels, in AssemblyScript: what they compile to is committed. */
+/** Sources of kernels, in AssemblyScript, which are left out here: their compiled form is committed. */
 const ELSEWHERE = /(^|\/)assembly\//
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = path.join(ROOT, 'dist')
-/** Names the sources that dist/ was made of. Written last, so that a compilation that was interrupted is done again. */
+/** File with a hash of the sources of which dist/ was made. Written last, so that an interrupted compilation is done again. */
 const STAMP = path.join(OUT, 'sources.sha256')
 
 /**
- * Compiles what is newer than dist/, or nothing. Two processes that do so at the same time write the same files, each at once.
- * An installed package has no TypeScript to compile.
+ * Compiles all sources if any has changed since dist/ was made. Two processes that do so at the same time write the same files, each
+ * file atomically. An installed package has no TypeScript to compile.
  */
 export async function compileIfNewer() {
   if (!existsSync(path.join(ROOT, 'tsconfig.json'))) return
@@ -32,12 +32,12 @@ export async function compileIfNewer() {
   writeIfChanged(STAMP, stamp)
 }
 
-/** @returns the JavaScript of a TypeScript file of the project */
+/** Path of the JavaScript that a TypeScript file of the project is compiled to. */
 export function compiledFile(source) {
   return path.join(OUT, path.relative(ROOT, source)).replace(/\.ts$/, '.js')
 }
 
-/** Every file stays a file of its own: imports of TypeScript are those of its JavaScript, imports of JSON those of the file beside the source. */
+/** Keeps every file a file of its own: an import of TypeScript becomes one of its JavaScript, any other relative import one of the file beside the source. */
 function keepImports({ onResolve }) {
   onResolve({ filter: /^\./ }, ({ path: specifier, importer, kind, resolveDir }) => {
     if (kind === 'entry-point') return undefined
@@ -63,7 +63,7 @@ function stampOf(sources) {
   return hash.digest('hex')
 }
 
-/** A file that is the same keeps its place; another one takes it at once, so that no process reads half of it. */
+/** Leaves a file with the same contents untouched; replaces any other atomically, so that no process reads half of it. */
 function writeIfChanged(file, contents) {
   if (existsSync(file) && readFileSync(file).equals(Buffer.from(contents))) return
   mkdirSync(path.dirname(file), { recursive: true })
@@ -72,7 +72,7 @@ function writeIfChanged(file, contents) {
   renameSync(temporary, file)
 }
 
-/** What is left of a source that is gone would still be found. */
+/** Removes JavaScript whose source is gone, since it could still be imported. */
 function removeOrphans(files) {
   for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name)

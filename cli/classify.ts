@@ -7,15 +7,15 @@ import { evaluationPixels, probabilitiesOf } from '../shared/evaluation/probabil
 import { readImage, type Asked } from './images.ts'
 import type { TrainedModel } from './inference.ts'
 
-/** What became of one image. */
+/** The result for one image: its probabilities, or the problem that kept it from being classified. */
 export type Outcome = { path: string; problem: string } | Classified
 
 export interface Classified {
   path: string
   problem?: undefined
-  /** By class; they add up to 1. */
+  /** Shape [classes]; the values add up to 1. */
   probabilities: Float64Array
-  /** For the sheet, where one is drawn. */
+  /** Picture of the image on the contact sheet; undefined if the sheet has no place for it. */
   tile: RawImage | undefined
 }
 
@@ -26,13 +26,14 @@ interface Ready {
   tile: RawImage | undefined
 }
 
-/** Images computed at once: bounds memory; training evaluates in blocks of as many. */
+/** Images computed at once, which bounds memory; training evaluates in blocks of the same size. */
 const BATCH = 32
 
 /**
- * Classifies images as their run evaluates images, a batch at a time, in their order, and closes the model's engine.
- * @param tiles so many of the first images get a picture for the sheet.
- * @throws CheckpointError where the network gives no numbers.
+ * Classifies images, prepared by the evaluation transforms of the model's run, a batch at a time; yields one outcome per image, in order.
+ * The model's engine is closed at the end.
+ * @param tiles number of images, from the first on, that get a picture for the contact sheet.
+ * @throws CheckpointError if logits are not finite, as after a training that diverged.
  */
 export async function* classify(model: TrainedModel, asked: readonly Asked[], tiles: number): AsyncGenerator<Outcome> {
   let left = tiles

@@ -5,14 +5,14 @@ import { UsageError } from '../shared/kit/errors.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
 import type { LogFormat } from '../shared/kit/log_options.ts'
 
-/** What every command of the tool has besides its own options. */
+/** Options that every command has besides its own. */
 const commonOptions = {
   logFormat: { ...logFormat, description: 'Form of notices, on standard error: pretty is for people, json is one record a line.' },
   quiet: flag('Print results, warnings and errors only.'),
   verbose: flag('Print details, and stack traces of errors.'),
 }
 
-/** Where a command tells how it goes: both on standard error. */
+/** The log and the progress bars of a command, both on standard error. */
 export interface Notices {
   log: Log
   logFormat: LogFormat
@@ -22,18 +22,18 @@ export interface Notices {
 interface Declaration<S extends OptionSpecs> {
   /** Name, with its arguments, e.g. "check <folder>". */
   name: string
-  /** What it does; that of a command of the tool itself stands in commands.ts. */
+  /** One line for the help; undefined for top-level commands, which are described in commands.ts. */
   description?: string
-  /** Description of the argument, where there is one. */
+  /** Description of the argument; undefined if the command has none. */
   argument?: string
   options: S
   /** Lines below the options in the help. */
   examples: readonly string[]
-  /** @returns whether all could be done: exit code 0 or 1. */
+  /** @returns true (exit code 0) if everything could be done, false (exit code 1) if something could not. */
   run: (options: OptionValues<S>, notices: Notices, given: readonly string[]) => Promise<boolean>
 }
 
-/** A command of the tool. As `herd setup`, it leaves its exit code in `process.exitCode`. */
+/** Builds a command of `herd` with the common options. Like `herd setup`, it leaves its exit code in `process.exitCode`. */
 export function commandOf<S extends OptionSpecs>({ name, description, argument, options, examples, run }: Declaration<S>): Command {
   const [word, ...placeholders] = name.split(' ')
   const specs = { ...options, ...commonOptions }
@@ -52,12 +52,12 @@ export function commandOf<S extends OptionSpecs>({ name, description, argument, 
   })
 }
 
-/** An option without which a command cannot begin. */
+/** Declares an option that must be given; `require` checks that it was. */
 export function requiredText(placeholder: string, description: string, expects: string): OptionSpec<string | undefined> {
   return { ...text(placeholder, description), expects }
 }
 
-/** @throws UsageError where a required option was not given. */
+/** Returns the value of a required option. @throws UsageError if it was not given. */
 export function require(value: string | undefined, option: string, expects: string): string {
   if (value === undefined) throw new UsageError(`--${option} is missing: expected ${expects}`)
   return value

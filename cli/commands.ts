@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** A command of the tool; its module, and all that this imports, is loaded only when the command is used. */
+/** A command of `herd`; its module, with everything it imports, is loaded only when the command is used. */
 interface ToolCommand {
   description: string
   load: () => Promise<Command>

@@ -5,10 +5,10 @@ import { byCodeUnits } from '../shared/data/sources/paths.ts'
 import { imagesBelow } from '../shared/data/sources/scan.ts'
 import { DataError, messageOf } from '../shared/kit/errors.ts'
 
-/** An image that was asked for, by a path as the user would write it; or what is wrong with an argument. */
+/** An image to classify, with its path as the user would write it; or an argument and the problem with it. */
 export type Asked = { path: string; problem?: undefined } | { path: string; problem: string }
 
-/** Files stay as they are given; a folder stands for all images in it, in the order of their paths. */
+/** Replaces each folder by all images in it, in the order of their paths; files stay as they are given. */
 export async function expandArguments(given: readonly string[]): Promise<Asked[]> {
   const expanded: Asked[] = []
   for (const path of given) expanded.push(...(await expand(path)))
@@ -26,8 +26,9 @@ async function expand(path: string): Promise<Asked[]> {
 }
 
 /**
- * @param decodeTo short side that a larger image is reduced to.
- * @throws DataError that names the file.
+ * Reads and decodes an image file.
+ * @param decodeTo short side, in pixels, to which a larger image is reduced.
+ * @throws DataError, naming the file, if it is too large or cannot be read or decoded.
  */
 export async function readImage(path: string, decodeTo: number): Promise<{ file: Buffer; image: DecodedImage }> {
   const file = await readBounded(path)

@@ -33,7 +33,7 @@ export const inferenceOptions = {
 }
 export type InferenceOptions = OptionValues<typeof inferenceOptions>
 
-/** What a run's recipe says about computing; a checkpoint that was made otherwise may say nothing. */
+/** Part of a run's recipe that decides how to compute. A checkpoint that no run has written may lack engine and testFraction. */
 export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads'>
 
 /** A trained network that is ready to compute, until its `compute` is closed. */
@@ -42,15 +42,17 @@ export interface TrainedModel {
   checkpoint: Checkpoint
   run: RunSettings
   compute: Compute
-  /** The run's. */
+  /** Transforms of the run that wrote the checkpoint. */
   transforms: TransformLists
 }
 
+/** Loads the checkpoint given by --checkpoint. @throws UsageError if the option is missing; CheckpointError if the file cannot be used. */
 export async function openCheckpoint(file: string | undefined): Promise<{ file: string; checkpoint: Checkpoint }> {
   const path = require(file, 'checkpoint', 'a checkpoint of a run, e.g. --checkpoint runs/first/checkpoints/latest.ckpt.')
   return { file: path, checkpoint: await loadCheckpoint(path) }
 }
 
+/** The settings that a checkpoint records; precision and threads default to f32 and 1. */
 export function settingsOf(checkpoint: Checkpoint): RunSettings {
   const { engine, testFraction, precision = 'f32', threads = 1 } = knownRecipe(checkpoint.config)
   return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads }
@@ -59,7 +61,7 @@ export function settingsOf(checkpoint: Checkpoint): RunSettings {
 /**
  * Compiles a checkpoint's network as its run did, unless the options say otherwise: the same engine, precision and
  * threads compute the same bits.
- * @throws EngineError where the engine is not there or cannot do what is asked.
+ * @throws EngineError if the engine is not installed or cannot do what is asked; CheckpointError if a transform is unknown.
  */
 export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
   const { checkpoint } = opened

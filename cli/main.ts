@@ -20,7 +20,7 @@ Examples:
 environment (HERD_...) or in the file given by --config; the command line wins over the environment, that over the file.
 Exit codes: 0 done, 1 something could not be done, 2 the command line is wrong.`
 
-/** @returns the exit code */
+/** Runs `herd` with its arguments. @returns the exit code */
 export async function main(argv: string[]): Promise<number> {
   endWhenNobodyReads(process.stdout)
   const program = createProgram('herd')
@@ -33,7 +33,7 @@ export async function main(argv: string[]): Promise<number> {
   return Number(process.exitCode ?? 0)
 }
 
-/** Commands that are made on their own inherit nothing, and would end the process themselves. */
+/** Adds a command made on its own, which would otherwise inherit no settings and end the process itself on an error. */
 function add(parent: Command, child: Command): void {
   parent.addCommand(child.copyInheritedSettings(parent))
   for (const grandchild of child.commands) (grandchild as Command).copyInheritedSettings(child)

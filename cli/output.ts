@@ -1,14 +1,14 @@
-/** Results go to standard output, through here; notices and progress go to standard error. */
+/** Prints a line of the result to standard output; notices and progress go to standard error. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** One line of JSON, for machines. Numbers that JSON does not have (NaN of a diverged run) are null. */
+/** Prints one line of JSON, for machines. Numbers that JSON does not have (NaN of a diverged run) become null. */
 export function printJson(value: object): void {
   print(JSON.stringify(value))
 }
 
-/** `herd predict ... | head -1` closes the pipe early: that is no failure. */
+/** Ends the process with exit code 0 if the reader closes the pipe early, as `herd predict ... | head -1` does. */
 export function endWhenNobodyReads(output: NodeJS.WriteStream): void {
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -16,16 +16,17 @@ export function endWhenNobodyReads(output: NodeJS.WriteStream): void {
   })
 }
 
+/** Formats a share: 0.123 as "12.3 %". */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
-/** "1 image", "2 images". */
+/** A count with its noun, which is plural unless the count is 1: "1 image", "2 images". */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`
 }
 
-/** Rows in columns: the first one to the left, the others, which are numbers, to the right. */
+/** Aligns rows in columns: the first column to the left, the others, which are numbers, to the right. */
 export function tableOf(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  ').trimEnd())

@@ -4,27 +4,27 @@ import type { LiveMessage, RunPatch, RunView } from './view.ts'
 
 export interface AudienceLimits {
   viewers: number
-  /** How much a viewer may leave untaken, besides the first message. */
+  /** Most bytes that may wait to be sent to a viewer, besides the last full message. */
   untakenBytes: number
-  /** A viewer that has not answered a ping until the next one is gone. */
+  /** Interval between pings; a viewer that has not answered one by the next is dropped. */
   pingMs: number
 }
 
 interface Viewer {
   socket: WebSocket
-  /** How many runs it knows of. */
+  /** Number of runs in the last full message to it. */
   runs: number
-  /** Of the last message with everything, which may be large. */
+  /** Bytes of the last message with all runs, which may be large. */
   fullBytes: number
   answered: boolean
 }
 
-/** RFC 6455: the other side did what it must not do. */
+/** Close code of RFC 6455 for a peer that did something it must not do. */
 const POLICY_VIOLATION = 1008
 
 /**
- * The pages that look on. Each message is packed once, for all of them; a page that does not take its messages is dropped
- * rather than kept in memory, and connects anew when it can.
+ * The pages that watch the runs. Each message is packed once, for all of them; a page that does not take its messages is
+ * dropped, so that they do not fill the memory, and connects anew when it can.
  */
 export class Audience {
   readonly #source: { readonly live: boolean; runs(): RunView[] }
@@ -42,25 +42,25 @@ export class Audience {
     return this.#viewers.size >= this.#limits.viewers
   }
 
-  /** A page that has connected: it gets everything first. */
+  /** Adds a page that has connected, and sends it all runs first. */
   welcome(socket: WebSocket): void {
     const viewer: Viewer = { socket, runs: 0, fullBytes: 0, answered: true }
     this.#viewers.add(viewer)
     socket.on('close', () => this.#viewers.delete(viewer))
-    // What breaks the protocol, or is too large: the connection then closes.
+    // Errors are messages that break the protocol or are too large; the connection closes after them.
     socket.on('error', () => undefined)
     socket.on('message', () => socket.close(POLICY_VIOLATION, 'a page sends nothing'))
     socket.on('pong', () => (viewer.answered = true))
     this.#sendAll(viewer)
   }
 
-  /** @param patch is in `runs()` already */
+  /** Sends a patch to all pages. @param patch already applied to the source's `runs()` */
   tell(run: number, patch: RunPatch): void {
     if (this.#viewers.size === 0) return
     const message = pack({ type: 'patch', run, patch } satisfies LiveMessage)
     for (const viewer of this.#viewers) {
       if (viewer.socket.bufferedAmount > viewer.fullBytes + this.#limits.untakenBytes) viewer.socket.terminate()
-      // It came while the run was being prepared.
+      // The page connected while this run was being prepared.
       else if (run >= viewer.runs) this.#sendAll(viewer)
       else viewer.socket.send(message)
     }
@@ -79,7 +79,7 @@ export class Audience {
     viewer.socket.send(message)
   }
 
-  /** Finds those that are gone without a word: a laptop that was shut, a network that was left. */
+  /** Finds pages that are gone without closing the connection: a laptop that was shut, a network that was left. */
   #ping(): void {
     for (const viewer of this.#viewers) {
       if (!viewer.answered) viewer.socket.terminate()

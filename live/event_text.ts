@@ -1,14 +1,14 @@
 import { sentenceOf, type EventType } from '../shared/run_folder/run_events.ts'
 import type { EventView } from './view.ts'
 
-/** What somebody who looks at the run should not overlook. */
+/** Types of events that a viewer should not overlook. */
 const warnings: ReadonlySet<string> = new Set<EventType>([
   'reducerLost', 'imageSkipped', 'workerLost', 'waiting', 'fingerprintsDiffer', 'gradientNotFinite', 'lossNotFinite', 'checkpointFailed', 'checkpointDamaged', 'writeFailed', 'stopped', 'failed',
 ])
 
 /**
- * An event as the page shows it, live or as a line of events.jsonl has it. What a newer or older Herd noted and this one does not
- * know is called by its name.
+ * The level and text with which the page shows an event, live or from a line of events.jsonl. An event of another version of Herd
+ * that this one does not know is shown by the name of its type.
  */
 export function describeEvent(type: string, fields: Readonly<Record<string, unknown>>): Pick<EventView, 'level' | 'text'> {
   const sentence = sentenceOf(type, fields)

@@ -2,34 +2,34 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Token } from '../shared/security/token.ts'
 
-/** What the page must ask its reader for. */
+/** Access of a request: 'open' if there is no token, 'granted' if the request proves it, else 'token needed'. */
 export type PageAccess = 'open' | 'granted' | 'token needed'
 
-/** A browser that logged in stays so for a week, unless so many others did since. */
+/** Time for which a browser stays logged in, unless so many others (MAX_SESSIONS) have logged in since. */
 const SESSION_MS = 7 * 24 * 3600 * 1000
 const MAX_SESSIONS = 256
-/** Wrong tokens that an address may give within the time. One that is mistyped comes again a few times; guessing takes for ever. */
+/** Wrong tokens that an address may give within the time below: enough for somebody who mistypes, far too few for guessing. */
 const MAX_FAILURES = 10
 const FAILURE_MS = 60_000
 const MAX_ADDRESSES = 1000
 
 /**
- * Who may look. A browser gives the token once and gets a cookie with a random session id, which nobody's page can read;
- * a program sends the token itself, as workers do.
+ * Decides who may look at the page. A browser gives the token once and gets a cookie with a random session id, which no
+ * script can read; a program sends the token itself, as workers do.
  */
 export class Gatekeeper {
   readonly #token: Token | undefined
   readonly #secure: boolean
   readonly #now: () => number
-  /** Hashes of session ids, so that looking one up says nothing of the others; oldest first. */
+  /** Sessions by the hash of their id, so that the time of a look-up reveals nothing about other ids; oldest first. */
   readonly #sessions = new Map<string, { until: number }>()
   readonly #failures = new Map<string, { count: number; until: number }>()
-  /** Cookies of one host are shared by all its ports, and another coordinator may have one of them. */
+  /** Name of the cookie. It contains the port, since all ports of a host share their cookies, and another coordinator may have one of them. */
   #cookie = ''
 
   /**
-   * @param token undefined: everybody may look.
-   * @param secure whether the page is served over TLS.
+   * @param token undefined if everybody may look.
+   * @param secure true if the page is served over TLS.
    * @param now milliseconds, on a clock that only goes forward.
    */
   constructor(token: Token | undefined, secure: boolean, now: () => number) {
@@ -38,7 +38,7 @@ export class Gatekeeper {
     this.#now = now
   }
 
-  /** @param port that is listened on. */
+  /** Sets the name of the cookie, before the first login. @param port on which the server listens. */
   nameCookie(port: number): void {
     this.#cookie = `${this.#secure ? '__Host-' : ''}herd-${port}`
   }
@@ -52,13 +52,13 @@ export class Gatekeeper {
     return this.accessOf(request) !== 'token needed'
   }
 
-  /** Whether an address has given so many wrong tokens that it is not asked for a while. */
+  /** True if the request's address has given so many wrong tokens that no token of it is checked for a while. */
   mustWait(request: IncomingMessage): boolean {
     const failures = this.#failuresOf(addressOf(request))
     return failures !== undefined && failures.count >= MAX_FAILURES
   }
 
-  /** @returns the header `set-cookie` for who gives the token; undefined for who does not. */
+  /** Checks a token, and begins a session if it is right. @returns the header `set-cookie`; undefined for a wrong token. */
   login(request: IncomingMessage, token: string): string | undefined {
     if (!this.#check(request, `Bearer ${token}`)) return undefined
     const id = randomBytes(32).toString('base64url')

@@ -3,7 +3,7 @@ import { isLoopback } from '../shared/security/loopback.ts'
 import type { TlsFiles } from '../shared/security/tls.ts'
 import type { Token } from '../shared/security/token.ts'
 
-/** How the live page is to be served, as options have it. */
+/** Options that decide who can reach the live page. */
 export interface PageAccess {
   httpHost: string
   token: Token | undefined
@@ -12,8 +12,9 @@ export interface PageAccess {
 }
 
 /**
- * @returns a warning, where others could listen in or look on
- * @throws UsageError where anybody could look on from another machine, and --insecure does not say so.
+ * Checks that the live page is not open to other machines by mistake.
+ * @returns a warning if others could listen in or look at the page; undefined if not
+ * @throws UsageError if anybody could look at the page from another machine, and --insecure does not allow it.
  */
 export function checkViewers({ httpHost, token, tls, insecure }: PageAccess): string | undefined {
   if (isLoopback(httpHost)) return undefined

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
 import { ROOT } from '../shared/kit/project.ts'
 
-/** What the browser may do with the page: nothing from elsewhere, no code from text. Pictures of test images come as data:, of the dropped photograph as blob:. */
+/** Content security policy of the page: nothing from other hosts, no code from text. Test images come as data:, the dropped photograph as blob:. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -16,7 +16,7 @@ export const PAGE_POLICY = [
 ].join('; ')
 
 export interface PageFile {
-  /** For the header content-type. */
+  /** Value of the header content-type. */
   type: string
   body: Buffer
 }
@@ -24,7 +24,7 @@ export interface PageFile {
 const FOLDER = path.join(ROOT, 'live/page')
 
 const OPTIONS = {
-  // The alias is looked up from here; else, from wherever the program is started.
+  // The alias is resolved from this folder; otherwise it would be from wherever the program is started.
   absWorkingDir: FOLDER,
   bundle: true,
   write: false,
@@ -32,13 +32,13 @@ const OPTIONS = {
   format: 'esm',
   platform: 'browser',
   target: ['es2022', 'chrome110', 'firefox115', 'safari16.4'],
-  // The other one compiles readers with `new Function`, which PAGE_POLICY forbids.
+  // The usual module compiles readers with `new Function`, which PAGE_POLICY forbids.
   alias: { 'msgpackr/unpack': 'msgpackr/unpack-no-eval' },
   legalComments: 'eof',
   logLevel: 'silent',
 } satisfies BuildOptions
 
-/** The live page's files by their paths, bundled in memory: nobody builds it, and it asks no other host for anything. */
+/** The live page's files by their paths, bundled in memory: no build step is needed, and the page asks no other host for anything. */
 export async function pageFiles(): Promise<Map<string, PageFile>> {
   const [html, script, style, icon] = await Promise.all([readFile(path.join(FOLDER, 'index.html')), bundled('main.ts'), bundled('page.css'), readFile(path.join(FOLDER, 'icon.svg'))])
   return new Map([

@@ -1,11 +1,11 @@
 import type { RunPatch, RunView, StepPoint } from './view.ts'
 
-/** A curve with more points than this is halved: two neighbours become one. */
+/** Most points of a curve: with more, pairs of neighbours in its older half become one point. */
 const MAX_STEPS = 4000
 const MAX_STRIPS = 40
 const MAX_EVENTS = 200
 
-/** A view brought up to date. The lists of the old view are not changed. Runs in the coordinator and in the browser alike. */
+/** Applies a patch to a view, whose lists are not changed. This code runs in the coordinator and in the browser. */
 export function patched(view: RunView, { newHistory = [], newSteps = [], newStrips = [], newEvents = [], ...fields }: RunPatch): RunView {
   const replaced = { ...view, ...fields }
   const { history, steps, strips, events } = replaced
@@ -18,7 +18,7 @@ export function patched(view: RunView, { newHistory = [], newSteps = [], newStri
   }
 }
 
-/** The older half of a curve loses every other point to its neighbour's mean, as often as it is too long. */
+/** Merges pairs of neighbours in the older half of a curve into their mean, until the curve is not too long. */
 function thinned(points: StepPoint[]): StepPoint[] {
   if (points.length <= MAX_STEPS) return points
   const older = points.slice(0, MAX_STEPS / 2)
@@ -26,7 +26,7 @@ function thinned(points: StepPoint[]): StepPoint[] {
   return thinned([...halved, ...points.slice(MAX_STEPS / 2)])
 }
 
-/** Stands at the later step. */
+/** The mean of two points, at the later step. */
 function merged(first: StepPoint, second: StepPoint): StepPoint {
   const mean = (a: number, b: number): number => (a + b) / 2
   const meanOfKnown = (a: number | null, b: number | null): number | null => (a === null || b === null ? (a ?? b) : mean(a, b))

@@ -12,21 +12,21 @@ import type { PhotoPrediction } from './view.ts'
 /** The newest weights of a run. */
 export interface Weights {
   network: Network
-  /** Those of the run: a photograph is prepared as it prepares the images that it evaluates. */
+  /** Transforms of the run: a photograph is prepared as the run prepares the images of an evaluation. */
   transforms: TransformLists
   classes: readonly string[]
   parameters: Float32Array
   step: number
   epoch: number
-  /** What the run computes with; without the native one here, wasm takes its place. */
+  /** Engine of the run; if it is native and there is none here, wasm takes its place. */
   engine: EngineKind
 }
 
-/** A compute process that nobody asks is ended after so long. */
+/** Time without a photograph after which the compute process is ended. */
 const IDLE_MS = 60_000
-/** A person waits for the answer: on processors that training keeps busy it still gets about a quarter of one. */
+/** Niceness of the compute process. A person waits for the answer: on processors busy with training it still gets about a quarter of one. */
 const NICENESS = 5
-/** More than this many classes are not looked at. */
+/** Most classes in an answer: more would not be looked at. */
 const MAX_CLASSES = 10
 
 interface Started {
@@ -36,8 +36,8 @@ interface Started {
 }
 
 /**
- * Says what a run's newest weights see in a photograph, one after the other. It computes in a process of its own, which is
- * started when it is needed and steps back behind the training: in float32, on the CPU, in one thread.
+ * Classifies photographs with a run's newest weights, one photograph at a time. It computes in a process of its own, which is
+ * started on demand and yields to the training: in float32, on the CPU, in one thread.
  */
 export class Predictor {
   readonly #newest: () => Promise<Weights>
@@ -53,8 +53,9 @@ export class Predictor {
   }
 
   /**
-   * @throws DataError for what is no image; EngineError where the engine cannot be loaded; RunError where the weights give
-   *   no numbers, and what `newest` throws.
+   * Classifies a photograph, after those that were given earlier.
+   * @throws DataError if it is no image; EngineError if the engine cannot be loaded; RunError if logits are not finite, or
+   *   after `close`; and whatever `newest` throws.
    */
   predict(photograph: Buffer): Promise<PhotoPrediction> {
     return this.#turns.take(async () => {
@@ -67,12 +68,12 @@ export class Predictor {
     })
   }
 
-  /** Process id of the compute process, while there is one. */
+  /** Process id of the compute process; undefined if there is none. */
   async pid(): Promise<number | undefined> {
     return (await this.#started?.compute)?.pid
   }
 
-  /** No photograph will come, and what is being computed is not waited for. */
+  /** Ends the compute process; a photograph that is being classified is not waited for. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#idle)

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 
 /**
  * Reads the body of a request.
- * @returns undefined where it is larger than it may be; the rest is then not read.
- * @throws when the other side breaks off.
+ * @returns undefined if it is larger than `maxBytes`; the rest is then not read.
+ * @throws Error if the other side closes the connection early.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return undefined

@@ -13,14 +13,14 @@ import { describeEvent } from './event_text.ts'
 import { patched } from './patch.ts'
 import type { LaneStrip, RunFacts, RunProgress, RunState, RunView, StepPoint } from './view.ts'
 
-/** A run whose files nobody has touched for so long, or for two of its epochs, does not go on. */
+/** A run whose files have not been written to for so long, or for twice its longest epoch if that is longer, counts as ended. */
 const QUIET_MS = 15 * 60_000
-/** These are shown as figures, curves and strips, or are too many to read. */
+/** Types of events that are not listed: they are shown as figures, curves and strips, or are too many to read. */
 const NOT_IN_WORDS: ReadonlySet<string> = new Set(['step', 'dealt', 'takenOver', 'dropped', 'evaluating', 'testing', 'epoch'])
 
 const count = z.int().min(0).catch(0)
 
-/** What config.json says besides the recipe; a run of another version may have left some of it out. */
+/** Facts of config.json besides the recipe; a run of another version may have left some of them out. */
 const factsSchema = z.object({ classes: z.array(z.string()).catch([]), trainImages: count, testImages: count })
 
 const stepEventSchema = z.object({
@@ -36,9 +36,9 @@ const stepEventSchema = z.object({
 const positionSchema = z.object({ epoch: z.int().min(1), stepInEpoch: z.int().min(0), step: z.int().min(0) })
 
 /**
- * A run as its folder tells of it, whether it has finished, broke off, or goes on in another process. What is missing, or
- * of another version of Herd, is left out.
- * @throws RunError where a file cannot be read, or history or events are damaged.
+ * Reads the view of a run from its folder, whether the run has finished, broke off, or goes on in another process. Parts that
+ * are missing, or of another version of Herd, are left out.
+ * @throws RunError if a file cannot be read, or history or events are damaged.
  */
 export async function readRunView(folder: RunFolder, now: Date): Promise<RunView> {
   const [facts, history, events, evaluation, summary, touched] = await Promise.all([
@@ -63,7 +63,7 @@ async function readFacts(folder: RunFolder): Promise<RunFacts> {
   return { name: path.basename(folder.path), folder: shownPath(folder.path), recipe, ...facts, parameters: parametersOf(recipe, facts.classes.length), stepsPerEpoch }
 }
 
-/** 0 where this Herd does not have the network. */
+/** Number of the network's parameters; 0 if this version of Herd does not know the network. */
 function parametersOf({ model, imageSize }: Partial<Recipe>, classes: number): number {
   if (model === undefined || imageSize === undefined) return 0
   try {
@@ -73,7 +73,7 @@ function parametersOf({ model, imageSize }: Partial<Recipe>, classes: number): n
   }
 }
 
-/** @returns null where a file does not exist or is not as expected */
+/** Returns null if a file does not exist or is not as expected. */
 async function orNull<T>(reading: Promise<T>): Promise<T | null> {
   try {
     return await reading
@@ -83,14 +83,14 @@ async function orNull<T>(reading: Promise<T>): Promise<T | null> {
   }
 }
 
-/** When the run's process last wrote something: milliseconds. */
+/** Time at which the run's process last wrote something, in milliseconds since 1970; 0 if it wrote nothing. */
 async function lastTouched(folder: RunFolder): Promise<number> {
   const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.checkpoints.path]
   const times = await Promise.all(files.map((file) => stat(file).then(({ mtimeMs }) => mtimeMs, () => 0)))
   return Math.max(...times)
 }
 
-/** How the last process of the run ended, if it did. */
+/** State of the run: how its last process ended, or, if it did not end in order, whether it still goes on. */
 function stateOf(events: readonly EventLine[], hasSummary: boolean, goesOn: boolean): RunState {
   const last = events.findLast(({ event }) => ['started', 'finished', 'stopped', 'failed'].includes(event))?.event
   if (last === 'finished' || last === 'stopped' || last === 'failed') return last
@@ -105,19 +105,19 @@ function progressOf({ recipe, stepsPerEpoch }: RunFacts, state: RunState, histor
   const unknown = { imagesPerSecond: state === 'training' ? (line?.imagesPerSecond ?? null) : null, epochSecondsLeft: null, runSecondsLeft: null, testing: null }
   const noted = events.findLast(({ event }) => event === 'step' || event === 'checkpoint')
   const { success, data: at } = positionSchema.safeParse(noted)
-  // An event of a step says which one of its epoch it was, from 0.
+  // An event of a step has the step's index in its epoch, from 0.
   if (success && at.step > (line?.step ?? 0)) return { ...unknown, ...at, stepInEpoch: at.stepInEpoch + Number(noted?.event === 'step') }
   if (line === undefined) return { ...unknown, epoch: 1, stepInEpoch: 0, step: 0 }
   const over = state === 'finished' || line.epoch >= epochs
   return { ...unknown, epoch: over ? line.epoch : line.epoch + 1, stepInEpoch: over ? stepsPerEpoch : 0, step: line.step }
 }
 
-/** Only runs with --step-events have them. */
+/** Points of the curves, and lanes of the workers; only runs with --step-events have them. */
 function stepsOf(events: readonly EventLine[]): { newSteps: StepPoint[]; newStrips: LaneStrip[] } {
   let newSteps: StepPoint[] = []
   const newStrips: LaneStrip[] = []
   for (const event of events) {
-    // What came after the checkpoint that a run was resumed from, it did again.
+    // Steps after the checkpoint from which a run was resumed were done again.
     if (event.event === 'resumed') newSteps = newSteps.filter(({ step }) => step <= Number(event['step']))
     const { success, data } = stepEventSchema.safeParse(event)
     if (!success) continue

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { isLoopback } from '../shared/security/loopback.ts'
 
-/** Cannot end in a dot, have a user, or be anything but host and port. */
+/** Form of the header Host: host and port, without a user. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?$/i
 
 /**
- * Why a browser must not be answered: a page of somebody else's that is open in it could otherwise look at the run, since
- * the browser, unlike that somebody, reaches this machine.
- * @param onLoopback whether only this machine reaches the server. Then it is known by no other name: a name that somebody
- *   has made mean 127.0.0.1 (DNS rebinding) shows in the header Host.
- * @returns undefined where all is well; else a sentence.
+ * Checks that a request does not come from a page of another site: such a page, open in a browser that reaches this machine,
+ * could otherwise look at the run on behalf of somebody who does not reach it.
+ * @param onLoopback true if only this machine reaches the server. Then the server has no other name: a foreign name that
+ *   was made to resolve to 127.0.0.1 (DNS rebinding) shows in the header Host.
+ * @returns undefined if the request may be answered; else a sentence that says why not.
  */
 export function whyForeign(request: IncomingMessage, onLoopback: boolean): string | undefined {
   const host = request.headers.host ?? ''
@@ -21,12 +21,12 @@ export function whyForeign(request: IncomingMessage, onLoopback: boolean): strin
   return URL.canParse(origin) && new URL(origin).host === withoutDefaultPort(host, origin) ? undefined : 'This comes from a page of another origin.'
 }
 
-/** WebSockets connect across origins, and forms post; what is merely got, other origins cannot read. */
+/** True for requests that need a check of their origin: WebSockets connect across origins, and forms post; answers to GET cannot be read by other origins. */
 function changesOrConnects({ method, headers }: IncomingMessage): boolean {
   return headers.upgrade !== undefined || (method !== 'GET' && method !== 'HEAD')
 }
 
-/** As URL writes a host: small letters, without the port that its scheme has anyway. */
+/** The host as URL writes it: in lower case, without the default port of the origin's scheme. */
 function withoutDefaultPort(host: string, origin: string): string | undefined {
   const url = `${new URL(origin).protocol}//${host}`
   return URL.canParse(url) ? new URL(url).host : undefined

@@ -16,63 +16,64 @@ import { whyForeign } from './same_site.ts'
 import { Turns } from '../shared/kit/async.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 
-/** What the page shows: a run that goes on, or folders of runs. */
+/** Runs that the page shows: a run in progress, or folders of runs. */
 export interface LiveSource {
-  /** Runs that go on, rather than folders of earlier ones. */
+  /** True for runs in progress, false for folders of saved ones. */
   readonly live: boolean
-  /** None while the first one is being prepared. */
+  /** Views of all runs; empty while the first run is being prepared. */
   runs(): RunView[]
   /**
-   * @param listener gets what `runs()` has already
-   * @returns ends the subscription
+   * Subscribes to changes.
+   * @param listener gets patches that `runs()` already includes
+   * @returns a function that ends the subscription
    */
   subscribe(listener: (run: number, patch: RunPatch) => void): () => void
-  /** @throws DataError for what is no image; RunError where there are no weights yet */
+  /** Classifies an image file. @throws DataError if it is no image; RunError if there are no weights yet */
   predict(run: number, image: Buffer): Promise<PhotoPrediction>
 }
 
 export interface LiveOptions {
   host: string
-  /** 0 takes a free one. */
+  /** Port to listen on; 0 takes a free one. */
   port: number
-  /** What a viewer must know; undefined: nothing. */
+  /** Token that viewers must give; undefined if everybody may look. */
   token: Token | undefined
-  /** With an identity, the page is served by HTTPS. */
+  /** TLS files; with an identity among them, the page is served over HTTPS. */
   tls: TlsFiles | undefined
 }
 
 export interface LiveLimits extends HttpLimits, AudienceLimits {
-  /** For a photograph to come through a slow network. */
+  /** Longest time of a request: a photograph may come through a slow network. */
   uploadMs: number
   photoBytes: number
-  /** Photographs that are predicted or wait for it. */
+  /** Most photographs that are being classified or wait for it. */
   photos: number
 }
 const LIMITS: LiveLimits = {
   connections: 64, patienceMs: 10_000, viewers: 32, untakenBytes: 4 * 2 ** 20, pingMs: 15_000, uploadMs: 120_000, photoBytes: 32 * 2 ** 20, photos: 4,
 }
 const MAX_LOGIN_BYTES = 4096
-/** A page sends nothing through its WebSocket. */
+/** Largest message of a page, which sends nothing through its WebSocket. */
 const MAX_MESSAGE_BYTES = 256
 
 const loginSchema = z.object({ token: z.string() })
 
 /**
- * Serves the live page. It changes nothing: all that can be done is to look, and to have a photograph classified.
- * @throws RunError when the port cannot be had.
+ * Serves the live page. It changes nothing: viewers can only look, and have a photograph classified.
+ * @throws RunError if the port cannot be listened on.
  */
 export async function serveLive(source: LiveSource, options: LiveOptions, limits: LiveLimits = LIMITS): Promise<ListeningServer> {
   const page = new LiveServer(source, options, await pageFiles(), limits)
   return page.listen()
 }
 
-/** Where a browser on this machine finds the page, for people. */
+/** Address at which a browser on this machine finds the page. */
 export function pageUrl({ host, tls }: Pick<LiveOptions, 'host' | 'tls'>, port: number): string {
   const name = reachableHost(host)
   return `${tls?.identity === undefined ? 'http' : 'https'}://${name.includes(':') ? `[${name}]` : name}:${port}/`
 }
 
-/** @returns milliseconds on a clock that only goes forward */
+/** Milliseconds, on a clock that only goes forward. */
 const now = (): number => performance.now()
 
 class LiveServer {
@@ -141,7 +142,7 @@ class LiveServer {
     }
   }
 
-  /** A connection that becomes a WebSocket: only /live does. */
+  /** Answers a request to become a WebSocket, which only /live does. */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined)
     const foreign = this.#whyForeign(request)
@@ -173,7 +174,7 @@ class LiveServer {
     try {
       const image = await readBody(request, this.#limits.photoBytes)
       if (image === undefined) return sayError(response, 413, `The photograph is too large: it may have ${this.#limits.photoBytes / 2 ** 20} MiB.`)
-      // From here on, it waits for us.
+      // The client now waits for this server, so its silence is no reason to end the connection.
       request.socket.setTimeout(0)
       sayJson(response, 200, await this.#turns.take(() => this.#source.predict(run.data, image)))
     } catch (error) {
@@ -191,7 +192,7 @@ class LiveServer {
 
 const NEEDS_TOKEN = 'The token of the run is needed to look at it.'
 
-/** The page is all there is, it is nobody else's to embed, and it tells no other site that it was open. */
+/** Headers of every answer: other sites cannot embed or read the page, and links from it do not tell where they were. */
 const HEADERS = {
   'content-security-policy': PAGE_POLICY,
   'x-content-type-options': 'nosniff',
@@ -218,7 +219,7 @@ function sendFile(response: ServerResponse, { type, body }: PageFile): void {
 }
 
 function sayText(response: ServerResponse, status: number, text: string, headers: http.OutgoingHttpHeaders = {}): void {
-  // What is not read of a request goes with its connection.
+  // The connection is closed, since the rest of the request may not have been read.
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close', ...headers }).end(text)
 }
 
@@ -230,7 +231,7 @@ function sayJson(response: ServerResponse, status: number, value: object, header
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(value))
 }
 
-/** A sentence for whoever is in front of the page. */
+/** Answers with a sentence for the person in front of the page. */
 function sayError(response: ServerResponse, status: number, error: string): void {
   if (response.headersSent) return void response.destroy()
   sayJson(response, status, { error }, { connection: 'close' })

@@ -10,18 +10,18 @@ import type { LiveSource } from './server.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
 
-/** How often it is looked whether a run of another process has gone on. */
+/** Interval at which folders are checked for news of runs in other processes. */
 const LOOK_MS = 2000
 
 interface Shown {
   folder: RunFolder
   view: RunView
-  /** Of the files that the view was read from. */
+  /** Stamp of the files from which the view was read. */
   stamp: string
   predictor: Predictor
 }
 
-/** Folders of runs, as the live page shows them. One that still grows is followed. */
+/** Folders of runs as a source of the live page. A folder that still grows is followed. */
 export class ShownFolders implements LiveSource {
   readonly live = false
   readonly #shown: Shown[]
@@ -41,7 +41,7 @@ export class ShownFolders implements LiveSource {
     }, lookMs)
   }
 
-  /** @throws RunError where the files of a run cannot be read. */
+  /** Reads the folders. @throws RunError if the files of a run cannot be read. */
   static async open(folders: readonly RunFolder[], now: () => Date, lookMs = LOOK_MS): Promise<ShownFolders> {
     const shown = await Promise.all(folders.map(async (folder) => {
       const stamp = await stampOf(folder)
@@ -82,7 +82,7 @@ export class ShownFolders implements LiveSource {
     }
   }
 
-  /** @returns undefined where that is not possible just now: what was read before stays */
+  /** Reads a folder again. @returns undefined if that is not possible just now, so that the earlier view stays */
   async #read(folder: RunFolder): Promise<RunView | undefined> {
     try {
       return await readRunView(folder, this.#now())
@@ -93,7 +93,7 @@ export class ShownFolders implements LiveSource {
   }
 }
 
-/** Changes when the run's process writes. */
+/** A stamp of the run's files, which changes when the run's process writes. */
 async function stampOf(folder: RunFolder): Promise<string> {
   const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.summaryFile]
   const stamps = await Promise.all(files.map((file) => stat(file).then(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`, () => '-')))

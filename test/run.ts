@@ -9,7 +9,7 @@ import { describeLongForms, longFiles } from './runner/long_forms.ts'
 import { chosen, countOf, describeOutcome, emptyCounts, isSummary, outcomeOf, type FileEnd } from './runner/outcome.ts'
 import { processesHere, treeOf } from './runner/processes.ts'
 
-/** `npm test`: test files side by side, each in a process of its own. */
+/** `npm test` runs test files side by side, each in a process of its own. This is its help. */
 const HELP = `Usage: npm test [-- WORD ...]        test files whose path has one of the words, or all
        npm run test:long [-- WORD ...]  what takes long, in full:
 
@@ -17,7 +17,7 @@ ${describeLongForms()}
 `
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const long = process.argv.includes('--long')
-/** Tests mostly wait for processes that they have started; more of them at a time would only make each slower. */
+/** Files that run at the same time. Tests mostly wait for processes that they have started; more files would only make each slower. */
 const SIDE_BY_SIDE = Math.min(4, Math.max(2, os.availableParallelism()))
 const LIMIT_SECONDS = long ? 3600 : 600
 
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const files = chosen(long ? longFiles() : filesBelow('test'), words)
   const fixtures = mkdtempSync(path.join(os.tmpdir(), 'herd-test-fixtures-'))
   Object.assign(process.env, { HERD_TEST_FIXTURES: fixtures, ...(long && { HERD_TEST_LONG: '1' }) })
-  // Each file's run listens for what nobody has caught.
+  // The run of each file listens for uncaught errors, so there are more listeners than Node.js expects.
   process.setMaxListeners(0)
   const started = performance.now()
   const reporter = new spec()
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Runs a file, and reports it when it has ended, so that what several files say stays apart. */
+/** Runs a file, and reports its events when it has ended, so that the output of several files stays apart. */
 async function runFile(file: string, report: (event: object) => void): Promise<FileEnd> {
   const compiled = path.join(ROOT, 'dist', file.replace(/\.ts$/, '.js'))
   const end: FileEnd = { file, seconds: 0, counts: emptyCounts(), tests: [], complaints: [] }
@@ -77,7 +77,7 @@ function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended by itself.
+    // The process has ended by itself.
   }
 }
 

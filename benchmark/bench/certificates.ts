@@ -5,7 +5,7 @@ import { readTls, type TlsFiles } from '../../shared/security/tls.ts'
 
 const DAYS = 1
 
-/** Makes what a cluster on this machine needs for mutual TLS. @returns the folder */
+/** Writes the keys and certificates for mutual TLS in a cluster on this machine. @returns the folder */
 export async function writeCertificates(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true })
   const { files } = await makeCertificates([], DAYS, new Date())
@@ -13,7 +13,7 @@ export async function writeCertificates(folder: string): Promise<string> {
   return folder
 }
 
-/** @param folder as `writeCertificates` leaves it; undefined: no TLS */
+/** Reads the TLS files of a coordinator or worker. @param folder as `writeCertificates` leaves it; undefined for no TLS */
 export async function certificatesOf(folder: string | undefined, who: 'coordinator' | 'worker'): Promise<TlsFiles | undefined> {
   if (folder === undefined) return undefined
   const file = (name: string): string => path.join(folder, name)

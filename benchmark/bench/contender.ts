@@ -1,15 +1,15 @@
-/** One who is measured against others. */
+/** A program, or a way of doing something, that is measured against others. */
 export interface Contender {
   name: string
-  /** @returns what one round measured, in the unit of the section */
+  /** Measures one round. @returns the result in the unit of the section */
   round(): Promise<number>
   close(): Promise<void>
 }
 
 /**
- * Starts contenders one after the other, and lets them take turns, so that a machine that grows slower or faster does so for all of
- * them; who begins changes from round to round. Whatever happens, they are closed in the end.
- * @returns by contender, a value of each round
+ * Starts contenders one after the other, and lets them take turns, so that a machine that becomes slower or faster does so for all of
+ * them; the order is reversed from round to round. All contenders are closed in the end, even after an error.
+ * @returns one value per round, by contender's name
  */
 export async function alternate(starts: readonly (() => Promise<Contender>)[], rounds: number, log: (line: string) => void): Promise<Map<string, number[]>> {
   const contenders: Contender[] = []

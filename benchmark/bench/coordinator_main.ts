@@ -20,8 +20,8 @@ import { article } from '../../shared/recipe/presets.ts'
 import { homeOfWeights, openCluster } from '../../coordinator/open_cluster.ts'
 
 /**
- * A coordinator that takes steps when it is told to, so that a benchmark can let others have their turns in between: the cluster, the
- * model and the schedule of a run, without its epochs, checkpoints and pictures. See RoundProcess for how it is spoken to.
+ * A coordinator that takes steps only on demand, so that a benchmark can let other contenders have their turns in between: the cluster,
+ * the model and the schedule of a run, without its epochs, checkpoints and pictures. RoundProcess describes its input and output.
  */
 const options = clusterOptionsSchema.parse(JSON.parse(process.argv[2]))
 const SILENCE_LIMIT_SECONDS = 60
@@ -29,7 +29,7 @@ const LEARNING_RATE = 1e-4
 const SEED = 0
 const TEST_FRACTION = 0.2
 
-/** A data set that is only counted, for workers that need no images. */
+/** Makes the manifest of a data set without files, for workers that need no images. */
 function countedOnly(images: number, classes: number): Manifest {
   const digest = '0'.repeat(64)
   const name = (index: number): string => String(index).padStart(8, '0')
@@ -92,7 +92,7 @@ function tell(what: unknown): void {
 
 tell({ address })
 await cluster.gathered()
-// Two epochs: the graph is optimised, all images are decoded and kept.
+// Two epochs warm up: the graph is optimised, all images are decoded and kept.
 tell(await round(options.data === undefined ? 2 * options.steps : 2 * schedule.stepsPerEpoch))
 const rounds = createInterface(process.stdin)[Symbol.asyncIterator]()
 while ((await rounds.next()).done !== true) tell(await round(options.steps))

@@ -6,7 +6,7 @@ import { machineSeconds } from '../../shared/trace/span.ts'
 import { benchLane, benchNetwork } from './lane.ts'
 
 /**
- * A step of the eager engine, the oracle of the tests, on native TensorFlow and one thread: one for each line on standard input.
+ * Steps of the eager engine, the oracle of the tests, on native TensorFlow and one thread: one step for each line on standard input.
  *
  *   node bin/run.mjs benchmark/bench/eager_main.ts BATCH IMAGE_SIZE
  */

@@ -10,21 +10,21 @@ const WORKER = path.join(ROOT, 'bin/worker.mjs')
 const COORDINATOR = path.join(import.meta.dirname, 'coordinator_main.js')
 const STILL_WORKERS = path.join(import.meta.dirname, 'still_workers_main.js')
 
-/** Where a cluster's processes run, and how they reach each other. */
+/** The hosts on which a cluster's processes run, and the way from workers to the coordinator. */
 export interface Places {
-  /** Commands that become the program, such as `ip netns exec NAME`. */
+  /** Command that is put in front of the coordinator's, such as `ip netns exec NAME`; empty for none. */
   coordinator: readonly string[]
-  /** By process of workers. */
+  /** The same for a process of workers, by its index. */
   worker: (index: number) => readonly string[]
-  /** @param address the coordinator's @returns the one that workers are given, which may lead there by a detour */
+  /** @param address the coordinator's @returns the address that workers are given, which may lead there through a relay */
   via?: (address: string) => Promise<string>
 }
 
 const here: Places = { coordinator: [], worker: () => [] }
 
-/** How a cluster is started. */
+/** Settings with which a cluster is started. */
 export interface Start {
-  /** How many workers share a process that computes nothing; without it, they are the real program, with the data. */
+  /** Number of workers, which compute nothing, in one process; undefined for workers that are the real program, with the data. */
   still?: number
   places?: Places
 }
@@ -39,7 +39,7 @@ export class HerdCluster {
     this.#workers = workers
   }
 
-  /** Settles when all have joined and are warm. */
+  /** Starts a cluster; resolves when all workers have joined and are warm. */
   static async start(options: ClusterOptions, { still, places = here }: Start = {}): Promise<HerdCluster> {
     const coordinator = start(places.coordinator, [...nodeArguments(COORDINATOR), JSON.stringify(options)])
     const cluster = new HerdCluster(coordinator, [])
@@ -60,7 +60,7 @@ export class HerdCluster {
     return stepSchema.parse(await this.#coordinator.round())
   }
 
-  /** A round of still workers, with the processor time of all of them together in one step. @param steps of a round */
+  /** Measures a round with still workers, and their processor time, summed over all of them, in one step. @param steps of a round */
   async roundWithWorkers(steps: number): Promise<Step & { workers: ProcessorTime }> {
     const before = await this.#workersTime()
     const step = await this.round()
@@ -72,7 +72,7 @@ export class HerdCluster {
     await Promise.all(this.#workers.map((worker) => worker.close()))
   }
 
-  /** @param valueOf of a step, the section's figure */
+  /** The cluster as a contender. @param valueOf gives the section's figure for a step */
   contender(name: string, valueOf: (step: Step) => number): Contender {
     return { name, round: async () => valueOf(await this.round()), close: () => this.close() }
   }
@@ -87,7 +87,7 @@ function start(launcher: readonly string[], args: readonly string[]): RoundProce
   return new RoundProcess(command, rest, NODE_ENVIRONMENT)
 }
 
-/** One list of arguments a process. */
+/** Arguments of each process of workers. */
 function workerArguments({ workers, data = '', certificates }: ClusterOptions, still: number | undefined, coordinator: string): string[][] {
   if (still === undefined) return Array.from({ length: workers }, (_, index) => [...NODE_OPTIONS, WORKER, '--coordinator', coordinator, '--data', data, '--name', `bench-${index}`, '--quiet'])
   return Array.from({ length: Math.ceil(workers / still) }, (_, index) => [...nodeArguments(STILL_WORKERS), JSON.stringify({ coordinator, count: Math.min(still, workers - index * still), certificates })])

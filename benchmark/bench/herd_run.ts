@@ -14,7 +14,7 @@ const POLL_MS = 5
 const eventSchema = z.looseObject({ time: z.iso.datetime(), event: z.string() })
 type Noted = z.infer<typeof eventSchema>
 
-/** A program of Herd, as a user starts it. */
+/** A program of Herd, started as a user starts it. */
 class Daemon {
   readonly #child: ChildProcess
   #said = ''
@@ -47,7 +47,7 @@ export class HerdRun {
   readonly #workers = new Map<string, Daemon>()
   #coordinator: Daemon
 
-  /** Starts the coordinator. @param folder of the run @param args all but --out and --step-events */
+  /** Starts the coordinator. @param folder of the run @param args the coordinator's arguments besides --out and --step-events */
   constructor(folder: string, args: readonly string[]) {
     this.#folder = folder
     this.#arguments = [...args, '--out', folder, '--step-events']
@@ -63,7 +63,7 @@ export class HerdRun {
     this.#workers.delete(name)
   }
 
-  /** Kills the coordinator, and lets another one go on in its place. */
+  /** Kills the coordinator, and starts another one that resumes the run. */
   async resume(): Promise<void> {
     await this.#coordinator.kill()
     this.#coordinator = new Daemon('coordinator', [...this.#arguments, '--resume', 'latest'])
@@ -77,8 +77,9 @@ export class HerdRun {
 
   /**
    * Waits for an event.
-   * @param after how many events came before those that count
-   * @throws RunError with what the coordinator said, when it ends before.
+   * @param after number of earlier events, which do not count
+   * @returns its time in milliseconds since 1970, and its index among all events
+   * @throws RunError with the coordinator's output if it ends before the event.
    */
   async event(wanted: (event: Noted) => boolean, after = 0): Promise<{ time: number; index: number }> {
     for (;;) {
@@ -90,7 +91,7 @@ export class HerdRun {
     }
   }
 
-  /** Ends all of it at once, and removes the folder. */
+  /** Kills all processes of the run, and removes its folder. */
   async close(): Promise<void> {
     await Promise.all([this.#coordinator, ...this.#workers.values()].map((daemon) => daemon.kill()))
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 })

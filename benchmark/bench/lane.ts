@@ -7,7 +7,7 @@ import type { PreparedLane } from '../../shared/lanes/lane_stack.ts'
 
 const CLASSES = 10
 
-/** What a worker's step is measured on: the article's network with fresh weights. */
+/** The network on which a worker's step is measured: the article's, with fresh weights. */
 export function benchNetwork(imageSize: number): { network: Network; parameters: Float32Array } {
   const network = articleNetwork({ imageSize, classes: CLASSES })
   return { network, parameters: initialParameters(layoutOf(network), 0, 'pytorch') }

@@ -24,7 +24,7 @@ import { scalingSections } from './sections/scaling.ts'
 import { startSection } from './sections/start.ts'
 import { stepSection } from './sections/step.ts'
 
-/** `npm run bench`: Herd, and PyTorch where it is there, in turns. docs/benchmarks.md tells how to read it. */
+/** `npm run bench`: measures Herd, and PyTorch if it is installed, in turns. docs/benchmarks.md explains the results. */
 async function main(argv: string[]): Promise<number> {
   const command = createProgram('bench').description('Measures Herd, and PyTorch where it is there, in turns.')
   addOptions(command, benchOptions)
@@ -44,7 +44,7 @@ async function main(argv: string[]): Promise<number> {
       if (options.json !== undefined) await writeAtomically(options.json, [`${JSON.stringify(report, undefined, 1)}\n`])
       return report
     }
-    // A run that is cut off leaves what it has measured.
+    // The file is written after each section, so that a benchmark that is interrupted leaves the sections it has measured.
     await measure(options, settings, machine, async (...measured) => {
       sections.push(...measured)
       await reported()
@@ -58,7 +58,7 @@ async function main(argv: string[]): Promise<number> {
   return 0
 }
 
-/** Sections that compute gradients. */
+/** Sections that compute gradients, and so need the native engine. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'start', 'recovery', 'costs', 'scaling']
 
 async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, steps, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {

@@ -7,7 +7,7 @@ import { STILL_STEPS } from './still_cluster.ts'
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
 const SECTIONS = [...USUAL_SECTIONS, 'start', 'recovery', 'costs', 'scaling', 'network'] as const
 
-/** Several values, separated by commas. */
+/** An option with several values, separated by commas. */
 function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
   const schema = z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(item).min(1))
   return { placeholder, description, expects, schema, fallback }

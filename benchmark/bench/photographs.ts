@@ -6,13 +6,13 @@ import type { Sample } from '../../shared/data/dataset.ts'
 import { scanFolder } from '../../shared/data/sources/scan.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
-/** Files of images in memory. */
+/** Image files in memory. */
 export interface Photographs {
   source: ImageSource
   samples: Sample[]
 }
 
-/** Evenly spread over the images of a folder. */
+/** Reads at most so many images of a folder, evenly spread over all of them. */
 export async function photographsOf(folder: string, most: number): Promise<Photographs> {
   const { candidates } = await scanFolder(folder)
   const count = Math.min(most, candidates.length)
@@ -22,7 +22,7 @@ export async function photographsOf(folder: string, most: number): Promise<Photo
 const WIDTH = 300
 const HEIGHT = 225
 
-/** Of 300 x 225 pixels, the usual size in Animals-10: smooth blobs with fine noise, which compress to about 20 kB as photographs of this size do. */
+/** Draws images of 300 x 225 pixels, the usual size in Animals-10: smooth blobs with fine noise, which compress to about 20 kB as photographs of this size do. */
 export async function drawnPhotographs(count: number): Promise<Photographs> {
   const files: Buffer[] = []
   for (let i = 0; i < count; i++) {

@@ -4,9 +4,9 @@ import { machineSchema } from '../../shared/kit/machine.ts'
 import { sectionSchema, type Section } from './section.ts'
 import { spreadOf } from './statistics.ts'
 
-/** What `npm run bench` writes as JSON. */
+/** The report that `npm run bench` writes as JSON. */
 export const reportSchema = z.object({
-  /** When it ended. */
+  /** Time at which the benchmark ended. */
   time: z.iso.datetime(),
   machine: machineSchema,
   rounds: z.int(),
@@ -17,7 +17,7 @@ export type Report = z.infer<typeof reportSchema>
 const BEGIN = '<!-- npm run bench: begin -->'
 const END = '<!-- npm run bench: end -->'
 
-/** The report for people: a table a section, with the median and the spread of rounds. */
+/** The report as Markdown: a table for each section, with the median and the spread of the rounds. */
 export function markdownOf({ time, machine, rounds, sections }: Report): string {
   const { processor, cores, memoryGib, extensions, versions } = machine
   const where = `${processor}, ${cores} cores, ${memoryGib} GiB${extensions.length === 0 ? '' : `, ${extensions.join(', ')}`}`
@@ -54,8 +54,8 @@ function spread(values: readonly number[]): string {
 }
 
 /**
- * Puts a report into a page, in the place of the last one.
- * @throws Error where the page has no place for it
+ * Puts a report into a page, in place of the last one.
+ * @throws Error if the page does not have the two lines that mark the place
  */
 export function withReport(page: string, markdown: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]

@@ -5,8 +5,8 @@ import { createInterface, type Interface } from 'node:readline'
 import { RunError } from '../../shared/kit/errors.ts'
 
 /**
- * A process that measures one round for each line that it is sent: first it tells a line of facts when it is ready, then for each
- * line the result, as JSON.
+ * A process that measures one round for each line on its standard input. It prints a line of facts when it is ready, then a line
+ * with the result of each round, all as JSON.
  */
 export class RoundProcess {
   readonly #child: ChildProcess
@@ -28,9 +28,9 @@ export class RoundProcess {
     return this.#child.pid ?? 0
   }
 
-  /** What the process tells next. @throws RunError with what it said, when it ends before. */
+  /** Waits for the next line that the process prints. @throws RunError with its error output if it ends before. */
   async next(): Promise<unknown> {
-    // Whichever does not happen is not waited for any more.
+    // The abort removes the listener of the event that has not happened.
     const over = new AbortController()
     const told = once(this.#lines, 'line', over)
     const ended = once(this.#lines, 'close', over).then(() => undefined)
@@ -41,7 +41,7 @@ export class RoundProcess {
     return JSON.parse(line[0])
   }
 
-  /** Begins a round; `next` has its result. */
+  /** Begins a round, whose result `next` waits for. */
   begin(): void {
     this.#child.stdin?.write('\n')
   }

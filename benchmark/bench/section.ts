@@ -3,38 +3,38 @@ import type { Peers } from './peers.ts'
 
 const measureSchema = z.object({
   name: z.string(),
-  /** One a round. */
+  /** One value for each round. */
   values: z.array(z.number()),
 })
 
-/** Contenders that took turns. */
+/** A part of the report: the measurements of contenders that took turns. */
 export const sectionSchema = z.object({
   title: z.string(),
-  /** What was measured, and how. */
+  /** Explanation of what was measured, and how. */
   about: z.string(),
   unit: z.string(),
-  /** Whether more is better. */
+  /** True if larger values are better. */
   more: z.boolean(),
-  /** The contender whose value of the same round the others' are divided by. */
+  /** Name of the contender by whose value of the same round the others' values are divided. */
   baseline: z.string(),
   measures: z.array(measureSchema),
-  /** What follows from several measures, by round. */
+  /** Figures that follow from several measures, round by round. */
   derived: z.array(measureSchema.extend({ unit: z.string() })),
-  /** What was left out, and why. */
+  /** Sentences on what was left out, and why. */
   notes: z.array(z.string()),
 })
 export type Section = z.infer<typeof sectionSchema>
 
-/** What every section is measured with. */
+/** Settings with which every section is measured. */
 export interface BenchSettings {
   rounds: number
   imageSize: number
   precisions: readonly ('f32' | 'bf16')[]
-  /** Undefined where there is no PyTorch. */
+  /** PyTorch; undefined if it is not installed, or not to be measured. */
   peers: Peers | undefined
-  /** Is told what goes on. */
+  /** Called with lines that report the progress. */
   log: (line: string) => void
-  /** For what is written in between; is removed in the end. */
+  /** Folder for temporary files, which is removed in the end. */
   folder: string
 }
 

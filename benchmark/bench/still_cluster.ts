@@ -3,16 +3,16 @@ import { layoutOf } from '../../shared/model/layout.ts'
 import { networkSchema, type Network } from '../../shared/model/network.ts'
 import { HerdCluster, type Places } from './herd_cluster.ts'
 
-/** Steps of one round, where the network is fast. */
+/** Steps of one round on a fast network. */
 export const STILL_STEPS = 10
 const MIN_LANES = 8
 const CLASSES = 10
 const INPUTS = 48
 
-/** As many units, twice, as give the parameters that the article's network has for ten classes: 2.23 million. */
+/** Units of both hidden layers with which the network has as many parameters as the article's for ten classes: 2.23 million. */
 export const ARTICLE_UNITS = 1464
 
-/** Two dense layers on images that cost nothing. */
+/** A network of two hidden dense layers on tiny images, whose input costs nothing. */
 function vectorNetwork(units: number): Network {
   return networkSchema.parse({
     name: 'vector', imageSize: Math.sqrt(INPUTS / 3), classes: CLASSES, mean: [0, 0, 0], std: [1, 1, 1],
@@ -20,12 +20,12 @@ function vectorNetwork(units: number): Network {
   })
 }
 
-/** Floats of the vector of a still cluster. */
+/** Number of floats in the vector of a still cluster. */
 export function floatsOf(units = ARTICLE_UNITS): number {
   return layoutOf(vectorNetwork(units)).size
 }
 
-/** Lanes of a still cluster: a worker has at least one. */
+/** Number of lanes of a still cluster: a power of two, such that every worker has at least one. */
 export function lanesOf(workers: number): number {
   return Math.max(MIN_LANES, 2 ** Math.ceil(Math.log2(workers)))
 }
@@ -33,23 +33,23 @@ export function lanesOf(workers: number): number {
 export interface StillCluster {
   workers: number
   workersPerProcess: number
-  /** The vector has about their square in floats. */
+  /** Units of both hidden layers; the vector has about their square in floats. */
   units?: number
   /** Address for the coordinator to listen on. */
   host?: string
-  /** Of one round. */
+  /** Steps of one round. */
   steps?: number
   places?: Places
   reducers?: number
-  /** Of gradients and weights. */
+  /** Format of gradients and weights on the wire. */
   compress?: Compression
-  /** As workers on other machines: `off`, if absent. */
+  /** Exchange through shared memory if possible ('auto'), or through sockets as with workers on other machines ('off', the default). */
   sharedMemory?: 'auto' | 'off'
   /** A folder of certificates, for mutual TLS. */
   certificates?: string
 }
 
-/** A cluster whose workers compute nothing: what is left is dealing, upload, reduce, Adam and broadcast. */
+/** Starts a cluster whose workers compute nothing: a step consists of dealing, upload, reduce, Adam and broadcast. */
 export function startStillCluster({ workers, workersPerProcess, units = ARTICLE_UNITS, host, steps = STILL_STEPS, places, reducers = 1, compress = 'none', sharedMemory = 'off', certificates }: StillCluster): Promise<HerdCluster> {
   const lanes = lanesOf(workers)
   return HerdCluster.start(

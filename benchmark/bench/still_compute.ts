@@ -4,10 +4,10 @@ import type { Compute } from '../../shared/compute/compute.ts'
 import type { PreparedLane, Stretch, LaneSum } from '../../shared/lanes/lane_stack.ts'
 import { machineSeconds } from '../../shared/trace/span.ts'
 
-/** Longer than no time at all, which no engine takes. */
+/** Time that a lane is said to have taken: above 0, as with every real engine. */
 const LANE_SECONDS = 1e-6
 
-/** Computes nothing, at once: every partial is the same vector. What is left of a step is the exchange. */
+/** A compute that takes no time: every partial sum is the same vector, so that a step consists of the exchange. */
 export class StillCompute implements Compute {
   readonly info = { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'none', version: 'none' } as const
   readonly fingerprint = 'none'
@@ -22,7 +22,7 @@ export class StillCompute implements Compute {
   }
 
   setParameters(): void {
-    // Nothing is computed with them.
+    // The parameters are not needed, since nothing is computed.
   }
 
   push({ lane, samples }: PreparedLane): Promise<Stretch> {

@@ -12,8 +12,8 @@ import { Connection } from '../../worker/connection.ts'
 import { Membership } from '../../worker/membership.ts'
 
 /**
- * Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. For each line that comes
- * it tells the processor time that it has used; ends with its input.
+ * Workers that compute nothing, with the real session, real sockets and real payloads, several in one process. For each line on its
+ * standard input the process prints the processor time that it has used; it ends when its input ends.
  */
 const { coordinator, count, certificates } = z.object({ coordinator: z.string(), count: z.int().min(1), certificates: z.string().optional() }).parse(JSON.parse(process.argv[2]))
 const CACHE_BYTES = 64 * 1024 * 1024

@@ -6,27 +6,28 @@ const ip = (...args: string[]): Promise<unknown> => execute('ip', args)
 
 /** One of several hosts on this machine: a Linux network namespace. */
 export interface Host {
-  /** As the other hosts see it. */
+  /** Address at which the other hosts reach it. */
   address: string
-  /** What runs a program on it: a command in front of its own. */
+  /** Command that, put in front of a program's own, runs it on this host. */
   launcher: readonly string[]
-  /** Pulls its cable, or plugs it in again. */
+  /** Pulls the host's cable, or plugs it in again. */
   cable(plugged: boolean): Promise<void>
-  /** Lets no more than this pass through its cable, bits a second in each direction. */
+  /** Limits the bandwidth of its cable, in bits a second each way. */
   limit(bitsPerSecond: number): Promise<void>
 }
 
-/** Hosts whose cables end in one switch. */
+/** Hosts that are connected to one switch. */
 export interface Hosts {
   hosts: readonly Host[]
   remove(): Promise<void>
 }
 
-/** Of one host: what a cable may let pass at once, and how long it may hold back. As a switch's buffer; the kernel hands on 64 KiB at a time. */
+/** Bytes that a limited cable lets pass at once; the kernel hands on 64 KiB at a time. */
 const BURST_BYTES = 256 * 1024
+/** Bytes that a limited cable holds back before it drops packets, like the buffer of a switch. */
 const QUEUE_BYTES = 1024 * 1024
 
-/** @returns why hosts cannot be made here, or false. */
+/** Tries to make a host. @returns the reason why hosts cannot be made here, or false if they can */
 export async function withoutHosts(): Promise<string | false> {
   if (process.platform !== 'linux') return 'network namespaces are of Linux only'
   try {
@@ -45,7 +46,7 @@ export async function withoutHosts(): Promise<string | false> {
 
 let made = 0
 
-/** Makes hosts in namespaces of their own, each with a pair of virtual interfaces to a bridge in one more. @param count up to 200 */
+/** Makes hosts in namespaces of their own, each joined by a pair of virtual interfaces to a bridge in one more namespace. @param count up to 200 */
 export async function makeHosts(count: number): Promise<Hosts> {
   const prefix = `herd-${process.pid}-${made++}`
   const bridge = `${prefix}-switch`
@@ -82,7 +83,7 @@ async function plugIn(name: string, bridge: string, index: number, address: stri
 
 function hostOf(name: string, bridge: string, index: number): Host {
   return {
-    // Addresses that are kept free for documentation: they are nobody's, and in here nobody else can be reached.
+    // These addresses are reserved for documentation, so nobody has them; from inside a namespace nothing else can be reached.
     address: `192.0.2.${index + 1}`,
     launcher: ['ip', 'netns', 'exec', name],
     cable: async (plugged) => void (await ip('-n', name, 'link', 'set', 'cable', plugged ? 'up' : 'down')),

@@ -5,17 +5,17 @@ import { parseAddress } from '../../shared/command/options.ts'
 import { UsageError } from '../../shared/kit/errors.ts'
 
 /**
- * A TCP relay that hands every byte on later, in both directions: latency where the kernel cannot add it (netem is no part of every one).
- * Tells its address as JSON; ends with its input.
+ * A TCP relay that passes every byte on after a delay, in both directions: latency for kernels that cannot add it (not all have netem).
+ * It prints its address as JSON, and ends when its standard input ends.
  */
 const { host, target, seconds } = z.object({ host: z.string(), target: z.string(), seconds: z.number().positive() }).parse(JSON.parse(process.argv[2]))
 const address = parseAddress(target)
 if (address === undefined) throw new UsageError(`target ${target}: expected HOST:PORT.`)
 
-/** As much may be on its way in one direction: with more, whoever sends is held back. */
+/** Most bytes under way in one direction: with more, the sender is held back. */
 const MAX_ON_THE_WAY = 64 * 1024 * 1024
 
-/** Bytes of one direction, with the time when they are due. */
+/** Passes bytes on in one direction, each piece when it is due. */
 function delay(from: net.Socket, to: net.Socket): void {
   const line: { due: number; data: Buffer | undefined }[] = []
   let onTheWay = 0

@@ -15,14 +15,14 @@ import { chunkRanges } from '../../shared/vectors/chunks.ts'
 import { addInto, plainAddInto } from '../../shared/vectors/vectors.ts'
 
 /**
- * The kernels against the plain TypeScript that they replace, in turn, on one core: node bin/run.mjs benchmark/single/kernels.ts
+ * Measures the kernels against the plain TypeScript that they replace, in turns, on one core: node bin/run.mjs benchmark/single/kernels.ts
  * Prints milliseconds: median and quartiles.
  */
 
 const STEPS = 300
 const ROUNDS = 30
 const IMAGES_A_ROUND = 10
-/** Share of the rounds that only warm up: V8 compiles more than once. */
+/** Share of the rounds that only warm up, since V8 compiles more than once. */
 const WARM_UP = 1 / 3
 
 interface Contender {
@@ -30,7 +30,7 @@ interface Contender {
   run: () => void
 }
 
-/** Contenders take turns, so that a machine that is slower for a while slows all of them. */
+/** Measures contenders in turns, so that a machine that is slower for a while slows all of them. */
 function measure(title: string, contenders: readonly Contender[], rounds: number, perRound: number): void {
   const times = contenders.map((): number[] => [])
   for (let round = 0; round < rounds; round++) {
@@ -47,7 +47,7 @@ function measure(title: string, contenders: readonly Contender[], rounds: number
   }
 }
 
-/** Whole steps, chunk by chunk, and the sum of two whole partials. */
+/** Measures whole steps of Adam, chunk by chunk, and the sum of two whole partial sums. */
 function optimizer(): void {
   const layout = layoutOf(buildNetwork('article', { imageSize: 256, classes: 10 }))
   const random = new KeyedRandom(1, Purpose.draw)
@@ -72,7 +72,7 @@ function optimizer(): void {
   measure('sum of two partials', Object.entries({ plain: plainAddInto, kernel: addInto }).map(([name, add]) => ({ name, run: () => void add(gradient, other) })), STEPS, 1)
 }
 
-/** Rounding, encoding and decoding of the article's gradient. */
+/** Measures rounding, encoding and decoding a gradient of the article's size. */
 function formats(): void {
   const { size } = layoutOf(buildNetwork('article', { imageSize: 256, classes: 10 }))
   const random = new KeyedRandom(3, Purpose.draw)

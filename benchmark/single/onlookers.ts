@@ -11,34 +11,34 @@ import { quantile } from '../bench/statistics.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 /**
- * What it costs to look: a run of two local workers that nobody looks at, against one with metrics (of the coordinator and both workers,
- * each scraped every five seconds, as deploy/prometheus has it), with the live page (one page takes all that comes), with a trace, or with
- * all three:
+ * Measures what watching a run costs: a run of two local workers that nothing watches, against one with metrics (of the coordinator and
+ * both workers, each scraped every five seconds, as deploy/prometheus does), with the live page (one page that takes all messages), with
+ * a trace, or with all three:
  * node bin/run.mjs benchmark/single/onlookers.ts [cycles] [precision] [batch] [image size] [all|metrics|page|trace]
- * A machine that is not alone grows faster and slower from minute to minute by more than looking costs. So both runs are started, and
- * then take turns of some seconds each: the other's coordinator is stopped (SIGSTOP), and its workers wait for it. What counts is
- * the time from step to step within a turn; prints images a second, and the ratio to the turns of the same cycle of the run nobody looks at.
- * Then, which varies less: processor time a step of the coordinator and both workers without what computes gradients, and of the one who
- * looks; and what share it is of all processors' time that is more than where nobody looks.
+ * The speed of a shared machine varies from minute to minute by more than watching costs. So both runs are started, and then take turns
+ * of some seconds each: the other run's coordinator is stopped (SIGSTOP), and its workers wait for it. Only the time from step to step
+ * within a turn counts. Prints images a second, and their ratio to those of the unwatched run in the same cycle.
+ * Then prints processor time, which varies less: per step, of the coordinator and both workers without the compute processes, and of this
+ * process, which watches; and the surplus over the unwatched run as a share of the processor time of the whole machine.
  */
 const [cycles = 40, precision = 'f32', batch = 32, imageSize = 160, chosen = 'all' as const] = z
   .tuple([z.coerce.number().int().min(2).optional(), z.enum(['f32', 'bf16']).optional(), z.coerce.number().int().optional(), z.coerce.number().int().optional(), z.enum(['all', 'metrics', 'page', 'trace']).optional()])
   .parse([...process.argv.slice(2), ...new Array<undefined>(5)].slice(0, 5))
 const TURN_MS = 4000
-/** Until the workers of a stopped coordinator have computed what they were dealt. */
+/** Pause after a coordinator is stopped, in which its workers compute the lanes that they were dealt. */
 const DRAIN_MS = 500
-/** Of each turn these do not count: the step that was stopped in its middle, and one whose lanes were dealt while the machine was another run's. */
+/** Steps at the beginning of a turn that do not count: the one that was stopped midway, and one whose lanes were dealt while the other run had the machine. */
 const UNSETTLED_STEPS = 2
 const PER_CLASS = 80
 const SCRAPE_MS = 5000
-/** Into a turn: one who scrapes at once meets connections that have timed out while all was stopped. */
+/** Time from the beginning of a turn to the first scrape: an earlier scrape meets connections that timed out while the run was stopped. */
 const FIRST_SCRAPE_MS = 1500
-/** None of what is stopped is to be taken for lost. */
+/** Silence limit, in seconds, so long that no stopped process is taken for lost. */
 const SILENCE_LIMIT = '86400'
-/** Of Linux: what /proc counts processor time in. */
+/** Unit of processor time in Linux's /proc. */
 const TICKS_PER_SECOND = 100
 
-/** What there is to look with, as options of the coordinator. */
+/** Ways to watch a run, as options of the coordinator. */
 const EYES = {
   metrics: (_out: string, targets: string) => ['--metrics-port', '0', '--metrics-targets', targets],
   page: () => ['--http-port', '0'],
@@ -58,7 +58,7 @@ const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 const stepEventSchema = z.object({ event: z.literal('step'), time: z.iso.datetime().transform((time) => Date.parse(time)), epoch: z.number(), samples: z.number() })
 type StepEvent = z.output<typeof stepEventSchema>
 
-/** Seconds of processor time by now of a process and all that descend from it, but of those that compute gradients: these do the same whoever looks. */
+/** Processor time so far, in seconds, of a process and its descendants except the compute processes, whose work does not depend on whether the run is watched. */
 async function cpuSecondsBesideCompute(root: number): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const parents = new Map<number, number>()
@@ -79,7 +79,7 @@ interface Turn {
   cpuSeconds: number
 }
 
-/** A run that is stopped, but in its turns. */
+/** A run that is stopped except in its turns. */
 class Run {
   readonly arm: Arm
   readonly turns: Turn[] = []
@@ -101,12 +101,12 @@ class Run {
 
   async steps(): Promise<StepEvent[]> {
     const text = await readFile(path.join(this.#out, 'events.jsonl'), 'utf8').catch(() => '')
-    // The last line may be on its way.
+    // The last line may not be complete yet.
     const lines = text.slice(0, text.lastIndexOf('\n') + 1).trim().split('\n')
     return lines.filter((line) => line.includes('"event":"step"')).map((line) => stepEventSchema.parse(JSON.parse(line)))
   }
 
-  /** The first epoch warms up: TensorFlow optimises the graph, V8 compiles, workers fill their memory with decoded images. */
+  /** Waits for the end of the first epoch, in which TensorFlow optimises the graph, V8 compiles, and workers fill their memory with decoded images. */
   async warmUp(): Promise<void> {
     while (((await this.steps()).at(-1)?.epoch ?? 0) < 2) {
       if (this.#child.exitCode !== null) throw new Error(`the run ended with exit code ${this.#child.exitCode}`)
@@ -129,7 +129,7 @@ class Run {
     this.turns.push({ begin, end, cpuSeconds: (await this.#cpuSeconds()) - cpuBefore })
   }
 
-  /** Of the run, and of this process, which looks. */
+  /** Processor time of the run, and of this process, which watches it. */
   async #cpuSeconds(): Promise<number> {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1e6 + (await cpuSecondsBesideCompute(this.#child.pid ?? 0))
@@ -149,7 +149,7 @@ class Run {
     await delay(DRAIN_MS)
   }
 
-  /** Opens the page when the run tells where it is, and notes where the metrics are. */
+  /** Opens the page when the run has printed its address, and notes the address of the metrics. */
   #openPage(said: NodeJS.ReadableStream): void {
     let text = ''
     let opened = false
@@ -175,7 +175,7 @@ class Run {
   }
 }
 
-/** Images a second of each turn; undefined where an evaluation took all of it. */
+/** Images a second of each turn; undefined if an evaluation took all of the turn. */
 function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[] {
   return turns.map(({ begin, end }) => {
     const inside = steps.filter(({ time }) => time >= begin && time <= end).slice(UNSETTLED_STEPS)
@@ -183,7 +183,7 @@ function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[]
     let seconds = 0
     for (const [index, step] of inside.entries()) {
       const before = inside.at(index - 1)
-      // From the last step of an epoch to the first of the next there is an evaluation.
+      // An evaluation lies between the last step of an epoch and the first of the next.
       if (index === 0 || before?.epoch !== step.epoch) continue
       images += step.samples
       seconds += (step.time - before.time) / 1000
@@ -192,13 +192,13 @@ function speeds(steps: StepEvent[], turns: Run['turns']): (number | undefined)[]
   })
 }
 
-/** Processor time of all turns together, over the steps that ended in them or, what was begun, in the pause after. */
+/** Processor time of all turns together, divided by the number of steps that ended in them or in the pause after each. */
 function cpuSecondsPerStep(steps: StepEvent[], turns: Turn[]): number {
   const done = turns.reduce((sum, { begin, end }) => sum + steps.filter(({ time }) => time >= begin && time <= end + DRAIN_MS).length, 0)
   return turns.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / done
 }
 
-/** The mean of ratios, which is of their logarithms, and two of its standard errors. */
+/** The geometric mean of ratios, with an interval of two standard errors on either side. */
 function meanRatio(ratios: number[]): string {
   const logs = ratios.map(Math.log)
   const mean = logs.reduce((sum, one) => sum + one, 0) / logs.length
@@ -216,7 +216,7 @@ try {
     runs.push(run)
     await run.warmUp()
   }
-  // Who begins changes from cycle to cycle, so that a machine that grows slower or faster favours nobody.
+  // The order is reversed from cycle to cycle, so that a machine that becomes slower or faster favours no run.
   for (let cycle = 0; cycle < cycles; cycle++) for (const run of cycle % 2 === 0 ? runs : runs.toReversed()) await run.turn()
   process.stdout.write(`article, ${imageSize} px, ${precision}, batch ${batch}, two local workers, ${cycles} turns of ${TURN_MS / 1000} s each\n`)
   const measured = await Promise.all(runs.map(async (run) => {

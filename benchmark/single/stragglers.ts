@@ -10,15 +10,15 @@ import { historyLineSchema, summarySchema } from '../../shared/run_folder/schema
 import { ROOT } from '../../shared/kit/project.ts'
 
 /**
- * What a slow worker adds to a fast one: node bin/run.mjs benchmark/single/stragglers.ts [rounds] [image size] [batch] [lanes]
+ * Measures what a slow worker adds to a fast one: node bin/run.mjs benchmark/single/stragglers.ts [rounds] [image size] [batch] [lanes]
  * Whole runs of the article's network, on Linux with two cores: the fast worker alone, the slow one alone, and both. The
- * fast one computes on a core of its own, so that the two do not take time from each other; all else is on the other
- * core. The slow one's compute process is stopped and continued there so that it runs about a fifth of the time, and what
- * else is there goes before it, since on a machine of its own it would be in nobody's way.
+ * fast worker computes on a core of its own, so that the two do not take time from each other; all other processes are on
+ * the second core. There the slow worker's compute process is stopped and continued so that it runs about a fifth of the
+ * time, and the other processes have priority over it: on a machine of its own it would not be in their way.
  */
 const whole = z.coerce.number().int().min(1).optional()
 const [rounds = 3, imageSize = 156, batch = 128, lanes = 16] = z.tuple([whole, whole, whole, whole]).parse([...process.argv.slice(2), ...new Array<undefined>(4)].slice(0, 4))
-/** Many steps an epoch: the last one, with its short batch, is not to count for much. */
+/** Images of each class: enough for many steps an epoch, so that the last one, with its short batch, does not count for much. */
 const PER_CLASS = 120
 const RUNS_MS = 21
 const STOPS_MS = 79
@@ -30,7 +30,7 @@ interface Arm {
   fast: boolean
   slow: boolean
   epochs: number
-  /** The fastest of so many last epochs counts: on a machine that others use too, the rest is theirs. */
+  /** The fastest of so many last epochs counts: the others were slowed down by other users of the machine. */
   measuredEpochs: number
 }
 
@@ -54,7 +54,7 @@ async function whileItRuns(worker: ChildProcess, act: (pids: number[]) => Promis
   while (worker.exitCode === null && worker.signalCode === null) await act(await childrenOf(worker))
 }
 
-/** Changes how each process is scheduled that a worker starts, until the worker ends. @param program with `arguments_` before the process id */
+/** Changes how each process that a worker starts is scheduled, until the worker ends. @param program run as `program arguments_ PID` */
 function reschedule(worker: ChildProcess, program: string, arguments_: string[]): Promise<void> {
   const done = new Set<number>()
   return whileItRuns(worker, async (pids) => {
@@ -69,17 +69,17 @@ function reschedule(worker: ChildProcess, program: string, arguments_: string[])
 /** Gives a worker's compute process the first core. */
 const speedUp = (worker: ChildProcess): Promise<void> => reschedule(worker, 'taskset', ['-a', '-c', '-p', '0'])
 
-/** Lets a worker's compute process have what its core's other processes leave. */
+/** Gives a worker's compute process only the time that the other processes on its core leave. */
 const stepAside = (worker: ChildProcess): Promise<void> => reschedule(worker, 'chrt', ['-a', '-i', '-p', '0'])
 
-/** Lets a worker's compute process run a fifth of the time. */
+/** Lets a worker's compute process run only a fifth of the time. */
 function slowDown(worker: ChildProcess): Promise<void> {
   const signal = (name: NodeJS.Signals, pids: number[]): void => {
     for (const pid of pids) {
       try {
         process.kill(pid, name)
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
       }
     }
   }

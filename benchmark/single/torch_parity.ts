@@ -17,12 +17,12 @@ import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 /**
- * Whether a network that Herd exports gives the same logits in PyTorch, in float32: for the article's network, and for
- * one with every kind of layer, both with drawn parameters; or for a checkpoint of your own.
+ * Checks that a network that Herd exports gives the same logits in PyTorch, in float32: for the article's network, and for
+ * one with every kind of layer, both with random parameters; or for a checkpoint of your own.
  *
  *   node bin/run.mjs benchmark/single/torch_parity.ts --python python3 [--checkpoint F] [--images 8]
  *
- * The interpreter needs torch, safetensors and numpy. Exit code 0 where all logits agree to 1e-3, else 1.
+ * The interpreter needs torch, safetensors and numpy. Exit code 0 if all logits agree to 1e-3, else 1.
  */
 
 const everyLayer: Network = networkSchema.parse({
@@ -45,10 +45,10 @@ const everyLayer: Network = networkSchema.parse({
   ],
 })
 
-/** He's gain over the initial kernels: activations then keep their scale through the layers, as in a trained network. */
+/** Factor from the default initial kernels to He's, with which activations keep their scale through the layers, as in a trained network. */
 const KERNEL_GAIN = Math.sqrt(6)
 
-/** A checkpoint of drawn parameters; also the statistics are, so that batch norm does something. */
+/** A checkpoint of random parameters; the running statistics are random too, so that batch norm has an effect. */
 function drawnCheckpoint(network: Network): Checkpoint {
   const layout = layoutOf(network)
   const parameters = initialParameters(layout, 1)
@@ -67,7 +67,7 @@ function drawnCheckpoint(network: Network): Checkpoint {
   return { network, classes, config: {}, position, optimizer: { name: 'none', moments: [] }, datasetDigest: '', parameters, moments: [] }
 }
 
-/** Exports, computes the logits of drawn images, and lets Python compare. Resolves to Python's exit code. */
+/** Exports a checkpoint, computes the logits of random images, and lets Python compare. @returns Python's exit code */
 async function compare(checkpoint: Checkpoint, images: number, python: string): Promise<number> {
   const { network, parameters } = checkpoint
   const random = new KeyedRandom(2, Purpose.draw)

@@ -5,8 +5,8 @@ import { loadWasmBackend } from '../../shared/engine/wasm/backend.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
 /**
- * The wasm engine's gradient kernels against naive ones: the backend's own where it has one (input gradient of a
- * convolution, pooling), else plain loops. Both run alternately, so that a change of the machine's load meets both; the
+ * Measures the wasm engine's gradient kernels against naive ones: the backend's own if it has one (input gradient of a
+ * convolution, pooling), else plain loops. The two run alternately, so that a change of the machine's load affects both; the
  * table gives the median time of each, and the median ratio with its smallest and largest value.
  *
  *   node bin/run.mjs benchmark/single/wasm.ts [--image-size 160] [--batch 8] [--repetitions 5]
@@ -29,7 +29,7 @@ function runStock(name: string, inputs: tf.NamedTensorMap, attributes: object): 
   return tf.engine().makeTensorFromTensorInfo(info as tf.TensorInfo)
 }
 
-/** The filter gradient of a valid convolution as its definition says. */
+/** The filter gradient of a valid convolution, computed straight from its definition. */
 function naiveFilterGradient(x: Tensor4D, dy: Tensor4D, [size, , channels, filters]: number[]): tf.Tensor {
   const [batch, height, width] = x.shape
   const [, outHeight, outWidth] = dy.shape
@@ -59,7 +59,7 @@ function random(shape: number[], key: number): Tensor4D {
   return tf.tensor4d(Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => source.between(-1, 1)), shape as Tensor4D['shape'])
 }
 
-/** Each different layer of the article's network at this image size. */
+/** A contest for each different gradient kernel of the article's network at this image size. */
 function contests(imageSize: number, batch: number): Contest[] {
   const found: Contest[] = []
   let size = imageSize
@@ -119,7 +119,7 @@ const { values } = parseArgs({
   },
 })
 await loadWasmBackend({ threads: 1 })
-// The backend sets up the kernels that are registered when it starts; ours had taken these names.
+// The backend sets up the kernels that are registered when it starts; this project's had replaced the stock ones by then.
 for (const kernel of stock.values()) kernel.setupFunc?.(tf.backend())
 process.stdout.write(`${'kernel'.padEnd(44)} ${'ours ms'.padStart(9)} ${'naive ms'.padStart(9)}   naive / ours (smallest to largest)\n`)
 const totals = { ours: 0, naive: 0 }

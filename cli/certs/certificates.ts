@@ -1,4 +1,4 @@
-// x509 resolves its algorithms by metadata of its classes, and needs this before it is loaded.
+// @peculiar/x509 finds its algorithms through metadata of its classes, and needs this polyfill loaded first.
 import 'reflect-metadata'
 import { createHash, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -6,7 +6,7 @@ import * as x509 from '@peculiar/x509'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Clocks of a cluster's machines differ: certificates are valid from a little earlier on. */
+/** Time before now at which certificates become valid, since the clocks of a cluster's machines differ. */
 const EARLIER_MS = 60 * 60 * 1000
 /** The coordinator's own machine is always among the hosts, for its local workers. */
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '::1']
@@ -26,8 +26,9 @@ interface Authority {
 }
 
 /**
- * Makes what a cluster needs for mutual TLS: an authority, a certificate of the coordinator, and one of its workers.
+ * Makes the files for mutual TLS in a cluster: a certificate authority, a certificate for the coordinator, and one for all workers.
  * @param hosts DNS names and IP addresses by which workers reach the coordinator.
+ * @param days validity of all certificates, from `now` on.
  */
 export async function makeCertificates(hosts: readonly string[], days: number, now: Date): Promise<CertificateSet> {
   const validFrom = new Date(now.getTime() - EARLIER_MS)
@@ -58,7 +59,7 @@ interface Validity {
 
 async function makeAuthority(validity: Validity): Promise<Authority> {
   const keys = await makeKeys()
-  // A name of its own for each authority: OpenSSL looks issuers up by name.
+  // Each authority has a name of its own, since OpenSSL looks issuers up by name.
   const number = createHash('sha256').update(Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey))).digest('hex').slice(0, 8)
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=herd cluster ${number}`,

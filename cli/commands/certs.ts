@@ -24,7 +24,7 @@ const purposes: Record<string, string> = {
   'worker.key': 'for every worker, --tls-key; secret',
 }
 
-/** `herd certs`: what mutual TLS between a coordinator and its workers needs. */
+/** `herd certs`: makes the keys and certificates for mutual TLS between a coordinator and its workers. */
 export function certsCommand(): Command {
   return commandOf({
     name: 'certs',
@@ -53,7 +53,7 @@ function hostsOf(text: string | undefined): string[] {
   return hosts
 }
 
-/** Writes all files or none. Keys can be read by their owner only. */
+/** Writes all files or none. Keys can be read by their owner only. @throws RunError if a file exists already or cannot be written. */
 async function writeNew(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
   for (const name of files.keys()) {
     const there = await stat(path.join(folder, name)).then(() => true, () => false)

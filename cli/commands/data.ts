@@ -9,6 +9,7 @@ import { cacheFolder } from '../../shared/kit/paths.ts'
 import { commandOf, require, requiredText, type Notices } from '../command.ts'
 import { counted, print, printJson, tableOf } from '../output.ts'
 
+/** `herd data`: checks a folder of images, or draws one. */
 export function dataCommand(): Command {
   return new Command('data').addCommand(checkCommand()).addCommand(drawCommand())
 }

@@ -16,7 +16,7 @@ const COORDINATOR = path.join(ROOT, 'bin/coordinator.mjs')
 /** The article's network on smaller images, in steps small enough that a few thousand images teach it. */
 const recipe = ['--model', 'article', '--init', 'he', '--image-size', '156', '--batch', '8', '--lanes', '4', '--lr', '1e-3', '--schedule', 'oneCycle', '--seed', '1']
 const EPOCHS = 7
-/** wasm computes many times slower: enough to see that it works, not that it learns. */
+/** The wasm engine is many times slower: one epoch shows that it works, not that it learns. */
 const EPOCHS_ON_WASM = 1
 
 const options = {
@@ -27,14 +27,14 @@ const options = {
   workers: whole('<count>', 'Worker processes: one for each core.', { min: 1, max: 64 }, 2),
 } as const
 
-/** What `npm start` runs: draws the built-in animals, and trains on them with a coordinator and its workers. */
+/** `herd demo`, which `npm start` runs: draws the built-in animals, and trains on them with a coordinator and its workers. */
 export function demoCommand(): Command {
   return commandOf({
     name: 'demo',
     options,
     examples: ['herd demo', 'herd demo --epochs 2 --workers 1'],
     run: async ({ data, out, perClass, epochs, workers }, { log, logFormat, progress }) => {
-      // What it has to say is no result: the coordinator has that.
+      // These messages are no result (the coordinator prints that), so with --log-format json they go to the log.
       const say = logFormat === 'json' ? (text: string): void => log.info(text) : print
       const native = nativeAvailable()
       if (!native) log.warn('without the native engine this only shows that training runs; `npx herd setup` says what is missing.')
@@ -56,7 +56,11 @@ export function demoCommand(): Command {
   })
 }
 
-/** A signal from the terminal reaches the coordinator too; it ends in order, and then this program does. */
+/**
+ * Runs the coordinator and resolves with its exit code. Ctrl-C on the terminal reaches the coordinator too: it ends in order,
+ * and this program after it.
+ * @throws RunError if the coordinator cannot be started.
+ */
 function runCoordinator(command: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...NODE_OPTIONS, COORDINATOR, ...command], { stdio: 'inherit', env: { ...process.env, ...NODE_ENVIRONMENT } })

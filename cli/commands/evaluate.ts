@@ -24,6 +24,7 @@ const testFraction: OptionSpec<number | undefined> = {
 const splits = ['test', 'train', 'all'] as const
 type SplitChoice = (typeof splits)[number]
 
+/** `herd evaluate`: computes loss and accuracy of a checkpoint on a data set. */
 export const evaluateCommand = () =>
   commandOf({
     name: 'evaluate',
@@ -75,7 +76,7 @@ function idsOf(dataset: Dataset, split: SplitChoice): number[] {
   return split === 'all' ? dataset.samples.map((_, id) => id) : dataset[split]
 }
 
-/** Block by block, in the order of a run's evaluation. */
+/** Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits. */
 async function evaluate({ compute, checkpoint: { network }, transforms }: TrainedModel, { dataset, source }: OpenedDataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
   const images = { source, samples: dataset.samples, imageSize: network.imageSize, ...transforms }
   const progress = notices.progress('evaluating')

@@ -14,6 +14,7 @@ const format: OptionSpec<ExportFormat | undefined> = {
   fallback: undefined,
 }
 
+/** `herd export`: writes the network and weights of a checkpoint for other programs. */
 export const exportCommand = () =>
   commandOf({
     name: 'export',

@@ -58,7 +58,7 @@ interface Plan {
   advice: Advice[]
 }
 
-/** `herd plan`: what a cluster would do, before there is one. */
+/** `herd plan`: predicts the speed of a cluster that need not exist yet. */
 export const planCommand = (): Command =>
   commandOf({
     name: 'plan',

@@ -13,11 +13,12 @@ import { expandArguments } from '../images.ts'
 import { inferenceOptions, openCheckpoint, openModel } from '../inference.ts'
 import { percent, print, printJson } from '../output.ts'
 
-/** More would be no picture to look at. */
+/** Most images on a contact sheet: more could not be made out. */
 const SHEET_IMAGES = 96
-/** Paths are aligned up to this length. */
+/** Most characters to which paths are padded, so that the columns after them line up. */
 const PATH_COLUMN = 50
 
+/** `herd predict`: classifies images with the weights of a checkpoint. Exit code 1 if an image could not be read. */
 export const predictCommand = (): Command =>
   commandOf({
     name: 'predict <image...>',
@@ -45,7 +46,7 @@ export const predictCommand = (): Command =>
       const width = Math.min(PATH_COLUMN, Math.max(...asked.map(({ path }) => path.length)))
       const drawn: SheetPrediction[] = []
       let failed = 0
-      // On a terminal the lines of the result themselves tell how far it is.
+      // The printed results themselves show the progress on a terminal.
       const bar = process.stdout.isTTY ? undefined : progress('predicting')
       let done = 0
       for await (const outcome of classify(model, asked, sheet === undefined ? 0 : SHEET_IMAGES)) {
@@ -72,7 +73,7 @@ export const predictCommand = (): Command =>
     },
   })
 
-/** A sheet that is there already is replaced, in one piece. */
+/** Draws the contact sheet into a PNG file, which replaces an existing one atomically. @throws RunError if it cannot be written. */
 async function writeSheet(file: string, predictions: readonly SheetPrediction[]): Promise<void> {
   const png = await predictionSheet(predictions)
   try {

@@ -5,12 +5,12 @@ import { checkRecipe } from '../../shared/recipe/recipe.ts'
 import { commandOf } from '../command.ts'
 import { print } from '../output.ts'
 
-/** The recipes that `--recipe` takes, looked at before a run. */
+/** `herd recipe`: prints or checks a recipe before it is given to a run by --recipe. */
 export function recipeCommand(): Command {
   return new Command('recipe').addCommand(showCommand()).addCommand(checkCommand())
 }
 
-/** A recipe with all that it leaves to the default. @throws UsageError that says what is wrong, and where */
+/** Returns a whole recipe: options that it leaves out have their defaults. @throws UsageError that says what is wrong, and where */
 function resolved(nameOrFile: string): object {
   const recipe = { ...article, engine: 'auto' as const, ...readRecipe(nameOrFile) }
   const model = readModel(recipe.model)

@@ -11,9 +11,10 @@ import { onStopSignal } from '../../shared/kit/stop_signals.ts'
 import { commandOf } from '../command.ts'
 import { print } from '../output.ts'
 
-/** More curves than this nobody tells apart. */
+/** Most runs on one page: more curves could not be told apart. */
 const MAX_RUNS = 16
 
+/** `herd show`: serves the live page of saved runs, until it is stopped by a signal. */
 export const showCommand = (): Command =>
   commandOf({
     name: 'show <folder...>',
@@ -39,7 +40,7 @@ export const showCommand = (): Command =>
       try {
         const page = await serveLive(shown, { host, port: httpPort, token, tls })
         print(`live page at ${pageUrl({ host, tls }, page.port)}`)
-        // Ctrl-C is how one leaves it.
+        // Ctrl-C is the usual way to end this command: no failure.
         await new Promise<void>((resolve) => onStopSignal(() => resolve()))
         await page.close()
       } finally {

@@ -14,14 +14,15 @@ import { ConnectionLost, watchRun } from '../top/watch.ts'
 
 const RECONNECT_MS = 1000
 
-/** Where what comes is shown. */
+/** An output for the briefs of a run: JSON, lines of text, or a screen. */
 interface Show {
   brief(brief: RunBrief): void
-  /** The coordinator is gone; it may come back. */
+  /** Tells that the coordinator is gone; it may come back. */
   lost(reason: string): void
   close(): void
 }
 
+/** `herd top`: shows a run on the terminal until it has finished, or the user quits. */
 export const topCommand = () =>
   commandOf({
     name: 'top',
@@ -37,7 +38,7 @@ export const topCommand = () =>
       const access = await readAccess(options, process.env, new Date())
       const stop = new AbortController()
       const removeSignals = onStopSignal((signal, exitCode) => {
-        // Ctrl-C is how one leaves it.
+        // Ctrl-C is the usual way to end this command: exit code 0.
         if (signal === 'SIGTERM') process.exitCode = exitCode
         stop.abort()
       })
@@ -53,8 +54,8 @@ export const topCommand = () =>
   })
 
 /**
- * Shows what comes, until the run has finished; a coordinator that is gone is waited for.
- * @throws RunError where it was never there.
+ * Shows each brief until the run has finished; waits for a coordinator that has gone away.
+ * @throws RunError if the coordinator never answered, or refuses to be watched.
  */
 async function follow(coordinator: string, show: Show, once: boolean, signal: AbortSignal, watch: () => AsyncGenerator<RunBrief>): Promise<void> {
   let last: RunBrief | undefined
@@ -76,12 +77,12 @@ async function follow(coordinator: string, show: Show, once: boolean, signal: Ab
   }
 }
 
-/** One record each time. */
+/** Prints each brief as a line of JSON. */
 function asJson({ log }: Notices): Show {
   return { brief: printJson, lost: toldOnce(log.warn.bind(log)), close: () => undefined }
 }
 
-/** One line each time. */
+/** Prints each brief as a line of text. */
 function asLines({ log }: Notices): Show {
   return { brief: (brief) => print(lineOf(brief)), lost: toldOnce(log.warn.bind(log)), close: () => undefined }
 }
@@ -90,7 +91,7 @@ function asPicture(): Show {
   return { brief: (brief) => picture(brief, new Speeds()).forEach(print), lost: () => undefined, close: () => undefined }
 }
 
-/** The last picture stays when the screen is gone. */
+/** Redraws a screen with each brief; the last picture is printed when the screen is closed. */
 function onScreen(coordinator: string, onQuit: () => void): Show {
   const screen = openScreen(process.stdout, process.stdin, onQuit)
   const speeds = new Speeds()
@@ -115,7 +116,7 @@ function picture(brief: RunBrief, speeds: Speeds): string[] {
   return linesOf(brief, (member) => speeds.of(member), new Date())
 }
 
-/** Trying again each second is no news. */
+/** Tells a reason only if it differs from the last one, since a new attempt each second repeats it. */
 function toldOnce(tell: (text: string) => void): (reason: string) => void {
   let told = ''
   return (reason) => {

@@ -13,13 +13,13 @@ export const DRAWN_CLASSES = ['cane', 'cavallo', 'elefante', 'farfalla', 'gallin
 
 const PAINTERS = [paintDog, paintHorse, paintElephant, paintButterfly, paintHen, paintCat, paintCow, paintSheep, paintSpider, paintSquirrel]
 
-/** Width and height in pixels, as often as listed: most pictures of Animals-10 are 300 wide. */
+/** Width and height in pixels; a size that is listed n times is n times as probable. Most pictures of Animals-10 are 300 wide. */
 export const DRAWN_SIZES: readonly (readonly [number, number])[] = [
   [300, 225], [300, 225], [300, 225], [300, 200], [300, 200], [300, 240], [300, 169], [320, 240], [300, 300], [225, 300], [200, 300], [240, 300],
 ]
 
 /**
- * One picture of an animal as SVG, everything about it drawn from `random`.
+ * Draws one picture of an animal as SVG; every choice in it is taken from `random`.
  * @param classIndex place in DRAWN_CLASSES
  */
 export function drawAnimal(classIndex: number, random: KeyedRandom): string {

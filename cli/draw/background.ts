@@ -5,13 +5,13 @@ import { type Point, type Sketch } from './sketch.ts'
 export interface View {
   readonly width: number
   readonly height: number
-  /** Where the ground meets what is behind it. */
+  /** y of the line where the ground meets the scene behind it. */
   readonly horizon: number
 }
 
 const SCENES = ['meadow', 'meadow', 'hills', 'forest', 'snow', 'room', 'sky', 'sand', 'night', 'wall', 'farm', 'blurred'] as const
 
-/** Paints what is behind the animal. Every class is drawn before every scene. */
+/** Paints the scene behind the animal. It is chosen without regard to the class, so that it does not give the class away. */
 export function paintBackground(sketch: Sketch, view: View, random: KeyedRandom): void {
   const scene = random.pick(SCENES)
   const green = hsl(random.between(65, 130), random.between(0.25, 0.6), random.between(0.28, 0.5))
@@ -178,7 +178,7 @@ function paintStones(sketch: Sketch, view: View, random: KeyedRandom): void {
   }
 }
 
-/** Out of focus: soft discs of light, as behind a close-up. */
+/** Paints soft discs of light, like the blurred background of a close-up. */
 function paintLights(sketch: Sketch, view: View, random: KeyedRandom): void {
   const hue = random.between(0, 360)
   fill(sketch, view, 0, view.height, [hsl(hue, 0.35, random.between(0.3, 0.7)), hsl(hue + random.between(-50, 50), 0.35, random.between(0.2, 0.6))])

@@ -3,7 +3,7 @@ import { type Coat, randomCoat } from './coat.ts'
 import { type Colour, darker, lighter } from './colour.ts'
 import { type Point, type Sketch } from './sketch.ts'
 
-/** A butterfly above y = 0: spread, seen from above at any turn, or with wings folded up, seen from the side. */
+/** Paints a butterfly above y = 0: its wings spread, seen from above and slightly turned, or folded up, seen from the side. */
 export function paintButterfly(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'spots', 'stripes'], ['ginger', 'sand', 'white', 'brown'])
   const tint = random.uniform() < 0.8 ? coat.accent : coat.base
@@ -31,7 +31,7 @@ interface WingShape {
   readonly lower: readonly Point[]
 }
 
-/** Both wings of the right side; the body lies along x = 0 with the head at negative y. */
+/** Outlines of both wings of the right side; the body lies along x = 0 with the head at negative y. */
 function wingShape(random: KeyedRandom): WingShape {
   const reach = random.between(0.88, 1.15)
   const tall = random.between(0.85, 1.15)

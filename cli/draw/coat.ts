@@ -9,9 +9,9 @@ export type Pattern = (typeof PATTERNS)[number]
 export interface Coat {
   readonly base: Colour
   readonly mark: Colour
-  /** Lines, and eyes and noses. */
+  /** Colour of lines, eyes and noses. */
   readonly ink: Colour
-  /** Collars, flowers on wings, combs and the like. */
+  /** Colour of collars, wings, combs and the like. */
   readonly accent: Colour
   readonly pattern: Pattern
   readonly lightBelly: boolean
@@ -26,7 +26,10 @@ const BASES = {
 export type Base = keyof typeof BASES
 const EVERY_BASE = Object.values(BASES)
 
-/** `usual` are the colours that most animals of the class have; the others have any. */
+/**
+ * Makes a random coat.
+ * @param usual colours that most animals of the class have; the others have any.
+ */
 export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[], usual: readonly Base[]): Coat {
   const jitter = random.between(-0.15, 0.15)
   const picked = colour(random.uniform() < 0.92 ? BASES[random.pick(usual)] : random.pick(EVERY_BASE))
@@ -45,7 +48,7 @@ export function randomCoat(random: KeyedRandom, patterns: readonly Pattern[], us
   }
 }
 
-/** The coat's fill for a body that reaches from `top` to `bottom`: lit from above. */
+/** The coat's fill for a body that reaches from `top` to `bottom`, lit from above; `dim` in 0..1 darkens it. */
 export function coatFill(sketch: Sketch, coat: Coat, top: number, bottom: number, dim = 0): string {
   const base = darker(coat.base, dim)
   return sketch.linear([0, top], [0, bottom], [lighter(base, 0.16), base, darker(base, 0.28)])

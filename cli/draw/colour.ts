@@ -1,4 +1,4 @@
-/** Colours as red, green and blue in 0..255, so that they can be mixed before they become text. */
+/** Colour as red, green and blue in 0..255, so that it can be mixed before it becomes text. */
 export type Colour = readonly [number, number, number]
 
 /** The colour of `#rrggbb`. */
@@ -20,7 +20,9 @@ export function mix(from: Colour, to: Colour, part: number): Colour {
 const BLACK: Colour = [12, 9, 14]
 const WHITE: Colour = [255, 253, 246]
 
+/** The colour, `part` (0..1) of the way to black. */
 export const darker = (value: Colour, part: number): Colour => mix(value, BLACK, part)
+/** The colour, `part` (0..1) of the way to white. */
 export const lighter = (value: Colour, part: number): Colour => mix(value, WHITE, part)
 
 /** Perceived brightness in 0..255 (the weights of ITU-R BT.601). */

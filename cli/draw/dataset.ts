@@ -10,17 +10,17 @@ import { renderAnimal } from './raster.ts'
 
 export const MAX_PER_CLASS = 9999
 
-/** Says what a folder holds, so that it can be completed and is never mixed with other images. Hidden: no part of the data set. */
+/** File that records what a folder holds, so that it can be completed and is never mixed with other images. Hidden, hence no part of the data set. */
 export const STAMP_FILE = '.drawn.json'
 
-/** Counts up whenever a drawing changes: images of two versions do not belong in one folder. */
+/** Version of the drawings, increased whenever one changes: images of two versions do not belong in one folder. */
 const VERSION = 1
 
 const Stamp = z.strictObject({
   format: z.literal('herd-drawn-animals'),
   version: z.int(),
   seed: z.int(),
-  /** As many as were ever asked for; there are fewer only where drawing them was interrupted. */
+  /** Images per class that were asked for last; there are fewer only if drawing them was interrupted. */
   perClass: z.int(),
 })
 type Stamp = z.infer<typeof Stamp>
@@ -30,7 +30,7 @@ export interface DrawOptions {
   readonly out: string
   /** Images per class, 1 to 9999. */
   readonly perClass: number
-  /** 0 to 2^32 - 1. */
+  /** Seed of the drawings, 0 to 2^32 - 1. */
   readonly seed: number
   /** Called after each image with the number there is by now and the number there will be. */
   readonly onProgress?: (done: number, total: number) => void
@@ -46,8 +46,8 @@ export interface DrawnDataset {
 /**
  * Draws the built-in data set: ten animals in the layout of Animals-10. An image depends on the seed, its class and its
  * number alone, so more per class only add files. Safe to repeat and to interrupt: what is there is kept, what is missing is drawn.
- * @throws UsageError for a seed or perClass out of range
- * @throws DataError where the folder holds anything else, or cannot be written
+ * @throws UsageError if the seed or perClass is out of range
+ * @throws DataError if the folder holds anything else, other drawings or more per class, or cannot be written
  */
 export async function drawDataset({ out, perClass, seed, onProgress }: DrawOptions): Promise<DrawnDataset> {
   requireInteger('per-class', perClass, 1, MAX_PER_CLASS)
@@ -64,10 +64,10 @@ export async function drawDataset({ out, perClass, seed, onProgress }: DrawOptio
     }
     const images = perClass * DRAWN_CLASSES.length
     let done = images - missing.length
-    // Twice the cores: while some wait for the disk or for this thread, the others keep libuv's threads busy.
+    // Twice as many at a time as cores: while some wait for the disk or for this thread, the others keep libuv's threads busy.
     await pMap(missing, async ({ classIndex, imageIndex }) => {
       const name = DRAWN_CLASSES[classIndex]
-      // No fsync: a picture lost in a power cut is drawn again, and waiting for the disk would take longer than drawing.
+      // The file is not synchronised: a picture lost in a power cut is drawn again, and waiting for the disk would take longer than drawing.
       await writeAtomically(path.join(folder, name, fileName(name, imageIndex)), [await renderAnimal(seed, classIndex, imageIndex)], { durable: false })
       onProgress?.(++done, images)
     }, { concurrency: 2 * availableParallelism() })
@@ -87,7 +87,7 @@ function fileName(className: string, imageIndex: number): string {
   return `${className}-${String(imageIndex + 1).padStart(4, '0')}.jpeg`
 }
 
-/** Makes the folder ours, or finds that it is already; refuses one that holds anything else. */
+/** Marks the folder by the stamp file, or finds that it is marked already. @throws DataError if it holds anything else, or other drawings. */
 async function claimFolder(out: string, wanted: Stamp): Promise<void> {
   await mkdir(out, { recursive: true })
   const entries = await readdir(out)
@@ -115,7 +115,7 @@ async function readStamp(file: string): Promise<Stamp> {
   }
 }
 
-/** The images of one class; a temporary file that a killed process left is neither image nor stranger. */
+/** Names in the folder of one class. @throws DataError if one is neither an image nor a temporary file that a killed process left. */
 async function drawnFiles(folder: string, className: string): Promise<Set<string>> {
   const ours = new RegExp(`^${className}-\\d{4}\\.jpeg$`)
   const entries = await readdir(folder)

@@ -3,7 +3,7 @@ import { type View } from './background.ts'
 import { type Colour, colour, darker, hsl, lighter, mix } from './colour.ts'
 import { type Point, type Sketch } from './sketch.ts'
 
-/** Things that lie about and belong to no class: balls, stones, bushes, flowers, buckets. */
+/** Paints a thing that lies about and belongs to no class: a ball, stone, bush, bucket or mushroom. */
 export function paintDistractor(sketch: Sketch, view: View, random: KeyedRandom): void {
   const tint = hsl(random.between(0, 360), random.between(0.2, 0.8), random.between(0.3, 0.65))
   const size = random.between(8, 24)
@@ -31,7 +31,7 @@ export function paintDistractor(sketch: Sketch, view: View, random: KeyedRandom)
   }
 }
 
-/** Something between the viewer and the animal: grass, a branch, a post, wire, falling snow or leaves. */
+/** Paints something between the viewer and the animal: grass, a branch, a post, wire, falling snow or leaves. */
 export function paintOccluder(sketch: Sketch, view: View, random: KeyedRandom): void {
   const { width, height } = view
   const green = hsl(random.between(60, 130), random.between(0.25, 0.6), random.between(0.2, 0.45))
@@ -78,7 +78,10 @@ export function paintOccluder(sketch: Sketch, view: View, random: KeyedRandom): 
   }
 }
 
-/** Light over everything: warm or cold, dusk, overexposure, a shaft of sun, darker corners. */
+/**
+ * Paints the light over everything: warm or cold, dusk, overexposure, a shaft of sun, darker corners.
+ * @returns SVG elements to lay over the whole picture; the shaft of sun goes into the sketch.
+ */
 export function paintLight(sketch: Sketch, view: View, random: KeyedRandom): string {
   const all = `width="${view.width}" height="${view.height}"`
   const layers: string[] = []

@@ -7,8 +7,9 @@ import { type Point, type Sketch } from './sketch.ts'
 export interface HeadPlan {
   /** Radius of the skull. */
   readonly skull: number
-  /** From the skull's centre to the nose, and the radius there. */
+  /** Distance from the skull's centre to the nose. */
   readonly muzzle: number
+  /** Radius of the head at the nose. */
   readonly nose: number
   readonly ear: 'pointed' | 'floppy' | 'sideways' | 'fan'
   readonly earLength: number
@@ -19,9 +20,9 @@ export interface HeadPlan {
   readonly woolCap?: boolean
   readonly trunk?: boolean
   readonly tusks?: boolean
-  /** A light or pink muzzle. */
+  /** True for a light or pink muzzle. */
   readonly paleNose?: boolean
-  /** The face's own colour, where it is not the coat's. */
+  /** Colour of the face; undefined for the coat's. */
   readonly face?: Colour
 }
 
@@ -130,7 +131,7 @@ function woolCap(sketch: Sketch, plan: HeadPlan, coat: Coat): void {
   sketch.paint(tufts, { fill: lighter(coat.base, 0.12), outline: coat.outline })
 }
 
-/** A head seen from the side: the frame's origin is the skull's centre, the nose points to +x. */
+/** Paints a head seen from the side: the frame's origin is the skull's centre, the nose points to +x. */
 export function paintProfileHead(sketch: Sketch, plan: HeadPlan, coat: Coat, random: KeyedRandom): void {
   const { skull, muzzle, nose } = plan
   const skin = plan.face ?? coat.base
@@ -171,7 +172,7 @@ export function paintProfileHead(sketch: Sketch, plan: HeadPlan, coat: Coat, ran
 
 const EYES = ['#d7c23a', '#8fbf4d', '#6fb3c9', '#d9922e'].map(colour)
 
-/** A head that looks at the viewer: the frame's origin is the skull's centre. */
+/** Paints a head that looks at the viewer: the frame's origin is the skull's centre. */
 export function paintFrontHead(sketch: Sketch, plan: HeadPlan, coat: Coat, random: KeyedRandom): void {
   const { skull, muzzle, nose } = plan
   const skin = plan.face ?? coat.base

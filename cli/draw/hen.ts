@@ -3,7 +3,7 @@ import { coatFill, paintMarkings, paintShadow, randomCoat } from './coat.ts'
 import { colour, darker, lighter, mix } from './colour.ts'
 import { type Disc, type Sketch } from './sketch.ts'
 
-/** A hen on y = 0, facing +x: standing, pecking or sitting on its nest. */
+/** Paints a hen on y = 0, facing +x: standing, walking, pecking or sitting on its nest. */
 export function paintHen(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'plain', 'plain', 'spots'], ['rust', 'white', 'wool'])
   const pose = random.pick(['stand', 'stand', 'walk', 'peck', 'nest'] as const)

@@ -10,7 +10,7 @@ export type Pose = (typeof POSES)[number]
 /** The body of a four-legged animal; lengths in units of which about 100 are the shoulder's height. */
 export interface BodyPlan {
   readonly poses: readonly Pose[]
-  /** From hip to shoulder. */
+  /** Distance from hip to shoulder. */
   readonly length: number
   /** Half of the trunk's thickness at the hip, in the middle and at the chest. */
   readonly hip: number
@@ -22,14 +22,14 @@ export interface BodyPlan {
   readonly foot: number
   readonly hoof: boolean
   readonly neck: number
-  /** Degrees above the horizontal. */
+  /** Range of the neck's angle, in degrees above the horizontal. */
   readonly neckRise: readonly [number, number]
   readonly neckWidth: number
-  /** Degrees that the head points below the horizontal. */
+  /** Range of the head's angle, in degrees below the horizontal. */
   readonly headDrop: readonly [number, number]
   readonly tail: 'curled' | 'long' | 'hair' | 'tuft' | 'stub'
   readonly head: HeadPlan
-  /** How likely the head turns to the viewer. */
+  /** Probability that the head is turned to the viewer. */
   readonly turns: number
   readonly mane?: boolean
   readonly wool?: boolean
@@ -148,7 +148,7 @@ function lyingLegs(plan: BodyPlan, { hip, shoulder }: Stance): Legs {
   return { near: [hind, fore(0)], far: [fore(plan.thigh)] }
 }
 
-/** The paws in front of the legs' ends; hoofs are painted instead. */
+/** Outlines of the paws at the legs' ends; none for an animal with hoofs, which paintFeet paints. */
 function feet(sketch: Sketch, plan: BodyPlan, legs: Legs['near']): string[] {
   return plan.hoof ? [] : legs.map((leg) => sketch.ellipse(leg[leg.length - 1][0] + plan.foot * 0.5, leg[leg.length - 1][1] + plan.foot * 0.1, plan.foot * 1.35, plan.foot * 0.8))
 }

@@ -3,8 +3,8 @@ import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { drawAnimal } from './animal.ts'
 
 /**
- * The bytes of one drawn JPEG: a function of (seed, class, image) and of nothing else. After the drawing come what a
- * camera does to a picture: blur, grain and compression.
+ * Draws one JPEG file, which depends on (seed, class, image) and on nothing else. The drawing is then treated as a camera
+ * treats a picture: blur, grain and compression.
  * @param classIndex place in DRAWN_CLASSES
  * @param imageIndex 0 for the first image of the class
  */
@@ -20,7 +20,7 @@ export async function renderAnimal(seed: number, classIndex: number, imageIndex:
   return sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } }).jpeg({ quality }).toBuffer()
 }
 
-/** Adds uniform noise of the given amplitude to every byte, from xorshift32 (Marsaglia 2003), as Philox would take most of the time here. */
+/** Adds uniform noise of the given amplitude to every byte, from xorshift32 (Marsaglia 2003), since Philox would take most of the time here. */
 function addGrain(pixels: Buffer, amplitude: number, seed: number): void {
   if (amplitude === 0) return
   let state = seed | 1

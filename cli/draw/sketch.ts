@@ -11,10 +11,10 @@ export interface Stroke {
 
 export interface Paint {
   readonly fill?: Colour | string
-  /** Drawn below the fill, so that overlapping shapes of one path get one common outline. */
+  /** Outline, drawn below the fill so that overlapping shapes of one path get one common outline. */
   readonly outline?: Stroke | undefined
   readonly opacity?: number
-  /** Only what lies inside this clip (from `clip`) is painted. */
+  /** Id of a clip, as returned by `clip`: only what lies inside it is painted. */
   readonly clip?: string
 }
 
@@ -37,7 +37,7 @@ interface Placement {
 
 type Matrix = readonly [number, number, number, number, number, number]
 
-/** What all frames of one drawing share: what was painted so far, its definitions, and how far it reaches. */
+/** State that all frames of one drawing share: the elements painted so far, their definitions, and the box around them. */
 class Sheet {
   readonly elements: string[] = []
   readonly definitions: string[] = []
@@ -61,7 +61,7 @@ export class Sketch {
     this.#matrix = matrix
   }
 
-  /** The same drawing, seen from a frame placed inside this one. */
+  /** The same drawing, with coordinates in a frame placed inside this one. */
   at({ x, y, rotate = 0, scale = 1, flip = 1 }: Placement): Sketch {
     const [a, b, c, d, e, f] = this.#matrix
     const cos = Math.cos((rotate * Math.PI) / 180) * scale
@@ -156,7 +156,7 @@ export class Sketch {
     return `M${number(points[0][0])} ${number(points[0][1])}${parts.join('')}`
   }
 
-  /** Fills shapes as one. */
+  /** Paints shapes as one path, so that they look like their union. */
   paint(shapes: string | readonly string[], { fill, outline, opacity, clip }: Paint): void {
     const path = typeof shapes === 'string' ? shapes : shapes.join('')
     if (path === '') return
@@ -188,20 +188,20 @@ export class Sketch {
     return id
   }
 
-  /** The inside of shapes, for `Paint.clip`. */
+  /** Defines the inside of shapes as a clip. @returns its id, for `Paint.clip` */
   clip(shapes: string | readonly string[]): string {
     const path = typeof shapes === 'string' ? shapes : shapes.join('')
     return this.#define((id) => `<clipPath id="${id}"><path d="${path}"/></clipPath>`)
   }
 
-  /** A fill that changes from one point to another. */
+  /** Defines a gradient from one point to another. @returns a reference to it, for `Paint.fill` */
   linear(from: Point, to: Point, stops: readonly Colour[]): string {
     const [[x1, y1], [x2, y2]] = [this.#place(from), this.#place(to)]
     const id = this.#define((name) => `<linearGradient id="${name}" gradientUnits="userSpaceOnUse" x1="${number(x1)}" y1="${number(y1)}" x2="${number(x2)}" y2="${number(y2)}">${stopsOf(stops)}</linearGradient>`)
     return `url(#${id})`
   }
 
-  /** A fill that changes from a centre outwards. */
+  /** Defines a gradient from a centre outwards. @returns a reference to it, for `Paint.fill` */
   radial(centre: Point, radius: number, stops: readonly Colour[]): string {
     const [[x, y], [a, b]] = [this.#place(centre), this.#matrix]
     const id = this.#define((name) => `<radialGradient id="${name}" gradientUnits="userSpaceOnUse" cx="${number(x)}" cy="${number(y)}" r="${number(radius * Math.hypot(a, b))}">${stopsOf(stops)}</radialGradient>`)
@@ -222,7 +222,7 @@ function bezier(before: Point, from: Point, to: Point, after: Point): string {
   return `C${number(x1)} ${number(y1)} ${number(x2)} ${number(y2)} ${number(to[0])} ${number(to[1])}`
 }
 
-/** A point halfway between each two, on the Catmull-Rom spline through all. */
+/** Inserts a point halfway between each two neighbours, on the Catmull-Rom spline through all of them. */
 function resample(discs: readonly Disc[]): Disc[] {
   const line: Disc[] = []
   for (let i = 0; i < discs.length - 1; i++) {

@@ -3,7 +3,7 @@ import { coatFill, paintMarkings, randomCoat } from './coat.ts'
 import { type Colour, colour, darker, lighter } from './colour.ts'
 import { type Point, type Sketch } from './sketch.ts'
 
-/** A spider above y = 0, its eight legs spread: on its web, on a thread, or on the ground. */
+/** Paints a spider above y = 0, its eight legs spread: on its web, on a thread, or on the ground. */
 export function paintSpider(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'spots', 'stripes', 'saddle'], ['black', 'umber'])
   const place = random.pick(['web', 'thread', 'ground', 'ground'] as const)

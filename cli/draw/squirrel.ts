@@ -6,7 +6,7 @@ import { type Disc, type Sketch } from './sketch.ts'
 
 const HEAD: HeadPlan = { skull: 17, muzzle: 20, nose: 7.5, ear: 'pointed', earLength: 14, whiskers: true }
 
-/** A squirrel on y = 0, facing +x: upright with a nut, or running, its tail always bushy and as large as the body. */
+/** Paints a squirrel on y = 0, facing +x: upright, mostly with a nut, or running; its tail is bushy and as large as the body. */
 export function paintSquirrel(sketch: Sketch, random: KeyedRandom): void {
   const coat = randomCoat(random, ['plain', 'plain', 'plain', 'saddle'], ['ginger', 'rust'])
   paintShadow(sketch, -6, 46)

@@ -15,12 +15,12 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number]
  * Writes a checkpoint's network and weights for other programs: 'safetensors' a file for PyTorch, 'tfjs' a folder for
  * `tf.loadLayersModel`, 'savedmodel' a folder for TensorFlow with the class names in assets/classes.json.
  * `out` appears whole or not at all; its parent folders are made.
- * @throws UsageError where `out` exists or the network cannot be expressed in the format; RunError where the disk refuses.
+ * @throws UsageError if `out` exists or the network cannot be expressed in the format; RunError if `out` cannot be written.
  */
 export async function exportCheckpoint(checkpoint: Checkpoint, format: ExportFormat, out: string): Promise<void> {
   if (await exists(out)) throw new UsageError(`${out} exists already: remove it, or give another --out.`)
   try {
-    // Before anything touches the disk, since this is what can refuse the network.
+    // This step can refuse the network, so it comes before anything touches the disk.
     const file = format === 'safetensors' ? torchSafetensors(checkpoint) : undefined
     await mkdir(dirname(resolve(out)), { recursive: true })
     if (file !== undefined) await writeAtomically(out, file)
@@ -31,7 +31,7 @@ export async function exportCheckpoint(checkpoint: Checkpoint, format: ExportFor
   }
 }
 
-/** Lets `write` fill a temporary folder and gives that its name once it is whole. */
+/** Lets `write` fill a temporary folder, which is renamed to `out` once it is whole. */
 async function writeFolder(out: string, write: (folder: string) => Promise<void>): Promise<void> {
   const temporary = temporaryBeside(out)
   await rm(temporary, { recursive: true, force: true })

@@ -13,7 +13,7 @@ export const NORMALISATION_LAYER = 'normalise'
 const INPUT_LAYER = 'image'
 
 /**
- * The network as a functional Keras model: layers are named as in Herd's layout ("conv2d_3"), so that weights go by
+ * Describes the network as a functional Keras model. Layers are named as in Herd's layout ("conv2d_3"), so that weights have
  * Herd's names too. Its input is float32 [batch, imageSize, imageSize, 3] of pixel values 0..255; the first layer
  * normalises them, as a batch normalisation without learnt parameters. Its output is logits.
  */

@@ -6,10 +6,10 @@ import { torchNetwork } from './torch_weights.ts'
 export const NETWORK_KEY = 'network'
 
 /**
- * A safetensors file for PyTorch, as parts to be written one after the other. Its metadata has "format": "pt" as is the
- * custom, and "network": JSON of name, imageSize, classes (names in the order of the logits), mean, std (a pixel enters as
+ * Encodes a safetensors file for PyTorch, as parts to be written one after the other. Its metadata has "format": "pt", as is
+ * customary, and "network": JSON of name, imageSize, classes (names in the order of the logits), mean, std (a pixel enters as
  * (value / 255 - mean) / std, channels first) and layers (see TorchLayer).
- * @throws UsageError where the network cannot be expressed in PyTorch's order.
+ * @throws UsageError if the network cannot be expressed in PyTorch's order.
  */
 export function torchSafetensors(checkpoint: Checkpoint): Uint8Array[] {
   const { network, classes } = checkpoint

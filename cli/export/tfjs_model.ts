@@ -5,12 +5,12 @@ import { bytesOf } from '../../shared/kit/floats.ts'
 import { layoutOf, viewOf, type Parameter } from '../../shared/model/layout.ts'
 import { kerasTopology, NORMALISATION_LAYER } from './keras_topology.ts'
 
-/** Browsers cache files up to some size only, so TensorFlow.js cuts weights into files of this many bytes. */
+/** Most bytes in one file of weights, as TensorFlow.js cuts them: browsers cache files up to some size only. */
 const SHARD_BYTES = 4 * 1024 * 1024
 
 /**
  * Writes a TensorFlow.js layers model into a new folder: model.json and group1-shard1of3.bin, ..., for
- * `tf.loadLayersModel`. Its metadata (`model.getUserDefinedMetadata()`) has classes, imageSize, input and output in words.
+ * `tf.loadLayersModel`. Its metadata (`model.getUserDefinedMetadata()`) has classes and imageSize, and describes input and output.
  */
 export async function writeTfjsModel(folder: string, checkpoint: Checkpoint): Promise<void> {
   const { network, classes } = checkpoint

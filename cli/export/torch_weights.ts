@@ -5,8 +5,8 @@ import { layoutOf, viewOf } from '../../shared/model/layout.ts'
 import { inputShape, outputShape, windowOutput, type Layer, type Shape } from '../../shared/model/network.ts'
 
 /**
- * A layer as in Herd's network; where it slides a window, with the zeros (for max pooling: minus infinity) that
- * TensorFlow's "same" puts before and after each spatial axis. They may differ by one, which PyTorch's layers cannot say.
+ * A layer as in Herd's network. A layer with a sliding window has `pad` too: how many zeros (for max pooling: minus infinity)
+ * TensorFlow's "same" puts before and after each spatial axis. The two may differ by one, which PyTorch's layers cannot express.
  */
 export type TorchLayer = (Exclude<Layer, { type: 'residual' }> & { pad?: [number, number] }) | { type: 'residual'; layers: TorchLayer[]; shortcut: TorchLayer[] }
 
@@ -16,17 +16,17 @@ export interface TorchNetwork {
   layers: TorchLayer[]
 }
 
-/** For each element of a flat vector in PyTorch's order, its index in Herd's; null where the orders agree. */
+/** Index in Herd's order of each element of a flat vector in PyTorch's order; null if the orders agree. */
 type Order = Uint32Array | null
 
 /**
- * Translates a checkpoint's parameters for PyTorch. Its flatten walks channels, rows, columns where Herd's walks rows,
- * columns, channels: what follows a flatten, up to the next dense, is permuted.
+ * Translates a checkpoint's parameters for PyTorch. PyTorch's flatten walks channels, rows, columns; Herd's walks rows,
+ * columns, channels. So the parameters after a flatten, up to and including the next dense layer, are permuted.
  *
  * Names are those of `nn.Sequential` over the list of layers, each layer a module: "0.weight", "0.bias", ...; a residual
  * is a module with two such sequences: "3.layers.0.weight", "3.shortcut.0.weight". Convolutions are OIHW, depthwise
  * ones [channels, 1, height, width], dense ones [out, in], batch norm weight, bias, running_mean and running_var.
- * @throws UsageError where a residual adds vectors whose orders differ, or logits are a flattened image.
+ * @throws UsageError if a residual adds vectors whose orders differ, or the logits are a flattened image.
  */
 export function torchNetwork({ network, parameters }: Checkpoint): TorchNetwork {
   // The layout lists parameters in the order of computation, which is the order of this walk.
@@ -88,14 +88,14 @@ export function torchNetwork({ network, parameters }: Checkpoint): TorchNetwork 
   return { tensors, layers }
 }
 
-/** What "same" adds before and after an axis (TensorFlow's rule: the odd one goes after). */
+/** Padding that "same" adds before and after an axis (TensorFlow's rule: the odd one goes after). */
 function samePadding(input: number, size: number, { stride, padding }: { stride: number; padding: 'valid' | 'same' }): [number, number] {
   if (padding === 'valid') return [0, 0]
   const total = Math.max((windowOutput(input, size, stride, 'same') - 1) * stride + size - input, 0)
   return [Math.floor(total / 2), Math.ceil(total / 2)]
 }
 
-/** HWIO to OIHW; `positions` is height times width. */
+/** Reorders a kernel from HWIO to OIHW; `positions` is height times width. */
 function convolutionKernel(kernel: Float32Array, positions: number, inputs: number, outputs: number): Float32Array {
   const result = new Float32Array(kernel.length)
   for (let position = 0; position < positions; position++) {
@@ -108,7 +108,7 @@ function convolutionKernel(kernel: Float32Array, positions: number, inputs: numb
   return result
 }
 
-/** A matrix [rows, columns] as [columns, rows]. */
+/** Transposes a matrix [rows, columns] to [columns, rows]. */
 function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(matrix.length)
   for (let row = 0; row < rows; row++) {
@@ -117,13 +117,13 @@ function transpose(matrix: Float32Array, rows: number, columns: number): Float32
   return result
 }
 
-/** For a flattened image of so many positions and channels: where in Herd's order each element of PyTorch's is. */
+/** Order of a flattened image of [positions, channels] in Herd: PyTorch's is [channels, positions]. */
 function channelsFirst(positions: number, channels: number): Order {
   if (positions === 1 || channels === 1) return null
   return Uint32Array.from({ length: positions * channels }, (_, index) => (index % positions) * channels + Math.floor(index / positions))
 }
 
-/** Rows of a matrix of the given number of columns, in PyTorch's order. */
+/** Brings the rows of a matrix with the given number of columns into PyTorch's order. */
 function permuteRows(matrix: Float32Array, order: Order, columns: number): Float32Array {
   if (order === null) return matrix
   const result = new Float32Array(matrix.length)

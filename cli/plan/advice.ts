@@ -2,7 +2,7 @@ import { BLOCK_FLOATS, encodedBytes, type Compression } from '../../shared/compr
 import type { Costs } from './costs.ts'
 import { predict, type Cluster, type Prediction } from './speed_model.ts'
 
-/** Bytes on the wire for one of float32. */
+/** Bytes on the wire for each byte of float32. */
 export function shrinkOf(compression: Compression): number {
   return encodedBytes(compression, BLOCK_FLOATS) / encodedBytes('none', BLOCK_FLOATS)
 }
@@ -11,29 +11,29 @@ export function shrinkOf(compression: Compression): number {
 export interface Advice {
   what: string
   imagesPerSecond: number
-  /** Times as fast. */
+  /** Speed with the change, divided by the speed without it. */
   gain: number
 }
 
-/** Less is no advice. */
+/** Smallest gain that is worth advising. */
 const WORTH_SAYING = 1.1
-/** What more than the best number of workers would gain, counts as nothing. */
+/** Gain in speed below which further workers are not worth having. */
 const WORTH_A_WORKER = 1.05
 const MANY_REDUCERS = 4
 
-/** One to `most` workers, all else equal. */
+/** Predictions for 1 to `most` workers, all else equal. */
 export function curveOf(costs: Costs, cluster: Cluster, most: number): { workers: number; prediction: Prediction }[] {
   return Array.from({ length: most }, (_, index) => ({ workers: index + 1, prediction: predict(costs, { ...cluster, workers: index + 1 }) }))
 }
 
-/** The fewest workers with which no more of them would make it 5 % faster. More workers than lanes never do. */
+/** Smallest number of workers to which adding any more would gain less than 5 %. More workers than lanes never gain anything. */
 export function enoughWorkers(costs: Costs, cluster: Cluster): number {
   const speeds = curveOf(costs, cluster, cluster.lanes).map(({ prediction }) => prediction.imagesPerSecond)
   const best = Math.max(...speeds)
   return speeds.findIndex((speed) => speed * WORTH_A_WORKER >= best) + 1
 }
 
-/** What would make this cluster faster by a tenth or more, the best first. Lanes and batch are part of a run's result: it would be another run. */
+/** Changes that would make this cluster faster by a tenth or more, the best first. A change of lanes or batch changes the result of the run too. */
 export function adviceFor(costs: Costs, cluster: Cluster): Advice[] {
   const now = predict(costs, cluster).imagesPerSecond
   return alternatives(cluster)
@@ -45,7 +45,7 @@ export function adviceFor(costs: Costs, cluster: Cluster): Advice[] {
 
 function alternatives({ batch, lanes, workers, shrink, reducers, sharedCores }: Cluster): { what: string; change: Partial<Cluster> }[] {
   const all: { what: string; change: Partial<Cluster> }[] = []
-  // So that everybody has as many.
+  // A multiple of the number of workers gives every worker the same number of lanes.
   const even = Math.ceil(lanes / workers) * workers
   if (even !== lanes && even <= batch) all.push({ what: `--lanes ${even}, as many for each worker`, change: { lanes: even } })
   const fewer = Math.floor(lanes / workers) * workers

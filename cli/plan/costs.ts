@@ -7,47 +7,48 @@ import { ROOT } from '../../shared/kit/project.ts'
 
 const seconds = z.number().min(0)
 
-/** What a process does in a step beside computing gradients, in seconds: a sum of parts that grow with what it has to do. */
+/** Seconds that a process works in a step besides computing gradients: a sum of parts that grow with different quantities. */
 const workSchema = z.object({
-  /** In any step. */
+  /** Seconds in any step, whatever its size. */
   step: seconds,
-  /** For each worker that the process serves, whatever is sent. */
+  /** Seconds for each worker that the process serves, however much is sent. */
   peer: seconds,
-  /** For each byte of the vector (float32), once. */
+  /** Seconds for each byte of the vector (float32), once a step. */
   byte: seconds,
-  /** For each byte of each partial, which it sends or receives. */
+  /** Seconds for each byte of each partial sum that the process sends or receives. */
   partialByte: seconds,
-  /** For each byte of the vector and each worker that it sends weights to. */
+  /** Seconds for each byte of the vector and each worker to which the process sends weights. */
   peerByte: seconds,
 })
 export type Work = z.infer<typeof workSchema>
 
 const processSchema = z.object({
-  /** Of the thread that runs JavaScript: no number of cores makes it shorter. */
+  /** Work of the thread that runs JavaScript: more cores do not make it shorter. */
   thread: workSchema,
-  /** Of all threads, garbage collection's too: what it takes from cores that are shared. */
+  /** Work of all threads, garbage collection included: the processor time taken from shared cores. */
   processor: workSchema,
 })
 
-/** What a step is made of, as it was measured on one machine: what the model computes with. */
+/** Costs of the parts of a step, measured on one machine: the parameters of the speed model. */
 export const costsSchema = z.object({
-  /** A worker's gradients, one thread. */
+  /** Computation of a worker's gradients, with one thread. */
   compute: z.object({
-    /** Weights to the engine, and the gradient back. */
+    /** Seconds to hand the weights to the engine and to take the gradient back, once a step. */
     step: seconds,
-    /** For each lane, however small. */
+    /** Seconds for each lane, however small. */
     lane: seconds,
+    /** Seconds for each image. */
     image: z.number().positive(),
-    /** Floating-point operations of that image: others take as much longer as they have more. */
+    /** Floating-point operations of such an image's gradient; the time of other images is proportional to theirs. */
     flopsPerImage: z.number().positive(),
-    /** How much longer all of it takes when each core of the machine computes. */
+    /** Factor by which computation takes longer when every core of the machine computes. */
     crowded: z.number().min(1),
   }),
-  /** A worker's thread, to transform a decoded image, by the pixels of the result. */
+  /** Seconds of a worker's thread to transform a decoded image, for each pixel of the result. */
   inputPixel: seconds,
   coordinator: processSchema,
   worker: processSchema,
-  /** What does not overlap: the share of the processes' shorter parts of an exchange that adds to the longest one. */
+  /** Share of a thread's work in an exchange that does not overlap with the longest stage, and so adds to it. */
   unhidden: z.number().min(0).max(1),
 })
 export type Costs = z.infer<typeof costsSchema>
@@ -58,21 +59,22 @@ export const measuredSchema = z.object({
   machine: machineSchema,
   about: z.string(),
   costs: costsSchema,
-  /** How far what was measured lies from what the fitted costs make of it. */
+  /** Differences between the measurements and what the fitted costs predict. */
   residuals: z.array(z.object({
     what: z.string(),
     measurements: z.int(),
-    /** Of the relative differences' amounts. */
+    /** Median of the absolute relative differences. */
     median: z.number(),
+    /** Largest of the absolute relative differences. */
     most: z.number(),
   })),
 })
 export type Measured = z.infer<typeof measuredSchema>
 
-/** What was measured on the machine that Herd is developed on. */
+/** File of the costs measured on the machine that Herd is developed on. */
 export const SHIPPED_MEASURED = path.join(ROOT, 'cli/plan/measured.json')
 
-/** @throws UsageError where the file is not there, or is none of measured costs. */
+/** Reads a file of measured costs. @throws UsageError if the file cannot be read or holds something else. */
 export async function readMeasured(file: string): Promise<Measured> {
   let content: unknown
   try {

@@ -1,18 +1,18 @@
 import { laneRange, LaneTree } from '../../shared/lanes/lane_tree.ts'
 import { LaneWalk } from '../../shared/lanes/lane_walk.ts'
 
-/** What one worker does in a step, in its order. */
+/** Lanes that one worker computes in a step, in the order in which it computes them. */
 export interface DealtLanes {
   /** Images of each lane. */
   images: number[]
-  /** For each partial that it sends, how many of its lanes are computed by then. */
+  /** Number of its lanes that are computed by the time it can send a partial sum, for each partial sum that it sends. */
   partialsAfter: number[]
 }
 
 /**
- * Lanes dealt to workers of one speed, as the coordinator does: whole lanes, numbers that differ by one at most, contiguous runs, the
+ * Deals lanes to equally fast workers as the coordinator does: whole lanes, in contiguous runs whose lengths differ by at most one, the
  * longer ones first. With more workers than lanes, some get none.
- * @returns by worker that gets any
+ * @returns one entry for each worker that gets a lane
  */
 export function dealLanes(batch: number, lanes: number, workers: number): DealtLanes[] {
   const tree = new LaneTree(lanes)

@@ -3,25 +3,25 @@ import { dealLanes } from './dealt_lanes.ts'
 import { leastSquares } from './least_squares.ts'
 import { stillExchange, type Cluster } from './speed_model.ts'
 
-/** So many lanes of as many images each, by one compute process. */
+/** Measured time in which one compute process computes `lanes` lanes of `imagesPerLane` images each. */
 export interface ComputeMeasurement {
   lanes: number
   imagesPerLane: number
   seconds: number
 }
 
-/** A step of workers that compute nothing, on one machine. */
+/** Measured step of workers that compute nothing, all on one machine. */
 export interface ExchangeMeasurement {
   workers: number
   lanes: number
   floats: number
   seconds: number
   coordinator: Used
-  /** Of all workers together. */
+  /** Processor time of all workers together. */
   allWorkers: Used
 }
 
-/** Processor time. */
+/** Processor time of a step: of the thread that runs JavaScript, and of all threads. */
 interface Used {
   threadSeconds: number
   cpuSeconds: number
@@ -33,11 +33,11 @@ export interface Measurements {
   crowded: number
   inputPixel: number
   exchange: readonly ExchangeMeasurement[]
-  /** Of the machine on which the exchange was measured. */
+  /** Cores of the machine on which the exchange was measured. */
   cores: number
 }
 
-/** How far measurements lie from what the fitted costs make of them: relative differences, one a measurement. */
+/** Fitted costs, and the relative difference of their prediction from each measurement. */
 export interface Fitted {
   costs: Costs
   differences: { what: string; values: number[] }[]
@@ -46,8 +46,8 @@ export interface Fitted {
 const BYTES_PER_FLOAT = 4
 
 /**
- * Costs that explain the measurements best, by least squares.
- * @param measurements of compute at least three, in lanes and in images; of the exchange at least five, in workers and in floats
+ * Finds the costs that explain the measurements best, by least squares.
+ * @param measurements at least three of compute, with different lanes and images; at least five of the exchange, with different workers and floats
  */
 export function fitCosts({ compute, flopsPerImage, crowded, inputPixel, exchange, cores }: Measurements): Fitted {
   const differences: Fitted['differences'] = []
@@ -58,7 +58,7 @@ export function fitCosts({ compute, flopsPerImage, crowded, inputPixel, exchange
   }
   const [step, lane, image] = fit('compute', compute.map(({ lanes, imagesPerLane }) => [1, lanes, lanes * imagesPerLane]), compute.map(({ seconds }) => seconds))
   const coordinatorRows = exchange.map((one) => [1, one.workers, bytesOf(one), bytesOf(one) * partialsOf(one), bytesOf(one) * one.workers])
-  // All workers together: what one has once, all have as often as there are of them.
+  // The values are sums over all workers: a cost that each worker has once counts as often as there are workers.
   const workerRows = exchange.map((one) => [one.workers, bytesOf(one) * one.workers, bytesOf(one) * partialsOf(one)])
   const coordinator = (what: string, values: number[]): Work => {
     const [ofStep, peer, byte, partialByte, peerByte] = fit(what, coordinatorRows, values)
@@ -86,7 +86,7 @@ export function fitCosts({ compute, flopsPerImage, crowded, inputPixel, exchange
   return { costs, differences }
 }
 
-/** The exchange's time is linear in it. */
+/** Fits `unhidden` by least squares, in closed form since the time of an exchange is linear in it. */
 function fitUnhidden(costs: Costs, exchange: readonly ExchangeMeasurement[], cores: number): number {
   const at = (unhidden: number, one: ExchangeMeasurement): number => stillExchange({ ...costs, unhidden }, onLoopback(one, cores))
   const rows = exchange.map((one) => ({ base: at(0, one) / one.seconds, slope: (at(1, one) - at(0, one)) / one.seconds }))
@@ -95,7 +95,7 @@ function fitUnhidden(costs: Costs, exchange: readonly ExchangeMeasurement[], cor
   return Math.min(1, Math.max(0, best))
 }
 
-/** The cluster of a measurement: links take no time but the processors'. */
+/** The cluster of a measurement on one machine: links take no time besides that of the processors. */
 export function onLoopback({ workers, lanes, floats }: Pick<ExchangeMeasurement, 'workers' | 'lanes' | 'floats'>, cores: number): Cluster {
   return {
     workers, lanes, batch: lanes, floats, flopsPerImage: 0, pixels: 0, reducers: 1, sharedCores: cores, shrink: { up: 1, down: 1 },

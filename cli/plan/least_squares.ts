@@ -1,10 +1,10 @@
 /**
- * Non-negative least squares, weighted so that relative differences count: coefficients of `rows` whose products come nearest to
- * `values`. Costs cannot be negative; a column that would have to be is left out (active set, from the most negative on), which for the
- * few columns here finds the best.
- * @param rows one a measurement, one column a coefficient; all must have as many columns
- * @param values positive
- * @returns a coefficient for each column; 0 for columns that are left out, and those that others already explain
+ * Non-negative least squares, weighted so that relative differences count: finds the coefficients whose products with `rows` come
+ * nearest to `values`. Costs cannot be negative: columns whose coefficients would be are left out one by one, the most negative first
+ * (active set), which finds the best solution for the few columns here.
+ * @param rows one row for each measurement, one column for each coefficient; all rows are equally long
+ * @param values one positive value for each row
+ * @returns a coefficient for each column; 0 for columns that are left out, and for those that other columns already explain
  */
 export function leastSquares(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
   const columns = rows[0].length
@@ -22,7 +22,7 @@ export function leastSquares(rows: readonly (readonly number[])[], values: reado
   }
 }
 
-/** By the normal equations of rows divided by their values, columns brought to the same scale: here they are few and far from parallel. */
+/** Solves the normal equations of rows divided by their values, with columns brought to the same scale: here they are few and far from parallel. */
 function solve(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
   const columns = rows[0].length
   const scale = Array.from({ length: columns }, (_, column) => Math.hypot(...rows.map((row, place) => row[column] / values[place])) || 1)
@@ -34,10 +34,10 @@ function solve(rows: readonly (readonly number[])[], values: readonly number[]):
   return eliminate(matrix).map((value, column) => value / scale[column])
 }
 
-/** A column whose pivot is less than this is a combination of others. */
+/** Pivot below which a column counts as a combination of others. */
 const PARALLEL = 1e-9
 
-/** Gauss-Jordan on [A | b] with pivots; a column that is a combination of others gets 0. */
+/** Gauss-Jordan elimination on [A | b] with pivots; a column that is a combination of others gets 0. */
 function eliminate(matrix: number[][]): number[] {
   const size = matrix.length
   const rowOf: (number | undefined)[] = []

@@ -3,7 +3,7 @@ import { dealLanes, type DealtLanes } from './dealt_lanes.ts'
 import { CHUNK_FLOATS } from '../../shared/vectors/chunks.ts'
 import { WINDOW_BYTES } from '../../shared/wire/service.ts'
 
-/** A cluster that is asked about. */
+/** A cluster whose speed is to be predicted. */
 export interface Cluster {
   workers: number
   /** Images of a global batch. */
@@ -15,46 +15,46 @@ export interface Cluster {
   flopsPerImage: number
   /** Pixels of an image as it enters the network. */
   pixels: number
-  /** Images a second that a worker computes by itself, where that is known better than from the costs. */
+  /** Images a second that a worker computes by itself; undefined if this is to be predicted from the costs. */
   imagesPerSecond?: number
   network: Network
-  /** Bytes on the wire for one of float32: of gradients, and of weights. */
+  /** Bytes on the wire for each byte of float32: `up` for gradients, `down` for weights. */
   shrink: { up: number; down: number }
-  /** Processes, each on a machine of its own, that own as many ranges of the vector. */
+  /** Number of reducers, each on a machine of its own and with a range of the vector. */
   reducers: number
-  /** Cores of the one machine on which everything runs; without it, each process has cores of its own. */
+  /** Cores of the one machine on which everything runs; undefined if each process has cores of its own. */
   sharedCores?: number
 }
 
 export interface Network {
-  /** Of a worker's link, bytes a second each way. */
+  /** Bandwidth of a worker's link, in bytes a second each way. */
   worker: number
-  /** Of the link of the coordinator, and of each reducer. */
+  /** Bandwidth of the coordinator's link, and of each reducer's, in bytes a second each way. */
   coordinator: number
-  /** One way, seconds. */
+  /** Latency from a worker to the coordinator, one way, in seconds. */
   latency: number
 }
 
-/** What of an exchange can take longest. */
+/** Stages of an exchange, of which the longest limits it. */
 export const STAGES = ["the worker's thread", "the worker's link, up", "the coordinator's link, in", "the coordinator's thread", "the coordinator's link, out", "the worker's link, down", 'the cores'] as const
 export type Stage = (typeof STAGES)[number]
 
-/** A step, in seconds, and what follows. */
+/** A predicted step: its parts in seconds, and the speed that follows from them. */
 export interface Prediction {
-  /** The busiest worker's gradients. */
+  /** Seconds that the busiest worker computes gradients. */
   compute: number
-  /** What it waits for images besides. */
+  /** Seconds that a worker waits for images besides. */
   input: number
-  /** From its last lane to the new weights: partials, sum, optimizer, broadcast. */
+  /** Seconds from a worker's last lane to the new weights: partial sums, sum, optimizer, broadcast. */
   exchange: number
   latency: number
-  /** All of it. */
+  /** Seconds of the whole step. */
   step: number
   stepsPerSecond: number
   imagesPerSecond: number
-  /** Images/s of so many workers over as many times those of one. */
+  /** Images/s of all workers, divided by the number of workers times the images/s of one worker alone. */
   efficiency: number
-  /** What the exchange would take if nothing but this stage took time. */
+  /** Seconds that the exchange would take if only this stage took time. */
   stages: Record<Stage, number>
   longestStage: Stage
   bound: 'compute' | 'input' | 'exchange' | 'latency'
@@ -62,11 +62,11 @@ export interface Prediction {
   busiestLanes: number
 }
 
-/** Of Ethernet's bytes, those that are left after the headers of Ethernet, IP and TCP with full packets. */
+/** Share of a link's bytes that is left after the headers of Ethernet, IP and TCP, with full packets. */
 const PAYLOAD = 0.94
 const BYTES_PER_FLOAT = 4
 
-/** How long a step of a cluster takes: docs/plan.md tells how it is modelled. */
+/** Predicts how long a step of a cluster takes, by the model that docs/plan.md explains. */
 export function predict(costs: Costs, cluster: Cluster): Prediction {
   const alone = cluster.workers === 1 ? undefined : predict(costs, { ...cluster, workers: 1 })
   const dealt = dealLanes(cluster.batch, cluster.lanes, cluster.workers)
@@ -86,7 +86,7 @@ export function predict(costs: Costs, cluster: Cluster): Prediction {
   }
 }
 
-/** Seconds until a worker has computed all its lanes, of which those that are shared with others' cores take longer. */
+/** Seconds in which a worker computes all its lanes; they take longer if it shares cores with others. */
 function computeSeconds(costs: Costs, cluster: Cluster, { images }: DealtLanes): number {
   return (costs.compute.step + images.reduce((sum, count) => sum + laneSeconds(costs, cluster, count), 0)) * crowding(costs, cluster)
 }
@@ -96,14 +96,14 @@ function laneSeconds({ compute }: Costs, { imagesPerSecond, flopsPerImage }: Clu
   return compute.lane + (images * compute.image * flopsPerImage) / compute.flopsPerImage
 }
 
-/** Cores that are all busy are slower each, and more computing processes than cores take turns. */
+/** Factor by which sharing cores slows computation down: busy cores slow each other, and more computing processes than cores take turns. */
 function crowding({ compute: { crowded } }: Costs, { workers, lanes, sharedCores }: Cluster): number {
   const computing = Math.min(workers, lanes)
   if (sharedCores === undefined || computing === 1) return 1
   return (1 + (crowded - 1) * Math.min(1, (computing - 1) / Math.max(1, sharedCores - 1))) * Math.max(1, computing / sharedCores)
 }
 
-/** Where cores are shared, no step is shorter than all the work over all the cores. */
+/** Seconds of all work divided by all shared cores, which no step can be shorter than; 0 if each process has cores of its own. */
 function spreadOverCores(costs: Costs, cluster: Cluster, dealt: readonly DealtLanes[], computes: readonly number[]): number {
   if (cluster.sharedCores === undefined) return 0
   const turns = Math.max(1, dealt.length / cluster.sharedCores)
@@ -111,20 +111,21 @@ function spreadOverCores(costs: Costs, cluster: Cluster, dealt: readonly DealtLa
   return (sumOf(computes) / turns + images + processorSeconds(costs, cluster, sumOf(dealt.map(({ partialsAfter }) => partialsAfter.length)))) / cluster.sharedCores
 }
 
-/** Processor time of everybody for the exchange of so many partials. */
+/** Processor time, in seconds, of all processes together for the exchange of so many partial sums. */
 export function processorSeconds(costs: Costs, { workers, floats }: Pick<Cluster, 'workers' | 'floats'>, partials: number): number {
   const bytes = floats * BYTES_PER_FLOAT
   const worker = costs.worker.processor
   return workSeconds(costs.coordinator.processor, { bytes, partials, peers: workers }) + workers * (worker.step + worker.byte * bytes) + worker.partialByte * bytes * partials
 }
 
+/** Seconds that a process works in a step, for a vector of so many bytes, so many partial sums and so many workers. */
 export function workSeconds({ step, peer, byte, partialByte, peerByte }: Work, { bytes, partials, peers }: { bytes: number; partials: number; peers: number }): number {
   return step + peer * peers + byte * bytes + partialByte * bytes * partials + peerByte * bytes * peers
 }
 
 /**
- * The exchange's stages, which work on different chunks at a time.
- * @param which the partial that each worker sends last, or all of them
+ * Seconds of each stage of the exchange; the stages work on different chunks at the same time.
+ * @param which 'last' counts only the partial sum that each worker sends last, 'all' counts all of them
  */
 function stagesOf(costs: Costs, cluster: Cluster, dealt: readonly DealtLanes[], which: 'last' | 'all'): Record<Stage, number> {
   const { workers, floats, shrink, reducers, network, sharedCores } = cluster
@@ -144,7 +145,7 @@ function stagesOf(costs: Costs, cluster: Cluster, dealt: readonly DealtLanes[], 
   }
 }
 
-/** Of one worker's stream, bytes a second: no more than a window is on its way unacknowledged. */
+/** Bytes a second of one worker's stream: no more than one flow-control window can be under way unacknowledged. */
 function streamRate({ worker, latency }: Network): number {
   return Math.min(worker * PAYLOAD, latency === 0 ? Number.POSITIVE_INFINITY : WINDOW_BYTES / (2 * latency))
 }
@@ -153,29 +154,30 @@ const THREADS: readonly Stage[] = ["the worker's thread", "the coordinator's thr
 const COORDINATOR_LINKS: readonly Stage[] = ["the coordinator's link, in", "the coordinator's link, out"]
 
 /**
- * Stages side by side, chunk by chunk: the longest one, and of each other what it does before the first chunk has come to the longest
- * or after the last one has left it. Of links that is one chunk's time; of threads, which take turns with others and hold chunks up until all
- * workers' are there, a share that is measured. Cores are no station on a chunk's way: they only bound the others.
+ * Seconds of an exchange whose stages work side by side, chunk by chunk: all of the longest stage, and of each other stage the part
+ * before the first chunk reaches the longest one or after the last chunk has left it. For a link this is one chunk's time; for a thread,
+ * which takes turns with others and holds chunks back until those of all workers are there, it is a measured share. The cores are no
+ * stage on a chunk's way: they only bound the others.
  */
 function overlapped(stages: Record<Stage, number>, cluster: Cluster, unhidden: number): number {
   const longest = largest(stages)
   const chunks = Math.max(1, Math.round(cluster.floats / CHUNK_FLOATS))
   const shareOf = (stage: Stage): number => {
     if (THREADS.includes(stage)) return unhidden
-    // A reducer's link carries the fewer chunks.
+    // Each reducer's link carries only the chunks of its range, so one chunk is a larger share of the link's time.
     return COORDINATOR_LINKS.includes(stage) ? Math.min(1, cluster.reducers / chunks) : 1 / chunks
   }
   const others = STAGES.filter((stage) => stage !== longest && stage !== 'the cores')
   return stages[longest] + sumOf(others.map((stage) => stages[stage] * shareOf(stage)))
 }
 
-/** The exchange of workers that compute nothing, all of whose partials are there at once. */
+/** Seconds of an exchange of workers that compute nothing, so that all their partial sums are ready at once. */
 export function stillExchange(costs: Costs, cluster: Cluster): number {
   const dealt = dealLanes(cluster.batch, cluster.lanes, cluster.workers)
   return overlapped(stagesOf(costs, cluster, dealt, 'all'), cluster, costs.unhidden) + 2 * cluster.network.latency
 }
 
-/** Seconds by which a worker's last partial has to wait for those before it, which begin to leave as soon as each is complete. */
+/** Seconds that a worker's last partial sum waits for the earlier ones, each of which begins to leave as soon as it is complete. */
 function backlog(costs: Costs, cluster: Cluster, dealt: readonly DealtLanes[]): number {
   const all = stagesOf(costs, cluster, dealt, 'all')
   const last = stagesOf(costs, cluster, dealt, 'last')

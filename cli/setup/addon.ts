@@ -9,7 +9,7 @@ import { findProgram, reasonIn, runProcess } from './process.ts'
 import { type NativeRelease } from './releases.ts'
 import { type Reporter } from './reporter.ts'
 
-/** Where tfjs-node looks for its addon, below its own folder: it is built for the newest Node-API that it knows. */
+/** Path below tfjs-node's own folder where it looks for its addon, which is built for the newest Node-API that it knows. */
 export const ADDON_PATH = join('lib', 'napi-v8', 'tfjs_binding.node')
 export const ADDON_FILE = 'tfjs_binding.node'
 const COMPILE_TIMEOUT_MILLISECONDS = 10 * 60_000
@@ -24,7 +24,7 @@ export const LIBRARY_LINKS: Record<string, string> = {
   'libtensorflow_framework.so.2': 'libtensorflow_framework.so.2',
 }
 
-/** Compiles the addon; from outside, so that a test need not have TensorFlow. */
+/** A function that compiles the addon; it is a parameter so that tests can do without TensorFlow. */
 export type Compile = (
   packageFolder: string,
   tensorflowFolder: string,
@@ -41,9 +41,10 @@ export function addonEntry(release: NativeRelease, packageVersion: string): stri
 }
 
 /**
- * The folder in the cache with the compiled addon; compiled if it is not there yet.
+ * Compiles the addon into the cache, unless it is there already.
  * @param tensorflowFolder the unpacked wheel: tensorflow/libtensorflow_cc.so.2, tensorflow/include, ...
- * @throws RunError it cannot be compiled, with the compiler's word on it
+ * @returns the folder in the cache with the compiled addon
+ * @throws RunError if it cannot be compiled, with the compiler's message
  */
 export async function ensureAddon(
   cache: NativeCache,
@@ -64,7 +65,7 @@ export async function ensureAddon(
 }
 
 /**
- * Programs that compiling needs and that PATH lacks, e.g. ["g++", "make"].
+ * Programs that compiling needs and that are not on PATH, e.g. ["g++", "make"].
  */
 export function missingTools(environment: NodeJS.ProcessEnv): string[] {
   const compiler = environment['CXX'] ?? 'g++'
@@ -73,8 +74,8 @@ export function missingTools(environment: NodeJS.ProcessEnv): string[] {
 
 /**
  * Compiles the addon as the package's own installer does, but in a copy of its sources, so that node_modules never
- * holds half of a build. node-gyp comes with npm; Node's headers are taken from beside Node where they are installed
- * with it (else node-gyp would try to download them).
+ * holds half of a build. node-gyp comes with npm; Node's headers are taken from beside Node if they are installed
+ * with it (otherwise node-gyp would try to download them).
  */
 export const compileAddon: Compile = async (packageFolder, tensorflowFolder, target, work, environment) => {
   await cp(join(packageFolder, 'binding'), join(work, 'binding'), { recursive: true })
@@ -99,7 +100,7 @@ export const compileAddon: Compile = async (packageFolder, tensorflowFolder, tar
   await copyFile(built, target)
 }
 
-/** Tells node-pre-gyp where node-gyp is, and node-gyp where Node's headers are. */
+/** Environment variables that tell node-pre-gyp where node-gyp is, and node-gyp where Node's headers are; empty if neither was found. */
 export async function nodeGypEnvironment(environment: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   const found: NodeJS.ProcessEnv = {}
   const prefix = dirname(dirname(await realpath(process.execPath)))

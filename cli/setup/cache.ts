@@ -27,7 +27,7 @@ export function nativeCache(environment: NodeJS.ProcessEnv): NativeCache {
   return { folder, staging: join(folder, 'staging') }
 }
 
-/** The entry's folder if it is there and whole (every file has the size that its manifest tells), else undefined. */
+/** The entry's folder if it is there and whole (every file has the size that its manifest states), else undefined. */
 export async function cachedEntry(cache: NativeCache, name: string): Promise<string | undefined> {
   const folder = join(cache.folder, name)
   const manifest = await readManifest(folder)
@@ -70,7 +70,7 @@ export async function inStaging<T>(cache: NativeCache, work: (folder: string) =>
   }
 }
 
-/** Removes what a process that was killed left under construction, and the empty folder of ours. The caller holds the cache's lock. */
+/** Removes the staging folder with everything that killed processes left under construction. The caller holds the cache's lock. */
 export async function sweepStaging(cache: NativeCache): Promise<void> {
   await rm(cache.staging, { recursive: true, force: true })
 }
@@ -85,7 +85,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
     .sort()
 }
 
-/** Size of a file, or of what a link leads to; undefined if it is not there. */
+/** Size of a file in bytes, following links; undefined if it is not there. */
 export async function fileSize(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size
@@ -95,7 +95,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
   }
 }
 
-/** The content of a JSON file if it is there and fits the schema, else undefined: what we wrote is never trusted blindly. */
+/** The content of a JSON file if it is there and fits the schema, else undefined: even files written by Herd are never trusted blindly. */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   let text: string
   try {

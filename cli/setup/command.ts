@@ -72,7 +72,7 @@ function environmentNameOf(option: string): string {
 function parseOptions(command: Command): z.infer<typeof optionsSchema> {
   const values: Record<string, unknown> = { ...command.opts() }
   for (const name of SWITCHES) {
-    // commander takes any value of the variable for "on".
+    // commander takes any value of the environment variable for "on".
     if (command.getOptionValueSource(name) === 'env') values[name] = switchInEnvironment(environmentNameOf(name))
   }
   const parsed = optionsSchema.safeParse(values)

@@ -7,18 +7,18 @@ import { ADDON_FILE, ADDON_PATH, LIBRARY_LINKS } from './addon.ts'
 import { fileSize, filesBelow, readJson } from './cache.ts'
 import { type Verified } from './verify.ts'
 
-/** Says, in the package's `deps` folder, that the engine was put there and seen to work. Written last, removed first. */
+/** File in the package that records that the engine was put there and seen to work. Written last, removed first. */
 const STAMP = join('deps', 'herd-setup.json')
 
 const stampSchema = z.object({
   format: z.literal(1),
-  /** 'installer' is the package's own; 'found' was there before Herd came. */
+  /** Origin of the engine; 'installer' is the package's own installer, 'found' an engine that was there before Herd came. */
   source: z.enum(['wheel', 'found', 'installer']),
-  /** What was asked for; another release of TensorFlow, tfjs-node or Node has another one. */
+  /** Hash of what was asked for; it changes with the release of TensorFlow, tfjs-node or Node. */
   key: z.string(),
   tensorflow: z.string(),
   usesGpu: z.boolean(),
-  /** Sizes, through links: a cache that was emptied shows. */
+  /** Files with their sizes, following links, so that an emptied cache is noticed. */
   files: z.array(z.object({ path: z.string(), bytes: z.number() })),
 })
 export type Stamp = z.infer<typeof stampSchema>
@@ -33,7 +33,7 @@ export async function stampInPlace(packageFolder: string, key: string): Promise<
   return stamp
 }
 
-/** Records that the engine works. */
+/** Writes the stamp, which records that the engine works. */
 export async function writeStamp(
   packageFolder: string,
   key: string,
@@ -61,12 +61,12 @@ async function libraryPaths(packageFolder: string): Promise<string[]> {
 }
 
 /**
- * Puts the engine into the package: links to the cached libraries, a copy of the addon (which finds the links through
- * its own rpath, $ORIGIN/../../deps/lib). Each file appears by a rename, so that a process that has the old one
+ * Puts the engine into the package: links to the cached libraries, and a copy of the addon (which finds the links through
+ * its own rpath, $ORIGIN/../../deps/lib). Each file appears by a rename, so that a process that has the old file
  * loaded keeps it.
  *
- * CUDA's libraries are linked beside TensorFlow's: its rpath begins with $ORIGIN, and so do theirs, so all of them find
- * each other without LD_LIBRARY_PATH. ptxas and libdevice are looked for at ../nvidia/cuda_nvcc from there.
+ * CUDA's libraries are linked beside TensorFlow's: the rpaths of all of them begin with $ORIGIN, so they find each other
+ * without LD_LIBRARY_PATH. TensorFlow looks for ptxas and libdevice at ../nvidia/cuda_nvcc from there.
  * @param wheelFolders the unpacked wheels, TensorFlow's first
  */
 export async function linkIntoPackage(packageFolder: string, wheelFolders: string[], addonFolder: string): Promise<void> {
@@ -84,7 +84,7 @@ export async function linkIntoPackage(packageFolder: string, wheelFolders: strin
   await replaceFile(join(packageFolder, ADDON_PATH), (temporary) => copyFile(join(addonFolder, ADDON_FILE), temporary))
 }
 
-/** Where a file of a CUDA wheel ("cublas/lib/libcublas.so.12") is linked below `deps`; undefined if nothing needs it. */
+/** Path below `deps` at which a file of a CUDA wheel ("cublas/lib/libcublas.so.12") is linked; undefined if nothing needs it. */
 function linkOfCudaFile(path: string): string | undefined {
   if (/^[^/]+\/lib\/[^/]+\.so[.\d]*$/.test(path)) return join('lib', basename(path))
   if (/^cuda_nvcc\/(bin|nvvm)\//.test(path)) return join('nvidia', path)

@@ -5,12 +5,12 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface LockTiming {
-  /** A holder that lives touches its lock this often. */
+  /** Interval at which a living holder touches its lock. */
   refreshMilliseconds: number
-  /** A lock that was not touched for so long belongs to nobody any more. Only for holders on another machine. */
+  /** Time without a touch after which a lock held from another machine counts as abandoned. */
   staleMilliseconds: number
   pollMilliseconds: number
-  /** How long to leave a stale lock to another process that is removing it. */
+  /** Pause that leaves a stale lock to another process that is removing it. */
   takeoverMilliseconds: number
 }
 
@@ -21,8 +21,8 @@ const GUARD_STALE_MILLISECONDS = 10_000
  * Runs `work` while no other process that asks for the same lock file runs its own.
  *
  * The lock is a file that only one process can create; it names its holder. A holder on this machine that is dead, or
- * one on another machine (a home folder on a network) that has stopped touching the file, loses it.
- * @param onWait called once, if it has to wait, with who holds the lock
+ * one on another machine (a home folder on a network) that has stopped touching the file, loses the lock.
+ * @param onWait called once, if the lock is taken, with the holder's process and machine
  */
 export async function withLock<T>(
   path: string,
@@ -47,7 +47,7 @@ export async function withLock<T>(
   }
   const refresh = setInterval(() => {
     const now = new Date()
-    // The file is gone when somebody removed the cache; what we do still ends well.
+    // The file is gone if somebody removed the cache; the work still ends well.
     utimes(path, now, now).catch(() => undefined)
   }, timing.refreshMilliseconds)
   refresh.unref()
@@ -59,7 +59,7 @@ export async function withLock<T>(
   }
 }
 
-/** Creates the lock with its content in one step, so that nobody ever reads an empty one. */
+/** Creates the lock with its content in one step, so that no process ever reads an empty one. @returns false if there is a lock already */
 async function create(path: string, token: string): Promise<boolean> {
   const prepared = `${path}.${randomUUID()}`
   await writeFile(prepared, token)
@@ -104,8 +104,8 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * Removes the stale lock. Of several that found it stale only one may, and only while it is still that lock: else a
- * slow one would remove the lock of a quick one that has taken over already.
+ * Removes a stale lock. Of several processes that found it stale only one may remove it, and only while it is still the same
+ * lock: otherwise a slow process would remove the lock of a quick one that has taken over already.
  */
 async function takeAway(path: string, staleHolder: string): Promise<void> {
   const guard = `${path}.takeover`
@@ -113,7 +113,7 @@ async function takeAway(path: string, staleHolder: string): Promise<void> {
     await mkdir(guard)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    // It is held for an instant; an old one is of a process that died in that instant.
+    // The guard is held for an instant only; an old one is left by a process that died in that instant.
     const status = await stat(guard).catch(() => undefined)
     if (status !== undefined && Date.now() - status.mtimeMs > GUARD_STALE_MILLISECONDS) await rm(guard, { recursive: true, force: true })
     return

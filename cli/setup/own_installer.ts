@@ -6,19 +6,19 @@ import { nodeGypEnvironment } from './addon.ts'
 import { reasonIn, runProcess } from './process.ts'
 import { type Variant } from './releases.ts'
 
-/** Runs the installer that a package brings along; from outside, so that a test need not have a network. */
+/** A function that runs the installer that a package brings along; it is a parameter so that tests can do without a network. */
 export type RunOwnInstaller = (packageFolder: string, variant: Variant, environment: NodeJS.ProcessEnv) => Promise<void>
 
 const TIMEOUT_MILLISECONDS = 5 * 60_000
 
 /**
- * What `npm rebuild` would do for tfjs-node: it downloads TensorFlow 2.9.1 and an addon from its own host, or compiles the addon.
- * @throws RunError it failed, or took more than five minutes
+ * Does what `npm rebuild` would do for tfjs-node: downloads TensorFlow 2.9.1 and an addon from tfjs-node's host, or compiles the addon.
+ * @throws RunError if it failed, or took more than five minutes
  */
 export const runOwnInstaller: RunOwnInstaller = async (packageFolder, variant, environment) => {
   const description = join(packageFolder, 'package.json')
   const original = await readFile(description, 'utf8')
-  // With an older library there the installer would download none.
+  // The installer downloads no library if there is an older one.
   await rm(join(packageFolder, 'deps'), { recursive: true, force: true })
   const programs = join(packageFolder, '..', '..', '.bin')
   const result = await runProcess(process.execPath, [join('scripts', 'install.js'), variant, 'download'], {

@@ -3,10 +3,10 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export interface ProcessResult {
-  /** 0 when all went well; 127 when the program is not there. */
+  /** 0 if all went well; 127 if the program could not be started; 1 if it was killed. */
   exitCode: number
   stdout: string
-  /** The end of standard output and standard error together: what a person reads to see what went wrong. */
+  /** Last characters of standard output and standard error together, which a person reads to see what went wrong. */
   tail: string
 }
 
@@ -20,7 +20,7 @@ export interface ProcessOptions {
 
 const TAIL_CHARACTERS = 4000
 
-/** Runs a program to its end. Never throws for what the program does: the result says it. */
+/** Runs a program to its end. Never throws, whatever the program does: the result tells. */
 export function runProcess(program: string, programArguments: string[], options: ProcessOptions): Promise<ProcessResult> {
   return new Promise((resolve) => {
     let stdout = ''

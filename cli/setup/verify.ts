@@ -2,20 +2,20 @@ import * as z from 'zod'
 import { RunError } from '../../shared/kit/errors.ts'
 import { reasonIn, runProcess } from './process.ts'
 
-/** What a working engine said about itself. */
+/** Facts that a working engine reported about itself. */
 export interface Verified {
   /** Version of TensorFlow, from the loaded library. */
   tensorflow: string
   usesGpu: boolean
 }
 
-/** Loads a package in a process of its own and computes with it; from outside, so that a test need not have TensorFlow. */
+/** A function that loads a package in a process of its own and computes with it; it is a parameter so that tests can do without TensorFlow. */
 export type Verify = (packageFolder: string, environment: NodeJS.ProcessEnv) => Promise<Verified>
 
 const VERIFY_TIMEOUT_MILLISECONDS = 120_000
 const MARK = 'herd-verified '
 
-/** A product whose 64 x 64 elements are all 64 * 2 * 3: their sum, 1572864, is exact in float32. */
+/** Program that computes a product whose 64 x 64 elements are all 64 * 2 * 3: their sum, 1572864, is exact in float32. */
 const PROGRAM = `
 const tf = require(process.argv[1])
 const product = tf.matMul(tf.fill([64, 64], 2), tf.fill([64, 64], 3))
@@ -29,8 +29,8 @@ console.log('${MARK}' + JSON.stringify({ tensorflow: backend.binding.TF_Version,
 const verifiedSchema = z.object({ tensorflow: z.string(), usesGpu: z.boolean() })
 
 /**
- * Loads the package for real and computes something.
- * @throws RunError it does not load, or computes something wrong
+ * Loads the package in a process of its own and computes a product.
+ * @throws RunError if it does not load, or computes something wrong
  */
 export const verifyPackage: Verify = async (packageFolder, environment) => {
   const result = await runProcess(process.execPath, ['--input-type=commonjs', '-e', PROGRAM, packageFolder], {

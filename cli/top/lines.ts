@@ -7,7 +7,7 @@ import { knownRecipe } from '../../shared/recipe/stored.ts'
 const BAR_WIDTH = 30
 const NOTHING = '-'
 
-/** The whole picture. What a coordinator calls things is no more than text here, whoever it is. */
+/** The whole picture of a run, as lines. Names that the coordinator sends are reduced to plain text, so that they cannot control the terminal. */
 export function linesOf(brief: RunBrief, speedOf: (member: MemberView) => number | undefined, now: Date): string[] {
   const { facts, members, lastEpoch } = brief
   const recipe = knownRecipe(facts.recipe)
@@ -24,7 +24,7 @@ export function linesOf(brief: RunBrief, speedOf: (member: MemberView) => number
   ]
 }
 
-/** All in one line, for a log. */
+/** The state of a run in one line, for a log. */
 export function lineOf(brief: RunBrief): string {
   const { facts, progress, members } = brief
   return [
@@ -62,7 +62,7 @@ function figuresOf({ lastStep, progress }: RunBrief): string {
   ].join('  ')
 }
 
-/** "worker-10" comes after "worker-9". */
+/** Order of workers' names, in which "worker-10" comes after "worker-9". */
 const byName = new Intl.Collator('en', { numeric: true })
 
 type Column = [head: string, alignment: 'left' | 'right', cell: (member: MemberView) => string]
@@ -97,7 +97,7 @@ function shortened(text: string, length: number): string {
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`
 }
 
-/** JSON has no NaN: what is not a number is null. */
+/** Formats a number that came as JSON, in which null stands for NaN. */
 function decimals(value: number | null): string {
   return value === null ? 'NaN' : value.toFixed(4)
 }
@@ -108,6 +108,7 @@ function size(bytes: number): string {
   return `${(bytes / 1000 ** power).toFixed(power < 2 ? 0 : 1)} ${units[power]}`
 }
 
+/** Formats a duration: "59 s", "1:05 min", "2:30 h". */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   const two = (value: number): string => String(value).padStart(2, '0')

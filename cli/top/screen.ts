@@ -1,6 +1,6 @@
-/** Where a picture is drawn again and again; it leaves the terminal as it found it. */
+/** A screen on which a picture is drawn again and again; afterwards the terminal is as it was before. */
 export interface Screen {
-  /** Draws lines from the top; what does not fit is cut off. `inverse` names lines that stand out. */
+  /** Draws lines from the top, and cuts off the parts that do not fit. `inverse` is true for lines shown in inverse video. */
   draw(lines: readonly string[], inverse: (line: number) => boolean): void
   close(): void
 }
@@ -12,12 +12,12 @@ const REST_OF_LINE = '\u001b[K'
 const REST_OF_SCREEN = '\u001b[J'
 const INVERSE = '\u001b[7m'
 const PLAIN = '\u001b[0m'
-/** Keys that end it; Ctrl-C comes as a character, since keys are read one by one. */
+/** Keys that quit; Ctrl-C comes as a character, since keys are read one by one. */
 const QUIT = ['q', 'Q', '\u0003', '\u0004']
 
 /**
  * Takes over the terminal: another screen, and keys as they are pressed.
- * @param onQuit is called for q and Ctrl-C
+ * @param onQuit called for q, Ctrl-C and Ctrl-D
  */
 export function openScreen(output: NodeJS.WriteStream, input: NodeJS.ReadStream, onQuit: () => void): Screen {
   let shown: [lines: readonly string[], inverse: (line: number) => boolean] = [[], () => false]
@@ -32,7 +32,7 @@ export function openScreen(output: NodeJS.WriteStream, input: NodeJS.ReadStream,
   const onKeys = (keys: Buffer): void => {
     if (QUIT.some((key) => keys.includes(key))) onQuit()
   }
-  // However the program ends, the terminal is as before.
+  // The terminal is restored however the program ends.
   const leave = (): void => {
     if (input.isTTY) input.setRawMode(false)
     output.write(LEAVE)

@@ -1,6 +1,6 @@
 import type { MemberView, RunBrief } from '../../live/view.ts'
 
-/** A speed is that of so many last seconds. */
+/** Length of the time, up to now, over which a speed is measured. */
 const SECONDS = 10
 
 interface Sample {
@@ -8,7 +8,7 @@ interface Sample {
   seconds: number
 }
 
-/** How fast each worker is, by how much it counts from one brief to the next; of one that is new, since it joined. */
+/** Speed of each worker, from its count of images in successive briefs; for a new worker, the average since it joined. */
 export class Speeds {
   #samples = new Map<string, Sample[]>()
 
@@ -17,16 +17,16 @@ export class Speeds {
       members.map(({ name, images, secondsIn }) => {
         const earlier = this.#samples.get(name) ?? []
         const last = earlier.at(-1)
-        // Who has joined again counts from nothing.
+        // A worker that has joined again counts from 0.
         const kept = last === undefined || last.images > images || last.seconds > secondsIn ? [] : earlier
-        // One sample that is too old says where the last seconds began.
+        // One older sample is kept, since it marks where the last seconds began.
         const begin = Math.max(0, kept.findLastIndex(({ seconds }) => seconds <= secondsIn - SECONDS))
         return [name, [...kept.slice(begin), { images, seconds: secondsIn }]]
       }),
     )
   }
 
-  /** @returns images a second; undefined where nobody can tell */
+  /** @returns images a second; undefined if no time has passed yet */
   of({ name, images, secondsIn }: MemberView): number | undefined {
     const [first] = this.#samples.get(name) ?? []
     if (first !== undefined && secondsIn > first.seconds) return (images - first.images) / (secondsIn - first.seconds)

@@ -9,16 +9,17 @@ interface Calls {
   watch(request: { intervalMs: number }): ClientReadableStream<unknown>
 }
 
-/** A coordinator answers at once; what does not is none, or hangs. */
+/** Longest time to wait for an answer: a coordinator answers at once, anything slower is none, or hangs. */
 const ANSWER_MS = 10_000
 
-/** The connection is gone, or none came about: it may come about later. */
+/** Error for a connection that broke or could not be made; a later attempt may succeed. */
 export class ConnectionLost extends RunError {}
 
 /**
- * How a run is, again and again, until the coordinator ends the call or it breaks.
- * @param signal ends it in order
- * @throws ConnectionLost; RunError where the coordinator does not let this program watch, ProtocolError where it is none.
+ * Yields briefs of a run, one every `intervalMs`, until the coordinator ends the call or it breaks.
+ * @param signal ends the call in order
+ * @throws ConnectionLost if the call breaks, or is not answered in time; RunError if the coordinator does not let this program watch;
+ *   ProtocolError if its answers are no briefs, or its version cannot be watched.
  */
 export async function* watchRun(address: string, access: Access, intervalMs: number, signal: AbortSignal): AsyncGenerator<RunBrief> {
   const channel = openChannel<Calls>(address, access, 'watch', 'herd-top')
@@ -31,7 +32,7 @@ export async function* watchRun(address: string, access: Access, intervalMs: num
   call.once('metadata', () => clearTimeout(answer))
   const cancel = (): void => call.cancel()
   signal.addEventListener('abort', cancel)
-  // After the last read nobody else listens.
+  // Errors after the last read reach this listener only.
   call.on('error', () => undefined)
   try {
     for await (const raw of call as AsyncIterable<unknown>) {

@@ -1,6 +1,6 @@
 import { setText } from './dom.ts'
 
-/** Says to a screen reader what the eye sees change elsewhere; the last thing wins. */
+/** Returns a function that tells a screen reader of a change elsewhere on the page; the last text wins. */
 export function announcer(element: HTMLElement): (text: string) => void {
   return (text) => setText(element, text)
 }

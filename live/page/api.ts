@@ -1,13 +1,13 @@
 import type { PhotoPrediction } from '../view.ts'
 
-/** What the page asks its server over HTTP. */
+/** Requests of the page to its server over HTTP. */
 
-/** For an answer of a few bytes. */
+/** Longest time to wait for an answer of a few bytes. */
 const PATIENCE_MS = 10_000
 
 export type Access = 'open' | 'granted' | 'token needed'
 
-/** What the server, or the page itself, has to say to the person in front of it. */
+/** An error of the server, or of the page itself, whose message is meant for the viewer. `status` is that of HTTP; 0 if there was no answer. */
 export class SaidError extends Error {
   readonly status: number
 
@@ -17,17 +17,18 @@ export class SaidError extends Error {
   }
 }
 
+/** Asks whether the server needs the token. @throws SaidError if it cannot be reached, or does not answer in time */
 export async function fetchAccess(): Promise<Access> {
   const { access } = (await (await answered(fetch('/session', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) }))).json()) as { access: Access }
   return access
 }
 
-/** @throws SaidError when it is not the token. */
+/** Logs in: the browser keeps the session's cookie. @throws SaidError if the token is wrong, or the server cannot be reached. */
 export async function logIn(token: string): Promise<void> {
   await answered(fetch('/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) }))
 }
 
-/** @throws SaidError for what is no image, too large, or while there are no weights yet. */
+/** Has a photograph classified by a run's weights. @throws SaidError if it is no image or too large, or there are no weights yet. */
 export async function predict(run: number, photograph: Blob): Promise<PhotoPrediction> {
   const response = await answered(fetch(`/predict?run=${run}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: photograph }))
   return (await response.json()) as PhotoPrediction

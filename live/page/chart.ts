@@ -4,18 +4,19 @@ import { dashOf, onThemeChange, readTheme, seriesClass, seriesColour } from './t
 
 export interface Curve {
   label: string
-  /** Index of the colour, and of the way the line is drawn. */
+  /** Index of the colour among those of the theme. */
   colour: number
+  /** Index of the dash pattern. */
   dash: number
-  /** Thin, behind the others: figures that scatter. */
+  /** True for a thin line behind the others, for figures that scatter. */
   faint: boolean
-  /** A mark at each value: there are few. */
+  /** True for a mark at each value, if there are few. */
   marks: boolean
-  /** NaN and null leave a gap. */
+  /** Values, one for each x; NaN and null leave a gap. */
   values: (number | null)[]
 }
 
-/** Curves over the same x. */
+/** Curves with the same x values. */
 export interface Table {
   x: number[]
   curves: Curve[]
@@ -24,19 +25,19 @@ export interface Table {
 export interface ChartOptions {
   title: string
   format(value: number): string
-  /** The same for the y axis' ticks; plain numbers where there is none. */
+  /** Formats the ticks of the y axis; undefined for plain numbers. */
   ticks?: (value: number) => string
-  /** Of the y axis; both are null while there are no values. */
+  /** Range of the y axis for values from `min` to `max`, which are both null while there are no values. */
   range(min: number | null, max: number | null): [number, number]
 }
 
 const HEIGHT = 210
 const MARKS_UP_TO = 60
-/** Where there are so many points, one more moves nothing by a pixel, and drawing takes its time: once a second will do. */
+/** Number of points from which a chart is drawn at most once a second: another point moves nothing by a pixel, and drawing takes long. */
 const MANY_POINTS = 1000
 const MANY_POINTS_MS = 1000
 
-/** Curves that grow, with a legend that tells the newest values, or those under the pointer. */
+/** A chart of growing curves, with a legend of the newest values, or of those under the pointer. */
 export class Chart {
   readonly element: HTMLElement
   readonly #options: ChartOptions
@@ -109,7 +110,7 @@ export class Chart {
       hooks: { setCursor: [({ cursor }) => this.#tell(cursor.idx ?? null)] },
     }
     this.#uplot = new uPlot(options, this.#data, this.#plot)
-    // What it draws is told by the element around it.
+    // The element around the plot describes it to screen readers.
     this.#uplot.root.setAttribute('aria-hidden', 'true')
   }
 
@@ -118,7 +119,7 @@ export class Chart {
     if (width > 0 && width !== this.#uplot?.width) this.#uplot?.setSize({ width, height: HEIGHT })
   }
 
-  /** @param at an index of x; null for the newest values */
+  /** Writes values into the legend. @param at an index of x; null for the newest values */
   #tell(at: number | null): void {
     const { format, title } = this.#options
     const [x] = this.#data
@@ -139,7 +140,7 @@ function knownOrGap(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null
 }
 
-/** The value at a place, or the last one before it: curves do not have one at each x. */
+/** The value at an index, or the last one before it, since a curve need not have a value at each x. */
 function textAt(values: ArrayLike<number | null | undefined>, index: number, format: (value: number) => string): string {
   for (let i = index; i >= 0; i--) {
     const value = values[i]
@@ -161,7 +162,7 @@ function legendRow({ curve }: LegendEntry): Row<LegendEntry> {
   }
 }
 
-/** A piece of the line that stands for a curve. */
+/** A short piece of a curve's line, for a legend. */
 export function lineSwatch({ colour, dash, faint, marks }: Pick<Curve, 'colour' | 'dash' | 'faint' | 'marks'>): SVGElement {
   const line = svg('line', { x1: 0, y1: 5, x2: 26, y2: 5, 'stroke-width': faint ? 1 : 2.5, 'stroke-dasharray': dashOf(dash).join(' ') })
   const mark = marks ? [svg('circle', { cx: 13, cy: 5, r: 3 })] : []

@@ -5,11 +5,11 @@ import { h, setAttributes, setText, whenChanged } from './dom.ts'
 import { counted, integer, percent } from './format.ts'
 import { card, scrollable, type Section, type Shown } from './shown.ts'
 
-/** A table of more classes than this is read by nobody: the most frequent mistakes are listed instead. */
+/** Most classes in the confusion matrix: a larger one could not be read, so the most frequent mistakes are listed instead. */
 const CLASSES_IN_TABLE = 32
 const MISTAKES_LISTED = 20
 
-/** What the last evaluation found: which class was taken for which, and how good each is. */
+/** The results of the last evaluation: which class was taken for which, and the accuracy of each. */
 export function confusionSection(): Section {
   const note = h('p', { class: 'note' })
   const content = h('div', { class: 'evaluation' })
@@ -73,7 +73,7 @@ function accuracyTable(results: ClassResult[]): HTMLElement {
   return scrollable('Accuracy of each class', h('table', { class: 'accuracies' }, h('caption', {}, 'Accuracy of each class'), h('thead', {}, head), h('tbody', {}, ...rows)))
 }
 
-/** A bar beside a share that is written out. */
+/** A bar whose length shows a share (0 to 1) that is written beside it. */
 export function shareBar(share: number): HTMLElement {
   const bar = h('span', { class: 'share-bar', 'aria-hidden': 'true' })
   setAttributes(bar, { 'data-share': share.toFixed(3) })

@@ -5,7 +5,7 @@ import { fetchAccess } from './api.ts'
 export type ConnectionState =
   | { state: 'connecting' }
   | { state: 'connected' }
-  /** Since when nothing has come, and when the next attempt is made. */
+  /** `since`: when the connection was lost; `nextAttempt`: when the next attempt is made. */
   | { state: 'disconnected'; since: Date; nextAttempt: Date }
   | { state: 'token needed' }
 
@@ -14,11 +14,11 @@ export interface ConnectionEvents {
   onState(state: ConnectionState): void
 }
 
-/** Pauses between attempts: short at first, for a coordinator that restarts; then such that nobody is bothered. */
+/** Pauses between attempts double from short ones, for a coordinator that restarts, to long ones, which burden nobody. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 15_000
 
-/** The WebSocket to the server: comes back by itself, with growing pauses. */
+/** The WebSocket to the server. It reconnects by itself, with growing pauses. */
 export class Connection {
   readonly #events: ConnectionEvents
   #pauseMs = FIRST_PAUSE_MS
@@ -30,13 +30,13 @@ export class Connection {
   constructor(events: ConnectionEvents) {
     this.#events = events
     events.onState({ state: 'connecting' })
-    // A laptop that wakes up, or finds its network again, does not wait for the pause to pass.
+    // A laptop that wakes up, or finds its network again, reconnects without waiting for the pause to end.
     window.addEventListener('online', () => this.#attemptNow())
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#attemptNow())
     this.connect()
   }
 
-  /** Also after the token has been given. */
+  /** Connects, unless there is a connection; called again after the token has been given. */
   connect(): void {
     if (this.#socket !== undefined) return
     this.#timer = undefined
@@ -70,7 +70,7 @@ export class Connection {
     socket.addEventListener('close', () => this.#lost())
   }
 
-  /** With the first message, not with the handshake: a server that takes a connection and says nothing is none. */
+  /** Called for the first message, not for the handshake: a server that accepts a connection and sends nothing does not count. */
   #nowConnected(): void {
     if (!this.#attempting) return
     this.#attempting = false

@@ -3,7 +3,7 @@ import type { ConnectionState } from './connection.ts'
 import { h, setAttributes, setText } from './dom.ts'
 import { timeOfDay } from './format.ts'
 
-/** Whether what one sees is what is: connected, or since when not. */
+/** A sign that tells whether the page is up to date: connected, or disconnected since when. */
 export class ConnectionSign {
   readonly element = h('div', { class: 'connection' })
   readonly #text = h('span')
@@ -16,12 +16,12 @@ export class ConnectionSign {
   constructor(announce: (text: string) => void) {
     this.#announce = announce
     this.element.append(h('span', { class: 'dot', 'aria-hidden': 'true' }), this.#text, this.#detail)
-    // Counts down to the next attempt.
+    // The text counts down to the next attempt.
     window.setInterval(() => this.#render(), 1000)
     this.#render()
   }
 
-  /** A coordinator goes when its run has ended: that is nothing to worry about. */
+  /** Takes the state of the run: when it has ended, its coordinator ends too, and the lost connection is no reason to worry. */
   sawRun(state: RunState, live: boolean): void {
     const ended = state === 'finished' || state === 'stopped' || state === 'failed'
     if (ended === this.#ended && live === this.#live) return

@@ -7,7 +7,7 @@ import { card, type Section, type Shown } from './shown.ts'
 
 type Epoch = RunView['history'][number]
 
-/** What is drawn of a run in one chart. */
+/** The figures of a run that one chart draws. */
 interface Figures {
   ofStep?: { label: string; value(point: StepPoint): number | null }
   ofEpochs: { label: string; value(epoch: Epoch): number }[]
@@ -47,7 +47,7 @@ export function curvesSection(): Section {
       chart.update(runs.length === 1 ? tablesOfOne(runs[0], figures, xName) : runs.flatMap((run, i) => tablesOfSeveral(run, figures, xName, i)), xName)
     }),
   )
-  // A run's identity changes with each patch; its curves only with some.
+  // The object of a run changes with each patch, its curves only with some patches.
   const keep = runKeeper()
   return {
     element,
@@ -60,7 +60,7 @@ export function curvesSection(): Section {
   }
 }
 
-/** Gives the same view again as long as its curves are the same. */
+/** Returns a function that gives the earlier view of a run as long as its curves are the same. */
 function runKeeper(): (runs: RunView[]) => RunView[] {
   let kept: RunView[] = []
   return (runs) => {
@@ -73,7 +73,7 @@ function runKeeper(): (runs: RunView[]) => RunView[] {
   }
 }
 
-/** One run: every step, faint, and each epoch's figures before it. */
+/** Tables of a single run: every step, faint, and in front of it the figures of each epoch. */
 function tablesOfOne(run: RunView, { ofStep, ofEpochs }: Figures, xName: string): Table[] {
   const curves = ofEpochs.map(({ label, value }, i): Curve => ({ label, colour: i, dash: i, faint: false, marks: true, values: run.history.map(value) }))
   const epochs = curves.length === 0 ? [] : [{ x: run.history.map((epoch) => xOf(run, epoch.step, xName)), curves }]
@@ -82,14 +82,14 @@ function tablesOfOne(run: RunView, { ofStep, ofEpochs }: Figures, xName: string)
   return [{ x: run.steps.map(({ step }) => xOf(run, step, xName)), curves: [everyStep] }, ...epochs]
 }
 
-/** Several runs: a colour and a way of drawing for each; the figures of epochs, where there are any. */
+/** Tables of one of several runs, in its own colour and dash pattern: the figures of epochs if the chart has any, else of steps. */
 function tablesOfSeveral(run: RunView, { ofStep, ofEpochs }: Figures, xName: string, index: number): Table[] {
   const { name } = run.facts
   const curves = ofEpochs.map(({ label, value }, i): Curve => ({
     label: ofEpochs.length > 1 ? `${name}, ${label}` : name,
     colour: index,
     dash: index,
-    // The last one is the one that counts: that of the test images.
+    // The last figure is the important one: that of the test images.
     faint: i < ofEpochs.length - 1,
     marks: i === ofEpochs.length - 1,
     values: run.history.map(value),
@@ -100,7 +100,7 @@ function tablesOfSeveral(run: RunView, { ofStep, ofEpochs }: Figures, xName: str
   return [{ x: run.steps.map(({ step }) => xOf(run, step, xName)), curves: [everyStep] }]
 }
 
-/** Runs whose epochs have different numbers of steps are compared by epochs. */
+/** The x of a step: the step itself, or epochs for runs whose epochs have different numbers of steps. */
 function xOf({ facts }: RunView, step: number, xName: string): number {
   return xName === 'step' || facts.stepsPerEpoch === 0 ? step : step / facts.stepsPerEpoch
 }

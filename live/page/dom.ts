@@ -1,9 +1,9 @@
-/** Small helpers around the DOM. Text always goes in as text, so whatever a worker or a folder is called is shown as it is. */
+/** Small helpers for the DOM. Text is always inserted as text, never as HTML, so any name of a worker or folder is shown as it is. */
 
 export type Attributes = Record<string, string | number | boolean>
 export type Child = Node | string
 
-/** An element with its attributes (true: present, false: absent) and children. */
+/** Creates an element with its attributes (true: present, false: absent) and children. */
 export function h<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, attributes: Attributes = {}, ...children: Child[]): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag)
   setAttributes(element, attributes)
@@ -18,7 +18,7 @@ export function svg<Tag extends keyof SVGElementTagNameMap>(tag: Tag, attributes
   return element
 }
 
-/** Sets what differs, so that nothing is laid out or read aloud anew for being the same. */
+/** Sets only the attributes that differ, so that nothing unchanged is laid out or read aloud again. */
 export function setAttributes(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     const text = value === true ? '' : String(value)
@@ -27,6 +27,7 @@ export function setAttributes(element: Element, attributes: Attributes): void {
   }
 }
 
+/** Sets an element's text only if it differs. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
@@ -38,7 +39,7 @@ export function byId(id: string): HTMLElement {
   return element
 }
 
-/** Calls `render` only when one of its arguments is another than the last time. */
+/** Wraps `render` so that it is called only if one of its arguments is not the same as last time. */
 export function whenChanged<Arguments extends unknown[]>(render: (...values: Arguments) => void): (...values: Arguments) => void {
   let last: Arguments | undefined
   return (...values) => {
@@ -48,13 +49,13 @@ export function whenChanged<Arguments extends unknown[]>(render: (...values: Arg
   }
 }
 
-/** A part of a list on the page. */
+/** An item's element in a list on the page. */
 export interface Row<Item> {
   readonly element: Element
   update(item: Item): void
 }
 
-/** Elements for items, by the items' keys: those that stay are brought up to date in their place, and keep focus and selection. */
+/** A list of elements for items, matched by the items' keys: elements that stay are updated in place, and keep focus and selection. */
 export class KeyedList<Item> {
   readonly #parent: Element
   readonly #keyOf: (item: Item) => string

@@ -3,7 +3,7 @@ import { h, KeyedList, setText, whenChanged } from './dom.ts'
 import { dateAndTime, timeOfDay } from './format.ts'
 import { card, type Section, type Shown } from './shown.ts'
 
-/** What happened, the newest first. */
+/** The events of the run, the newest first. */
 export function eventsSection(): Section {
   const list = h('ol', { class: 'events', reversed: true })
   const empty = h('p', { class: 'empty' }, 'Nothing has happened yet.')

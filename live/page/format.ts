@@ -1,17 +1,17 @@
-/** Figures as people read them. */
+/** Formats of figures for people. */
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' })
 export const NOTHING = '–'
-/** Between a number and its unit. */
+/** Space between a number and its unit. */
 const NO_BREAK = '\u00a0'
 
 export function integer(value: number): string {
   return whole.format(value)
 }
 
-/** A loss or a norm: as many digits as tell it from its neighbours. */
+/** Formats a loss or a norm, with as many digits as tell it from its neighbours. */
 export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined) return NOTHING
   if (!Number.isFinite(value)) return 'not finite'
@@ -20,16 +20,18 @@ export function figure(value: number | null | undefined): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4)
 }
 
-/** A learning rate, as somebody chose it. */
+/** Formats a learning rate with at most three significant digits, as somebody would write it. */
 export function rate(value: number): string {
   const rounded = Number(value.toPrecision(3))
   return value > 0 && value < 0.001 ? rounded.toExponential() : String(rounded)
 }
 
+/** Formats a share (0 to 1) as a percentage; a dash for an unknown or infinite one. */
 export function percent(share: number | null | undefined, digits = 1): string {
   return share === null || share === undefined || !Number.isFinite(share) ? NOTHING : `${(share * 100).toFixed(digits)}${NO_BREAK}%`
 }
 
+/** Formats images a second, without the unit; a dash for an unknown speed. */
 export function speed(imagesPerSecond: number | null | undefined): string {
   if (imagesPerSecond === null || imagesPerSecond === undefined) return NOTHING
   return imagesPerSecond >= 100 ? integer(imagesPerSecond) : imagesPerSecond.toFixed(1)
@@ -37,6 +39,7 @@ export function speed(imagesPerSecond: number | null | undefined): string {
 
 const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB']
 
+/** Formats a number of bytes in decimal units: "1.2 GB". */
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`
   const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length)
@@ -44,7 +47,7 @@ export function bytes(count: number): string {
   return `${value.toFixed(value >= 100 ? 0 : 1)}${NO_BREAK}${UNITS[power - 1]}`
 }
 
-/** "1 h 3 min", "12 min 5 s", "3.2 s". */
+/** Formats a duration: "1 h 3 min", "12 min 5 s", "3.2 s". */
 export function duration(seconds: number | null): string {
   if (seconds === null) return NOTHING
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`
@@ -56,18 +59,19 @@ export function duration(seconds: number | null): string {
   return minutes > 0 ? `${minutes} min ${all % 60} s` : `${all} s`
 }
 
-/** "15:04:05", in the reader's time zone. */
+/** Formats a time of day in the reader's time zone: "15:04:05". */
 export function timeOfDay(time: Date | string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? NOTHING : clock.format(date)
 }
 
+/** Formats an ISO 8601 time in the reader's time zone: "31 Jan 2026, 15:04:05"; a dash for an invalid one. */
 export function dateAndTime(time: string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? NOTHING : `${day.format(date)}, ${clock.format(date)}`
 }
 
-/** "0–3, 7" for [0, 1, 2, 3, 7]. */
+/** Formats whole numbers as ranges: "0–3, 7" for [0, 1, 2, 3, 7]. */
 export function ranges(numbers: readonly number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b)
   const parts: [first: number, last: number][] = []
@@ -83,7 +87,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${integer(count)} ${count === 1 ? one : many}`
 }
 
-/** A part of the recipe in few words: what has a name is called by it, and `-` stands for what is not known. */
+/** Formats a part of the recipe in few words: a named part by its name, an unknown one by a dash. */
 export function recipeText(part: unknown): string {
   if (Array.isArray(part)) return part.map(recipeText).join(', ')
   if (typeof part === 'object' && part !== null) return 'name' in part ? recipeText(part.name) : JSON.stringify(part)

@@ -18,7 +18,7 @@ import type { Section } from './shown.ts'
 import { epochsSection, summarySection } from './summary.ts'
 import { workersSection } from './workers.ts'
 
-/** The live page: takes what comes over the WebSocket, and shows it, at most once for each frame of the screen. */
+/** The live page: takes the messages of the WebSocket, and shows them, at most once for each frame of the screen. */
 
 const ENDS: ReadonlySet<RunState> = new Set(['finished', 'stopped', 'failed'])
 
@@ -62,7 +62,7 @@ const connection = new Connection({
     sign.update(state)
     if (state.state === 'token needed') login.show()
     empty.hidden = state.state === 'token needed' || !run.hidden
-    // What is shown is not what is.
+    // The state shown may be out of date.
     run.classList.toggle('stale', state.state === 'disconnected')
   },
 })
@@ -71,7 +71,7 @@ function take(message: LiveMessage): void {
   if (message.type === 'runs') {
     ;({ runs, live } = message)
     if (selected >= runs.length) selected = 0
-    // What is of all runs goes before what is of one.
+    // Sections on all runs come before those on one.
     if (runs.length > 1) comparison.element.after(curves.element)
     return
   }

@@ -16,11 +16,11 @@ const STATES: Record<RunState, string> = {
 interface Named {
   name: string
   value: string
-  /** Smaller, below. */
+  /** Text in small letters below the value. */
   note?: string
 }
 
-/** What run this is, what it does, and the few figures that one looks for first. */
+/** The run's name, state and settings, and the few figures that viewers look for first. */
 export function overviewSection(): Section {
   let heading: HTMLElement = h('h1', { id: 'run-heading' })
   const badge = h('span')
@@ -30,7 +30,7 @@ export function overviewSection(): Section {
   const factList = new KeyedList<Named>(facts, ({ name }) => name, namedRow)
   const figureList = new KeyedList<Named>(figures, ({ name }) => name, namedRow)
   const element = h('section', { class: 'overview', 'aria-labelledby': 'run-heading' }, h('div', { class: 'title' }, heading, badge), folder, facts, figures)
-  /** Below the heading of the comparison, where there is one. */
+  /** Makes the heading one level lower if there is a heading of the comparison above it. */
   const showLevel = whenChanged((compared: boolean) => {
     const leveled = h(compared ? 'h2' : 'h1', { id: 'run-heading' })
     heading.replaceWith(leveled)

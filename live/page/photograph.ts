@@ -6,11 +6,11 @@ import { bytes, integer, percent } from './format.ts'
 import { predict, SaidError } from './api.ts'
 import { card, type Section, type Shown } from './shown.ts'
 
-/** The server takes no more. */
+/** Largest photograph that the server takes. */
 const MAX_BYTES = 32 * 1024 * 1024
 const CLASSES_SHOWN = 10
 
-/** A photograph is dropped in or chosen, and the network says what it sees. */
+/** A section in which a photograph is dropped or chosen, and the network classifies it. */
 export function photographSection(onTokenNeeded: () => void): Section {
   const input = h('input', { type: 'file', id: 'photograph', accept: 'image/*', 'aria-describedby': 'photograph-hint' })
   const drop = h('div', { class: 'drop' }, h('label', { for: 'photograph' }, 'Choose a photograph'), input, h('p', { id: 'photograph-hint' }, 'or drop one here. It goes to the host of this page and nowhere else.'))
@@ -56,7 +56,7 @@ export function photographSection(onTokenNeeded: () => void): Section {
   input.addEventListener('change', () => {
     const [file] = input.files ?? []
     if (file !== undefined) void ask(file)
-    // The same one can be chosen again, of later weights.
+    // The field is emptied so that choosing the same photograph again, to ask later weights, is a change.
     input.value = ''
   })
   picture.addEventListener('error', () => (picture.hidden = true))
@@ -64,7 +64,7 @@ export function photographSection(onTokenNeeded: () => void): Section {
 
   const choose = whenChanged((selected: number) => {
     run = selected
-    // What another run said, or is about to say, is not this one's.
+    // Answers of another run, also those still to come, do not belong to this one.
     asked++
     setText(error, '')
     setText(status, '')
@@ -75,7 +75,7 @@ export function photographSection(onTokenNeeded: () => void): Section {
   return { element, update: ({ selected }: Shown) => choose(selected) }
 }
 
-/** Dropped beside the field, a file would take the page's place: the page takes it from anywhere. */
+/** Takes files dropped anywhere on the page, since the browser would open a file dropped beside the field in place of the page. */
 function takeDrops(drop: HTMLElement, onFile: (file: File) => void): void {
   const mark = (over: boolean): void => void drop.classList.toggle('over', over)
   document.addEventListener('dragover', (event) => {

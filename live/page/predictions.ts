@@ -4,7 +4,7 @@ import { h, setText, whenChanged } from './dom.ts'
 import { integer, percent } from './format.ts'
 import { card, type Section, type Shown } from './shown.ts'
 
-/** Random test images and what the network said of them at the last evaluation. */
+/** Random test images with the network's predictions at the last evaluation. */
 export function predictionsSection(): Section {
   const note = h('p', { class: 'note' })
   const list = h('ul', { class: 'predictions' })

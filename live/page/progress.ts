@@ -8,7 +8,7 @@ interface Bar {
   update(state: { value: number; of: number; text: string; name?: string }): void
 }
 
-/** How far the epoch, its evaluation and the run are, and how long they will take; nothing once the run has finished. */
+/** The progress of the epoch, of its evaluation and of the run, with the time that is left; hidden once the run has finished. */
 export function progressSection(): Section {
   const epoch = bar('progress-epoch', 'Epoch')
   const testing = bar('progress-testing', 'Evaluation')

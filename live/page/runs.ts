@@ -27,7 +27,7 @@ const COLUMNS: { name: string; number: boolean; text(view: RunView): string }[] 
   { name: 'Digest', number: false, text: ({ summary }) => summary?.digest.slice(0, 12) ?? NOTHING },
 ]
 
-/** Several runs beside each other: how they ended, what their lines look like, and which one's details are shown below. */
+/** A table that compares several runs: how they ended, how their lines are drawn, and which one's details are shown below. */
 export function runsSection(onSelect: (index: number) => void): Section {
   const body = h('tbody')
   const list = new KeyedList<Compared>(body, ({ index }) => String(index), ({ index }) => comparedRow(index, onSelect))
@@ -61,7 +61,7 @@ function comparedRow(index: number, onSelect: (index: number) => void): Row<Comp
   }
 }
 
-/** Which of them ended with the same weights: what Herd promises for the same options, whatever the cluster. */
+/** Names the runs that ended with the same weights, as Herd promises for the same options, whatever the cluster. */
 function sameWeights(runs: RunView[]): string {
   const namesOf = new Map<string, string[]>()
   for (const { summary, facts } of runs) if (summary !== null) namesOf.set(summary.digest, [...(namesOf.get(summary.digest) ?? []), facts.name])

@@ -1,17 +1,18 @@
 import type { RunView } from '../view.ts'
 import { h, type Child } from './dom.ts'
 
-/** What there is to show. */
+/** The runs that the page shows. */
 export interface Shown {
   runs: RunView[]
-  /** Runs that go on, rather than folders of earlier ones. */
+  /** True for runs in progress, false for folders of saved ones. */
   live: boolean
-  /** Index of the run whose details are shown, and that run. */
+  /** Index of the run whose details are shown. */
   selected: number
+  /** The run whose details are shown. */
   view: RunView
 }
 
-/** A part of the page. It changes only what is not what it was. */
+/** A part of the page. Its update touches only what has changed. */
 export interface Section {
   readonly element: HTMLElement
   update(shown: Shown): void
@@ -22,7 +23,7 @@ export function card(id: string, title: string, ...children: Child[]): HTMLEleme
   return h('section', { class: `card card-${id}`, 'aria-labelledby': `${id}-heading` }, h('h2', { id: `${id}-heading` }, title), ...children)
 }
 
-/** Something wide, which is scrolled in itself, by keyboard too, so that the page need not be. */
+/** A box for wide content, which scrolls by itself, also by keyboard, so that the page need not. */
 export function scrollable(label: string, ...children: Child[]): HTMLElement {
   return h('div', { class: 'scrollable', role: 'region', 'aria-label': label, tabindex: 0 }, ...children)
 }

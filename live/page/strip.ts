@@ -4,10 +4,10 @@ import { integer, percent, ranges } from './format.ts'
 import { onThemeChange, readTheme, seriesClass, seriesColour } from './theme.ts'
 import { WorkerColours } from './worker_colours.ts'
 
-/** A cell has room for the worker's number. */
+/** Size of a cell, in pixels, with room for the worker's number. */
 const CELL_WIDTH = 22
 const CELL_HEIGHT = 18
-/** With very many lanes it need not have. */
+/** Greatest height of all lanes together: with very many lanes, cells are lower and show no number. */
 const HEIGHT = 320
 const GAP = 1
 const LABELS = 34
@@ -18,7 +18,7 @@ interface LegendEntry {
   share: string
 }
 
-/** Who computed which lane of the last steps: a column for each step, a row for each lane, a colour and a number for each worker. */
+/** A picture of which worker computed which lane of the last steps: a column for each step, a row for each lane, a colour and a number for each worker. */
 export class LanesStrip {
   readonly element: HTMLElement
   readonly #canvas = h('canvas', { role: 'img' })
@@ -83,7 +83,7 @@ export class LanesStrip {
     this.#writeSteps(context, shown, cellWidth, lanes * cellHeight + 10, theme.muted)
   }
 
-  /** First and last, where there is room for both. */
+  /** Writes the numbers of the last step and, if there is room for both, of the first. */
   #writeSteps(context: CanvasRenderingContext2D, shown: readonly LaneStrip[], cellWidth: number, y: number, colour: string): void {
     const right = LABELS + shown.length * cellWidth
     context.fillStyle = colour
@@ -94,7 +94,7 @@ export class LanesStrip {
     context.fillText(`step ${shown[0].step}`, LABELS, y)
   }
 
-  /** Sharp on a screen with several pixels for one of CSS'. */
+  /** Clears the canvas, and fits its resolution to the screen's, so that it is sharp if a pixel of CSS is several of the screen. */
   #fit(context: CanvasRenderingContext2D, width: number, height: number): void {
     const scale = window.devicePixelRatio
     if (this.#canvas.width !== Math.round(width * scale) || this.#canvas.height !== Math.round(height * scale)) {
@@ -108,7 +108,7 @@ export class LanesStrip {
   }
 }
 
-/** "worker a lanes 0–3, worker b lanes 4–7". */
+/** The workers of a step with their lanes: "a computed lanes 0–3; b computed lanes 4–7". */
 function holders({ computedBy }: LaneStrip): string {
   const lanesOf = new Map<string, number[]>()
   computedBy.forEach((name, lane) => lanesOf.set(name, [...(lanesOf.get(name) ?? []), lane]))

@@ -3,7 +3,7 @@ import { h, whenChanged } from './dom.ts'
 import { counted, duration, figure, integer, percent, rate, speed } from './format.ts'
 import { card, scrollable, type Section, type Shown } from './shown.ts'
 
-/** How the run ended. */
+/** The results of a run that has finished. */
 export function summarySection(): Section {
   const list = h('dl', { class: 'summary' })
   const element = card('summary', 'How it ended', list)
@@ -29,7 +29,7 @@ export function summarySection(): Section {
   return { element, update: ({ view }: Shown) => show(view.summary) }
 }
 
-/** Every epoch's figures: the curves, as a table. */
+/** The figures of every epoch: the curves, as a table. */
 export function epochsSection(): Section {
   const names = ['Epoch', 'Training loss', 'Test loss', 'Training accuracy', 'Test accuracy', 'Learning rate', 'Images/s', 'Took', 'Workers']
   const body = h('tbody')

@@ -1,17 +1,18 @@
-/** Colours of page.css, for what is drawn on a canvas. */
+/** Colours of page.css, for drawing on a canvas. */
 export interface Theme {
   ink: string
   muted: string
   line: string
   surface: string
-  /** Of runs, of workers, of curves: `seriesColour` takes from them. */
+  /** Colours of runs, workers and curves, which `seriesColour` chooses from. */
   series: string[]
   font: string
 }
 
-/** So many that are told apart easily, by the colour-blind as well; then they come again. */
+/** Number of colours that everybody, the colour-blind included, tells apart easily; after these they repeat. */
 const COLOURS = 8
 
+/** Reads the present colours, which differ between the light and the dark scheme. */
 export function readTheme(): Theme {
   const style = getComputedStyle(document.documentElement)
   const value = (name: string): string => style.getPropertyValue(name).trim()
@@ -25,6 +26,7 @@ export function readTheme(): Theme {
   }
 }
 
+/** Calls a listener, for as long as the page is open, when the system changes between light and dark. */
 export function onThemeChange(listener: () => void): void {
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', listener)
 }
@@ -33,14 +35,15 @@ export function seriesColour(theme: Theme, index: number): string {
   return theme.series[index % COLOURS]
 }
 
-/** For elements: a class that sets --colour. */
+/** Class for elements that sets --colour. */
 export function seriesClass(index: number): string {
   return `series-${(index % COLOURS) + 1}`
 }
 
-/** Runs are told apart by how their lines are drawn, too. In pixels: line, gap, ... */
+/** Dash patterns, which tell runs apart beside their colours. In pixels: line, gap, ... */
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3], [5, 2], [14, 5], [2, 6], [8, 3, 2, 3, 2, 3]]
 
+/** Dash pattern of a series, in pixels; empty for a solid line. */
 export function dashOf(index: number): number[] {
   return DASHES[index % DASHES.length]
 }

@@ -1,10 +1,10 @@
 import type { RunView } from '../view.ts'
 
-/** Which colour and number a worker has: the same as long as the page is open, also once it is gone. */
+/** Indices of workers' colours and numbers: a worker keeps its index as long as the page is open, also once it is gone. */
 export class WorkerColours {
   readonly #indices = new Map<string, number>()
 
-  /** Sees workers in the order in which the run had them, so that a page that is opened later mostly gives the same ones. */
+  /** Gives new workers an index, in the order in which the run had them, so that a page opened later mostly gives the same ones. */
   see({ strips, members }: Pick<RunView, 'strips' | 'members'>): void {
     for (const { name } of members) this.indexOf(name)
     for (const { computedBy } of strips) for (const name of computedBy) this.indexOf(name)

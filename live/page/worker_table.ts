@@ -8,10 +8,10 @@ import type { WorkerWatch } from './worker_watch.ts'
 
 interface TableRow {
   member: MemberView
-  /** Of its colour; shown beside it, counted from 1. */
+  /** Index of its colour, from 0; the table shows it as a number from 1. */
   index: number
   imagesPerSecond: number | null
-  /** Since when it is gone. */
+  /** Time since which it is gone; undefined while it is in the run. */
   gone: Date | undefined
 }
 
@@ -26,7 +26,7 @@ const COLUMNS: { name: string; text(row: TableRow): string }[] = [
   { name: 'In for', text: ({ member }) => duration(member.secondsIn) },
 ]
 
-/** The workers, those that went away at the end. On a phone its rows are blocks; the roles keep it a table for screen readers. */
+/** The table of workers, with those that are gone below. On a phone its rows are blocks; the ARIA roles keep it a table for screen readers. */
 export class WorkerTable {
   readonly element: HTMLElement
   readonly #list: KeyedList<TableRow>
@@ -41,7 +41,7 @@ export class WorkerTable {
     this.element = h('div', {}, this.#table, this.#nobody)
   }
 
-  /** @param nobody is shown where there are no members */
+  /** Updates the table. @param nobody text that is shown if there are no members */
   update(members: readonly MemberView[], watch: WorkerWatch, colours: WorkerColours, nobody: string): void {
     const speeds = watch.speeds()
     const indexOf = ({ name }: MemberView): number => colours.indexOf(name)
@@ -80,7 +80,7 @@ function workerRow(name: string): Row<TableRow> {
   }
 }
 
-/** "computing lanes 3, 4", "leaving, after lane 3", ... */
+/** Describes a worker's present work: "computing lanes 3, 4", "leaving, after lane 3", ... */
 export function doesNow({ state, kind, owes }: Pick<MemberView, 'state' | 'kind' | 'owes'>): string {
   const units = `${kind === 'EVALUATE' ? 'block' : 'lane'}${owes.length === 1 ? '' : 's'} ${ranges(owes)}`
   const owing = owes.length > 0

@@ -5,18 +5,18 @@ export interface GoneWorker {
   since: Date
 }
 
-/** So many of those that went away are kept in sight. */
+/** Number of workers that are still shown after they are gone. */
 const GONE_SHOWN = 5
-/** A speed is that of so much time: short enough to show what happens, long enough not to jump. */
+/** Length of the time over which a speed is measured: short enough to show changes, long enough not to jump. */
 const WINDOW_SECONDS = 15
 
 interface Sample {
   images: number
-  /** By the coordinator's clock. */
+  /** Time since the worker joined, by the coordinator's clock. */
   secondsIn: number
 }
 
-/** Follows the workers of a run from one list of members to the next: how fast each is, and who is missing. */
+/** Follows the workers of a run from one list of members to the next: how fast each is, and which are gone. */
 export class WorkerWatch {
   readonly #samples = new Map<string, Sample[]>()
   #members: readonly MemberView[] = []
@@ -37,7 +37,7 @@ export class WorkerWatch {
     return this.#gone
   }
 
-  /** Images a second of each worker; null where there are too few samples. */
+  /** Images a second of each worker; null while there are too few samples. */
   speeds(): Map<string, number | null> {
     return new Map([...this.#samples].map(([name, samples]) => [name, speedOf(samples)]))
   }
@@ -45,7 +45,7 @@ export class WorkerWatch {
   #sample({ name, images, secondsIn }: MemberView): void {
     const samples = this.#samples.get(name) ?? []
     const last = samples.at(-1)
-    // It has joined anew under the same name.
+    // Smaller counts mean that the worker has joined anew under the same name.
     const fresh = last !== undefined && (secondsIn < last.secondsIn || images < last.images)
     const kept = fresh ? [] : samples.filter((sample) => secondsIn - sample.secondsIn <= WINDOW_SECONDS)
     this.#samples.set(name, [...kept, { images, secondsIn }])

@@ -6,13 +6,13 @@ import { WorkerColours } from './worker_colours.ts'
 import { WorkerTable } from './worker_table.ts'
 import { WorkerWatch } from './worker_watch.ts'
 
-/** What is remembered of a run's workers while the page is open. */
+/** The memory of a run's workers while the page is open. */
 interface Remembered {
   colours: WorkerColours
   watch: WorkerWatch
 }
 
-/** The workers of the run: what each does, how fast, and who computed what. */
+/** The workers of the run: what each does, how fast it is, and which lanes it computed. */
 export function workersSection(): Section {
   const remembered = new Map<number, Remembered>()
   const table = new WorkerTable()
@@ -26,7 +26,7 @@ export function workersSection(): Section {
     element,
     update({ runs, selected, view, live }: Shown): void {
       element.hidden = !live && view.members.length === 0 && view.strips.length === 0
-      // Also of the runs whose details are not shown: they may be chosen next.
+      // Runs whose details are not shown are followed too, since they may be chosen next.
       runs.forEach((run, index) => {
         const known = remembered.get(index) ?? { colours: new WorkerColours(), watch: new WorkerWatch() }
         remembered.set(index, known)

@@ -7,10 +7,10 @@ import { barriers, eventually, needsBrowser, openPage, says, screenshot, startBr
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** A real run of a coordinator and two workers is watched in a real browser. */
+/** Tests that watch a real run of a coordinator and two workers in a real browser. */
 
 const TINY = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--lr', '0.003', '--test-fraction', '0.3']
-/** So many epochs are on a picture, of so many: curves should look like some where it is kept; else no more than anyone needs, of more than anyone waits for. */
+/** Epochs after which pictures are taken, and epochs of the run: enough for good curves if pictures are kept; else few, of more than can be done. */
 const [EPOCHS_SHOWN, EPOCHS] = process.env['HERD_SCREENSHOTS'] === undefined ? [2, 2000] : [12, 60]
 
 let workspace: Workspace
@@ -51,7 +51,7 @@ const workerRows = (page: Page): Locator => section(page, 'Table of the workers'
 const stepsDrawn = async (page: Page): Promise<number> => Number(await page.locator('.chart .plot').first().getAttribute('data-points'))
 
 test('a run is watched; a worker dies, and it shows; a photograph is dropped in', { ...needsBrowser, timeout: 300_000 }, async () => {
-  // It is stopped when enough has been seen.
+  // The run is stopped when enough has been seen.
   const coordinator = startCoordinator('animals', '--workers', '2', '--epochs', String(EPOCHS))
   const address = await addressOf(coordinator)
   const { page, complaints } = await openPage(browser, await pageOf(coordinator), { expected: /ERR_CONNECTION_REFUSED/ })
@@ -67,7 +67,7 @@ test('a run is watched; a worker dies, and it shows; a photograph is dropped in'
   const before = await eventually(() => stepsDrawn(page), (points) => points > 10, 60_000)
   await eventually(() => stepsDrawn(page), (points) => points > before)
   await says(page.locator('.lanes .legend'), /rack-1.*rack-2|rack-2.*rack-1/)
-  // An evaluation, with its pictures.
+  // The first evaluation brings the matrix and its pictures.
   await page.locator('.matrix').waitFor({ timeout: 60_000 })
   await eventually(() => page.locator('.predictions img').first().evaluate((image) => (image as HTMLImageElement).naturalWidth), (width) => width > 0)
 
@@ -95,7 +95,7 @@ test('a run is watched; a worker dies, and it shows; a photograph is dropped in'
   await page.close()
 })
 
-/** As the README shows them: what is on top, what is below, and a phone. */
+/** Takes the pictures of the README: the top of the page, the part below, and a phone. */
 async function takePictures(page: Page, url: string): Promise<void> {
   await eventually(() => page.locator('.figures').innerText(), (text) => Number(/epoch (\d+)/.exec(text)?.[1]) >= EPOCHS_SHOWN, 150_000)
   await says(workerRows(page).first(), /computing/)

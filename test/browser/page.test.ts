@@ -6,7 +6,7 @@ import { Token } from '../../shared/security/token.ts'
 import { barriers, drawnPictures, eventually, needsBrowser, openPage, overflow, says, startBrowser, type Opened, type ViewOptions } from '../support/browser.ts'
 import { epochLine, evaluation, event, FedSource, finishedRun, member, progressAt, runAfter, stepPoint, strip, STEPS_PER_EPOCH } from '../support/live_source.ts'
 
-/** The live page in a real browser, from the real server; only what happens in the run is made up. */
+/** Tests of the live page in a real browser, from the real server; only the events of the run are made up. */
 
 const EVERYBODY = ['rack-1', 'rack-2', 'laptop <b>']
 const TOKEN = 'a-token-of-thirty-two-characters'
@@ -24,7 +24,7 @@ after(async () => {
   await browser?.close()
 })
 
-/** Serves the source until the test ends. @returns the page's address, and what ends it sooner */
+/** Serves the source until the test ends. @returns the page's address, and `close` to end it sooner */
 async function serve(t: TestContext, source: FedSource, { token, port = 0 }: { token?: Token; port?: number } = {}): Promise<{ url: string; port: number; close(): Promise<void> }> {
   const server = await serveLive(source, { host: '127.0.0.1', port, token, tls: undefined })
   t.after(() => server.close())
@@ -46,7 +46,7 @@ function chart(page: Page, title: string): ReturnType<Page['locator']> {
   return page.locator('.chart', { has: page.getByRole('heading', { name: title, exact: true }) })
 }
 
-/** A card by its heading. */
+/** Finds a card by its heading. */
 function section(page: Page, name: string): ReturnType<Page['locator']> {
   return page.getByRole('region', { name, exact: true })
 }
@@ -87,12 +87,12 @@ test('workers: what each does, how fast, who computed what, and who is gone', ne
   const { page, complaints } = await open(t, source, { expected: /willReadFrequently/ })
   const row = (name: string): ReturnType<Page['locator']> => tableOf(page, 'Table of the workers').getByRole('row').filter({ hasText: name })
   await says(row('rack-1'), /TensorFlow 2\.18\.1, cpu.*computing lanes 0–3 – 200 1,600 128 ms 1\.2 GB 223 MB 892 MB 25 s/)
-  // What a worker calls itself is text.
+  // A worker's name is shown as text, not as HTML.
   await says(row('laptop'), /laptop <b>.*computing lane 7/)
   assert.equal(await page.locator('.workers b').count(), 0)
 
   for (let step = 51; step <= 60; step++) takeStep(source, step)
-  // Four lanes of eight images, twice a second.
+  // The speed is that of four lanes of eight images, twice a second.
   await says(row('rack-1'), /computing lanes 0–3 64\.0/)
   source.push({ members: [{ ...member('rack-1', 61), state: 'idle', owes: [] }, { ...member('rack-2', 61), state: 'draining' }, { ...member('laptop <b>', 61), kind: 'EVALUATE', owes: [2, 3, 4] }] })
   await says(row('rack-1'), / idle /)
@@ -104,7 +104,7 @@ test('workers: what each does, how fast, who computed what, and who is gone', ne
   for (const [lane, legend] of [[0, 'rack-1'], [4, 'rack-2'], [7, 'laptop <b>']] as const) {
     const mark = page.locator('.lanes .legend li').filter({ hasText: legend }).locator('.worker-mark')
     const colour = await mark.evaluate((element) => getComputedStyle(element).backgroundColor)
-    // At the left edge of the newest column, beside the number.
+    // This pixel is at the right edge of the newest column, beside the number.
     const drawn = await canvas.evaluate((element, row) => {
       const canvas = element as HTMLCanvasElement
       const data = canvas.getContext('2d')?.getImageData(canvas.width - 5, row * 18 + 3, 1, 1).data ?? []
@@ -139,7 +139,7 @@ test('an evaluation: confusion matrix, accuracy of each class, predictions as pi
   const image = page.getByRole('img', { name: 'Test image of cavallo (horse)' }).first()
   await eventually(() => image.evaluate(naturalWidth), (width) => width === 128)
 
-  // What has not changed is not made anew.
+  // Elements that have not changed are kept.
   await matrix.evaluate((table) => table.setAttribute('data-kept', 'yes'))
   takeStep(source, 81)
   await says(section(page, 'Progress'), /step 81 of/)
@@ -167,7 +167,7 @@ test('a photograph: chosen, dropped, or no photograph at all', needsBrowser, asy
   assert.deepEqual(complaints, [])
 })
 
-/** What a person does who drags a file onto the page. */
+/** Dispatches the events of a person who drops a file on the page. */
 async function drop(page: Page, name: string, type: string, text: string): Promise<void> {
   await page.locator('.drop').evaluate(
     (element, [bits, file, mimeType]) => {
@@ -192,7 +192,7 @@ test('without a connection it says so and since when, and comes back by itself',
   await close()
   await says(page.locator('.connection'), /^Disconnected since \d\d:\d\d:\d\d (next attempt in \d+ s|trying again now)$/)
   assert.match(await page.locator('#announcer').textContent() ?? '', /^Disconnected since \d\d:\d\d:\d\d\. .* reconnects by itself\.$/)
-  // The last that was known stays in sight.
+  // The last known state stays in sight.
   await says(section(page, 'Progress'), /step 20 of 480/)
   takeStep(source, 21)
   await serve(t, source, { port })
@@ -234,7 +234,7 @@ test('several runs: curves over each other, a table that compares them, one in d
   await says(rows.nth(3), /faster Finished/)
   await says(page.locator('.alike'), /one-worker and three-workers have the same weights, bit for bit\.$/)
   await says(chart(page, 'Loss').locator('.legend'), /one-worker, training 0\.643 one-worker, test 0\.847 three-workers, training 0\.643 three-workers, test 0\.847 faster, training/)
-  // Told apart by more than colour.
+  // Runs are told apart by more than colour.
   const dashes = await chart(page, 'Images a second').locator('.swatch line').evaluateAll((lines) => lines.map((line) => line.getAttribute('stroke-dasharray')))
   assert.equal(new Set(dashes).size, 3)
 

@@ -15,25 +15,25 @@ import { knownRecipe } from '../../shared/recipe/stored.ts'
 export const WORKERS = 3
 const BATCH = 16
 const LANES = 8
-/** A worker that is silent for so long is out: short, for the sake of a short run. */
+/** Time of silence after which a worker is lost: short, since the run is short. */
 const SILENCE_LIMIT_SECONDS = 3
-/** So short that there are some in mid-epoch too. */
+/** Time between checkpoints: so short that there are some in mid-epoch too. */
 const CHECKPOINT_SECONDS = 0.8
 
 export interface ChaosOptions {
-  /** Of the run and of the faults. */
+  /** Seed of the run and of the faults. */
   seed: number
   engine: 'auto' | 'native' | 'wasm'
   epochs: number
-  /** Gets undisturbed/ and disturbed/: the two runs' folders. */
+  /** Folder that gets the folders of the two runs, undisturbed/ and disturbed/. */
   out: string
   environment: Record<string, string>
-  /** Faults; those of one list come one after the other, the lists side by side. */
+  /** Lists of faults: those of one list come one after the other, the lists side by side. */
   plans: Iterable<PlannedFault>[]
   say: (line: string) => void
 }
 
-/** A network of 24,442 parameters on small images: steps of some tens of milliseconds. */
+/** Arguments of a coordinator for a network of 24,442 parameters on small images, whose steps take some tens of milliseconds. */
 export function training(data: string, { seed, engine }: Pick<ChaosOptions, 'seed' | 'engine'>, out: string, epochs: number): string[] {
   return [
     '--data', data, '--out', out, '--model', 'tiny', '--image-size', '48', '--batch', String(BATCH), '--lanes', String(LANES),
@@ -42,9 +42,9 @@ export function training(data: string, { seed, engine }: Pick<ChaosOptions, 'see
 }
 
 /**
- * Trains once undisturbed, in one process; then again on a cluster, under faults, and compares. Writes chaos.json and the
- * programs' words, programs.log, into the disturbed run's folder.
- * @throws RunError when a program fails of itself.
+ * Trains once undisturbed, in one process; then again on a cluster, under faults, and compares the two. Writes chaos.json
+ * and programs.log, the output of all programs, into the disturbed run's folder.
+ * @throws RunError if a program fails by itself.
  */
 export async function runChaos(options: ChaosOptions, data: string): Promise<ChaosReport> {
   const { seed, out, epochs, environment, say } = options
@@ -91,7 +91,7 @@ async function runUnderFaults(options: ChaosOptions, data: string, out: string):
   })
   try {
     const injected = Promise.all(plans.map((plan) => inject(cluster, plan)))
-    // Whichever fails first is the news.
+    // The first failure of the run or of the injection is the one to report.
     await Promise.race([cluster.ended(), injected.then(() => cluster.ended())])
     return (await injected).flat().sort((a, b) => a.at - b.at)
   } finally {
@@ -101,11 +101,11 @@ async function runUnderFaults(options: ChaosOptions, data: string, out: string):
   }
 }
 
-/** Epochs of the run that measures the cluster's speed; in the first ones images are decoded and V8 compiles. */
+/** Epochs of the run that measures the cluster's speed, and the last of them that count: in earlier ones images are decoded and V8 compiles. */
 const CALM_EPOCHS = 12
 const WARM_EPOCHS = 6
 
-/** Seconds of one epoch on the cluster when nothing happens, warm. */
+/** Measures the seconds of one epoch on the warm cluster, without faults. */
 export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'environment' | 'out'>, data: string): Promise<number> {
   const out = path.join(options.out, 'calm')
   const cluster = await ChaosCluster.start({ coordinator: training(data, options, out, CALM_EPOCHS), data, workers: WORKERS, environment: options.environment })
@@ -118,7 +118,7 @@ export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine'
   return (times[CALM_EPOCHS - 1] - times[CALM_EPOCHS - 1 - WARM_EPOCHS]) / 1000 / WARM_EPOCHS
 }
 
-/** What has to be equal: everything in history.jsonl but what a clock or the number of workers decides. */
+/** Differences between two histories, in all fields of history.jsonl that do not depend on a clock or on the number of workers. */
 function differences(wanted: readonly HistoryLine[], got: readonly HistoryLine[]): string[] {
   const keys = ['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy', 'images'] as const
   if (got.length !== wanted.length) return [`history.jsonl: ${got.length} epochs, undisturbed ${wanted.length}`]

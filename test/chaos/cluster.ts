@@ -17,7 +17,7 @@ export interface Member {
   name: string
   link: FaultyLink
   program: Program
-  /** A fault is being done to it. */
+  /** True while a fault is being done to it. */
   disturbed: boolean
 }
 
@@ -26,7 +26,7 @@ const POLL_MS = 25
 /** A coordinator and its workers as processes of their own, on loopback. */
 export class ChaosCluster {
   readonly members: Member[] = []
-  /** No further fault may begin: one that is to be alone is going on. */
+  /** True while no further fault may begin, since one that must be alone is going on. */
   held = false
   readonly #options: ClusterOptions
   readonly #address: string
@@ -43,7 +43,7 @@ export class ChaosCluster {
     this.#address = address
   }
 
-  /** Starts all of it; the coordinator waits for all workers. */
+  /** Starts the coordinator, which waits for all workers, and the workers. */
   static async start(options: ClusterOptions): Promise<ChaosCluster> {
     const coordinator = new Program('coordinator', [...options.coordinator, '--workers', String(options.workers), '--listen', '127.0.0.1:0'], options.environment)
     const address = await addressOf(coordinator)
@@ -56,12 +56,12 @@ export class ChaosCluster {
     return cluster
   }
 
-  /** The run is over: it has ended by itself, or failed. */
+  /** True if the run is over: it has ended by itself, or failed. */
   get over(): boolean {
     return this.#over
   }
 
-  /** Workers that are members now, and to whom nothing is being done. */
+  /** Workers that are members now, and to which no fault is being done. */
   get well(): Member[] {
     return this.members.filter(({ disturbed, program }) => !disturbed && running(program) && isMember(program))
   }
@@ -73,18 +73,18 @@ export class ChaosCluster {
     return this.#epoch
   }
 
-  /** What all programs have said, for whoever looks for the cause of a failure. */
+  /** Output of all programs, for finding the cause of a failure. */
   get log(): string {
     return [...this.#said, describe('coordinator', this.#coordinator), ...this.members.map(({ name, program }) => describe(name, program))].join('\n')
   }
 
-  /** Waits, but no longer than the run. @returns whether the run still goes on */
+  /** Waits until the condition is true, or the run is over. @returns true if the run still goes on */
   async waits(condition: () => boolean): Promise<boolean> {
     while (!this.#over && !condition()) await sleep(POLL_MS)
     return !this.#over
   }
 
-  /** The coordinator that runs now has completed an epoch. */
+  /** True if the present coordinator process has completed an epoch. */
   get goesOn(): boolean {
     return /^epoch /m.test(this.#coordinator.stdout)
   }
@@ -94,7 +94,7 @@ export class ChaosCluster {
     if (!this.#over) member.program = this.#startWorker(member.name, member.link)
   }
 
-  /** Kills the coordinator, and starts it again on the same port, to go on with the workers that come. */
+  /** Kills the coordinator, and starts it again on the same port; it resumes the run as soon as one worker has joined. */
   async killCoordinator(): Promise<void> {
     const killed = this.#coordinator
     if (!running(killed)) return
@@ -107,7 +107,7 @@ export class ChaosCluster {
 
   /**
    * Waits until the run has ended, however often the coordinator was started again meanwhile.
-   * @throws RunError when the coordinator failed, or a worker ended that nobody had told to.
+   * @throws RunError if the coordinator failed, or a worker ended by itself.
    */
   async ended(): Promise<void> {
     let ended: Ended
@@ -116,7 +116,7 @@ export class ChaosCluster {
       await this.#restarting
       waitedFor = this.#coordinator
       ended = await waitedFor.ended
-      // A death that was injected has set #restarting by now.
+      // An injected death has set #restarting by now.
       await this.#restarting
     } while (waitedFor !== this.#coordinator)
     this.#over = true
@@ -124,7 +124,7 @@ export class ChaosCluster {
     if (this.#unasked.length > 0) throw new RunError(this.#unasked.join('\n'))
   }
 
-  /** Ends whatever still runs: workers that were away when the run ended are told by nobody. */
+  /** Ends all programs that still run: workers that were away when the run ended do not know that it has. */
   async close(): Promise<void> {
     this.#over = true
     await this.#restarting
@@ -136,7 +136,7 @@ export class ChaosCluster {
   #startWorker(name: string, link: FaultyLink): Program {
     const program = new Program('worker', ['--coordinator', link.address, '--data', this.#options.data, '--name', name], this.#options.environment)
     void program.ended.then(({ code, signal, stderr }) => {
-      // 0: the run has finished. 143 and SIGKILL: a fault, or the end.
+      // 0: the run has finished. 143 and SIGKILL: a fault, or `close`.
       if (code !== 0 && code !== 143 && signal !== 'SIGKILL') this.#unasked.push(`${name} ended by itself with ${signal ?? `exit code ${code}`}:\n${tail(stderr)}`)
     })
     return program
@@ -147,7 +147,7 @@ function running(program: Program): boolean {
   return program.child.exitCode === null && program.child.signalCode === null
 }
 
-/** From what a worker says last of its membership. */
+/** True if a worker is a member, according to the last message about it that the worker has printed. */
 function isMember({ stderr }: Program): boolean {
   return /: joined (?![^]*joining again)/.test(stderr)
 }
@@ -160,7 +160,7 @@ function describe(name: string, { stdout, stderr }: Program): string {
   return [...stdout.split('\n'), ...stderr.split('\n')].filter((line) => line !== '').map((line) => `${name}: ${line}`).join('\n')
 }
 
-/** Process id of a worker's compute process, where the system tells (Linux) and there is one. */
+/** Process id of a worker's compute process; undefined if there is none, or the system does not tell (Linux does). */
 export async function computePid(worker: Program): Promise<number | undefined> {
   const { pid } = worker.child
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')

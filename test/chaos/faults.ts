@@ -1,32 +1,32 @@
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
 /**
- * What is done to a worker: `kill` (-9) and `leave` (SIGTERM) end it, and it is started again; `hang` stops its process
+ * Faults of a worker: `kill` (-9) and `leave` (SIGTERM) end it, and it is started again; `hang` stops its process
  * (-STOP, later -CONT) and `hangCompute` only its compute process, while its heartbeats go on; `cut` resets its
- * connections and refuses new ones; `partition` holds every byte in both directions, and tells nobody.
+ * connections and refuses new ones; `partition` holds back every byte in both directions, without a sign to either end.
  */
 export const workerFaults = ['kill', 'leave', 'hang', 'hangCompute', 'cut', 'partition'] as const
 export type WorkerFault = (typeof workerFaults)[number]
 export type FaultKind = WorkerFault | 'killCoordinator'
 export const faultKinds: readonly FaultKind[] = [...workerFaults, 'killCoordinator']
 
-/** A fault that is to come. */
+/** A fault that is planned. */
 export interface PlannedFault {
   kind: FaultKind
-  /** It begins when this epoch is complete (where given), and then after so many seconds. */
+  /** Time of its beginning: when this epoch is complete (if given), and then after so many seconds. */
   after: { epoch?: number; seconds: number }
-  /** Which of the workers that are well: a share in [0, 1) of their list. */
+  /** Position of the victim in the list of workers that are well, as a share in [0, 1). */
   victim: number
   /**
-   * It waits until every worker is well, and no other fault begins before the run has gone on: what it costs can then be
-   * told from what others cost.
+   * True if the fault waits until every worker is well, and no other fault may begin before the run has gone on, so that its
+   * cost can be told from that of others.
    */
   alone?: boolean
-  /** How long it lasts: until the worker is started again, goes on, or is reached again. */
+  /** Duration: until the worker is started again, goes on, or is reached again. */
   seconds: number
 }
 
-/** A fault that was. Times are milliseconds of the system's clock, as in events.jsonl. */
+/** A fault that was injected. Times are milliseconds of the system's clock, as in events.jsonl. */
 export interface InjectedFault {
   kind: FaultKind
   victim: string
@@ -34,7 +34,7 @@ export interface InjectedFault {
   until: number
 }
 
-/** Each kind's share of the faults, and the seconds that it lasts. */
+/** Relative frequency of each kind of fault, and the range of its duration in seconds. */
 const mixture: Record<WorkerFault, { weight: number; seconds: readonly [number, number] }> = {
   kill: { weight: 4, seconds: [0, 2] },
   leave: { weight: 1, seconds: [0, 2] },
@@ -43,10 +43,10 @@ const mixture: Record<WorkerFault, { weight: number; seconds: readonly [number, 
   cut: { weight: 2, seconds: [0, 3] },
   partition: { weight: 2, seconds: [0.5, 8] },
 }
-/** Workers are in and compute for a while between two faults, so that faults strike work; some overlap all the same. */
+/** Range of the time between two faults: workers join and compute for a while, so that faults strike work; some faults overlap all the same. */
 const GAP_SECONDS = [2, 7] as const
 
-/** Faults of workers without end, which the seed decides. */
+/** Yields faults of workers without end; they depend on the seed only. */
 export function* randomFaults(seed: number): Generator<PlannedFault> {
   const bag = workerFaults.flatMap((kind) => new Array<WorkerFault>(mixture[kind].weight).fill(kind))
   for (let number = 0; ; number++) {
@@ -57,8 +57,8 @@ export function* randomFaults(seed: number): Generator<PlannedFault> {
 }
 
 /**
- * The coordinator's deaths, spread over the run. They are tied to epochs, so that they happen before it ends, and to a
- * moment within the next epoch, so that work since the last checkpoint is lost.
+ * Plans the coordinator's deaths, spread over the run. They are tied to epochs, so that they happen before the run ends, and
+ * to a moment within the next epoch, so that work since the last checkpoint is lost.
  */
 export function coordinatorDeaths(seed: number, epochs: number, deaths: number, secondsPerEpoch: number): PlannedFault[] {
   return Array.from({ length: deaths }, (_, index) => {

@@ -2,8 +2,8 @@ import { computePid, type ChaosCluster, type Member } from './cluster.ts'
 import type { InjectedFault, PlannedFault, WorkerFault } from './faults.ts'
 
 /**
- * Injects planned faults one after the other until they are through or the run ends. A fault begins when its time has
- * come and there is a worker that is well; it lasts on its own while the next one comes.
+ * Injects planned faults one after the other until all have been injected or the run ends. A fault begins when its time has
+ * come and there is a worker that is well; the next one may begin while it still lasts.
  * @returns the faults that were injected, in the order in which they began
  */
 export async function inject(cluster: ChaosCluster, plan: Iterable<PlannedFault>): Promise<InjectedFault[]> {
@@ -31,7 +31,7 @@ export async function inject(cluster: ChaosCluster, plan: Iterable<PlannedFault>
   return injected
 }
 
-/** @returns undefined where the run ended first */
+/** Kills the coordinator and starts it again. @returns undefined if the run ended first */
 async function killCoordinator(cluster: ChaosCluster, alone: boolean): Promise<InjectedFault | undefined> {
   cluster.held = alone
   if (alone && !(await cluster.waits(() => cluster.well.length === cluster.members.length))) return undefined
@@ -84,7 +84,7 @@ async function disturb(cluster: ChaosCluster, member: Member, kind: WorkerFault,
   member.disturbed = false
 }
 
-/** A compute process may have ended with its session meanwhile. */
+/** Sends a signal to a compute process, which may have ended with its session meanwhile. */
 function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

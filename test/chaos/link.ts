@@ -3,15 +3,16 @@ import net from 'node:net'
 type State = 'open' | 'cut' | 'silent'
 
 interface Pair {
-  /** The side of whoever connected, and the side of whom it wanted to reach. */
+  /** Socket to the worker, which connected. */
   near: net.Socket
+  /** Socket to the coordinator, which the worker wanted to reach. */
   far: net.Socket
 }
 
 /**
- * The network between one worker and the coordinator, as a TCP proxy on loopback that fails when it is told to.
- * `cut`: connections are reset, and new ones refused. `silence`: a partition; nothing passes in either direction and
- * nobody is told, as with a pulled cable. `heal` ends both; bytes held back by a partition then arrive late.
+ * The network between one worker and the coordinator, as a TCP proxy on loopback that fails on demand.
+ * `cut`: connections are reset, and new ones refused. `silence`: a partition; nothing passes in either direction, without
+ * a sign to either end, as with a pulled cable. `heal` ends both; bytes held back by a partition then arrive late.
  */
 export class FaultyLink {
   readonly #server: net.Server
@@ -34,7 +35,7 @@ export class FaultyLink {
     return link
   }
 
-  /** What a worker is given as the coordinator's address. */
+  /** Address that the worker is given as the coordinator's. */
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as net.AddressInfo).port}`
   }
@@ -76,7 +77,7 @@ export class FaultyLink {
     this.#pairs.add(pair)
     this.#forward(pair, near, far)
     this.#forward(pair, far, near)
-    // A partition also holds the bytes of a connection that was made during it.
+    // A partition also holds back the bytes of a connection that is made during it.
     if (this.#state === 'silent') {
       near.pause()
       far.pause()
@@ -104,7 +105,7 @@ export class FaultyLink {
   }
 }
 
-/** Node cannot reset a socket that is already ending: it would fail, and leave the socket open for ever. */
+/** Resets a socket, or destroys one that is already ending: Node cannot reset it, and would leave it open for ever. */
 function reset(socket: net.Socket): void {
   if (socket.writableEnded) socket.destroy()
   else socket.resetAndDestroy()

@@ -17,11 +17,11 @@ const options = {
   out: text('<folder>', 'Keeps both runs, with disturbed/chaos.json and disturbed/programs.log (default: a temporary folder, kept where something differs).'),
 }
 
-/** The coordinator dies twice, and more often in a long run. */
+/** Minutes of a run for each death of the coordinator; it dies twice at least. */
 const MINUTES_PER_DEATH = 2.5
-/** Faults make a run about so many times longer. */
+/** Factor by which faults make a run longer, about. */
 const SLOWDOWN = 1.4
-/** A data set with epochs of about a second. */
+/** Images of each class, with which an epoch takes about a second. */
 const PER_CLASS = 60
 
 async function main(argv: string[]): Promise<number> {

@@ -1,31 +1,36 @@
 import type { InjectedFault } from './faults.ts'
 import type { Loss, Round, Timeline } from './timeline.ts'
 
-/** What a death may cost, beyond the work that was lost with it. */
+/** Time that a death may cost, beyond the work that was lost with it. */
 const WORKER_SECONDS = 1
 const COORDINATOR_SECONDS = 5
 
-/** What one death cost, next to what it may cost; seconds. */
+/** The cost of one death, and what it may cost, both in seconds. */
 export interface Recovery {
   victim: string
-  /** Of the system's clock, ms. */
+  /** Time of the death: milliseconds of the system's clock. */
   at: number
   seconds: number
   allowance: number
   /** Lanes or test blocks that the worker held; steps since the coordinator's last checkpoint. */
   lost: number
-  /** Another fault was going on in the same round, so that its cost is in `seconds` too. */
+  /** True if no other fault was going on at the same time, whose cost would be in `seconds` too. */
   alone: boolean
 }
 
-/** How long a round takes when nothing happens: the median of those with every worker in and no fault; seconds. */
+/** Seconds of calm rounds: medians over the rounds with all workers and without faults. */
 export interface Calm {
   step: number
   evaluation: number
-  /** From the end of an evaluation to the next step: history, plots. */
+  /** Time from the end of an evaluation to the next step, for history and plots. */
   between: number
 }
 
+/**
+ * Measures the calm rounds of a run.
+ * @param workers number of workers of the cluster: rounds with fewer are not calm
+ * @returns medians; over all rounds of a kind if none of them was calm
+ */
 export function calmOf({ rounds }: Timeline, faults: readonly InjectedFault[], workers: number): Calm {
   const calm = rounds.filter((round) => round.workers >= workers && !faults.some((fault) => overlaps(fault, round)))
   const of = (kind: Round['kind']): number => {
@@ -40,9 +45,9 @@ export function calmOf({ rounds }: Timeline, faults: readonly InjectedFault[], w
 }
 
 /**
- * What each worker's death (kill -9) cost. The round in which it died, or the next one where it died between two, took
- * longer than a calm one: by that much, and no less than 0. It may be the time of the lanes that the worker held (those
- * that were dealt again because of it) and one second; a lane's time is what it takes a worker in a calm round.
+ * The cost of each worker's death (kill -9): the time by which the round in which it died, or the next one if it died between
+ * two, took longer than a calm round; 0 at least. Its allowance is the time of the lanes that the worker held (those that were
+ * dealt again because of it) and one second; the time of a lane is what it takes a worker in a calm round.
  * Deaths in a round that never ended, since the coordinator died in it, are left out: they cost nothing more.
  */
 export function workerDeaths(timeline: Timeline, faults: readonly InjectedFault[], cluster: { workers: number; lanes: number; blocks: number }): Recovery[] {
@@ -66,10 +71,10 @@ export function workerDeaths(timeline: Timeline, faults: readonly InjectedFault[
 }
 
 /**
- * What each death of the coordinator cost: from the death to the end of the first round beyond the point where it died,
- * which is the round after the last one that had ended before. It may be five seconds and the work since the last
- * checkpoint, which has to be done again: the rounds since then, and what was done of the one that was going on. What
- * other faults added to that work is not counted: it is no more than in calm rounds.
+ * The cost of each death of the coordinator: the time from the death to the end of the first round beyond the point where it
+ * died, which is the round after the last one that had ended before. Its allowance is five seconds and the work since the last
+ * checkpoint, which has to be done again: the rounds since then, and the part of the round in progress that was done. Time that
+ * other faults added to this work is not counted: a disturbed round counts as a calm one at most.
  */
 export function coordinatorDeaths(timeline: Timeline, faults: readonly InjectedFault[], workers: number): Recovery[] {
   const calm = calmOf(timeline, faults, workers)
@@ -95,8 +100,8 @@ export function coordinatorDeaths(timeline: Timeline, faults: readonly InjectedF
 }
 
 /**
- * Seconds by which each fault's rounds took longer than calm ones; faults in one round share what it lost. A coordinator's
- * death costs what its recovery took, less the round that came of it.
+ * Seconds by which the rounds of each fault took longer than calm ones; faults in the same round share the loss equally. A
+ * coordinator's death costs the time of its recovery, less one calm step, which that time includes.
  */
 export function timeLost(timeline: Timeline, faults: readonly InjectedFault[], workers: number): Map<InjectedFault, number> {
   const calm = calmOf(timeline, faults, workers)
@@ -113,7 +118,7 @@ export function timeLost(timeline: Timeline, faults: readonly InjectedFault[], w
   return lost
 }
 
-/** How long after its beginning a fault was noticed, where it was: seconds until the worker was lost. */
+/** Seconds from the beginning of a fault until its worker was lost; undefined if the fault was not noticed. */
 export function noticedAfter(timeline: Timeline, faults: readonly InjectedFault[], fault: InjectedFault): number | undefined {
   const loss = lossOf(timeline, faults, fault)
   return loss === undefined ? undefined : (loss.at - fault.at) / 1000
@@ -141,7 +146,7 @@ export function secondsOf(round: Round): number {
   return (round.end - round.begin) / 1000
 }
 
-/** @returns NaN of nothing */
+/** The median; NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2

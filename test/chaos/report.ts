@@ -2,13 +2,13 @@ import { faultKinds, type FaultKind, type InjectedFault } from './faults.ts'
 import { calmOf, coordinatorDeaths, median, noticedAfter, timeLost, workerDeaths, type Recovery } from './recovery.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What a chaos run found; chaos.json in its folder. Times in seconds, but for `injected`: milliseconds since 1970. */
+/** The report of a chaos run, chaos.json in its folder. Times are in seconds, except in `injected`: milliseconds since 1970. */
 export interface ChaosReport {
   seed: number
   engine: string
   epochs: number
   digest: string
-  /** Where the run differs from the undisturbed one; empty, as it has to be. */
+  /** Differences from the undisturbed run; there must be none. */
   differences: string[]
   faults: KindReport[]
   lanes: LaneReport
@@ -21,7 +21,7 @@ export interface ChaosReport {
 interface KindReport {
   kind: FaultKind
   injected: number
-  /** How many of them made the coordinator lose a worker, and after how long. */
+  /** Number of these faults that made the coordinator lose a worker. */
   noticed: number
   noticedAfterMedian: number | null
   noticedAfterWorst: number | null
@@ -30,26 +30,26 @@ interface KindReport {
 
 /** Lanes of training, and blocks of the test set. */
 interface LaneReport {
-  /** Of all steps and evaluations of the undisturbed run. */
+  /** Units of all steps and evaluations of the undisturbed run. */
   needed: number
-  /** Computed in rounds that ended: those needed, and those that a restarted coordinator had done again. */
+  /** Units computed in rounds that ended: those needed, and those that a restarted coordinator had done again. */
   computed: number
   redoneAfterRestart: number
-  /** Dealt again because a worker was lost. */
+  /** Units dealt again because a worker was lost. */
   dealtAgain: number
-  /** Of stragglers, given to another worker too. */
+  /** Units of stragglers that were given to another worker too. */
   takenOver: number
-  /** Results that came too late, or twice. */
+  /** Units of results that came too late, or twice. */
   dropped: number
 }
 
 interface RecoveryReport {
   deaths: number
-  /** Those with no other fault going on in the same round: the ones that are measured. */
+  /** Number of deaths without another fault at the same time: only these are measured. */
   measured: number
   median: number | null
   worst: number | null
-  /** Of the one that came closest to its allowance, or beyond. */
+  /** Cost of the measured death that came closest to its allowance, or exceeded it most. */
   closest: { seconds: number; allowance: number } | null
   within: boolean
   each: Recovery[]
@@ -136,7 +136,7 @@ const names: Record<FaultKind, string> = {
   killCoordinator: 'coordinator killed (-9), resumed',
 }
 
-/** The report for people: tables in Markdown, which read well on a terminal too. */
+/** The report as tables in Markdown, which are readable on a terminal too. */
 export function describeReport(report: ChaosReport): string {
   const { lanes, seconds, recovery, calm } = report
   const s = (value: number | null): string => (value === null ? '-' : `${value.toFixed(2)} s`)

@@ -2,35 +2,35 @@ import { z } from 'zod'
 import type { EventLine } from '../../shared/run_folder/schemas.ts'
 
 /**
- * A run as its events.jsonl tells it (with --step-events): rounds of work one after the other, over every restart of the
- * coordinator, and what happened to the workers meanwhile. Times are milliseconds of the system's clock.
+ * A run according to its events.jsonl (with --step-events): rounds of work one after the other, over every restart of the
+ * coordinator, and the events of the workers meanwhile. Times are milliseconds of the system's clock.
  */
 export interface Timeline {
   begin: number
   end: number
   rounds: Round[]
-  /** Evaluations that went on beside steps, whose time has theirs in it. */
+  /** Number of evaluations that went on beside steps, whose times include theirs. */
   evaluationsBeside: number
-  /** Steps that the checkpoints had from which a restarted coordinator went on. */
+  /** Steps of the checkpoints from which a restarted coordinator resumed. */
   resumes: { at: number; step: number }[]
   joins: { worker: string; at: number }[]
   losses: Loss[]
-  /** Units (lanes, test blocks) of stragglers that another worker was given too. */
+  /** Number of units (lanes, test blocks) of stragglers that another worker was given too. */
   takenOver: number
-  /** Units of results that were not counted. */
+  /** Number of units in results that were not counted. */
   dropped: number
 }
 
 /** One step, or one evaluation of the test set that steps waited for. */
 export interface Round {
   kind: 'step' | 'evaluation'
-  /** Of which start of the coordinator; the first is 1. */
+  /** Number of the coordinator process in which it ended, from 1. */
   life: number
   /** Optimizer steps done when it ends. */
   step: number
   begin: number
   end: number
-  /** Workers that were in during all of it. */
+  /** Fewest workers that were in at any time of it. */
   workers: number
 }
 
@@ -53,15 +53,15 @@ const schemas = {
   dropped: z.looseObject({ units: z.int() }),
 }
 
-/** @throws ZodError where an event is not as the coordinator writes it. */
+/** Reads the timeline of a run from its events. @throws ZodError if an event is not as the coordinator writes it. */
 export function timelineOf(events: readonly EventLine[]): Timeline {
   const timeline: Timeline = { begin: 0, end: 0, rounds: [], evaluationsBeside: 0, resumes: [], joins: [], losses: [], takenOver: 0, dropped: 0 }
   let life = 0
   let workers = 0
-  /** Fewest since the last round's end. */
+  /** Fewest workers since the end of the last round. */
   let fewest = 0
   let step = 0
-  /** The evaluation that is going on; it is through when its epoch's checkpoint is written, the last one before the epoch's end. */
+  /** The evaluation in progress; it ends when its epoch's checkpoint is written, the last one before the event of the epoch. */
   let evaluation: { epoch: number; life: number; begin: number; end: number | undefined } | undefined
   let testsBeside = false
   const addRound = (round: Pick<Round, 'kind' | 'life' | 'begin' | 'end'>): void => {
@@ -84,7 +84,7 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
         break
       case 'resumed': {
         const resumed = schemas.resumed.parse(event)
-        // It died while it drew the epoch's curves: the epoch was complete.
+        // The coordinator died while it drew the epoch's curves: the epoch was complete.
         if (evaluation !== undefined && resumed.epoch > evaluation.epoch) addEvaluation(at)
         evaluation = undefined
         fewest = 0
@@ -113,7 +113,7 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
       case 'workerJoined': {
         const { worker, workers: now } = schemas.workerJoined.parse(event)
         timeline.joins.push({ worker: nameOf(worker), at })
-        // Who joins in mid-round does not make the round one of more workers.
+        // A worker that joins in mid-round does not raise the number of workers of that round.
         workers = now
         break
       }
@@ -145,7 +145,7 @@ export function timelineOf(events: readonly EventLine[]): Timeline {
   return timeline
 }
 
-/** The coordinator numbers a name that is taken, as when a worker is back before its loss was noticed: "worker-1 (2)". */
+/** Removes the number that the coordinator adds to a name that is taken, as if a worker is back before its loss was noticed: "worker-1 (2)". */
 function nameOf(worker: string): string {
   return worker.replace(/ \(\d+\)$/, '')
 }

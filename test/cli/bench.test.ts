@@ -9,7 +9,7 @@ import { GPU_REASON } from '../support/gpu_reason.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
-/** `npm run bench` from outside: short, and whoever is fast. Without PyTorch, which is no part of the project's tests. */
+/** Tests of `npm run bench` as a program: in short form, and without PyTorch, which is no part of the project's tests. */
 let workspace: Workspace
 
 before(async () => {

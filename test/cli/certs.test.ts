@@ -33,7 +33,7 @@ test('herd certs makes an authority and certificates of coordinator and worker, 
   for (const host of ['gpu1.example.org', 'localhost']) assert.equal(coordinator.checkHost(host), host)
   for (const ip of ['192.0.2.10', '127.0.0.1', '::1']) assert.equal(coordinator.checkIP(ip), ip)
   assert.equal(coordinator.checkHost('gpu2.example.org'), undefined)
-  // The purposes: a server that may also be a client; a client that can never be taken for the coordinator.
+  // The coordinator's certificate is for a server that may also be a client; the worker's for a client that cannot be taken for the coordinator.
   assert.deepEqual(coordinator.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
   assert.deepEqual((await certificate('worker')).keyUsage, ['1.3.6.1.5.5.7.3.2'])
 

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import { run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
 
-/** What bad input gets: one or two lines that name the field, the value and what to do; exit code 2 (usage) or 1 (run); nothing half-written. */
+/** Tests of bad input: it gives one or two lines with the field, the value and a remedy, exit code 2 (usage) or 1 (run), and nothing half-written. */
 let workspace: Workspace
 let data: string
 const quick = ['--model', 'tiny', '--image-size', '16', '--epochs', '1', '--batch', '16', '--test-fraction', '0.5', '--engine', 'wasm', '--single-node']

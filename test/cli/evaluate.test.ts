@@ -20,7 +20,7 @@ interface Report {
   epoch: number
 }
 
-/** bf16 where it can be had, so that a forgotten setting of the run would show. */
+/** Precision of the run: bf16 if the native engine is there, so that a forgotten setting of the run would show. */
 const precision = withoutNative === false ? 'bf16' : 'f32'
 const TEST_FRACTION = '0.45'
 

@@ -17,7 +17,7 @@ describe('herd export', { concurrency: 2 }, () => {
   })
   after(() => workspace.remove())
 
-  /** Exports into a new folder, which it makes. */
+  /** Exports the checkpoint into a new folder. @returns the path of the export */
   async function exported(format: string): Promise<string> {
     const out = workspace.path('exports', format)
     const { code, stdout, stderr } = await herd(['export', '--checkpoint', checkpoint, '--format', format, '--out', out])

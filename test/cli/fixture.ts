@@ -8,14 +8,14 @@ import { buildNetwork } from '../../shared/model/models.ts'
 import { run, type Ended } from '../support/processes.ts'
 import type { Workspace } from '../support/workspace.ts'
 
-/** `herd`, as a user would start it. */
+/** Returns a function that runs `herd` to its end, as a user would start it, with the workspace's cache. */
 export function herdIn(workspace: Workspace): (args: readonly string[], environment?: Record<string, string>) => Promise<Ended> {
   return (args, environment = {}) => run('herd', args, { ...workspace.environment, ...environment })
 }
 
 export const CLASSES = ['cane', 'gatto', 'ragno']
 
-/** A checkpoint of the tiny network with random weights; `change` alters it before it is saved. */
+/** Saves a checkpoint of the tiny network with random weights; `change` alters it before it is saved. */
 export async function makeCheckpoint(file: string, change: (checkpoint: Checkpoint) => void = () => undefined): Promise<string> {
   const network = buildNetwork('tiny', { imageSize: 32, classes: CLASSES.length })
   const layout = layoutOf(network)
@@ -34,7 +34,7 @@ export async function makeCheckpoint(file: string, change: (checkpoint: Checkpoi
   return file
 }
 
-/** Weights that give every image these probabilities: all zero but the last bias, which is their logarithm. */
+/** Returns a change of weights that gives every image these probabilities: all weights are zero but the last bias, which is their logarithm. */
 export function alwaysPredict(probabilities: readonly number[]): (checkpoint: Checkpoint) => void {
   return ({ network, parameters }) => {
     const bias = layoutOf(network).parameters.at(-1)
@@ -44,7 +44,7 @@ export function alwaysPredict(probabilities: readonly number[]): (checkpoint: Ch
   }
 }
 
-/** Damaged copies of a checkpoint, and what `herd` is to say of each. */
+/** Writes damaged copies of a checkpoint. @returns their paths, with what `herd` must say about each */
 export async function damagedCheckpoints(checkpoint: string, folder: string): Promise<{ file: string; says: RegExp }[]> {
   const bytes = await readFile(checkpoint)
   const altered = Buffer.from(bytes)
@@ -60,13 +60,13 @@ export async function damagedCheckpoints(checkpoint: string, folder: string): Pr
   return files.map(([name, , says]) => ({ file: path.join(folder, name), says }))
 }
 
-/** A photograph of one colour. */
+/** Writes an image of a single colour. */
 export async function makeImage(file: string, colour: string): Promise<string> {
   await sharp({ create: { width: 60, height: 48, channels: 3, background: colour } }).toFile(file)
   return file
 }
 
-/** Each line of the output as JSON. */
+/** Parses each line of the output as JSON. */
 export function jsonLines(stdout: string): unknown[] {
   return stdout.trimEnd().split('\n').map((line): unknown => JSON.parse(line))
 }

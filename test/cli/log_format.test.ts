@@ -18,7 +18,7 @@ after(() => workspace.remove())
 const recordSchema = z.looseObject({ level: z.enum(['debug', 'info', 'warn', 'error']), time: z.iso.datetime(), pid: z.int(), hostname: z.string(), msg: z.string().min(1) })
 type LogRecord = z.infer<typeof recordSchema>
 
-/** Every line is a record: fails where one is anything else. */
+/** Parses every line of the outputs as a record of the log. @throws ZodError or SyntaxError if a line is anything else */
 function recordsOf(...outputs: string[]): LogRecord[] {
   return outputs.flatMap((output) => output.split('\n').filter((line) => line !== '')).map((line) => recordSchema.parse(JSON.parse(line)))
 }

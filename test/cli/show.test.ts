@@ -37,7 +37,7 @@ describe('herd show', () => {
   const train = (out: string, epochs: string, ...more: string[]): ReturnType<typeof run> =>
     run('coordinator', ['--data', data, '--out', workspace.path(out), '--epochs', epochs, ...options, ...more], workspace.environment)
 
-  /** Starts it on a free port. */
+  /** Starts `herd show` on a free port. */
   async function show(args: readonly string[], environment: Record<string, string> = {}): Promise<{ program: Program; url: string }> {
     const program = new Program('herd', ['show', ...args, '--http-port', '0'], { ...workspace.environment, ...environment })
     started.push(program)

@@ -7,10 +7,10 @@ import { after, before, test } from 'node:test'
 import { addressOf, Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** Who gets in, with real processes: tokens, TLS, mutual TLS; and that a token shows nowhere. */
+/** Tests of access with real processes: tokens, TLS and mutual TLS; and of a token being visible nowhere. */
 let workspace: Workspace
 let data: string
-/** Of the first run that came to its end. */
+/** Digest of the first run that ended. */
 let digest: string | undefined
 const TOKEN = 'correct-horse-battery-staple'
 const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--epochs', '1', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
@@ -19,7 +19,7 @@ function coordinator(out: string, options: string[], environment: Record<string,
   return new Program('coordinator', ['--data', data, '--out', workspace.path(out), '--listen', '127.0.0.1:0', ...training, ...options], { ...workspace.environment, ...environment })
 }
 
-/** With a second of patience: what is refused ends at once all the same. */
+/** Runs a worker with one second of patience; a worker that is refused ends at once anyway. */
 function worker(address: string, options: string[], environment: Record<string, string> = {}): Promise<Ended> {
   return run('worker', ['--coordinator', address, '--data', data, '--patience', '1', ...options], { ...workspace.environment, ...environment })
 }
@@ -33,7 +33,7 @@ function complains(ended: Ended, message: RegExp): void {
   assert.doesNotMatch(ended.stderr, /^\s+at /m, 'no stack trace')
 }
 
-/** The run goes on to its end with a good worker, and to the same weights. */
+/** Asserts that the run goes on to its end with a good worker, and has the same weights. */
 async function finishes(main: Program, out: string, options: string[], environment: Record<string, string> = {}): Promise<void> {
   const good = await worker(await addressOf(main), options, environment)
   assert.equal(good.code, 0, good.stderr)
@@ -42,7 +42,7 @@ async function finishes(main: Program, out: string, options: string[], environme
   await agrees(out)
 }
 
-/** The weights do not depend on who was turned away. */
+/** Asserts that the weights are those of the first run: they do not depend on the workers that were turned away. */
 async function agrees(out: string): Promise<void> {
   const found = (await summaryOf(workspace.path(out))).digest
   assert.equal(found, (digest ??= found))

@@ -5,12 +5,12 @@ import type { PlannedFault } from '../chaos/faults.ts'
 import { describeReport } from '../chaos/report.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
 
-/** The short version of `npm run chaos`: each fault comes after an epoch, so that all of them come on any machine. */
+/** Faults of this short version of `npm run chaos`: each comes after an epoch, so that all of them come on any machine. */
 const faults: PlannedFault[] = [
   { kind: 'kill', after: { epoch: 1, seconds: 0.05 }, victim: 0, seconds: 0 },
   { kind: 'hang', after: { epoch: 2, seconds: 0.1 }, victim: 0.5, seconds: 4 },
   { kind: 'cut', after: { epoch: 3, seconds: 0 }, victim: 0.9, seconds: 0.5 },
-  // While the worker that was cut off is still away.
+  // The coordinator is killed while the worker that was cut off is still away.
   { kind: 'killCoordinator', after: { epoch: 4, seconds: 0.2 }, victim: 0, seconds: 0 },
   { kind: 'partition', after: { epoch: 5, seconds: 0 }, victim: 0, seconds: 1 },
 ]

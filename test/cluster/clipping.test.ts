@@ -8,8 +8,8 @@ import { linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
- * Another optimizer than the default, a schedule, and gradients clipped by the norm of the whole vector, from outside: whoever computes, sums
- * and steps, and also when the run is interrupted and resumed, the weights, the moments and the norms are those of a single process.
+ * Tests with real processes of an optimizer that is not the default, a schedule, and gradients clipped by the norm of the whole vector: whichever
+ * processes compute, sum and step, and also if the run is interrupted and resumed, the weights, the moments and the norms are those of a single process.
  */
 let workspace: Workspace
 let data: string
@@ -19,7 +19,7 @@ const CLIP = 0.5
 before(async () => {
   workspace = await createWorkspace()
   data = await drawAnimals(workspace.path('drawn'), 5)
-  // Large enough to be cut in two, and quick to compute.
+  // The network is large enough for its vector to be cut in two, and quick to compute.
   model = workspace.path('wide.json')
   await writeFile(model, JSON.stringify({ name: 'wide', layers: [{ type: 'flatten' }, { type: 'dense', units: 128 }, { type: 'relu' }, { type: 'dense', units: 'classes' }] }))
 })
@@ -31,7 +31,7 @@ interface Came {
   norms: unknown[]
 }
 
-/** What a run comes to. */
+/** Runs a training. @returns its weights, moments and norms */
 async function cameTo(name: string, ...options: string[]): Promise<Came> {
   const out = workspace.path(name)
   const { code, stderr } = await run('coordinator', [

@@ -8,10 +8,10 @@ import { addressOf, Program, replaceLast, run } from '../support/processes.ts'
 import { eventOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** Gradients and weights in fewer bytes: rounded, but alike on every cluster, whatever fails. */
+/** Tests of compressed gradients and weights: they are rounded, but the same on every cluster, whatever fails. */
 let workspace: Workspace
 let data: string
-/** A vector of several chunks, lanes that are no power of two. */
+/** Options with a vector of several chunks, and lanes that are no power of two. */
 const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5', '--shared-memory', 'off']
 
 before(async () => {
@@ -31,7 +31,7 @@ async function digestOf(name: string, ...options: string[]): Promise<string> {
   return (await summaryOf(out)).digest
 }
 
-/** With a worker that is killed in mid-step, and one that takes its place. */
+/** Runs a training in which a worker is killed in mid-step, and another takes its place. @returns the digest */
 async function disturbed(name: string, ...options: string[]): Promise<string> {
   const out = workspace.path(name)
   const main = new Program('coordinator', argumentsOf(out, ['--workers', '2', '--step-events', ...options]), workspace.environment)
@@ -54,7 +54,7 @@ async function disturbed(name: string, ...options: string[]): Promise<string> {
 
 type Kind = 'two reducers' | 'a worker that is killed'
 const every: Kind[] = ['two reducers', 'a worker that is killed']
-/** In short, each number of workers and each kind of cluster is one format's. */
+/** Formats with the clusters that they are tested on; in short form, each number of workers and each kind of cluster comes with one format. */
 const formats: [compress: string, weights: string, workers: number[], kinds: Kind[]][] = [
   ['bf16', 'bf16', shortOrLong([2], [1, 2, 3, 4]), shortOrLong(['two reducers'], every)],
   ['bf16', 'none', shortOrLong([1], [2]), shortOrLong([], every)],
@@ -100,7 +100,7 @@ for (const [compress, weights, share] of [['bf16', 'bf16', 1 / 2], ['int8', 'int
     main.child.kill('SIGTERM')
     await main.ended
     const vectorBytes = (await loadCheckpoint(path.join(out, 'checkpoints', 'latest.ckpt'))).parameters.length * 4
-    // One worker delivers one partial a step; a step more or less can be under way between the three readings.
+    // One worker delivers one partial sum a step; a step more or less can be under way between the three readings.
     assert.ok(Math.abs(received / (share * vectorBytes) - steps) <= 1.02, `received ${received} in ${steps} steps`)
     assert.ok(Math.abs(sent / (share * vectorBytes) - (steps + 1)) <= 1.02, `sent ${sent} in ${steps} steps`)
   })

@@ -7,9 +7,9 @@ import { run } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /**
- * The promise of the project, from outside: real processes on loopback, the same run on clusters of every size, one or
- * two epochs of a set whose size is no multiple of the batch. The digests of the weights are equal. In short, the article's
- * network is trained by one cluster in each precision.
+ * Tests of the project's promise with real processes on loopback: the same run on clusters of every size, for one or two
+ * epochs of a data set whose size is no multiple of the batch, gives the same digest of the weights. In short form, the
+ * article's network is trained by one cluster in each precision.
  */
 let workspace: Workspace
 
@@ -44,7 +44,7 @@ function trainImages(stdout: string): number {
 }
 
 const article = ['--image-size', '156', '--lr', '1e-3', '--engine', 'native']
-/** Native on few images, bfloat16 for one epoch: a processor that has to emulate it is ten times slower. */
+/** Runs to compare. Native ones have few images, and bfloat16 one epoch: a processor that has to emulate it is ten times slower. */
 const runs: [name: string, shape: { sizes: readonly number[]; classes: number }, perClass: number, epochs: number, options: string[], skip: string | false][] = [
   ['article, native, float32', { sizes: shortOrLong([3], everySize), classes: 10 }, 5, 2, [...article, '--batch', '12', '--precision', 'f32'], withoutNative],
   ['article, native, bf16', { sizes: shortOrLong([2], everySize), classes: shortOrLong(3, 10) }, 5, 1, [...article, '--batch', shortOrLong('6', '8'), '--lanes', '6', '--precision', 'bf16'], withoutNative],

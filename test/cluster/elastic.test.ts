@@ -7,7 +7,7 @@ import { addressOf, Program } from '../support/processes.ts'
 import { linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
-/** Workers come, go, hang, lag and are cut off: the weights stay the same. Small network, wasm: it runs wherever npm does. */
+/** Tests with workers that come, go, hang, lag and are cut off: the weights stay the same. The network is small and computed by wasm, which runs wherever npm does. */
 let workspace: Workspace
 let data: string
 let undisturbed: string
@@ -75,7 +75,7 @@ test('SIGTERM lets a worker finish what it was dealt and leave: nothing is compu
 
 test('a coordinator and its last worker that are told to end together both do, though the test after the step finds nobody', async () => {
   const out = workspace.path('ending-together')
-  // One step an epoch, so that a test comes after it.
+  // An epoch has one step, so that an evaluation comes after it.
   const main = coordinator(out, '--workers', '1', '--batch', '100', '--silence-limit', '3600')
   const last = worker(await addressOf(main), 'last')
   await main.said(/worker last joined/)
@@ -105,7 +105,7 @@ test('a second signal ends a worker at once, and what it owed is dealt again', a
   const address = await addressOf(main)
   const leaver = worker(address, 'leaver')
   await main.said(/worker leaver joined/)
-  // Both signals wait for the worker to go on, and so come before anything that it could be told.
+  // Both signals wait for the worker to go on, so they reach it before any message of the coordinator.
   leaver.child.kill('SIGSTOP')
   leaver.child.kill('SIGINT')
   leaver.child.kill('SIGTERM')
@@ -210,7 +210,7 @@ test('a coordinator that has waited for as long as --wait-for-workers ends with 
 
 const otherKernels = withoutNative !== false ? withoutNative : process.arch === 'x64' ? false : 'oneDNN chooses kernels by processor on x64 alone'
 test('--strict-numerics refuses a worker whose processor computes other bits; without it, it is reported', { skip: otherKernels }, async () => {
-  // oneDNN computes as on a processor of 2008.
+  // This makes oneDNN compute as on a processor of 2008.
   const older = { ONEDNN_MAX_CPU_ISA: 'SSE41' }
   const strict = workspace.path('strict')
   const main = coordinator(strict, '--workers', '1', '--engine', 'native', '--strict-numerics', '--epochs', '8')

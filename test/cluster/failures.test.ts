@@ -9,7 +9,7 @@ import { addressOf, Program, replaceLast, run } from '../support/processes.ts'
 import { linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** What fails on the way changes nothing but the time. Small network, wasm: it runs wherever npm does. */
+/** Tests of failures in a run: they change nothing but its time. The network is small and computed by wasm, which runs wherever npm does. */
 let workspace: Workspace
 let data: string
 let undisturbed: string
@@ -152,7 +152,7 @@ test('when every local worker fails, the run fails instead of waiting for ever',
   assert.match(ended.stderr, /all 1 local workers have ended/)
 })
 
-/** The worker process is a child of the coordinator. */
+/** Process id of the local worker, which is a child of the coordinator, as the first group of the match. */
 async function localWorkerPid(parent: Program): Promise<RegExpMatchArray> {
   const children = await readFile(`/proc/${parent.child.pid}/task/${parent.child.pid}/children`, 'utf8')
   const match = /(\d+)/.exec(children)

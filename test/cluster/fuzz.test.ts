@@ -8,12 +8,12 @@ import { shortOrLong } from '../runner/long_forms.ts'
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** A run with real workers goes on while its ports are attacked, by some that know the token too. */
+/** Tests that a run with real workers goes on while its ports are attacked, also by programs that know the token. */
 const SEED = Number(process.env['HERD_FUZZ_SEED'] ?? 1)
 const MESSAGES = Number(process.env['HERD_FUZZ_MESSAGES'] ?? shortOrLong(3000, 21_000))
 const EPOCHS = shortOrLong(30, 60)
 const TOKEN = 'correct-horse-battery-staple'
-/** Of resident memory, over the last two thirds of the messages; in the first, it meets every kind of attack for the first time. */
+/** Largest growth of resident memory over the last two thirds of the messages; in the first third the coordinator meets every kind of attack for the first time. */
 const MAX_GROWTH_BYTES = 96 * 1024 * 1024
 
 let workspace: Workspace
@@ -75,7 +75,7 @@ test('thousands of hostile messages beside a run: no crash, no growth of memory,
   assert.ok(memoryAfter - memory < MAX_GROWTH_BYTES, `resident memory grew from ${inMiB(memory)} to ${inMiB(memoryAfter)}`)
 })
 
-/** Connections that the attackers have left half open are the coordinator's to close. */
+/** Waits until the number of open descriptors is at most `limit`: the coordinator must close connections that attackers have left half open. */
 async function descriptorsFallTo(pid: number | undefined, limit: number): Promise<void> {
   const end = performance.now() + 30_000
   for (let count = await descriptorsOf(pid); count > limit; count = await descriptorsOf(pid)) {
@@ -84,7 +84,7 @@ async function descriptorsFallTo(pid: number | undefined, limit: number): Promis
   }
 }
 
-/** Of the workers that take part: who shows another is only warned of. */
+/** Numerics fingerprint of the workers of a run; a worker with another one only causes a warning. */
 async function fingerprintOf(run: string): Promise<string> {
   const events = await readFile(path.join(run, 'events.jsonl'), 'utf8')
   return /"fingerprint":"([0-9a-f]+)"/.exec(events)?.[1] ?? ''

@@ -5,8 +5,8 @@ import { run } from '../support/processes.ts'
 import { createWorkspace, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /**
- * Digests of default recipes from before recipes were data: a change that is not meant to change what a run comes to must not. WebAssembly
- * computes the same on every machine; TensorFlow's kernels are chosen by processor, so its digests are those of a numerics fingerprint.
+ * Tests of the digests of default recipes, recorded before recipes were data: a change that is not meant to change the result of a run must not.
+ * WebAssembly computes the same on every machine; TensorFlow chooses kernels by processor, so its digests depend on the numerics fingerprint.
  */
 let workspace: Workspace
 let data: string
@@ -37,7 +37,7 @@ for (const [format, cluster, digest] of [
   })
 }
 
-/** Digests by numerics fingerprint: AVX2 without AVX512, TensorFlow 2.18.1. */
+/** Digests of the native engine by numerics fingerprint: AVX2 without AVX512, TensorFlow 2.18.1. */
 const native: Readonly<Record<string, string>> = { '41fbb71eeeeebfd1': '057d8fafba82d4991eb52ab1fdcd7d7f138a65464d34d50387fbc964182b28a8' }
 
 test('native: the digest is what it was, where the processor is known; a cluster comes to it on every one', { skip: withoutNative }, async () => {

@@ -4,7 +4,7 @@ import { withoutGpu } from '../support/gpu.ts'
 import { addressOf, Program, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** Real processes that share the first GPU: the digest of one is that of any number. */
+/** Tests of real processes that share the first GPU: any number of them gives the same digest. */
 let workspace: Workspace
 let data: string
 const skip = await withoutGpu()
@@ -33,7 +33,7 @@ for (const precision of ['f32', 'bf16']) {
     wentWell(one)
     assert.match(one.stdout + one.stderr, /joined \(.*gpu:0\)/)
 
-    // --local-workers would give each a GPU of its own.
+    // The option --local-workers would give each worker a GPU of its own.
     const three = coordinator(outs.three, '--workers', '3')
     const address = await addressOf(three)
     const workers = ['a', 'b', 'c'].map((name) => new Program('worker', ['--coordinator', address, '--data', data, '--name', name, '--gpu', '0'], workspace.environment))

@@ -16,20 +16,20 @@ import { Program } from '../support/processes.ts'
 import { createWorkspace, type Workspace } from '../support/workspace.ts'
 import { article } from '../../shared/recipe/presets.ts'
 
-/** What a worker does, as a real process, when a coordinator is none, or does not keep to the protocol: it ends, and says why. */
+/** Tests of a real worker whose coordinator is something else, or violates the protocol: the worker ends, and says why. */
 let workspace: Workspace
 before(async () => {
   workspace = await createWorkspace()
 })
 after(() => workspace.remove())
 
-/** No worker takes this long: the slowest waits ten seconds for a welcome. */
+/** Time after which a worker counts as hanging: the slowest waits ten seconds for a welcome. */
 const HANG_MS = 90_000
 
 type Control = ServerDuplexStream<Record<string, unknown>, unknown>
 type Answer = ServerWritableStream<unknown, unknown>
 
-/** What a coordinator does in each call; by default, what it should do. */
+/** Behaviour of a coordinator in each call; by default, it keeps to the protocol. */
 interface Script {
   control?: (call: Control, hello: () => void) => void
   weights?: (call: Answer) => void
@@ -50,7 +50,7 @@ const welcome = (described: unknown = description): object => ({ welcome: { sess
 const deal = (changes: object = {}): object => ({ deal: { kind: 'TRAIN', round: 1, step: 0, epoch: 1, stepInEpoch: 0, attempt: 0, units: [0, 1], ...changes } })
 const failure = (code: status, details: string): Error => Object.assign(new Error(details), { code, details })
 
-/** A gRPC server that does as the script says. @returns its port */
+/** Starts a gRPC server that follows the script. @returns its port */
 async function serve(script: Script): Promise<{ port: number; close: () => void }> {
   const server = new Server({ 'grpc.max_send_message_length': -1 })
   const greet = (call: Control): void => void call.write(welcome())
@@ -78,7 +78,7 @@ async function serve(script: Script): Promise<{ port: number; close: () => void 
   return { port, close: () => server.forceShutdown() }
 }
 
-/** Any other server. */
+/** Lets any other server listen on a free port. */
 async function listening(server: net.Server | http2.Http2Server): Promise<{ port: number; close: () => void }> {
   const sockets = new Set<net.Socket>()
   server.on('connection', (socket: net.Socket) => sockets.add(socket.on('error', () => undefined)))
@@ -156,7 +156,7 @@ async function meets(what: string, server: { port: number; close: () => void }, 
   }
 }
 
-/** Each worker is a process; those of the first test do little but wait. */
+/** The workers of this test run all at the same time: each is a process, but does little but wait. */
 test('a worker that meets something else than a coordinator tries for as long as its patience lasts, and says so', async () => {
   await pMap(strangers, async ([what, server, message]) => meets(what, await listening(server()), message), { concurrency: strangers.length })
 })

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 
-/** What the processes of a run hold in memory, with the article's network: what is promised, and that it does not grow. */
+/** Tests of the resident memory of a run's processes, with the article's network: it is within the promised limits, and does not grow. */
 let workspace: Workspace
 let data: string
 
@@ -19,8 +19,8 @@ const COORDINATOR_LIMIT = 500 * MEGABYTE
 const WORKER_LIMIT = 1.5 * 1024 * MEGABYTE
 const EPOCHS = 12
 /**
- * How far resident memory wanders by itself when nothing leaks: the heap and its fragments settle at 360 MB in one run and at 390
- * in another. One gradient kept of every step would add 100 MB in the last four epochs.
+ * Variation of resident memory when nothing leaks: the heap and its fragments settle at 360 MB in one run and at 390 MB in
+ * another. A leak of one gradient per step would add 100 MB in the last four epochs.
  */
 const SLACK = 60 * MEGABYTE
 
@@ -34,7 +34,7 @@ function childrenOf(parent: number): number[] {
     try {
       return statusOf(pid, 'PPid') === parent
     } catch {
-      return false // it has ended since
+      return false // the process has ended meanwhile
     }
   })
 }

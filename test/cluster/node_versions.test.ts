@@ -7,7 +7,7 @@ import { ROOT } from '../../shared/kit/project.ts'
 import { Program, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
-/** Each other major version of Node.js that package.json names gives the same bits as the one that runs the tests. */
+/** Major versions of Node.js in package.json besides the one that runs the tests; each must give the same bits as that one. */
 const MAJORS = ['20', '22', '24', '26'].filter((major) => !process.versions.node.startsWith(`${major}.`))
 const EAGER_TEST = path.join(ROOT, 'dist/test/unit/shared/engine/eager.test.js')
 const engines = withoutNative === false ? ['wasm', 'native'] : ['wasm']
@@ -15,7 +15,7 @@ const programs = new Map(execFileSync('bash', [path.join(ROOT, '.ci/install-node
 
 let workspace: Workspace
 let data: string
-/** By engine, of the running version. */
+/** Digests by engine, from the running version of Node.js. */
 const digests = new Map<string, string>()
 const predictions = new Map<string, string>()
 
@@ -55,7 +55,7 @@ for (const major of MAJORS) {
       assert.equal(await trained(node, workspace.path(`${engine}-${major}`), engine, '--local-workers', '2', '--listen', '127.0.0.1:0'), digests.get(engine), engine)
       assert.equal(await predicted(node, engine), predictions.get(engine), engine)
     }
-    // The test runner's own mark would make this one a part of it.
+    // The variable by which the test runner marks its children would make this test run a part of it.
     const environment = { ...process.env }
     delete environment['NODE_TEST_CONTEXT']
     if (withoutNative === false) await promisify(execFile)(node, ['--test', EAGER_TEST], { env: environment })

@@ -8,9 +8,9 @@ import { eventOf, linesOf, type Line } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
- * Steps whose gradient is not finite, for real: at this learning rate, of one step the gradient overflows in some lanes,
- * of another only the loss does, and of a third nothing. What becomes of the run depends neither on who computes nor on
- * who fails.
+ * Tests of real steps whose gradient is not finite: at this learning rate, in one step the gradient overflows in some lanes,
+ * in another only the loss does, and in a third nothing. The result of the run depends neither on which processes compute
+ * nor on which fail.
  */
 const STEPS = 20
 let workspace: Workspace
@@ -22,7 +22,7 @@ function coordinator(out: string, ...options: string[]): Program {
   return new Program('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options], workspace.environment)
 }
 
-/** Steps of these events, each once and in order: after a crash a step is told again. */
+/** Events of this type, one for each step and in their order: after a crash a step is recorded again. */
 async function told(out: string, event: string): Promise<Line[]> {
   const byStep = new Map((await linesOf(out, 'events.jsonl')).filter((line) => line['event'] === event).map(({ step, epoch, lanes, parameter }) => [Number(step), { step, epoch, lanes, parameter }]))
   return [...byStep.keys()].sort((a, b) => a - b).map((step) => byStep.get(step) ?? {})

@@ -5,7 +5,7 @@ import { FaultyLink } from '../chaos/link.ts'
 import { addressOf, Program } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** Nothing tells a program that the network is cut in two: only that nothing more is heard. */
+/** Tests of partitions of the network, which a program notices only by hearing nothing any more. */
 let workspace: Workspace
 let data: string
 let undisturbed: string
@@ -26,7 +26,7 @@ function worker(name: string, address: string, launcher?: readonly string[]): Pr
   return start(new Program('worker', ['--coordinator', address, '--data', data, '--name', name], workspace.environment, launcher))
 }
 
-/** Whatever a test that failed has left; also whoever was still cut off when the run ended. */
+/** Stops programs that a failed test has left, and workers that were still cut off when the run ended. */
 async function stopAll(): Promise<void> {
   await Promise.all(programs.splice(0).map((program) => program.stop()))
 }
@@ -55,7 +55,7 @@ test('a worker behind a partition is given up, the others go on, and when the ne
   await main.said(/worker far is lost: nothing was heard of it/)
   await main.said(/epoch 2\/5/)
   link.heal()
-  // From here on the run needs the one that was cut off.
+  // The run now needs the worker that was cut off.
   assert.equal((await near.stop('SIGTERM')).code, 143, near.stderr)
   await main.said(/worker far is lost[^]*worker far joined/)
   const ended = await main.ended
@@ -64,7 +64,7 @@ test('a worker behind a partition is given up, the others go on, and when the ne
   await link.close()
   const summary = await summaryOf(out)
   assert.equal(summary.digest, undisturbed)
-  // What it held was taken over by the other one, or dealt again when it was given up.
+  // The lanes that it held were taken over by the other worker, or dealt again when it was lost.
   assert.ok(summary.lanesTakenOver + summary.lanesRecomputed > 0)
 })
 

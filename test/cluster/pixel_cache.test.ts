@@ -7,7 +7,7 @@ import { metricOf } from '../support/metrics.ts'
 import { Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** The file of decoded images behind whole runs: it is filled, read, damaged and left out, and the weights are the same. */
+/** Tests of the file of decoded images with whole runs: it is filled, read, damaged and left out, and the weights are the same. */
 let workspace: Workspace
 let data: string
 let digest: string
@@ -56,9 +56,9 @@ test('an empty, a filled, a damaged and no cache file give the same weights, wit
     await givesTheSame(`${name}-warm`, [...how])
     assert.deepEqual(await files('.pixels'), written, 'a second run decodes nothing, and so writes nothing')
 
-    // In short, damaged files are met by a single process only; several read through the same code.
+    // A single process meets damaged files in the short form; several processes read through the same code.
     if (shortOrLong(name === 'local', false)) continue
-    // Half of the pixels of each are others, and the last ones are missing.
+    // Half of the pixels of each file are changed, and the last ones are missing.
     for (const [index, file] of written.entries()) await writeFile(file, before[index].subarray(0, -1000).map((value, at) => (at % 2_000_000 < 1_000_000 ? value ^ 0x10 : value)))
     await givesTheSame(`${name}-damaged`, [...how])
     assert.ok((await files('.pixels')).length > written.length, 'what was damaged was decoded, and written again')

@@ -9,7 +9,7 @@ import { createWorkspace, drawAnimals, summaryOf, withoutNative, type Workspace 
 import { recipeSchema } from '../../shared/recipe/recipe.ts'
 import type { Recipe } from '../../shared/recipe/table.ts'
 
-/** `--precision auto`, by the real program: what it chose, what it tells, and that the run is the one of that precision. */
+/** Tests of `--precision auto` with the real program: its choice, its messages, and a run that is the same as with that precision by name. */
 const configSchema = z.object({ recipe: recipeSchema, precisionMeasured: z.object({ ratio: z.number().nullable(), reason: z.string() }).optional() })
 const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--test-fraction', '0.5', '--seed', '3']
 let workspace: Workspace

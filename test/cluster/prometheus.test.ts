@@ -10,19 +10,19 @@ import { documentedMetrics } from '../unit/deploy/metrics_page.ts'
 import { needs, promtool, requireTool } from '../unit/deploy/tools.ts'
 
 /**
- * A training that a real Prometheus scrapes, with the configuration from deploy/: it finds the workers by the file that the
- * coordinator keeps, one of them is killed and started again, and whatever Grafana would ask for the dashboards has an answer.
+ * Tests of a training that a real Prometheus scrapes, with the configuration from deploy/: it finds the workers by the file that
+ * the coordinator keeps, one of them is killed and started again, and all queries of Grafana's dashboards have an answer.
  */
 const needed = needs('prometheus')
 const SCRAPE_INTERVAL = '500ms'
-/** What Grafana puts for $__rate_interval at that scrape interval: four of them. */
+/** Value of Grafana's $__rate_interval at that scrape interval: four times as long. */
 const RATE_INTERVAL = '2s'
 const SECONDS_WATCHED = 60
 
 let workspace: Workspace
 let prometheus: Prometheus
 let coordinator: Program
-/** Starts the coordinator, with more options than it always has here. */
+/** Starts the coordinator, with options besides those that it always has here. */
 let coordinate: (...options: string[]) => Program
 const started: { stop(): Promise<unknown> }[] = []
 
@@ -37,7 +37,7 @@ async function metricsOf(program: Program): Promise<string> {
   return address
 }
 
-/** deploy/prometheus/prometheus.yml with this run's addresses and files, and intervals that suit a run of seconds. */
+/** The text of deploy/prometheus/prometheus.yml with this run's addresses and files, and with intervals that suit a run of seconds. */
 function configuration(coordinatorMetrics: string, targets: string): string {
   const folder = path.join(deployFolder, 'prometheus')
   const replacements: [from: RegExp, to: string][] = [
@@ -61,7 +61,7 @@ before(async () => {
   workspace = await createWorkspace()
   const data = await drawAnimals(workspace.path('drawn'), 12)
   const targets = workspace.path('workers.json')
-  // More epochs than anyone waits for: the run goes on until the tests have seen enough.
+  // There are more epochs than can be done: the run goes on until the tests stop it.
   const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--epochs', '1000000', '--test-fraction', '0.4']
   coordinate = (...options) => start('coordinator', '--data', data, '--out', workspace.path('watched'), '--workers', '2', '--metrics-targets', targets, ...training, ...options)
   coordinator = coordinate('--listen', '127.0.0.1:0')
@@ -70,7 +70,7 @@ before(async () => {
   prometheus = await Prometheus.start(workspace.path('prometheus'), configuration(coordinatorMetrics, targets))
   started.push(prometheus)
 
-  // Not before Prometheus: it is to see the first joining.
+  // Workers start after Prometheus, which must see the first one join.
   await prometheus.waitFor('count(up == 1)', 1, 30)
   assert.equal((await fetch(`http://${coordinatorMetrics}/readyz`)).status, 503)
   const join = (name: string, ...more: string[]): Program => start('worker', '--coordinator', address, '--name', name, ...more)
@@ -93,7 +93,7 @@ after(async () => {
   if (needed.skip === false) await workspace?.remove()
 })
 
-/** Puts values into a query as Grafana does: several as alternatives, escaped for a regular expression inside a string. */
+/** Puts values of variables into a query as Grafana does: several as alternatives, escaped for a regular expression inside a string. */
 async function substituted(dashboard: Dashboard, query: string): Promise<string> {
   let result = query.replaceAll('$__rate_interval', RATE_INTERVAL)
   for (const { name, selector, label } of variablesOf(dashboard)) {
@@ -122,7 +122,7 @@ for (const file of dashboardFiles) {
 
   test(`${file}: every query of every panel has data`, needed, async () => {
     for (const { of, expr, instant } of queriesOf(dashboard)) {
-      // What did not happen in this run is no mark; that it is counted, shows.
+      // An event that did not happen in this run has no mark; then only its counter must be there.
       const happened = !of.startsWith('annotation') || /workerLost|workerJoined|"checkpoint"/.test(expr)
       const query = await substituted(dashboard, happened ? expr : expr.replace(/ > 0$/, ''))
       const values = await answersTo(query, instant)
@@ -134,7 +134,7 @@ for (const file of dashboardFiles) {
 test('every metric that docs/metrics.md names is found by its query', needed, async () => {
   for (const daemon of ['coordinator', 'worker'] as const) {
     for (const { name, type } of documentedMetrics(daemon)) {
-      // It has a series only while a request of libuv's runs.
+      // This metric has a series only while a request of libuv runs.
       if (name === 'nodejs_active_requests') continue
       const [count] = await prometheus.now(`count({__name__="${name}${type === 'histogram' ? '_bucket' : ''}",job="herd-${daemon}"})`)
       assert.ok(count > 0, `${name} of the ${daemon} is not there`)
@@ -161,7 +161,7 @@ test('the values are those of the run', needed, async () => {
   const [images] = await prometheus.over(SECONDS_WATCHED, 0.5, 'herd_images_total{run="watched"}')
   assert.ok(images.values.every((value, index) => index === 0 || value >= images.values[index - 1]), `a counter that falls: ${images.values.join()}`)
   assert.ok((images.values.at(-1) ?? 0) > images.values[0], `images are not counted: ${images.values.join()}`)
-  // Not equal for sure: a step may end while a scrape is put together.
+  // The two may differ: a step may end while a scrape is put together.
   const [apart] = await prometheus.now('abs(herd_step_duration_seconds_count - herd_step)')
   assert.ok(apart <= 1, `steps timed and steps taken are ${apart} apart`)
   const [untold] = await prometheus.now('abs(sum by (run) (herd_step_phase_seconds_total) / on (run) herd_step_duration_seconds_sum - 1)')
@@ -181,7 +181,7 @@ test('promtool finds no fault in what the daemons serve', needed, async () => {
   const targets = await prometheus.labelValues('up', 'instance')
   for (const address of [await metricsOf(coordinator), ...targets]) {
     const metrics = await fetch(`http://${address}/metrics`).then((response) => response.text(), () => undefined)
-    // The one that was killed.
+    // The worker that was killed does not answer.
     if (metrics === undefined) continue
     assert.match(metrics, /^herd_/m)
     const { code, output } = await promtool(['check', 'metrics'], metrics)

@@ -9,7 +9,7 @@ import { addressOf, Program } from '../support/processes.ts'
 import { eventOf, linesOf, type Line } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** A coordinator that dies, and disks that fail, change nothing but the time. */
+/** Tests of a coordinator that dies, and of disks that fail: they change nothing but the time of the run. */
 let workspace: Workspace
 let data: string
 let whole: string
@@ -25,7 +25,7 @@ function worker(address: string): Program {
   return new Program('worker', ['--coordinator', address, '--data', data], workspace.environment)
 }
 
-/** History without what a clock measured, and who computed. */
+/** The history of a run without measured times and numbers of workers. */
 async function resultsOf(out: string): Promise<Line[]> {
   return (await linesOf(out, 'history.jsonl')).map((line) => ({ ...line, seconds: 0, imagesPerSecond: 0, workers: 0 }))
 }
@@ -56,7 +56,7 @@ test('a coordinator killed in mid-epoch goes on from the step of its last checkp
   const workers = [worker(address), worker(address)]
   await eventOf(out, first, (line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < STEPS_PER_EPOCH)
   await first.stop('SIGKILL')
-  // What a crash at a worse moment leaves.
+  // These are leftovers of a crash at a worse moment.
   await appendFile(path.join(out, 'events.jsonl'), '{"time":"2025-01-31T09')
   await appendFile(path.join(out, 'history.jsonl'), '{"epoch":2,"trainLo')
   await writeFile(path.join(out, 'checkpoints', '.latest.ckpt.4242-1.tmp'), 'half a checkpoint')

@@ -10,8 +10,8 @@ import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
- * Ranges of the vector in processes of their own, with a network that is just large enough to be cut in three: whatever their number,
- * whatever fails, the weights, the moments and the gradient's norms are those of a single process.
+ * Tests of reducers, each with a range of the vector, with a network whose vector is just large enough to be cut in three: whatever
+ * their number, whatever fails, the weights, the moments and the gradient's norms are those of a single process.
  */
 let workspace: Workspace
 let data: string
@@ -27,7 +27,7 @@ function worker(address: string, name: string): Program {
   return new Program('worker', ['--coordinator', address, '--data', data, '--name', name], workspace.environment)
 }
 
-/** What each step came to; after a crash a step is told again. */
+/** Results of the steps, one for each in order; after a crash a step is recorded again. */
 async function stepsOf(out: string): Promise<unknown[]> {
   const byStep = new Map((await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'step').map(({ step, loss, gradientNorm }) => [Number(step), { step, loss, gradientNorm }]))
   return [...byStep.keys()].sort((a, b) => a - b).map((step) => byStep.get(step))

@@ -24,7 +24,7 @@ async function historyOf(out: string): Promise<{ epoch: number; seconds: number;
   return lines.map((line) => JSON.parse(line) as { epoch: number; seconds: number; imagesPerSecond: number })
 }
 
-/** History without what a clock measured. */
+/** The history of a run without measured times. */
 async function resultsOf(out: string): Promise<object[]> {
   return (await historyOf(out)).map((line) => ({ ...line, seconds: 0, imagesPerSecond: 0 }))
 }

@@ -6,10 +6,10 @@ import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 import { withoutSharedMemory } from '../support/shared_memory.ts'
 
-/** Workers on the coordinator's machine, whose gradients and weights go through memory, through sockets, or one way for some and the other for others. */
+/** Tests of workers on the coordinator's machine: gradients and weights go through shared memory, through sockets, or through either for different workers. */
 let workspace: Workspace
 let data: string
-/** A vector of several chunks, lanes that are no power of two. */
+/** Options with a vector of several chunks, and lanes that are no power of two. */
 const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
 
 before(async () => {
@@ -22,7 +22,7 @@ function argumentsOf(out: string, options: readonly string[]): string[] {
   return ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options]
 }
 
-/** Digest of a run, and for each worker that joined whether it shared memory. */
+/** Digest of a run, and for each worker that joined, true if it shared memory. */
 async function outcomeOf(out: string): Promise<{ digest: string; shared: boolean[] }> {
   const joined = (await linesOf(out, 'events.jsonl')).filter(({ event }) => event === 'workerJoined')
   return { digest: (await summaryOf(out)).digest, shared: joined.map(({ sharesMemory }) => sharesMemory === true) }
@@ -45,7 +45,7 @@ for (const format of ['none', 'int8']) {
 }
 
 test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip: withoutSharedMemory }, async (t) => {
-  // Long enough for the late one to start in, however busy the machine is.
+  // The run is long enough for the late worker to start, however busy the machine is.
   const epochs = ['--epochs', '8']
   const { digest } = await finished('undisturbed', '--single-node', ...epochs)
   const programs: Program[] = []
@@ -68,7 +68,7 @@ test('a worker is killed, one joins late, and one stands still for some steps: t
   await doomed.stop('SIGKILL')
   await main.said(/worker doomed is lost/)
   still.child.kill('SIGSTOP')
-  // The run does not end before the late one is in.
+  // The run cannot end before the late worker is in, since the others are stopped.
   survivor.child.kill('SIGSTOP')
   const late = worker('late')
   await main.said(/worker late joined/)

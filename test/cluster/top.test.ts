@@ -5,7 +5,7 @@ import { addressOf, Program, run } from '../support/processes.ts'
 import { TerminalProgram, withoutTerminal } from '../support/terminal.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
 
-/** `herd top` beside a real coordinator with real workers. */
+/** Tests of `herd top` beside a real coordinator with real workers. */
 const TOKEN = 'correct-horse-battery-staple'
 const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
 
@@ -55,7 +55,7 @@ test('--once prints the picture', async () => {
 test('where the output is no terminal there is one line or one object each time, as often as asked', async () => {
   const [lines, objects] = [top('--interval', '0.25'), top('--interval', '0.25', '--json')].map((args) => new Program('herd', args, environment()))
   await lines.said(/(^(training|testing \S+|evaluating) {2}epoch \d+\/100000 {2}step \d+\/\d+ {2}loss [^\n]* 2 workers[^\n]*\n){3}/m)
-  // Until the run has gone on.
+  // This waits until the run has gone on.
   await objects.said(/"stepInEpoch":\d+,"step":(\d+),[^]*"stepInEpoch":\d+,"step":(?!\1,)[^]*\n/)
   const [{ code }, { code: interrupted, stdout }] = [await lines.stop('SIGINT'), await objects.stop('SIGTERM')]
   assert.deepEqual([code, interrupted], [0, 143])
@@ -121,7 +121,7 @@ test('a coordinator that dies is waited for; a run that finishes ends it', async
   assert.equal(watching.stderr.match(/trying again/g)?.length, 1, watching.stderr)
 })
 
-/** What a program says from some point on. */
+/** Waits until the part of a program's standard output from index `from` on matches. */
 async function said(program: Program, from: number, pattern: RegExp): Promise<RegExpMatchArray> {
   for (let until = from; ; until = program.stdout.length) {
     const match = program.stdout.slice(from).match(pattern)

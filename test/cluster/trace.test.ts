@@ -4,13 +4,13 @@ import { addressOf, Program, run } from '../support/processes.ts'
 import { coverage, readTrace, type TracedSpan } from '../support/trace.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
-/** --trace of real runs, checked against the format's documentation (test/support/trace.ts). */
+/** Tests of --trace with real runs, checked against the format's documentation (test/support/trace.ts). */
 let workspace: Workspace
 let data: string
 const EPOCHS = 2
-/** How far apart aligned clocks may be where the machine is busy: half of the quickest round trip. */
+/** Largest difference of aligned clocks on a busy machine: half of the quickest round trip. */
 const CLOCKS_MICROSECONDS = 10_000
-// Steps that take about as long as real ones: of tiny ones, a machine that is busy with other things spends much on nothing.
+// Steps take about as long as real ones: in tiny ones, a busy machine would spend much of the time on neither work nor waiting.
 const training = ['--model', 'article', '--image-size', '156', '--batch', '16', '--lanes', '4', '--epochs', String(EPOCHS), '--test-fraction', '0.4']
 
 before(async () => {
@@ -21,7 +21,7 @@ after(() => workspace.remove())
 
 const named = (spans: readonly TracedSpan[], ...names: string[]): TracedSpan[] => spans.filter(({ name }) => names.includes(name))
 
-/** How much of each step, from the second one on (before it, engines warm up), these spans cover. */
+/** Share of the time of the steps that these spans cover, from the second step on (in the first, engines warm up). */
 function coverageOfSteps(steps: readonly TracedSpan[], spans: readonly TracedSpan[]): number {
   const wall = steps.slice(1).reduce((sum, step) => sum + step.end - step.begin, 0)
   return steps.slice(1).reduce((sum, step) => sum + coverage(spans, step) * (step.end - step.begin), 0) / wall
@@ -42,21 +42,21 @@ test('the trace of a cluster tells what every step of each worker was spent on, 
   assert.equal(named(spans, 'evaluation').length, EPOCHS)
   assert.deepEqual([...new Set(spans.map(({ process }) => process))].sort(), ['coordinator', 'worker one', 'worker two'])
 
-  // Every lane of every step was computed by someone, after its images were decoded and before its step ended.
+  // Every lane of every step was computed by a worker, after its images were decoded and before its step ended.
   for (const step of steps) {
     const computed = named(spans, 'compute').filter((span) => span.step === step.step)
     assert.deepEqual([...new Set(computed.map(({ lane }) => lane))].sort(), [0, 1, 2, 3])
     for (const { lane, process, begin, end } of computed) {
       const decoded = named(spans, 'decode').find((span) => span.process === process && span.step === step.step && span.lane === lane)
       assert.ok(decoded !== undefined && decoded.end <= begin, `lane ${lane} of step ${step.step} is decoded before it is computed`)
-      // What was computed in vain may end later.
+      // A lane that was computed by two workers may end later on the slower one.
       assert.ok(begin >= step.begin - CLOCKS_MICROSECONDS, `lane ${lane} of step ${step.step} is computed after the step began`)
       if (computed.filter((span) => span.lane === lane).length === 1) assert.ok(end <= step.end + CLOCKS_MICROSECONDS, `lane ${lane} of step ${step.step} is computed before the step ended`)
     }
   }
   for (const name of ['upload', 'feed', 'collect', 'idle', 'weights wait', 'test', 'reduce', 'optimizer', 'broadcast']) assert.ok(named(spans, name).length >= EPOCHS, name)
 
-  // What the coordinator did and waited for is all of a step, and so is what each worker did and waited for.
+  // The coordinator's work and waits together fill a step, and so do those of each worker.
   const own = spans.filter(({ process, name }) => process === 'coordinator' && name !== 'step' && name !== 'evaluation')
   const ownShare = coverageOfSteps(steps, own)
   assert.ok(ownShare >= 0.95, `the coordinator's spans cover ${ownShare} of the steps`)
@@ -65,7 +65,7 @@ test('the trace of a cluster tells what every step of each worker was spent on, 
     const share = coverageOfSteps(steps, [...worked.filter(({ process }) => process === worker), ...named(own, 'reduce', 'optimizer', 'broadcast')])
     assert.ok(share >= 0.95, `the spans of ${worker} cover ${share} of the steps`)
   }
-  // Nor do they say little by being waits: the steps are spent on work, wherever.
+  // Most of a step is work of some process, rather than waits.
   const share = coverageOfSteps(steps, [...worked.filter(({ row }) => row !== 'waits'), ...named(own, 'reduce', 'optimizer', 'broadcast')])
   assert.ok(share >= 0.8, `what is done, rather than waited for, covers ${share} of the steps`)
 })

@@ -10,11 +10,11 @@ import { createWorkspace, drawAnimals, type Workspace } from '../support/workspa
 import { ROOT } from '../../shared/kit/project.ts'
 
 /**
- * Every command of the README and of docs/ is executed here as it is written, in a folder that has what it speaks of.
+ * Tests that execute every command of the README and of docs/ as it is written, in a folder with the files that it names.
  * The environment makes runs short; addresses of the examples become loopback.
  */
 
-/** Commands that are not run here, and why. */
+/** Commands that are not run here, with the reason. */
 const elsewhere: [RegExp, string][] = [
   [/^npm ci && npm (start|test)$/, 'installs the project: CI runs `npm ci && npm test`; herd demo, which npm start runs, has a test of its own'],
   [/^npx herd setup --gpu/, 'downloads 2.5 GB'],
@@ -47,7 +47,7 @@ async function freePort(): Promise<number> {
   return free
 }
 
-/** Lines of the sh blocks, without their comments. */
+/** Commands in the sh blocks of files, without their comments. */
 async function commandsOf(...files: string[]): Promise<string[]> {
   const texts = await Promise.all(files.map((file) => readFile(path.join(ROOT, file), 'utf8')))
   return texts
@@ -142,7 +142,7 @@ test('the commands of docs/recipes.md print a recipe; its example is one', async
 
 test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {
   const [command] = (await commandsOf('docs/setup.md')).filter((line) => line === 'npx herd setup')
-  // With the cache of the user, not of this test: an engine in an empty cache would be downloaded again.
+  // The cache is the user's, not this test's: with an empty cache the engine would be downloaded again.
   await succeeds(command, process.env['HERD_CACHE'] === undefined ? { HERD_CACHE: '' } : { HERD_CACHE: process.env['HERD_CACHE'] })
   executed.add(command)
 })

@@ -4,10 +4,13 @@ import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { anyRequest, callNames, mutated, pathOf, type CallName } from './messages.ts'
 import { bytesOf, type Attack, type Target } from './target.ts'
 
-/** Attacks by gRPC calls over real HTTP/2: framing, encoding and messages that are not as they should be. */
+/**
+ * Attacks by gRPC calls over real HTTP/2: malformed framing, encoding and messages.
+ * A connection is closed after this time at the latest.
+ */
 const PATIENCE_MS = 300
 
-/** A message in gRPC's frame. @param declared the length that it claims to have */
+/** Puts a message into gRPC's frame. @param declared the length that the frame claims to have */
 function framed(message: Buffer, { compressed = 0, declared = message.length }: { compressed?: number; declared?: number } = {}): Buffer {
   const prefix = Buffer.alloc(5)
   prefix.writeUInt8(compressed, 0)
@@ -15,13 +18,13 @@ function framed(message: Buffer, { compressed = 0, declared = message.length }: 
   return Buffer.concat([prefix, message])
 }
 
-/** The right token, a wrong one, something else, or none. */
+/** Authorization header with the right token, a wrong one or something else, or no header. */
 function anyAuthorization({ token }: Target, random: KeyedRandom): http2.OutgoingHttpHeaders {
   const authorization = random.pick([token, token, token, `${token}x`, 'Bearer ', 'Basic eDp4', 'x'.repeat(5000), undefined])
   return authorization === undefined ? {} : { authorization }
 }
 
-/** Makes calls on one connection, and closes it when they have all ended, or some time has passed. */
+/** Makes calls on one connection, and closes it when they have all ended, or PATIENCE_MS have passed. */
 async function callAll(port: number, calls: { headers: http2.OutgoingHttpHeaders; body: readonly Buffer[]; end: boolean }[]): Promise<void> {
   const session = http2.connect(`http://127.0.0.1:${port}`)
   session.on('error', () => undefined)
@@ -40,7 +43,7 @@ async function callAll(port: number, calls: { headers: http2.OutgoingHttpHeaders
   await closed
 }
 
-/** Frames with wrong lengths, of more than one message or none, compressed or said to be; headers that are none of gRPC's. */
+/** Sends frames with wrong lengths, of more than one message or none, compressed or claiming to be, and headers that gRPC does not know. */
 export const framing: Attack = async (target, random) => {
   const count = 10
   const body = (): Buffer => {
@@ -76,7 +79,7 @@ export const framing: Attack = async (target, random) => {
   return count
 }
 
-/** Well-framed calls with messages that are random bytes, or of the right form with something changed. */
+/** Makes well-framed calls with messages that are random bytes, or of the right form with something changed. */
 export const protobuf: Attack = async (target, random) => {
   const calls = Array.from({ length: 8 }, () => {
     const name: CallName = random.pick(['Control', ...callNames])
@@ -90,7 +93,7 @@ export const protobuf: Attack = async (target, random) => {
   return calls.reduce((sum, { body }) => sum + body.length, 0)
 }
 
-/** A message as long as may be, or longer, that is all empty parts. */
+/** Sends a message of the greatest length that is allowed, or longer, that consists of empty fields. */
 export const large: Attack = async (target, random) => {
   const field = random.pick([0x3a, 0x2a, 0x0b, 0x0a])
   const size = random.pick([100_000, 1_000_000, 1_300_000, 4_000_000])
@@ -99,7 +102,7 @@ export const large: Attack = async (target, random) => {
   return 1
 }
 
-/** More streams on a connection than there may be. */
+/** Opens more streams on a connection than are allowed. */
 export const streamFlood: Attack = async (target, random) => {
   const count = 200
   const name = random.pick(callNames)

@@ -6,11 +6,14 @@ import { connectTo, endOf, type Calls } from '../support/grpc.ts'
 import { anyChunk, anyControlMessage, anyEvaluation, anyUint } from './messages.ts'
 import type { Attack, Target } from './target.ts'
 
-/** Attacks of those that know the token: sessions, and members that are dealt work, which do not keep to the protocol. */
+/**
+ * Attacks by programs that know the token: sessions, and members that are dealt work, which violate the protocol.
+ * A control stream is cancelled after this time at the latest.
+ */
 const PATIENCE_MS = 2000
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'fuzz' })
 
-/** What can be sent once there is a session. Nothing of it is a result that fits, whatever the member was dealt. */
+/** A message, or several, that can be sent once there is a session. None is a valid result, whatever the member was dealt. */
 type Blow = (random: KeyedRandom, target: Target, sides: { control: ClientDuplexStream<unknown, unknown>; bulk: Calls; session: string; gradients: (message: object) => void }) => void
 const blows: Blow[] = [
   (random, _, { control }) => control.write(anyControlMessage(random)),
@@ -18,21 +21,21 @@ const blows: Blow[] = [
   (random, _, { control }) => control.write({ evaluation: anyEvaluation(random) }),
   (random, _, { session, gradients }) => gradients(anyChunk(random, session)),
   (random, _, { session, gradients }) => {
-    // The same chunk twice, one that overlaps it, and one behind the end.
+    // The same chunk comes twice, then one that overlaps it, and one beyond the end.
     const chunk = anyChunk(random, session)
     for (const offset of [0, 0, 1, 0xffffffff]) gradients({ ...chunk, offset })
   },
   (random, _, { bulk, session }) => void endOf(bulk.receiveWeights({ session: random.pick([session, 'guess']) })),
   (random, _, { bulk, session }) => void endOf(bulk.fetchManifest({ session: random.pick([session, 'guess']) })),
-  // More than may watch, at the speed that they like; they are gone with the connection.
+  // More watchers than are allowed, with any interval; they end with the connection.
   (random, _, { bulk }) => Array.from({ length: random.below(20) }, () => void endOf(bulk.watch({ intervalMs: anyUint(random) }))),
   (random, _, { bulk, session }) => void endOf(bulk.fetchImages({ session, samples: Array.from({ length: random.below(30) }, () => random.pick([0, 1, 2, 1e6])) })),
 ]
 
-/** Hello, then anything in any order, on a control stream and beside it. */
+/** Says hello, then sends anything in any order, on the control stream and beside it. */
 export const disorder: Attack = (target, random) => attack(target, random, false)
 
-/** A worker that joins as it should, and is dealt work, and then does anything but that. */
+/** Joins as a worker should, is dealt work, and then does anything but that work. */
 export const badMember: Attack = (target, random) => attack(target, random, true)
 
 async function attack(target: Target, random: KeyedRandom, joins: boolean): Promise<number> {
@@ -51,7 +54,7 @@ async function attack(target: Target, random: KeyedRandom, joins: boolean): Prom
     }
     if (joins) {
       void endOf(bulk.receiveWeights({ session, sharesMemory: random.below(2) === 0 }))
-      // Requests for images are answered in turn: the answer says that the weights stream is open.
+      // Calls are answered in turn, so the answer to this one shows that the weights stream is open.
       await endOf(bulk.fetchImages({ session, samples: [] }))
       if (stream.writable) stream.write({ ready: { engine, fingerprint: target.fingerprint, datasetDigest: '' } })
       sent += 3

@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from '../../shared/wire/messages.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { bytesOf } from './target.ts'
 
-/** Messages of the protocol that are of the right form, or nearly so. */
+/** Calls of the protocol, whose messages are generated here in the right form, or nearly so. */
 export type CallName = 'Control' | 'ReceiveWeights' | 'SendGradients' | 'FetchManifest' | 'FetchImages' | 'Watch'
 export const callNames: readonly CallName[] = ['Control', 'ReceiveWeights', 'SendGradients', 'FetchManifest', 'FetchImages', 'Watch']
 
@@ -33,7 +33,7 @@ export function anyControlMessage(random: KeyedRandom): object {
   ])()
 }
 
-/** Predictions are always more than a block has images: it cannot be taken for a result. */
+/** A random evaluation. It always has more predictions than a block has images, so that it cannot be taken for a result. */
 export function anyEvaluation(random: KeyedRandom): object {
   const count = 100 + random.below(100)
   return {
@@ -43,7 +43,7 @@ export function anyEvaluation(random: KeyedRandom): object {
   }
 }
 
-/** Data is always shorter than the vector: it cannot be taken for a gradient. */
+/** A random chunk. Its data is always shorter than the vector, so that it cannot be taken for a gradient. */
 export function anyChunk(random: KeyedRandom, session: string): object {
   return {
     session, round: anyUint(random), attempt: anyUint(random), node: anyUint(random), offset: anyUint(random),
@@ -53,7 +53,7 @@ export function anyChunk(random: KeyedRandom, session: string): object {
   }
 }
 
-/** A request of any call, as bytes. */
+/** A random request of a call, as bytes. */
 export function anyRequest(random: KeyedRandom, call: CallName, session: string): Buffer {
   if (call === 'Control') return encode(call, anyControlMessage(random))
   if (call === 'SendGradients') return encode(call, anyChunk(random, session))
@@ -61,7 +61,7 @@ export function anyRequest(random: KeyedRandom, call: CallName, session: string)
   return encode(call, { session, samples: Array.from({ length: random.below(20) }, () => anyUint(random)) })
 }
 
-/** Bytes with some of them changed, left out, put in or repeated. */
+/** A copy of bytes in which some are changed, left out, inserted or repeated. */
 export function mutated(random: KeyedRandom, bytes: Buffer): Buffer {
   const at = random.below(bytes.length + 1)
   const until = at + random.below(bytes.length - at + 1)
@@ -72,7 +72,7 @@ export function mutated(random: KeyedRandom, bytes: Buffer): Buffer {
     () => Buffer.concat([bytes.subarray(0, at), bytes.subarray(until)]),
     () => insert(bytesOf(random, 1 + random.below(30))),
     () => insert(bytes.subarray(at, until)),
-    // A field that claims to be longer than all that there is.
+    // A field that claims to be longer than the whole message.
     () => insert(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])),
     // Groups inside groups.
     () => insert(Buffer.alloc(1 + random.below(2000), 0x0b)),

@@ -2,11 +2,11 @@ import net from 'node:net'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { bytesOf, type Attack } from './target.ts'
 
-/** Attacks below gRPC: bytes that are no HTTP/2, and HTTP/2 that is not as it should be. */
+/** Attacks below gRPC: bytes that are not HTTP/2, and malformed HTTP/2. This preface begins every connection of HTTP/2. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const LINGER_MS = 15
 
-/** Writes to a connection of its own, piece by piece, and breaks it off a moment later, if the other side has not done so. */
+/** Writes pieces to a new connection, and destroys it LINGER_MS later, if the other side has not done so. */
 export function hurl(port: number, pieces: readonly Buffer[]): Promise<void> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => {
@@ -19,7 +19,7 @@ export function hurl(port: number, pieces: readonly Buffer[]): Promise<void> {
   })
 }
 
-/** What other programs say to a port that they take for theirs, whole or cut short, or plain noise. */
+/** Sends the greeting of another protocol, whole or cut short, followed by noise. */
 export const garbage: Attack = async ({ port }, random) => {
   const greetings = [
     Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
@@ -35,7 +35,7 @@ export const garbage: Attack = async ({ port }, random) => {
   return 1
 }
 
-/** An HTTP/2 frame. @param declared the length that it claims to have */
+/** Makes an HTTP/2 frame. @param declared the length that it claims to have */
 function frame(type: number, flags: number, stream: number, payload: Buffer, declared = payload.length): Buffer {
   const header = Buffer.alloc(9)
   header.writeUIntBE(declared, 0, 3)
@@ -55,7 +55,7 @@ const GOAWAY = 7
 const WINDOW_UPDATE = 8
 const CONTINUATION = 9
 
-/** The headers of a call, without compression, as HPACK has them: literals that are not indexed. */
+/** The headers of a call in HPACK, uncompressed: literals that are not indexed. */
 function callHeaders(path: string): Buffer {
   const fields = { ':method': 'POST', ':scheme': 'http', ':path': path, ':authority': 'x', 'content-type': 'application/grpc', te: 'trailers' }
   return Buffer.concat(Object.entries(fields).map(([name, value]) => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)])))
@@ -76,7 +76,7 @@ const brokenFrame: ((random: KeyedRandom) => Buffer)[] = [
   (random) => frame(GOAWAY, 0, 0, bytesOf(random, 8 + random.below(100))),
 ]
 
-/** HTTP/2 frames one after the other: of wrong kinds, on streams that are none, longer or shorter than they say. */
+/** Sends malformed HTTP/2 frames: of wrong types, on streams that do not exist, longer or shorter than they claim. */
 export const frames: Attack = async ({ port }, random) => {
   const count = 1 + random.below(20)
   const pieces = Array.from({ length: count }, () => random.pick(brokenFrame)(random))
@@ -84,7 +84,7 @@ export const frames: Attack = async ({ port }, random) => {
   return count
 }
 
-/** Many of the same frame: pings, settings, streams that are opened and reset, headers that never end. */
+/** Sends the same kind of frame many times: pings, settings, streams that are opened and reset, headers that never end. */
 export const frameFlood: Attack = async ({ port }, random) => {
   const count = 200
   const opened = (index: number): Buffer => frame(HEADERS, 4, 1 + 2 * index, callHeaders('/herd.v1.Herd/Control'))
@@ -101,14 +101,14 @@ export const frameFlood: Attack = async ({ port }, random) => {
   return count
 }
 
-/** Connections that say nothing. */
+/** Opens many connections that send nothing. */
 export const connectionFlood: Attack = async ({ port, metricsPort }) => {
   const count = 50
   await Promise.all(Array.from({ length: count }, (_, index) => hurl(index % 5 === 0 ? metricsPort : port, [])))
   return count
 }
 
-/** HTTP/1.1 that is none, at the port of the metrics. */
+/** Sends malformed HTTP/1.1 to the port of the metrics. */
 export const metricsGarbage: Attack = async ({ metricsPort }, random) => {
   const words = ['GET', 'POST', 'CONNECT', '/metrics', '/', '*', 'HTTP/1.1', 'HTTP/9.9', '\r\n', '\r\n\r\n', ': ', 'Host: x', 'Content-Length: 99999999999', 'Transfer-Encoding: chunked', 'ffffffffff\r\n', 'x'.repeat(9000), ' ', '\0', 'Upgrade: h2c']
   const count = 1 + random.below(4)

@@ -4,7 +4,7 @@ import { badMember, disorder } from './members.ts'
 import { connectionFlood, frameFlood, frames, garbage, metricsGarbage } from './raw.ts'
 import type { Attack, Target } from './target.ts'
 
-/** Every attack, with how often it comes. */
+/** Every attack, with its relative frequency. */
 const attacks: { attack: Attack; name: string; weight: number }[] = [
   { name: 'garbage', attack: garbage, weight: 8 },
   { name: 'frames', attack: frames, weight: 12 },
@@ -23,13 +23,13 @@ const AT_ONCE = 8
 
 export interface Storm {
   messages: number
-  /** Messages of each attack. */
+  /** Number of messages of each attack. */
   byAttack: Record<string, number>
 }
 
 /**
- * Attacks until as many messages were sent. Each case has random numbers of its own, of the seed and its number: a
- * seed throws the same bytes again.
+ * Attacks a target until at least so many messages have been sent. Each case draws from random numbers keyed by the seed and the
+ * number of the case, so that a seed sends the same bytes again.
  */
 export async function attackWith(target: Target, seed: number, messages: number): Promise<Storm> {
   const storm: Storm = { messages: 0, byAttack: {} }

@@ -1,18 +1,18 @@
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 
-/** What is attacked. */
+/** The coordinator that is attacked. */
 export interface Target {
   port: number
   metricsPort: number
-  /** Metadata of a call with the coordinator's token. */
+  /** Value of a call's metadata `authorization`, with the coordinator's token. */
   token: string
   /** The numerics fingerprint of the workers that take part. */
   fingerprint: string
 }
 
 /**
- * One case of an attack: throws some messages at the target, and leaves nothing open.
- * @returns how many messages were sent
+ * One case of an attack: sends some messages to the target, and leaves no connection open.
+ * @returns number of messages sent
  */
 export type Attack = (target: Target, random: KeyedRandom) => Promise<number>
 

@@ -1,7 +1,7 @@
-/** Whether tests that take long by nature run in full: `npm run test:long`. In `npm test` they have a short form, of all kinds but of fewer. */
+/** True in `npm run test:long`, in which long tests run in full. In `npm test` they have a short form, with fewer cases of every kind. */
 const LONG = process.env['HERD_TEST_LONG'] === '1'
 
-/** Files that have a long form, and what it covers beyond the short one. */
+/** Files that have a long form, with its coverage beyond the short one. */
 const LONG_FORMS: Record<string, string> = {
   'test/cluster/fuzz.test.ts': '21,000 hostile messages beside a run instead of 3,000 (HERD_FUZZ_SEED and HERD_FUZZ_MESSAGES choose others)',
   'test/cluster/digests.test.ts': "the article's network by one process and by 1, 2, 3 and 4 workers, in float32 and in bf16, instead of by one cluster each",
@@ -12,7 +12,7 @@ const LONG_FORMS: Record<string, string> = {
   'test/cli/bench.test.ts': 'recovery, and all contenders of the exchange and of the whole job, in rounds as long as usual',
 }
 
-/** What a test takes in its short form, or in its long one. The file has to be named in the table above. */
+/** Chooses between a test's values for its short form and its long one. The test's file has to be in the table above. */
 export function shortOrLong<T>(short: T, long: T): T {
   return LONG ? long : short
 }

@@ -1,34 +1,34 @@
 import { GPU_REASON } from '../support/gpu_reason.ts'
 
-/** What node's test runner counts, in the order in which it tells them. */
+/** Counts of node's test runner, in the order in which it reports them. */
 export const COUNTED = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
 export type Counts = Record<(typeof COUNTED)[number], number>
 
 export interface TestEnd {
   name: string
   seconds: number
-  /** Why it was skipped, if it was. */
+  /** Reason for which the test was skipped; undefined if it was not. */
   skipped?: string
 }
 
-/** What became of one test file. */
+/** The result of one test file. */
 export interface FileEnd {
-  /** Relative to the project, with `/`. */
+  /** Path relative to the project, with `/`. */
   file: string
   seconds: number
   counts: Counts
-  /** Tests and suites that no other test of the file contains. */
+  /** Tests and suites at the top level of the file, and skipped tests at any level. */
   tests: TestEnd[]
-  /** What is wrong beside tests that failed, e.g. processes that the file has left running. */
+  /** Problems besides failed tests, e.g. that the file took too long. */
   complaints: string[]
 }
 
-/** What a whole run comes to. */
+/** The result of a whole run. */
 export interface Outcome {
   counts: Counts
   slowestFiles: { file: string; seconds: number }[]
   slowestTests: { file: string; name: string; seconds: number }[]
-  /** Skipped tests by their reason, most frequent first. */
+  /** Skipped tests, grouped by reason, the most frequent reason first. */
   skipped: { reason: string; tests: string[]; fails: boolean }[]
   complaints: string[]
   failed: boolean
@@ -38,7 +38,7 @@ const SLOWEST = 10
 
 /**
  * Sums up the files of a run.
- * @param strict under CI a test that is skipped fails the run, but for those that want a GPU
+ * @param strict true under CI: a skipped test fails the run, unless it needs a GPU
  */
 export function outcomeOf(files: readonly FileEnd[], strict: boolean): Outcome {
   const counts = emptyCounts()
@@ -60,19 +60,19 @@ export function emptyCounts(): Counts {
   return { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
 }
 
-/** A figure that node's test runner tells at the end of a file, such as "pass 7"; undefined for what else it tells. */
+/** Parses a count that node's test runner reports at the end of a file, such as "pass 7"; undefined for any other diagnostic. */
 export function countOf(diagnostic: string): [keyof Counts, number] | undefined {
   const [, name, value] = /^(\w+) (\d+)$/.exec(diagnostic) ?? []
   const counted = COUNTED.find((each) => each === name)
   return counted === undefined ? undefined : [counted, Number(value)]
 }
 
-/** Whether a diagnostic is one of those that end a file, which are summed up and told once for all files. */
+/** True if a diagnostic is one of those at the end of a file, which are summed up and reported once for all files. */
 export function isSummary(diagnostic: string): boolean {
   return countOf(diagnostic) !== undefined || /^duration_ms [\d.]+$/.test(diagnostic)
 }
 
-/** Files whose path has one of the words, or all where there are no words, in the order in which they are begun: those of whole clusters first, so that the end has short ones. */
+/** Files whose path contains one of the words, or all files if there are no words, in the order in which they are started: those with whole clusters first, so that short ones come last. */
 export function chosen(files: readonly string[], words: readonly string[]): string[] {
   return files.filter((file) => words.length === 0 || words.some((word) => file.includes(word))).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
 }
@@ -84,7 +84,7 @@ function rank(file: string): number {
   return index === -1 ? BEGINNING.length : index
 }
 
-/** Lines for people that come before the counts: where the time went, and what was not run. */
+/** Lines that are printed before the counts: the slowest files and tests, skipped tests, and complaints. */
 export function describeOutcome({ slowestFiles, slowestTests, skipped, complaints }: Outcome): string[] {
   const seconds = (value: number): string => `${value.toFixed(1).padStart(7)} s`
   return [

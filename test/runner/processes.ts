@@ -6,7 +6,7 @@ export interface ProcessEntry {
   command: string
 }
 
-/** All processes of this machine, from /proc; none where there is no /proc. */
+/** All processes of this machine, from /proc; empty if there is no /proc. */
 export function processesHere(): ProcessEntry[] {
   let names: string[]
   try {
@@ -19,12 +19,16 @@ export function processesHere(): ProcessEntry[] {
       const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1])
       return [{ pid: Number(name), parent, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }]
     } catch {
-      return [] // It has ended since.
+      return [] // The process has ended meanwhile.
     }
   })
 }
 
-/** A process that this one has started for a test file, and all that it has started in turn, parents first. */
+/**
+ * The process that the runner has started for a test file, and all its descendants, parents first.
+ * @param file path at the end of the process's command line
+ * @param runner process id of the runner
+ */
 export function treeOf(file: string, runner: number, all: readonly ProcessEntry[]): ProcessEntry[] {
   const tree = all.filter(({ parent, command }) => parent === runner && command.endsWith(file))
   for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid))

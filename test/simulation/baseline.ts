@@ -10,18 +10,18 @@ import { scoreTest } from '../../shared/evaluation/score.ts'
 import { SoftmaxEngine } from './engine.ts'
 import { initialModel, type Problem } from './problem.ts'
 
-/** What a run must come to, whatever happens on its way. */
+/** The result that a run must have, whatever faults it meets. */
 export interface Undisturbed {
   digest: string
   /** Digests of the optimizer's moments. */
   momentDigests: string[]
   images: number
   skippedSteps: number
-  /** What each epoch comes to, but for its time. */
+  /** Results of the epochs, without their times. */
   epochs: Omit<EpochResult, 'seconds'>[]
 }
 
-/** Computes a problem in this very process, lane after lane: no network, no workers, no clock. */
+/** Computes a problem in this process, lane after lane, without network, workers or clock. */
 export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const { run, samples, test, schedule, decoded, classes } = problem
   const model = initialModel(problem)

@@ -10,16 +10,16 @@ import { planOf } from './plan.ts'
 import { problems } from './problem.ts'
 import { Simulation, type Outcome } from './simulation.ts'
 
-/** Herd is broken on purpose here, in one way at a time: the simulation must find it. */
+/** Tests that break Herd on purpose, in one way at a time: the simulation must find it. They use the first of the problems. */
 
 const [{ run: { lanes } }] = problems
 
-/** A schedule, with the first of the problems. */
+/** Runs the schedule of a seed with the first of the problems. */
 function simulate(seed: number, reducers: number): Promise<Outcome> {
   return new Simulation(seed, { ...planOf(seed), problem: 0, reducers }, undefined).run()
 }
 
-/** The first schedule that fails. */
+/** The outcome of the first schedule that fails. @throws Error if none up to `limit` does */
 async function firstFailure(limit: number, reducers: number): Promise<Outcome> {
   for (let seed = 1; seed <= limit; seed++) {
     const outcome = await simulate(seed, reducers)
@@ -28,7 +28,7 @@ async function firstFailure(limit: number, reducers: number): Promise<Outcome> {
   throw new Error(`${limit} schedules passed`)
 }
 
-/** A failure is found, its seed finds it again, and without the fault it is gone. */
+/** Asserts that a failure is found, that its seed finds it again, and that it is gone without the fault. */
 async function assertFound(context: TestContext, expected: RegExp, reducers = 0): Promise<void> {
   const found = await firstFailure(100, reducers)
   assert.match(found.failures.join('\n'), expected)

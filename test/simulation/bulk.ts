@@ -6,16 +6,16 @@ import type { Breakable, Network } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Stream } from './stream.ts'
 
-/** Whoever reduces, at its end of the streams for megabytes. */
+/** The end of a bulk connection (weights and gradients) at the process that reduces: the coordinator or a reducer. */
 export interface BulkEnd {
   session: (id: string) => (BulkSession & { streams: WorkerStreams }) | undefined
-  /** Gzipped; a reducer's is empty. */
+  /** Manifest of the data set, gzipped; empty at a reducer. */
   manifest: Buffer
 }
 
 export interface BulkObserver {
   onWeights: (chunk: ArrivedWeights) => void
-  /** Why it cannot go on. */
+  /** Called when the connection is lost, with the reason. */
   onLost: (reason: string) => void
 }
 
@@ -24,24 +24,25 @@ interface Accepted {
   end: BulkEnd
   weights: Stream<WeightsChunk>
   gradients: Stream<GradientChunk>
-  /** Questions of the worker, and answers. */
+  /** Calls of the worker. */
   calls: Stream<() => void>
+  /** Answers to the worker's calls. */
   answers: Stream<() => void>
 }
 
-/** Weights that are on their way in the network itself are no backlog. */
+/** Number of chunks of weights that are under way in the network itself, and no backlog of the sender. */
 const IN_FLIGHT = 24
 
-/** Both ends of a worker's streams of weights and gradients, as worker/bulk.ts and coordinator/exchange/bulk_calls.ts have them. */
+/** Both ends of a worker's streams of weights and gradients, like those of worker/bulk.ts and coordinator/exchange/bulk_calls.ts. */
 export class Bulk implements Breakable {
   readonly client: SimulatedProcess
   bytesSent = 0
   readonly #network: Network
-  /** Names the other end where it is not the coordinator. */
+  /** Name of the other end in traces; empty if it is the coordinator. */
   readonly #place: string
   readonly #observer: BulkObserver
   #accepted: Accepted | undefined
-  /** What was asked before the other end accepted. */
+  /** Calls made before the other end accepted. */
   #early: (() => void)[] = []
   #session = ''
   /** The session at the other end. */
@@ -76,7 +77,7 @@ export class Bulk implements Breakable {
     })
   }
 
-  /** Says that gradients will come this way; they wait for the answer. @returns the manifest that is at the other end */
+  /** Announces that gradients will come over this connection; they wait for the answer. @returns the manifest from the other end */
   introduce(): Promise<Buffer> {
     const session = this.#session
     const manifest = new Promise<Buffer>((resolve) => {
@@ -99,7 +100,7 @@ export class Bulk implements Breakable {
     await this.#accepted?.gradients.drained()
   }
 
-  /** Nobody listens there. */
+  /** Loses the connection, since no process listens at the address. */
   refuse(): void {
     this.client.run(() => this.#lose('the connection was refused'))
   }
@@ -133,7 +134,7 @@ export class Bulk implements Breakable {
     if (this.#network.isPartitioned(client) || this.#network.isPartitioned(process)) this.stall()
   }
 
-  // What can happen to it.
+  // Faults of the connection.
 
   stall(): void {
     for (const stream of this.#streams()) stream.stall()
@@ -189,7 +190,7 @@ export class Bulk implements Breakable {
     if (!this.#over) this.#observer.onWeights(chunk)
   }
 
-  /** What breaks the protocol ends the session; any other error is one of Herd's own. */
+  /** Runs `take`. A violation of the protocol ends the session; any error that is not a HerdError is a defect of Herd, and is reported. */
   #guarded(session: BulkSession, take: () => void): void {
     try {
       take()

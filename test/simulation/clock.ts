@@ -1,4 +1,4 @@
-/** Ends what was to happen; without effect once it has. */
+/** Cancels a planned action; without effect once the action has happened. */
 export type Cancel = () => void
 
 interface Event {
@@ -8,15 +8,15 @@ interface Event {
 }
 
 /**
- * Time that passes only when something happens: events run in the order of their times, those of one time in the order
- * in which they were asked for, each with every promise that it settles. So a run of minutes takes milliseconds, and
- * the same events give the same run.
+ * A clock on which time passes only when something happens: events run in the order of their times, those of one time in
+ * the order in which they were planned, each followed by all promises that it settles. So a run of minutes takes
+ * milliseconds, and the same events give the same run.
  */
 export class VirtualClock {
   /** Milliseconds since the beginning. */
   now = 0
   #orders = 0
-  /** A binary heap: the next event is the first. */
+  /** Binary heap of the events; the next event is the first. */
   readonly #events: Event[] = []
 
   after(milliseconds: number, action: () => void): Cancel {
@@ -25,7 +25,7 @@ export class VirtualClock {
     return () => (event.action = undefined)
   }
 
-  /** Lets time pass until `done`, or until nothing more can happen before the limit. @returns whether it was done */
+  /** Lets time pass until `done` is true, or nothing more can happen before the limit. @returns true if `done` was */
   async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     while (!done()) {
       const event = this.#pop()
@@ -73,7 +73,7 @@ function isBefore(a: Event, b: Event): boolean {
   return a.at === b.at ? a.order < b.order : a.at < b.at
 }
 
-/** The queue of promises is empty before the event loop goes on to this. */
+/** Resolves when all promises have settled: their queue is empty before the event loop comes to setImmediate. */
 function promisesSettled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -28,8 +28,8 @@ interface Waiting {
 }
 
 /**
- * A worker's compute process: real lanes of the real lane stack, one operation after the other, each done when its time
- * has passed. It goes on while its worker hangs, and may die by itself.
+ * A worker's compute process: it computes real lanes with the real lane stack, one operation after the other, each done
+ * when its simulated time has passed. It goes on while its worker hangs, and may die by itself.
  */
 export class SimulatedCompute implements Compute {
   readonly info: EngineInfo
@@ -41,7 +41,7 @@ export class SimulatedCompute implements Compute {
   readonly #stack: LaneStack
   readonly #operations: Operation[] = []
   readonly #waiting = new Set<Waiting>()
-  /** What the stack's clock says next: begin and end of a lane. */
+  /** Next readings of the lane stack's clock, in seconds: begin and end of a lane. */
   readonly #seconds: number[] = []
   #busy = false
   #failure: EngineError | undefined
@@ -99,7 +99,7 @@ export class SimulatedCompute implements Compute {
     return Promise.resolve()
   }
 
-  /** The process dies. */
+  /** Lets the process die. */
   crash(): void {
     if (!this.#process.alive) return
     this.#process.kill()

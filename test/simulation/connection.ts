@@ -14,15 +14,15 @@ export interface ServerEnd {
   bulk: BulkEnd
 }
 
-/** A worker's connections to a coordinator, control and bulk, and to the reducers that it names: streams in order, each of which can break by itself. */
+/** A worker's connections to a coordinator, control and bulk, and to the reducers that the coordinator names: ordered streams, each of which can break by itself. */
 export class Connection implements Link, Breakable {
   readonly client: SimulatedProcess
   bytesReceived = 0
   readonly #network: Network
   readonly #control: ControlWay<WorkerMessage, CoordinatorMessage>
-  /** To the coordinator. */
+  /** Bulk connection to the coordinator. */
   readonly #bulk: Bulk
-  /** Who reduces which range of the vector, in its order. */
+  /** Connections to the processes that reduce, in the order of their ranges of the vector; `end` is exclusive, in floats. */
   #reducers: { end: number; bulk: Bulk }[] = []
   #onWeights: (chunk: ArrivedWeights) => void = () => undefined
 
@@ -97,7 +97,7 @@ export class Connection implements Link, Breakable {
     if (this.#network.isPartitioned(this.client)) this.stall()
   }
 
-  /** Nobody listens there. */
+  /** Loses the connection, since no process listens at the address. */
   refuse(): void {
     this.client.run(() => this.#control.lose('the coordinator cannot be reached'))
   }
@@ -110,7 +110,7 @@ export class Connection implements Link, Breakable {
     return this.#control.over
   }
 
-  // What can happen to it.
+  // Faults of the connection.
 
   stall(): void {
     this.#control.stall()

@@ -4,12 +4,12 @@ import type { Network } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Stream, type Arrival } from './stream.ts'
 
-/** How a stream ends: said by the peer, in the order of messages. */
+/** The end of a stream, announced by the peer after its messages. */
 export type Ending = { message: 'end' } | { message: 'aborted'; reason: string }
 
 export interface ControlWayParts<Up, Down> {
   network: Network
-  /** The member. */
+  /** The member's process. */
   client: SimulatedProcess
   onMessage: (message: Down) => void
   describeUp: (message: Up | Ending) => string | undefined
@@ -25,9 +25,9 @@ interface Accepted<Up, Down> {
   down: Stream<Down | Ending>
 }
 
-/** As a member waits for the first word of a coordinator. */
+/** Time that a real member waits for the first message of a coordinator. */
 const WELCOME_MS = 10_000
-/** As a member waits for the other end when it closes. */
+/** Time that a real member waits for the other end when it closes. */
 const CLOSE_PATIENCE_MS = 500
 
 /** Both ends of a member's control stream, whose coordinator's end is the real one of coordinator/protocol/control.ts. */
@@ -35,7 +35,7 @@ export class ControlWay<Up extends { message: string }, Down extends { message: 
   readonly lost: Promise<string>
   readonly #parts: ControlWayParts<Up, Down>
   #accepted: Accepted<Up, Down> | undefined
-  /** What was sent before the coordinator accepted. */
+  /** Messages sent before the coordinator accepted. */
   #early: (Up | Ending)[] = []
   #over = false
   #endSeen: () => void = () => undefined
@@ -88,7 +88,7 @@ export class ControlWay<Up extends { message: string }, Down extends { message: 
     this.tellServer(network.latency())
   }
 
-  /** @param open makes the coordinator's end */
+  /** Accepts the connection in the coordinator's process. @param open makes the coordinator's end */
   accept(process: SimulatedProcess, latency: () => number, open: (outlet: ControlOutlet<Down>) => Accepted<Up, Down>['control']): void {
     const { network, client, describeUp, describeDown, meddleUp, meddleDown } = this.#parts
     const common = { clock: network.clock, latency, trace: (what: string) => network.trace.add(client.name, what), copy: <T>(message: T): T => message }
@@ -132,7 +132,7 @@ export class ControlWay<Up extends { message: string }, Down extends { message: 
     accepted?.process.after(afterMs, () => accepted.control.onBroken())
   }
 
-  /** Lets a message have its effect: what it breaks ends the connection, and the member. */
+  /** Takes a message. A HerdError ends the connection, and fails the member; any other error is a defect, and is reported. */
   checked(take: () => void): void {
     try {
       take()

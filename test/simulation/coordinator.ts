@@ -38,19 +38,19 @@ export interface CoordinatorParts {
   count: Count
   workersWanted: number
   silenceLimitMs: number
-  /** Processes that reduce; none: the coordinator does. */
+  /** Number of reducers; with 0 the coordinator reduces. */
   reducers: number
-  /** An epoch has been kept. */
+  /** Called when an epoch has been recorded. */
   onEpoch: (result: Undisturbed['epochs'][number]) => void
-  /** The process has ended by itself. */
+  /** Called when the process has ended by itself. */
   onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; state: OptimizerState; progress: Progress }) => void
 }
 
 const TICK_MS = 100
-/** As the server waits for its sessions to end when it closes. */
+/** Time that the real server waits for its sessions to end when it closes. */
 const CLOSE_MS = 3000
 
-/** A coordinator process: what coordinator/run.ts does with the real cluster and training loop, resuming what the disk has. */
+/** A coordinator process: like coordinator/run.ts it runs the real cluster and training loop, and resumes from the checkpoint on the disk. */
 export class SimulatedCoordinator {
   readonly process: SimulatedProcess
   readonly #parts: CoordinatorParts
@@ -103,7 +103,7 @@ export class SimulatedCoordinator {
     })
   }
 
-  /** Asked to end between two steps, as by SIGTERM. */
+  /** Requests the end between two steps, as SIGTERM does. */
   stop(): void {
     this.process.run(() => {
       this.#stopRequested = true
@@ -124,7 +124,7 @@ export class SimulatedCoordinator {
       await this.#cluster.close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
       onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', state, progress: end.progress })
     } catch (error) {
-      // The last state could not be saved: the run ends, and is started again.
+      // A run whose last state could not be saved, or that lost a reducer, ends and is started again.
       if (!(error instanceof RunError)) throw error
       trace.add(this.process.name, `fails: ${error.message}`)
       await this.#cluster.close({ finished: false, reason: 'the run failed' })
@@ -153,7 +153,7 @@ export class SimulatedCoordinator {
     )
   }
 
-  /** Workers are told, and the process ends. */
+  /** Tells the workers, and ends the process. */
   async #close(stop: { finished: boolean; reason: string }): Promise<void> {
     this.#server.close(stop)
     await this.process.sleep(CLOSE_MS)
@@ -161,7 +161,7 @@ export class SimulatedCoordinator {
     this.process.kill()
   }
 
-  /** The cluster, with every step checked: each of its lanes is reported once, with the samples that it has. */
+  /** The cluster, with a check of every step: each of its lanes is reported once, with the number of its samples. */
   #checkedCluster(): Cluster {
     const cluster = this.#cluster
     const { network, problem, count } = this.#parts

@@ -9,19 +9,19 @@ import type { SimulatedProcess } from './process.ts'
 export class SimulatedDisk {
   readonly #random: KeyedRandom
   #latest: Checkpoint | undefined
-  /** Nothing can be written. */
+  /** True while nothing can be written. */
   full = false
 
   constructor(random: KeyedRandom) {
     this.#random = random
   }
 
-  /** @returns a copy: nothing that a process holds is on the disk */
+  /** Reads the latest checkpoint, as a copy that shares no memory with the disk. @returns undefined if there is none */
   read(): Checkpoint | undefined {
     return this.#latest === undefined ? undefined : copyOf(this.#latest)
   }
 
-  /** The checkpoints folder as a process has it: writing takes a while, and a process that dies meanwhile leaves what was there. */
+  /** The folder of checkpoints for a process: writing takes a while, and a process that dies meanwhile leaves the earlier checkpoint. */
   folderOf(process: SimulatedProcess): CheckpointerParts['folder'] {
     return {
       latest: 'latest.ckpt',

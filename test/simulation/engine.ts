@@ -3,7 +3,7 @@ import type { Network } from '../../shared/model/network.ts'
 
 /**
  * A real engine for one small network, [flatten, dropout, dense]: softmax regression in float32, in plain TypeScript.
- * Its sums are rounded after every operation, so the order in which lanes are added shows in the result.
+ * It rounds after every operation, so the order in which lanes are added affects the result.
  */
 export class SoftmaxEngine implements Engine {
   readonly info: EngineInfo = { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'softmax regression' }

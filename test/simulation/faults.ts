@@ -5,7 +5,7 @@ import type { SimulatedProcess } from './process.ts'
 import type { Simulation } from './simulation.ts'
 import type { SimulatedWorker } from './worker.ts'
 
-/** Makes the faults of a plan happen, and repairs everything at their end. */
+/** Injects the faults of a plan, and repairs everything at their end. */
 export class Faults {
   readonly #simulation: Simulation
   readonly #random: KeyedRandom
@@ -20,7 +20,7 @@ export class Faults {
     for (const fault of plan.faults) clock.after(fault.atMs, () => this.#inject(fault))
   }
 
-  /** Nothing fails any more, and enough workers are there. */
+  /** Repairs everything that is broken, and adds workers until there are enough. */
   repair(): void {
     const { workers, coordinator, plan, trace } = this.#simulation
     trace.add('faults', 'over: all is repaired')
@@ -63,7 +63,8 @@ export class Faults {
       case 'reducer crash':
       case 'reducer power loss':
         process.kill()
-        // Workers call a reducer, and a reducer calls the coordinator: who lives notices, or hears nothing any more.
+        // A reducer is the server of workers and a client of the coordinator. After a crash the other end notices soon; after a power
+        // loss the coordinator hears nothing any more, and workers notice when the machine is up again.
         for (const connection of connections) {
           const seen = kind === 'reducer crash' ? this.#soon() : undefined
           connection.break(connection.client === process ? { client: undefined, server: seen } : { client: seen ?? durationMs + this.#soon(), server: undefined })
@@ -114,7 +115,7 @@ export class Faults {
         for (const connection of connections) connection.break({ client: this.#soon(), server: this.#soon() })
         break
       case 'half-open connection': {
-        // Who does not notice is told when it next sends, if the other end still lives; a coordinator finds silence first.
+        // An end that does not notice at once finds out when it next sends, as a worker does; a coordinator notices the silence first.
         const workerSees = this.#random.uniform() < 0.5
         for (const connection of connections) connection.break(workerSees ? { client: this.#soon(), server: undefined } : { client: this.#random.between(1000, 5000), server: this.#soon() })
         break
@@ -152,7 +153,7 @@ export class Faults {
         clock.after(durationMs, () => this.#simulation.startCoordinator())
         break
       case 'coordinator power loss':
-        // Whoever sends to the machine once it is up again is told that it knows nothing of the connection.
+        // A worker that sends to the machine when it is up again is told that it does not know the connection.
         coordinator.process.kill()
         for (const connection of connections) connection.break({ client: durationMs + this.#random.between(1, 3000), server: undefined })
         clock.after(durationMs, () => this.#simulation.startCoordinator())
@@ -188,7 +189,7 @@ export class Faults {
     this.#simulation.clock.after(durationMs, () => process.goOn())
   }
 
-  /** Until a broken connection is noticed. */
+  /** Milliseconds until a broken connection is noticed. */
   #soon(): number {
     return this.#random.between(0.1, 20)
   }

@@ -9,7 +9,7 @@ import { meddlings } from './meddler.ts'
 import { outcomeSchema, simulate, type Outcome } from './simulation.ts'
 import { Statistics } from './statistics.ts'
 
-/** `npm run simulate`: whole clusters on a virtual clock, under random schedules. docs/simulation.md tells what it proves. */
+/** `npm run simulate`: whole clusters on a virtual clock, under random schedules. docs/simulation.md explains what it proves. */
 async function main(argv: string[]): Promise<number> {
   const command = createProgram('simulate').description('Runs whole clusters on a virtual clock under random schedules of faults.')
   addOptions(command, simulationOptions)
@@ -39,7 +39,7 @@ async function runHere({ seed, schedules }: SimulationOptions, take: (outcome: O
   }
 }
 
-/** Shares the seeds among processes, each taking every so many. */
+/** Shares the seeds among processes: of n processes, each runs every nth seed. */
 async function runInProcesses({ seed, schedules, processes }: SimulationOptions, take: (outcome: Outcome) => void): Promise<void> {
   const count = Math.min(processes, schedules)
   await Promise.all(Array.from({ length: count }, (_, index) => new Promise<void>((resolve, reject) => {

@@ -10,28 +10,29 @@ export type Meddling = (typeof meddlings)[number]
 
 export interface MeddlerParts {
   random: KeyedRandom
-  /** Share of messages that are meddled with, and how. */
+  /** Share of messages that are meddled with, 0 to 1. */
   rate: number
+  /** Kinds of meddling to choose from. */
   kinds: readonly Meddling[]
-  /** Where the last chunk of each range of a vector begins. */
+  /** Offsets, in floats, of the last chunk of each range of a vector. */
   lastOffsets: readonly number[]
   trace: Trace
   count: Count
 }
 
-/** That another message is lost shows in no later one: the answer to it would be awaited for ever. */
+/** Types of messages that may be lost. The loss of any other message shows in no later one: its answer would be awaited for ever. */
 const dispensable: ReadonlySet<string> = new Set(['hello', 'welcome', 'heartbeat', 'computed', 'abandoned', 'release', 'abandon'])
-/** Messages that are kept to be replayed. */
+/** Number of messages of each stream that are kept to be replayed. */
 const MEMORY = 30
 
 /**
- * What no network does within one connection, at the boundary where messages are handed over: a message comes twice, is
- * overtaken by those behind it, is lost, or is one of long ago. Checks must turn that into an ended session.
+ * Meddles with messages where they are handed over, as no network does within one connection: a message comes twice, is
+ * overtaken by later ones, is lost, or is preceded by an old one. Herd's checks must then end the session.
  */
 export class Meddler {
   readonly #parts: MeddlerParts
   #active = true
-  /** Per worker and stream, over all its connections: messages of an older session are among them. */
+  /** Last messages by worker and stream, over all of the worker's connections: messages of an older session are among them. */
   readonly #seen = new Map<string, unknown[]>()
 
   constructor(parts: MeddlerParts) {
@@ -42,7 +43,7 @@ export class Meddler {
     this.#active = false
   }
 
-  /** Messages of a member's control stream. */
+  /** Meddles with a message of a member's control stream, in one direction. */
   control<T extends { message: string }>(stream: string, message: T | Ending): Arrival<T | Ending>[] {
     return message.message === 'end' || message.message === 'aborted' ? untouched(message) : this.#meddle(stream, message, message.message, dispensable.has(message.message))
   }

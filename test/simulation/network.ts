@@ -8,7 +8,7 @@ import type { SimulatedProcess } from './process.ts'
 import { SimulatedReducerLink, type ReducerServerEnd } from './reducer_link.ts'
 import type { Trace } from './trace.ts'
 
-/** What is between two processes, and can break. */
+/** A connection between two processes, which can break. */
 export interface Breakable {
   /** The process that has connected. */
   readonly client: SimulatedProcess
@@ -18,19 +18,20 @@ export interface Breakable {
   stall(): void
   flow(): void
   /**
-   * Breaks: what is on the way is lost.
-   * @param seen after how many milliseconds each end notices; undefined where it does not
+   * Breaks the connection: messages under way are lost.
+   * @param seen milliseconds after which each end notices; undefined for an end that does not
    */
   break(seen: { client: number | undefined; server: number | undefined }): void
-  /** Only the control stream breaks, and megabytes still arrive for a while; or the reverse. */
+  /** Breaks only the control stream, while weights and gradients still arrive for a while; or, if `control` is false, only these. */
   breakOne(control: boolean, seen: { client: number; server: number }): void
 }
 
 /** A coordinator that listens. */
 export interface Listener {
   process: SimulatedProcess
-  /** @returns undefined when it accepts nobody any more */
+  /** Opens the coordinator's end for a worker; undefined if it accepts none any more. */
   worker: () => ServerEnd | undefined
+  /** Opens the coordinator's end for a reducer; undefined if it accepts none any more. */
   reducer: () => ReducerServerEnd | undefined
 }
 
@@ -39,11 +40,11 @@ export interface NetworkParts {
   random: KeyedRandom
   trace: Trace
   meddler: Meddler
-  /** Is told what must not be. */
+  /** Called with a description of anything that must not happen. */
   violated: (what: string) => void
 }
 
-/** Between workers, reducers and the one address of the coordinator: delays, partitions, and the connections that there are. */
+/** The network between workers, reducers and the one address of the coordinator: its connections, delays and partitions. */
 export class Network {
   readonly clock: VirtualClock
   readonly trace: Trace
@@ -51,10 +52,10 @@ export class Network {
   readonly violated: (what: string) => void
   readonly #random: KeyedRandom
   #listener: Listener | undefined
-  /** Reducers, by address. */
+  /** Bulk ends of reducers, by address. */
   readonly #bulkListeners = new Map<string, { process: SimulatedProcess; end: BulkEnd }>()
   #connections: Breakable[] = []
-  /** When the partition of a machine heals, by the name of its process. */
+  /** Time at which the partition of a machine heals, by the name of its process. */
   readonly #partitions = new Map<string, number>()
 
   constructor({ clock, random, trace, meddler, violated }: NetworkParts) {
@@ -98,24 +99,24 @@ export class Network {
     this.#reach(bulk, () => listener, (process) => (listener === undefined ? bulk.refuse() : bulk.accept(process, listener.end)))
   }
 
-  /** Connections that are open, of one process or of all. */
+  /** Open connections of one process, or of all. */
   connectionsOf(process?: SimulatedProcess): Breakable[] {
     return this.#connections.filter((each) => process === undefined || each.client === process || each.server === process)
   }
 
-  /** Milliseconds for a message that has nothing before it. */
+  /** Milliseconds to reach a machine, for the first message of a connection. */
   latency(): number {
     return this.#random.between(0.2, 5)
   }
 
-  /** One connection's own way: near or far, steady or not. */
+  /** Latency of one connection, which is near or far, steady or not. @returns a function that draws the milliseconds of each message */
   latencyOfConnection(): () => number {
     const base = this.#random.between(0.2, 20)
     const jitter = this.#random.pick([0.1, 1, 10, 50])
     return () => base + jitter * -Math.log(1 - this.#random.uniform())
   }
 
-  /** Cuts a machine off; what is sent meanwhile arrives when the partition heals, as with TCP. */
+  /** Cuts a machine off; messages sent meanwhile arrive when the partition heals, as with TCP. */
   partition(machine: SimulatedProcess, milliseconds: number): void {
     const heals = Math.max(this.clock.now + milliseconds, this.#partitions.get(machine.name) ?? 0)
     this.#partitions.set(machine.name, heals)
@@ -131,7 +132,7 @@ export class Network {
     return this.#healsInMs(machine) > 0
   }
 
-  /** Connects after a while, when both machines can be reached. */
+  /** Connects after a while, at the earliest when both machines can be reached. */
   #reach(connection: Breakable & { refuse(): void }, listener: () => { process: SimulatedProcess } | undefined, accept: (process: SimulatedProcess) => void): void {
     const { client } = connection
     this.#connections = [...this.#connections.filter((each) => !each.over && each.client.alive), connection]

@@ -2,34 +2,34 @@ import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { meddlings, type Meddling } from './meddler.ts'
 import { problems } from './problem.ts'
 
-/** What befalls one worker. */
+/** Faults of one worker. */
 export const workerFaults = [
-  /** kill -9: the connection is seen to break. */
+  /** The process is killed (kill -9): the coordinator sees the connection break. */
   'crash',
-  /** Its machine loses power: nothing is heard any more. */
+  /** The machine loses power: the coordinator hears nothing any more. */
   'power loss',
-  /** Stopped for a while; what came meanwhile it finds when it goes on. */
+  /** The process is stopped for a while, and finds the messages that came meanwhile when it goes on. */
   'hang',
-  /** Its compute process dies. */
+  /** The compute process dies. */
   'compute crash',
-  /** Its connections break, seen by both ends. */
+  /** The connections break, and both ends notice. */
   'connection reset',
-  /** Seen by one end only, as by a router that forgets the connection. */
+  /** The connections break, and only one end notices soon, as when a router forgets the connection. */
   'half-open connection',
   /** The control stream breaks while gradients still arrive, or the reverse. */
   'one stream broken',
-  /** Cut off for a while; what was sent arrives late. */
+  /** The machine is cut off for a while; messages sent meanwhile arrive late. */
   'partition',
-  /** Computes slower or faster from now on. */
+  /** The worker computes slower or faster from now on. */
   'change of speed',
-  /** Leaves in order. */
+  /** The worker leaves in order. */
   'leave',
 ] as const
 
-/** What befalls one reducer, in runs that have some. */
+/** Faults of one reducer, in runs that have some. */
 export const reducerFaults = ['reducer crash', 'reducer power loss', 'reducer hang', 'reducer reset', 'reducer partition'] as const
 
-/** What befalls the run. */
+/** Faults of the whole run, and workers that join. */
 export const runFaults = ['join', 'coordinator crash', 'coordinator power loss', 'coordinator hang', 'coordinator stop', 'partition of all', 'full disk'] as const
 
 export type FaultKind = (typeof workerFaults)[number] | (typeof reducerFaults)[number] | (typeof runFaults)[number]
@@ -37,29 +37,30 @@ export type FaultKind = (typeof workerFaults)[number] | (typeof reducerFaults)[n
 export interface Fault {
   kind: FaultKind
   atMs: number
-  /** For how long, where that has a meaning: until it heals, goes on, or is started again. */
+  /** Time until the fault heals, or the process goes on or is started again; without meaning for other faults. */
   durationMs: number
 }
 
-/** A schedule: all that is decided before a run begins. */
+/** A schedule: everything that is decided before a run begins. */
 export interface Plan {
   problem: number
   workers: number
   workersWanted: number
-  /** Processes that reduce; none: the coordinator does. */
+  /** Number of reducers; with 0 the coordinator reduces. */
   reducers: number
   silenceLimitMs: number
-  /** Between two checkpoints in mid-epoch; 0 for none. */
+  /** Seconds between two checkpoints in mid-epoch; 0 for none. */
   checkpointSeconds: number
   faults: Fault[]
   meddling: { rate: number; kinds: Meddling[] }
-  /** From here on nothing fails any more, and what is broken is repaired. */
+  /** Time from which nothing fails any more, and at which everything is repaired. */
   calmFromMs: number
 }
 
 const FAULTS_END_MS = 30_000
-/** Share of runs with reducers, where the vector can be cut; a lost reducer ends a run, which is then begun again, so in those not too many befall one. */
+/** Share of runs with reducers, among those whose vector can be cut. */
 const REDUCERS_RATE = 0.4
+/** Share of faults that strike a reducer, in runs with reducers: not too many, since a lost reducer ends a run, which is then begun again. */
 const REDUCER_FAULTS_RATE = 0.15
 
 /** The schedule of a seed. */
@@ -67,7 +68,7 @@ export function planOf(seed: number): Plan {
   const random = new KeyedRandom(seed, Purpose.simulation, 1)
   const workers = 1 + random.below(5)
   const problem = random.below(problems.length)
-  // Not every vector has chunks for two.
+  // Two reducers need a vector of at least two chunks.
   const reducers = problems[problem].layout.size > problems[problem].chunkFloats && random.uniform() < REDUCERS_RATE ? 2 : 0
   const anyFault = (): FaultKind => {
     if (reducers > 0 && random.uniform() < REDUCER_FAULTS_RATE) return random.pick(reducerFaults)

@@ -16,7 +16,7 @@ import { Model } from '../../shared/optim/stepped_weights.ts'
 import { article } from '../../shared/recipe/presets.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 
-/** A small training: data, network and options, but for who computes it. */
+/** A small training: data, network and options, but nothing about the cluster. */
 export interface Problem {
   name: string
   run: RunDescription
@@ -24,7 +24,7 @@ export interface Problem {
   classes: string[]
   samples: readonly Sample[]
   test: readonly number[]
-  /** Gzipped, as it goes over the wire. */
+  /** Manifest of the data set, gzipped as on the wire. */
   manifest: Buffer
   decoded: DecodedCache
   schedule: Schedule
@@ -56,7 +56,7 @@ const SOURCE_SIZE = 6
 const CLASSES = ['cat', 'dog', 'hen']
 const DATASET_DIGEST = 'd'.repeat(64)
 
-/** Lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, compressed and not, gradients clipped and not, steps that are left out. */
+/** Shapes that cover lanes that are no power of two, short last batches with empty lanes, vectors of one chunk and of several, compressed and not, gradients clipped and not, and steps that are left out. */
 const shapes: readonly Shape[] = [
   { batch: 12, lanes: 8, epochs: 3, train: 40, test: 70, chunkFloats: 64, compress: 'int8', compressWeights: 'bf16' },
   { batch: 9, lanes: 4, epochs: 3, train: 30, test: 40, chunkFloats: 1000, compress: 'bf16', compressWeights: 'int8' },
@@ -91,7 +91,7 @@ function buildProblem(shape: Shape, index: number): Problem {
   }
 }
 
-/** Noise around a colour that the class decides: something can be learnt. */
+/** Draws noise around a colour that depends on the class, so that there is something to learn. */
 function drawImage(seed: number, sample: number, label: number): DecodedImage {
   const random = new KeyedRandom(seed, Purpose.simulation, 0, sample)
   const data = Uint8Array.from({ length: SOURCE_SIZE * SOURCE_SIZE * 3 }, (_, i) => random.below(200) + (i % 3 === label ? 55 : 0))

@@ -1,14 +1,14 @@
 import type { Cancel, VirtualClock } from './clock.ts'
 
 /**
- * A process as the others see it: it can die, which ends all that it would have done, and it can be stopped for a while
- * (as by SIGSTOP), in which nothing happens in it; what came meanwhile it finds, in order, when it goes on.
+ * A process as others see it. It can die, after which it does nothing any more, and it can be stopped for a while (as by
+ * SIGSTOP), in which it does nothing; actions that were due meanwhile happen, in order, when it goes on.
  */
 export class SimulatedProcess {
   readonly name: string
   readonly clock: VirtualClock
   #alive = true
-  /** What waits for the process to go on; undefined while it runs. */
+  /** Actions that wait until the process goes on; undefined while it runs. */
   #waiting: (() => void)[] | undefined
 
   constructor(name: string, clock: VirtualClock) {
@@ -24,7 +24,7 @@ export class SimulatedProcess {
     return this.#alive && this.#waiting !== undefined
   }
 
-  /** Lets the process do something: now, or when it goes on, or never. */
+  /** Lets the process do something: now; when it goes on, if it is stopped; never, if it is dead. */
   run(action: () => void): void {
     if (!this.#alive) return
     if (this.#waiting === undefined) action()
@@ -37,7 +37,7 @@ export class SimulatedProcess {
     return () => (cancelled = true)
   }
 
-  /** As setInterval: what was due while the process was stopped happens once. */
+  /** Repeats an action, like setInterval: if it was due several times while the process was stopped, it happens once. */
   every(milliseconds: number, action: () => void): Cancel {
     let cancel: Cancel = () => undefined
     const arm = (): void => {
@@ -50,7 +50,7 @@ export class SimulatedProcess {
     return () => cancel()
   }
 
-  /** Settles after a while, if the process lives to see it. */
+  /** Resolves after a while, if the process is still alive then. */
   sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => this.after(milliseconds, resolve))
   }
@@ -62,7 +62,7 @@ export class SimulatedProcess {
   goOn(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
-    // Each as an event of its own, so that the promises of one have settled before the next.
+    // Each action is an event of its own, so that the promises of one have settled before the next.
     for (const action of waiting) this.clock.after(0, () => this.run(action))
   }
 

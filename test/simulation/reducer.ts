@@ -11,14 +11,14 @@ import type { Trace } from './trace.ts'
 
 export interface ReducerParts {
   name: string
-  /** Where workers reach it. */
+  /** Port at which workers reach it. */
   port: number
   clock: VirtualClock
   network: Network
   problem: Problem
   random: KeyedRandom
   trace: Trace
-  /** The process has ended by itself. */
+  /** Called when the process has ended by itself. */
   onExit: (how: 'finished' | 'failed') => void
 }
 

@@ -18,13 +18,13 @@ export interface ReducerServerEnd {
 interface Accepted {
   end: ReducerServerEnd
   control: ReducerControl | undefined
-  /** Chunks of states; a `done` ends the answer to a question. */
+  /** Chunks of the state that a reducer fetches at its start; `done` ends them, with the reason if it failed. */
   start: Stream<{ chunk: StateChunk } | { done: string }>
   calls: Stream<() => void>
   states: Stream<StateChunk>
 }
 
-/** A reducer's connections to its coordinator, as reducer/connection.ts has them. */
+/** A reducer's connections to its coordinator, like those of reducer/connection.ts. */
 export class SimulatedReducerLink implements ReducerLink, Breakable {
   readonly client: SimulatedProcess
   readonly #network: Network
@@ -113,7 +113,7 @@ export class SimulatedReducerLink implements ReducerLink, Breakable {
     if (this.#network.isPartitioned(client)) this.stall()
   }
 
-  /** Nobody listens there. */
+  /** Loses the connection, since no process listens at the address. */
   refuse(): void {
     this.client.run(() => this.#control.lose('the coordinator cannot be reached'))
   }

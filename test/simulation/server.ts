@@ -16,7 +16,7 @@ export interface ServerParts {
   handler: MemberHandler
   run: RunDescription
   manifest: Buffer
-  /** A secret that no session of any incarnation of the coordinator has had. */
+  /** Makes an id that no session of any incarnation of the coordinator has had. */
   newId: () => string
   silenceLimitMs: number
   reducers: ReducerHub | undefined
@@ -24,7 +24,7 @@ export interface ServerParts {
 
 const HELLO_MS = 8000
 
-/** There are no connections to watch over: those of the simulation end by themselves. */
+/** Claims that do nothing: there are no connections to watch, since those of the simulation end by themselves. */
 export const noClaims: Claims = { claim: () => undefined, release: () => undefined, widen: () => undefined }
 
 /** The coordinator's port on the simulated network: a shell around the same sessions and memberships as coordinator/members/server.ts. */
@@ -40,7 +40,7 @@ export class SimulatedServer {
     this.#workers = new Controls(() => parts.network.clock.now)
   }
 
-  /** @returns undefined when nobody is accepted any more */
+  /** The coordinator's end for workers; undefined if none is accepted any more. */
   get workers(): ServerEnd | undefined {
     if (this.#closing) return undefined
     const { network, handler, run, manifest, silenceLimitMs, reducers } = this.#parts
@@ -57,7 +57,7 @@ export class SimulatedServer {
     }
   }
 
-  /** @returns undefined when nobody is accepted any more */
+  /** The coordinator's end for reducers; undefined if none is accepted any more, or the coordinator reduces itself. */
   get reducers(): ReducerServerEnd | undefined {
     const { reducers } = this.#parts
     if (this.#closing || reducers === undefined) return undefined
@@ -73,7 +73,7 @@ export class SimulatedServer {
     this.#parts.reducers?.watch()
   }
 
-  /** Ends every membership with a last word. */
+  /** Ends every membership with the message `stop`. */
   close(stop: { finished: boolean; reason: string }): void {
     this.#closing = true
     this.#workers.end({ message: 'stop', stop })
@@ -81,7 +81,7 @@ export class SimulatedServer {
   }
 }
 
-/** A handler of which every error that is not meant for people is told. */
+/** Wraps a handler so that every error that is not a HerdError, and hence a defect, is reported. */
 function watched(handler: MemberHandler, violated: (what: string) => void): MemberHandler {
   const guard = <A extends unknown[], R>(take: (...given: A) => R) => (...given: A): R => {
     try {

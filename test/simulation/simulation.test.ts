@@ -10,7 +10,7 @@ import { Simulation, simulate } from './simulation.ts'
 import { Statistics } from './statistics.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
-/** As npm run simulate, which runs thousands. */
+/** Number of schedules; `npm run simulate` runs thousands. */
 const SCHEDULES = shortOrLong(150, 3000)
 
 const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, reducers: 0, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }

@@ -20,16 +20,16 @@ import { SimulatedWorker } from './worker.ts'
 
 export const outcomeSchema = z.object({
   seed: z.number(),
-  /** Why the schedule fails: nothing, where it passes. */
+  /** Reasons why the schedule fails; empty if it passes. */
   failures: z.array(z.string()),
-  /** Of everything that happened. */
+  /** Hash of everything that happened. */
   traceHash: z.string(),
   virtualMs: z.number(),
   counts: z.record(z.string(), z.number()),
 })
 export type Outcome = z.infer<typeof outcomeSchema>
 
-/** A run that is not done so long after the last fault never will be. */
+/** Time after the last fault within which a run must end; later it never will. */
 const PATIENCE_MS = 300_000
 
 const baselines = new Map<number, Promise<Undisturbed>>()
@@ -48,7 +48,7 @@ export class Simulation {
   readonly network: Network
   readonly plan: Plan
   readonly workers = new Map<string, SimulatedWorker>()
-  /** In no order that matters. */
+  /** Reducers; their order does not matter. */
   readonly reducers: SimulatedReducer[] = []
   readonly disk: SimulatedDisk
   coordinator: SimulatedCoordinator
@@ -74,12 +74,12 @@ export class Simulation {
     this.coordinator = this.#newCoordinator()
   }
 
-  /** Random numbers of their own for each part. */
+  /** Makes a new stream of random numbers, so that each part has its own. */
   random(): KeyedRandom {
     return new KeyedRandom(this.#seed, Purpose.simulation, 2, this.#streams++)
   }
 
-  /** Runs to the end. */
+  /** Runs the schedule to its end, and compares the result with that of the undisturbed run. */
   async run(): Promise<Outcome> {
     const rejected = (error: unknown): void => this.#violated(`a promise that nobody awaits was rejected: ${error instanceof Error ? error.stack : String(error)}`)
     process.on('unhandledRejection', rejected)
@@ -113,7 +113,7 @@ export class Simulation {
       onExit: (ended, how) => {
         this.workers.delete(name)
         this.network.connectionsOf(ended.process).forEach((connection) => connection.break({ client: undefined, server: 1 }))
-        // Somebody starts again what has failed.
+        // A worker that has failed is started again.
         if (how === 'failed') this.clock.after(1000, () => this.startAgain(name))
       },
     })
@@ -130,7 +130,7 @@ export class Simulation {
     this.#speeds.set(name, imageMs)
   }
 
-  /** Starts the reducers that are not there. */
+  /** Starts the reducers that are not running. */
   startReducers(): void {
     for (let index = 0; index < this.plan.reducers; index++) {
       if (this.reducers.at(index)?.process.alive === true) continue
@@ -185,7 +185,7 @@ export class Simulation {
   }
 }
 
-/** Runs the schedule of a seed. @param print is given the trace */
+/** Runs the schedule of a seed. @param print called with each line of the trace */
 export function simulate(seed: number, print?: (line: string) => void): Promise<Outcome> {
   return new Simulation(seed, planOf(seed), print).run()
 }

@@ -1,7 +1,7 @@
-/** Counts one more of a kind. */
+/** Adds to the count of a kind; 1 by default. */
 export type Count = (kind: string, by?: number) => void
 
-/** How often things happened, by kind. */
+/** Counts of events, by kind. */
 export class Statistics {
   readonly counts: Record<string, number> = {}
 

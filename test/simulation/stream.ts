@@ -1,7 +1,7 @@
 import type { Cancel, VirtualClock } from './clock.ts'
 import type { SimulatedProcess } from './process.ts'
 
-/** What reaches the receiver in place of one message: now, or after a while. */
+/** A message that reaches the receiver in place of one that was sent: now, or after a while. */
 export interface Arrival<T> {
   message: T
   afterMs: number
@@ -14,25 +14,25 @@ export interface StreamParts<T> {
   /** Milliseconds that the next message takes. */
   latency: () => number
   receive: (message: T) => void
-  /** A copy with memory of its own: what serialisation does. */
+  /** Makes a copy with memory of its own, as serialisation does. */
   copy: (message: T) => T
-  /** What the trace says of a message. */
+  /** Describes a message for the trace; undefined to leave it out. */
   describe: (message: T) => string | undefined
   trace: (what: string) => void
-  /** Meddles with a message at the boundary. */
+  /** Meddles with a message where it is handed over. */
   meddle: (message: T) => Arrival<T>[]
 }
 
-/** A sender waits when so many messages are on the way. */
+/** Number of messages under way from which on a sender waits. */
 const WINDOW = 4
 
-/** One direction of one call: in order and without loss for as long as it holds. */
+/** One direction of one call: messages arrive in order and without loss until it breaks. */
 export class Stream<T> {
   readonly #parts: StreamParts<T>
   readonly #onTheWay: { message: T; at: number }[] = []
   #lastArrival = 0
   #stalled = false
-  /** The receiver takes nothing for now. */
+  /** True while the receiver takes nothing. */
   #paused = false
   #broken = false
   #next: Cancel = () => undefined
@@ -42,7 +42,7 @@ export class Stream<T> {
     this.#parts = parts
   }
 
-  /** Messages that the network has and the receiver has not. */
+  /** Number of messages that were sent and have not arrived. */
   get backlog(): number {
     return this.#onTheWay.length
   }
@@ -55,13 +55,13 @@ export class Stream<T> {
     if (this.#onTheWay.length === 1) this.#awaitNext()
   }
 
-  /** Settles when the sender may send more; when the stream breaks, too. */
+  /** Resolves when the sender may send more, or when the stream breaks. */
   drained(): Promise<void> {
     if (this.#broken || this.#onTheWay.length < WINDOW) return Promise.resolve()
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
-  /** Nothing arrives until `flow`. */
+  /** Stops all arrivals until `flow`. */
   stall(): void {
     this.#stalled = true
     this.#next()
@@ -84,7 +84,7 @@ export class Stream<T> {
     this.#awaitNext()
   }
 
-  /** What is on the way is lost, and whatever is sent. */
+  /** Breaks the stream: messages under way are lost, and all that are sent later. */
   break(): void {
     this.#broken = true
     this.#next()

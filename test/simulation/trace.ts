@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { VirtualClock } from './clock.ts'
 
-/** What happened, in order. Two runs that did the same have the same hash. */
+/** A record of everything that happened, in order. Two runs that did the same have the same hash. */
 export class Trace {
   readonly #clock: VirtualClock
   readonly #hash = createHash('sha256')
   readonly #print: ((line: string) => void) | undefined
   #lines: string[] = []
 
-  /** @param print is given each line as it comes. */
+  /** @param print called with each line as it comes. */
   constructor(clock: VirtualClock, print: ((line: string) => void) | undefined) {
     this.#clock = clock
     this.#print = print
@@ -21,7 +21,7 @@ export class Trace {
     this.#print?.(line)
   }
 
-  /** Ends the trace. */
+  /** Ends the trace, and returns the SHA-256 of its lines. */
   hash(): string {
     this.#absorb()
     return this.#hash.digest('hex')

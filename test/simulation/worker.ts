@@ -18,9 +18,9 @@ export interface WorkerParts {
   random: KeyedRandom
   trace: Trace
   count: Count
-  /** Milliseconds for one image; can change as it goes. */
+  /** Milliseconds for one image, which can change during the run. */
   imageMs: () => number
-  /** The process has ended by itself. */
+  /** Called when the process has ended by itself. */
   onExit: (worker: SimulatedWorker, how: 'finished' | 'left' | 'failed') => void
 }
 
@@ -53,7 +53,7 @@ export class SimulatedWorker {
     })
   }
 
-  /** Leaves in order. */
+  /** Lets the worker leave in order. */
   stop(): void {
     this.process.run(() => {
       this.#stopping = true

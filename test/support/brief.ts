@@ -1,6 +1,6 @@
 import type { MemberView, RunBrief } from '../../live/view.ts'
 
-/** A worker in the middle of a run. */
+/** An example of a worker in the middle of a run. */
 export function exampleMember(name: string, fields: Partial<MemberView> = {}): MemberView {
   return {
     name, engine: 'TensorFlow 2.18.1', device: 'cpu', state: 'computing', kind: 'TRAIN', owes: [0, 1], lanes: 40, images: 320, laneSeconds: 0.25,
@@ -8,7 +8,7 @@ export function exampleMember(name: string, fields: Partial<MemberView> = {}): M
   }
 }
 
-/** A run in its third epoch. */
+/** An example of a run in its third epoch. */
 export function exampleBrief(fields: Partial<RunBrief> = {}): RunBrief {
   return {
     facts: {

@@ -8,7 +8,7 @@ import { chromium, type Browser, type Locator, type Page } from 'playwright-core
 import sharp from 'sharp'
 import { renderAnimal } from '../../cli/draw/raster.ts'
 
-/** Headless, and quiet: Chromium looks for updates and the like on its own otherwise. */
+/** Flags that keep Chromium from looking for updates and the like on its own. */
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
@@ -38,7 +38,7 @@ export async function startBrowser(): Promise<Browser> {
 
 export interface Opened {
   page: Page
-  /** What the browser complained of: errors on its console, exceptions, requests to other hosts. */
+  /** Complaints of the browser: errors and warnings on its console, exceptions, requests to other hosts. */
   complaints: string[]
 }
 
@@ -46,11 +46,11 @@ export interface ViewOptions {
   dark?: boolean
   width?: number
   height?: number
-  /** Of HTTP answers that are part of a test, which the console calls errors. */
+  /** Pattern of console messages that are no complaint: HTTP answers that are part of a test, which the console calls errors. */
   expected?: RegExp
 }
 
-/** A page of its own, with cookies of its own. */
+/** Opens a page with cookies of its own. */
 export async function openPage(browser: Browser, url: string, { dark = false, width = 1280, height = 900, expected }: ViewOptions = {}): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', timezoneId: 'UTC', deviceScaleFactor: width < 600 ? 2 : 1 })
   const complaints: string[] = []
@@ -68,7 +68,7 @@ export async function openPage(browser: Browser, url: string, { dark = false, wi
   return { page, complaints }
 }
 
-/** Reads again and again until it is so. @throws Error with what was read last */
+/** Reads a value again and again until it holds. @throws Error with the last value if it does not within `timeoutMs` */
 export async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, timeoutMs = 20_000, expected = String(holds)): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
@@ -79,12 +79,12 @@ export async function eventually<T>(read: () => Promise<T>, holds: (value: T) =>
   }
 }
 
-/** Until an element's text, white space aside, matches. */
+/** Waits until an element's text matches; every run of white space counts as one space. @returns the text */
 export async function says(element: Locator, pattern: RegExp, timeoutMs?: number): Promise<string> {
   return eventually(async () => (await element.innerText()).replaceAll(/\s+/g, ' '), (text) => pattern.test(text), timeoutMs, String(pattern))
 }
 
-/** What axe-core finds that keeps people out. */
+/** Serious barriers to accessibility that axe-core finds on a page. */
 export async function barriers(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   const { violations } = await page.evaluate<AxeResults>('axe.run()')
@@ -93,7 +93,7 @@ export async function barriers(page: Page): Promise<string[]> {
     .flatMap(({ id, help, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${help}: ${html.slice(0, 200)} ${failureSummary ?? ''}`))
 }
 
-/** By how many pixels the page is wider than the screen. */
+/** Number of pixels by which the page is wider than the screen. */
 export async function overflow(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }
@@ -103,20 +103,20 @@ export async function drawnPictures(count: number): Promise<string[]> {
   return Promise.all(Array.from({ length: count }, async (_, i) => (await sharp(await renderAnimal(1, i % 10, Math.floor(i / 10))).resize(128, 128).webp({ quality: 80 }).toBuffer()).toString('base64')))
 }
 
-/** A folder that goes when the process does: what is in it is for a person who looks while a test is being made. */
+/** Makes a folder that is removed when the process exits: its pictures are for a person who watches a test being written. */
 function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'herd-screenshots-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Around what is photographed. */
+/** Margin around the screenshot's elements, in pixels. */
 const MARGIN = 14
 
 let folder: string | undefined
 
 /**
- * Takes a picture of the page, from the top of one element to the end of another, and sees that there is something on it.
+ * Takes a picture of the page, from the top of one element to the end of another, and asserts that it is not blank.
  * It goes to the folder that HERD_SCREENSHOTS names (docs/images, to renew those of the README), else to a temporary one.
  */
 export async function screenshot(page: Page, name: string, first: string, last: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** A way to a coordinator that can be cut: a TCP proxy on loopback. */
+/** A TCP proxy on loopback, which is a way to a coordinator that can be cut. */
 export class CuttingProxy {
   readonly #server: Server
   readonly #target: { host: string; port: number }
@@ -22,7 +22,7 @@ export class CuttingProxy {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** The worker's side of its connections is gone; the coordinator's stays open, with nobody at its other end. */
+  /** Destroys the worker's side of its connections; the coordinator's side stays open, with nothing at its other end. */
   cutHalf(): void {
     for (const { worker } of this.#pairs.splice(0)) worker.destroy()
   }
@@ -41,7 +41,7 @@ export class CuttingProxy {
     for (const socket of [worker, coordinator]) socket.on('error', () => undefined)
     worker.on('data', (data) => coordinator.write(data))
     coordinator.on('data', (data) => worker.write(data))
-    // When the coordinator closes, so does the way to it; when the worker's side is cut, nothing tells the coordinator.
+    // The worker's side closes with the coordinator's; a cut of the worker's side is not passed on to the coordinator.
     coordinator.on('close', () => worker.destroy())
   }
 }

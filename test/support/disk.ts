@@ -5,29 +5,29 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 
-/** What keeps this machine from giving a process a limit on the size of its files, or false. */
+/** Reason why this machine cannot limit the size of a process's files; false if it can. */
 export const withoutFileLimits = works('prlimit', '--version') ? false : 'prlimit (util-linux) is not here'
 
 /**
  * Limits the size that files of a running process may reach, as `ulimit -f` does: writing beyond it fails with EFBIG, since
- * Node ignores the signal. Unlike a full disk it needs no privilege.
- * @param bytes undefined lifts the limit
+ * Node ignores the signal. Unlike a full disk, this needs no privilege.
+ * @param bytes undefined to lift the limit
  */
 export async function limitFileSize(pid: number, bytes: number | undefined): Promise<void> {
   await execute('prlimit', ['--pid', String(pid), `--fsize=${bytes ?? 'unlimited'}:unlimited`])
 }
 
-/** A disk of its own, a few hundred kB large. */
+/** A small disk, in the memory of this machine. */
 export interface SmallDisk {
   folder: string
-  /** Leaves no room, and gives it back. */
+  /** Fills the disk. @returns a function that makes the room free again */
   fill(): Promise<() => Promise<void>>
-  /** Remounts it, read-only or not. */
+  /** Remounts the disk, read-only or writable. */
   setReadOnly(readOnly: boolean): Promise<void>
   unmount(): Promise<void>
 }
 
-/** Mounts a tmpfs. @returns instead the reason why this user may not */
+/** Mounts a tmpfs. @returns the disk, or the reason why this user cannot mount one */
 export async function mountSmallDisk(folder: string, kilobytes: number): Promise<SmallDisk | string> {
   await mkdir(folder, { recursive: true })
   try {

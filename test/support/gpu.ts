@@ -5,7 +5,7 @@ import { nativeAvailable } from '../../shared/engine/native.ts'
 import { nodeArguments } from '../../shared/kit/node_process.ts'
 import { GPU_REASON } from './gpu_reason.ts'
 
-/** Why tests of a GPU are skipped here, or false. TensorFlow is asked in a process of its own: it can be loaded once only. */
+/** Reason why tests of a GPU are skipped here; false if there is a GPU. TensorFlow is asked in a process of its own, since it can be loaded only once. */
 export async function withoutGpu(): Promise<string | false> {
   if (!nativeAvailable({ gpu: true })) return `${GPU_REASON}the native engine for GPUs is not installed: run \`npx herd setup --gpu\``
   const { stdout } = await promisify(execFile)(process.execPath, nodeArguments(path.join(import.meta.dirname, 'gpu_main.js')))

@@ -1,2 +1,2 @@
-/** Beginning of the reason of every test that is skipped for the sake of a GPU: the only ones that may be skipped under CI=true. */
+/** Beginning of the reason of every test that is skipped for want of a GPU: the only tests that may be skipped under CI=true. */
 export const GPU_REASON = 'GPU: '

@@ -11,7 +11,7 @@ export interface Calls extends Client {
   watch(request: object): ClientReadableStream<{ json: string }>
 }
 
-/** A client with a connection of its own, as a worker has two. @param authorization is presented with each call */
+/** Makes a client with a connection of its own; a worker has two. @param authorization sent as metadata of each call */
 export function connectTo(address: string, authorization?: string): Calls {
   const interceptors = authorization === undefined ? [] : [
     (options: object, next: (options: object) => InterceptingCall) =>
@@ -25,7 +25,7 @@ export function connectTo(address: string, authorization?: string): Calls {
   return new (herdService())(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_channelz': 0, interceptors: interceptors as never }) as unknown as Calls
 }
 
-/** The reason with which a call ends; '' when it ends without one. */
+/** Waits for the end of a call. @returns the details of its error; '' if it ends without an error */
 export function endOf(call: NodeJS.EventEmitter): Promise<string> {
   return new Promise((resolve) => {
     call.on('data', () => undefined)

@@ -12,12 +12,12 @@ const BATCH = 64
 const START = Date.parse('2026-11-25T09:00:00Z')
 const EPOCHS = 12
 
-/** What a coordinator would show, with figures that the test chooses. */
+/** A source like that of a coordinator, with figures that the test chooses. */
 export class FedSource implements LiveSource {
   readonly live: boolean
   #views: RunView[]
   readonly #listeners = new Set<(run: number, patch: RunPatch) => void>()
-  /** Photographs that have been asked about, by run. */
+  /** Index of the run that was asked, for each photograph. */
   readonly asked: number[] = []
 
   constructor(views: RunView[], live = true) {
@@ -39,7 +39,7 @@ export class FedSource implements LiveSource {
     for (const listener of this.#listeners) listener(run, patch)
   }
 
-  /** Reads the picture, and sees a cat where it is mostly red: what the network would say is not the page's to know. */
+  /** Reads the picture, and answers "cat" if it is more red than blue, else "dog": no network is needed to test the page. */
   async predict(run: number, image: Buffer): Promise<PhotoPrediction> {
     this.asked.push(run)
     const { channels } = await sharp(image).stats().catch((error: unknown) => {
@@ -52,7 +52,7 @@ export class FedSource implements LiveSource {
   }
 }
 
-/** A run of which so many steps are done; each epoch that is through is in the history. */
+/** A run of which so many steps are done; its history has the epochs that are complete. */
 export function runAfter(steps: number, { name = 'first', skill = 1, testing = false }: { name?: string; skill?: number; testing?: boolean } = {}): RunView {
   const epochs = Math.floor(steps / STEPS_PER_EPOCH)
   return {
@@ -91,6 +91,7 @@ export function finishedRun(name: string, skill: number, digest: string): RunVie
   }
 }
 
+/** Figures of a step, deterministic with some noise. @param skill factor by which the run learns faster */
 export function stepPoint(step: number, skill = 1): StepPoint {
   const wobble = Math.sin(step * 12.9898) * 43758.5453
   const noise = wobble - Math.floor(wobble) - 0.5
@@ -114,7 +115,7 @@ export function progressAt(step: number): RunView['progress'] {
 
 const DEALT: Record<string, number[]> = { 'rack-1': [0, 1, 2, 3], 'rack-2': [4, 5], 'laptop <b>': [7] }
 
-/** A worker after so many steps, each of which took it half a second. */
+/** A worker after so many steps of half a second each. */
 export function member(name: string, steps: number): MemberView {
   const owes = DEALT[name] ?? []
   return {
@@ -132,7 +133,7 @@ export function event(seconds: number, kind: string, level: EventView['level'], 
   return { time: new Date(START + seconds * 1000).toISOString(), kind, level, text }
 }
 
-/** @param pictures of the predictions, WebP in base64; the second of them is wrong */
+/** An evaluation with predictions. @param pictures of the predictions, WebP in base64; the second of every four predictions is wrong */
 export function evaluation(epoch: number, pictures: string[]): EvaluationView {
   const confusion = CLASSES.map((_, label) => CLASSES.map((__, predicted) => (label === predicted ? 14 + ((label * 5) % 9) : (label * 7 + predicted * 3) % 11 > 7 ? ((label + predicted) % 4) + 1 : 0)))
   return {

@@ -12,7 +12,7 @@ export interface Ended {
   stderr: string
 }
 
-/** One of the programs, started as a user would start it. */
+/** One of Herd's programs, started as a user would start it. */
 export class Program {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
@@ -21,9 +21,10 @@ export class Program {
   readonly #watchers = new Set<() => void>()
 
   /**
-   * @param launcher a command that becomes the program, such as `ip netns exec NAME`
-   * @param how.folder where it is started, if not here
-   * @param how.node another Node.js than the running one
+   * Starts the program.
+   * @param launcher command that is put in front of the program's own, such as `ip netns exec NAME`
+   * @param how.folder working directory, by default that of this process
+   * @param how.node path of a Node.js, by default the running one
    */
   constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string } = {}) {
     const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
@@ -42,7 +43,7 @@ export class Program {
     })
   }
 
-  /** Waits until the program has said something that matches; fails with all that it said when it ends before. */
+  /** Waits until the program's output matches. @throws Error with the whole output if the program ends before */
   async said(pattern: RegExp): Promise<RegExpMatchArray> {
     for (;;) {
       const match = (this.stdout + this.stderr).match(pattern)
@@ -79,7 +80,7 @@ export function run(name: 'coordinator' | 'worker' | 'herd', args: readonly stri
 }
 
 /**
- * Lets the last worker of a run leave, and another one take its place: however long a process takes to start, the run waits for it.
+ * Lets the last worker of a run leave, and then starts another one; the run waits for it, however long a process takes to start.
  * @returns the new worker, when it has joined
  */
 export async function replaceLast(coordinator: Program, last: Program, start: () => Program): Promise<Program> {
@@ -91,7 +92,7 @@ export async function replaceLast(coordinator: Program, last: Program, start: ()
   return next
 }
 
-/** The address that a coordinator listens on, once it does. */
+/** Waits until a coordinator listens. @returns its address */
 export async function addressOf(coordinator: Program): Promise<string> {
   const [, address] = await coordinator.said(/waiting for workers at (\S+)/)
   return address

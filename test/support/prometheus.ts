@@ -4,7 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 
-/** [seconds since 1970, value]; Prometheus writes values as text, since JSON has neither NaN nor infinity. */
+/** A sample, [seconds since 1970, value]. Prometheus writes values as text, since JSON has neither NaN nor infinity. */
 const point = z.tuple([z.number(), z.string().transform((value) => (value === '+Inf' ? Infinity : value === '-Inf' ? -Infinity : Number(value)))])
 const labels = z.record(z.string(), z.string())
 const success = <T extends z.ZodType>(data: T): z.ZodObject<{ status: z.ZodLiteral<'success'>; data: T }> => z.object({ status: z.literal('success'), data })
@@ -27,7 +27,7 @@ export class Prometheus {
     this.#stop = stop
   }
 
-  /** @throws Error with all that Prometheus said when it does not start. */
+  /** Starts Prometheus. @throws Error with its output if it does not start. */
   static async start(folder: string, configuration: string): Promise<Prometheus> {
     await mkdir(folder)
     const file = path.join(folder, 'prometheus.yml')
@@ -52,25 +52,25 @@ export class Prometheus {
     })
   }
 
-  /** Values of a query at this moment, one for each series. */
+  /** Present values of a query, one for each series. */
   async now(query: string): Promise<number[]> {
     const { data } = await this.#get('query', { query }, vector)
     return data.result.map((series) => series.value[1])
   }
 
-  /** A query over the last seconds, as a panel asks it. */
+  /** Values of a query over the last seconds, as a panel of Grafana asks for them. */
   async over(seconds: number, stepSeconds: number, query: string): Promise<Series[]> {
     const end = Date.now() / 1000
     const { data } = await this.#get('query_range', { query, start: String(end - seconds), end: String(end), step: String(stepSeconds) }, matrix)
     return data.result.map((series) => ({ labels: series.metric, values: series.values.map(([, value]) => value) }))
   }
 
-  /** Values that a label has in a metric's series: what Grafana's `label_values(metric, label)` asks. */
+  /** Values that a label has in a metric's series, as Grafana's `label_values(metric, label)` asks for them. */
   async labelValues(metric: string, label: string): Promise<string[]> {
     return (await this.#get(`label/${label}/values`, { 'match[]': metric }, words)).data
   }
 
-  /** Asks again and again until a query gives this one value. @throws Error that says what it gave last. */
+  /** Repeats a query until it gives exactly this one value. @throws Error with the last result if that takes too long. */
   async waitFor(query: string, value: number, patienceSeconds: number): Promise<void> {
     const end = Date.now() + patienceSeconds * 1000
     for (;;) {

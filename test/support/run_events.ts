@@ -6,18 +6,18 @@ import type { Program } from './processes.ts'
 
 export type Line = Record<string, unknown>
 
-/** The whole lines of a file of a run that is being written; none where there is no file. */
+/** The complete lines of a file of a run, which may be in progress; empty if there is no file. */
 export async function linesOf(out: string, file: 'events.jsonl' | 'history.jsonl'): Promise<Line[]> {
   const text = await readFile(path.join(out, file), 'utf8').catch(() => '')
   return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Line)
 }
 
-/** Waits for an event of a run whose folder is there. @throws AssertionError with what the coordinator said, when it ends before. */
+/** Waits for an event of a run whose folder exists. @throws AssertionError with the coordinator's output if it ends before. */
 export async function eventOf(out: string, coordinator: Program, matches: (event: Line) => boolean): Promise<Line> {
   const watcher = watch(out)
   try {
     for (;;) {
-      // Before the file is read, so that nothing is missed in between.
+      // The promise is made before the file is read, so that no change in between is missed.
       const changed = new Promise<void>((resolve) => {
         watcher.once('change', () => resolve())
         void coordinator.ended.then(() => resolve())

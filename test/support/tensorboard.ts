@@ -10,18 +10,18 @@ const READ = path.join(ROOT, 'test/support/read_tensorboard.py')
 
 const number = z.union([z.number(), z.enum(['nan', 'inf', '-inf'])])
 const foundSchema = z.object({
-  /** By tag: steps with values. */
+  /** Scalars by tag: pairs of step and value. */
   scalars: z.record(z.string(), z.array(z.tuple([z.number(), number]))),
-  /** By tag: step, width, height, the file in hexadecimal. */
+  /** Images by tag: step, width, height, and the file in hexadecimal. */
   images: z.record(z.string(), z.array(z.tuple([z.number(), z.number(), z.number(), z.string()]))),
-  /** What the web page shows, by tag: the plugin that does it, and the steps. */
+  /** Content of the web page by tag: the plugin that shows it, and the steps. */
   page: z.record(z.string(), z.tuple([z.string(), z.array(z.number())])),
 })
 
-/** Why tests of TensorBoard are skipped here, or false; on continuous integration (CI=true) they run all the same, and fail. */
+/** Reason why tests of TensorBoard are skipped here; false if they are not. On continuous integration (CI=true) they run even without it, and fail. */
 export const withoutTensorBoard = python() !== undefined || process.env['CI'] === 'true' ? false : 'tensorboard is not installed for the tests: .ci/install-tensorboard does it'
 
-/** What TensorBoard itself finds in a folder. */
+/** Reads a folder with TensorBoard itself. */
 export async function readByTensorBoard(folder: string): Promise<z.infer<typeof foundSchema>> {
   const program = python()
   assert.ok(program !== undefined, 'tensorboard is not installed for the tests: .ci/install-tensorboard does it')

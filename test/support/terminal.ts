@@ -5,10 +5,10 @@ import { ROOT } from '../../shared/kit/project.ts'
 
 const HELPER = path.join(ROOT, 'test/support/terminal.py')
 
-/** Why tests on a pseudo terminal are skipped here, or false; on continuous integration (CI=true) they run all the same, and fail. */
+/** Reason why tests on a pseudo terminal are skipped here; false if they are not. On continuous integration (CI=true) they run even without it, and fail. */
 export const withoutTerminal = hasPty() || process.env['CI'] === 'true' ? false : 'a pseudo terminal takes python3 on a Unix'
 
-/** A program on a terminal of its own: what it draws is its `stdout`. */
+/** A program on a terminal of its own; its `stdout` is everything that it draws. */
 export class TerminalProgram extends Program {
   constructor(name: 'coordinator' | 'worker' | 'herd', args: readonly string[], environment: Record<string, string> = {}, { rows = 30, columns = 120 } = {}) {
     super(name, args, { TERM: 'xterm-256color', ...environment }, ['python3', HELPER, String(rows), String(columns)], { stdin: 'pipe' })

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 
 /**
- * Chrome's Trace Event Format, JSON array format, as far as its document ("Trace Event Format", Google, 2016) fixes it for the two
- * kinds of events that are used: complete events (section "Complete Events") and metadata events ("Metadata Events").
+ * Schema of Chrome's Trace Event Format, JSON array format, as its document ("Trace Event Format", Google, 2016) defines it for the
+ * two kinds of events that are used: complete events (section "Complete Events") and metadata events ("Metadata Events").
  */
 const place = { pid: z.int().min(1), tid: z.int().min(0) }
 const complete = z.strictObject({
   ...place, name: z.string().min(1), cat: z.string().min(1), ph: z.literal('X'),
-  /** Microseconds. */
+  /** Begin and duration, in microseconds. */
   ts: z.int(), dur: z.int().min(0),
   args: z.strictObject({ step: z.int().min(1).optional(), lane: z.int().min(0).optional(), block: z.int().min(0).optional() }),
 })
@@ -28,7 +28,7 @@ export interface TracedSpan {
 /**
  * Reads a trace as Perfetto would.
  * @returns its spans, in microseconds
- * @throws Error where an event is not of the format, a row or process has no name, or spans of a row overlap without one lying inside the other.
+ * @throws Error if an event does not have the format, a row or process has no name, or spans of a row overlap without one lying inside the other.
  */
 export async function readTrace(file: string): Promise<TracedSpan[]> {
   const events = traceSchema.parse(JSON.parse(await readFile(file, 'utf8')))
@@ -61,7 +61,7 @@ function requireNesting(spans: readonly TracedSpan[]): void {
   }
 }
 
-/** How much of a stretch these spans cover together: 0 to 1. */
+/** Share of a stretch of time, 0 to 1, that the spans cover together. */
 export function coverage(spans: readonly { begin: number; end: number }[], { begin, end }: { begin: number; end: number }): number {
   let covered = 0
   let reached = begin

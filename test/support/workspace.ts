@@ -6,11 +6,11 @@ import { nativeAvailable } from '../../shared/engine/native.ts'
 import { drawDataset } from '../../cli/draw/dataset.ts'
 import { summarySchema, type Summary } from '../../shared/run_folder/schemas.ts'
 
-/** A folder for one test file, with a cache of its own, so that no test sees what another left. */
+/** A folder for one test file, with a cache of its own, so that no test finds the files of another. */
 export interface Workspace {
   folder: string
   path(...parts: string[]): string
-  /** Environment of the programs: the cache in the workspace. */
+  /** Environment variables for the programs, which name the cache in the workspace. */
   environment: Record<string, string>
   remove(): Promise<void>
 }
@@ -26,13 +26,13 @@ export async function createWorkspace(): Promise<Workspace> {
 }
 
 /**
- * Drawn animals in the layout of Animals-10. Under the test runner each number of them is drawn once for all files, and copied.
+ * Draws animals in the layout of Animals-10. Under the test runner, each size of data set is drawn once for all test files, and copied.
  * @returns the folder to give to --data
  */
 export async function drawAnimals(out: string, perClass: number): Promise<string> {
   const fixtures = process.env['HERD_TEST_FIXTURES']
   if (fixtures !== undefined) await cp(await fixture(path.join(fixtures, `animals-${perClass}`), (folder) => draw(folder, perClass)), out, { recursive: true })
-  // What has been copied is found complete, and nothing is drawn.
+  // A copied data set is found to be complete, and nothing is drawn.
   return draw(out, perClass)
 }
 
@@ -41,7 +41,7 @@ async function draw(out: string, perClass: number): Promise<string> {
   return folder
 }
 
-/** A folder that is made by whoever needs it first. Of two who make it at the same time, one keeps what the other has made. */
+/** A folder that the first process that needs it makes. Of two processes that make it at the same time, the second takes the folder of the first. */
 async function fixture(folder: string, make: (folder: string) => Promise<unknown>): Promise<string> {
   if (existsSync(folder)) return folder
   const own = await mkdtemp(`${folder}-`)
@@ -59,5 +59,5 @@ export async function summaryOf(runFolder: string): Promise<Summary> {
   return summarySchema.parse(JSON.parse(await readFile(path.join(runFolder, 'summary.json'), 'utf8')))
 }
 
-/** Why tests of the native engine are skipped here, or false. `npm test` installs it first where it can be had. */
+/** Reason why tests of the native engine are skipped here; false if it is installed. `npm test` installs it first if it can. */
 export const withoutNative = nativeAvailable() ? false : 'the native engine is not installed: run `npx herd setup`'

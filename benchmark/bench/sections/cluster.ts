@@ -12,13 +12,13 @@ const STEPS = 2
 
 interface Sizes {
   batch: number
-  /** Herd takes part with each that has a lane for each worker. */
+  /** Numbers of lanes; Herd is measured with each that is at least the number of workers. */
   lanes: readonly number[]
-  /** Workers, and processes of PyTorch. */
+  /** Numbers of workers, and of processes of PyTorch. */
   worlds: readonly number[]
 }
 
-/** The whole job: data, compute, exchange, Adam; against DistributedDataParallel, which gets its images for nothing. */
+/** Measures the whole job (data, compute, exchange, Adam) against DistributedDataParallel, which is given images in memory. */
 export async function clusterSection({ rounds, imageSize, peers, log, folder }: BenchSettings, precision: 'f32' | 'bf16', { batch, lanes, worlds }: Sizes): Promise<Section> {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'images'), perClass: IMAGES_PER_CLASS, seed: 1, onProgress: () => undefined })
   const network = articleNetwork({ imageSize, classes: CLASSES })

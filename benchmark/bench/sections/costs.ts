@@ -16,18 +16,18 @@ import { median } from '../statistics.ts'
 import { ARTICLE_UNITS, floatsOf, lanesOf, startStillCluster, STILL_STEPS } from '../still_cluster.ts'
 
 const CLASSES = 10
-/** Lanes, and images of each: enough to tell a lane's cost from an image's, and both from a step's. */
+/** Numbers of lanes, and of images in each, that tell a lane's cost from an image's, and both from a step's. */
 const SHAPES = [[1, 1], [1, 4], [1, 12], [4, 1], [4, 3]] as const
-/** What is computed on all cores at once. */
+/** Lanes and images of each that are computed on all cores at once. */
 const CROWD_SHAPE = [1, 4] as const
-/** An odd number of workers has more partials than workers: that tells the cost of the ones from that of the others. */
+/** Numbers of workers. With an odd one there are more partial sums than workers, which tells the costs of the two apart. */
 const WORLDS = [1, 2, 3, 4, 8]
-/** The article's vector, and a quarter of it, tell bytes from messages. */
+/** Units whose vectors have the article's size and a quarter of it, which tells the cost of bytes from that of messages. */
 const UNITS = [ARTICLE_UNITS, ARTICLE_UNITS / 2]
-/** Up to here, each still worker has a process of its own. */
+/** Number of still workers up to which each has a process of its own; a larger number shares processes, so many in each. */
 const OWN_PROCESSES = 4
 const TRANSFORMS = 50
-/** The usual size in Animals-10. */
+/** Image of the usual size in Animals-10, in pixels. */
 const PHOTOGRAPH = { width: 300, height: 225 }
 
 export interface CostsMeasured {
@@ -35,7 +35,7 @@ export interface CostsMeasured {
   measured: Measured
 }
 
-/** What the model of a cluster computes with (docs/plan.md): measured, and fitted. */
+/** Measures and fits the costs with which the model of a cluster computes (docs/plan.md). */
 export async function measureCosts(settings: BenchSettings, machine: Machine): Promise<CostsMeasured> {
   const { imageSize, rounds, log } = settings
   const computes = await measureCompute(settings, machine.cores)
@@ -69,7 +69,7 @@ export async function measureCosts(settings: BenchSettings, machine: Machine): P
   }
 }
 
-/** One compute process with each shape in turns; then as many as there are cores, side by side and alone, in turns. */
+/** Measures, in turns, one compute process with each shape, as many processes side by side as there are cores, and one of these alone. */
 async function measureCompute({ imageSize, rounds, log }: BenchSettings, cores: number): Promise<{ compute: ComputeMeasurement[]; crowded: number; rounds: Section['measures'] }> {
   const engines = await Promise.all(Array.from({ length: cores }, () => startEngine(imageSize)))
   try {
@@ -122,12 +122,12 @@ async function startEngine(imageSize: number): Promise<Engine> {
   return { seconds, close: () => compute.close() }
 }
 
-/** Engines are closed by whoever started them. */
+/** A contender that does not close the engines that it uses: measureCompute, which started them, does. */
 function engineContender(name: string, round: () => Promise<number>): Promise<Contender> {
   return Promise.resolve({ name, round, close: () => Promise.resolve() })
 }
 
-/** Steps of still workers, from one on, with two sizes of the vector. */
+/** Measures steps of one to many still workers, with two sizes of the vector. */
 async function measureExchange(rounds: number, log: (line: string) => void): Promise<{ medians: ExchangeMeasurement[]; rounds: Section['measures'] }> {
   const told = UNITS.flatMap((units) => WORLDS.map((workers) => ({ units, workers, steps: [] as ExchangeMeasurement[] })))
   const starts = told.map(({ units, workers, steps }) => async (): Promise<Contender> => {
@@ -147,7 +147,7 @@ function inMilliseconds(seconds: ReadonlyMap<string, number[]>): Section['measur
   return [...seconds].map(([name, values]) => ({ name, values: values.map((value) => value * 1000) }))
 }
 
-/** Of one cluster's rounds, figure by figure. */
+/** The median of each figure over the rounds of one cluster. */
 function medianOf(rounds: readonly ExchangeMeasurement[]): ExchangeMeasurement {
   const of = (value: (one: ExchangeMeasurement) => number): number => median(rounds.map(value))
   const [{ workers, lanes, floats }] = rounds
@@ -158,7 +158,7 @@ function medianOf(rounds: readonly ExchangeMeasurement[]): ExchangeMeasurement {
   }
 }
 
-/** Seconds to transform one decoded image, as for training, the median of rounds. */
+/** Seconds to transform one decoded image as for training, median of the rounds. */
 function measureInput(imageSize: number, rounds: number): number {
   const random = new KeyedRandom(0, Purpose.draw)
   const image: DecodedImage = { ...PHOTOGRAPH, data: Uint8Array.from({ length: PHOTOGRAPH.width * PHOTOGRAPH.height * 3 }, () => random.below(256)) }
@@ -168,6 +168,6 @@ function measureInput(imageSize: number, rounds: number): number {
     for (let index = 0; index < TRANSFORMS; index++) augment(image, imageSize, defaultAugmentation, { seed: 0, epoch: round, sample: index }, out, 0)
     return (performance.now() - begin) / 1000 / TRANSFORMS
   })
-  // The first one compiles.
+  // The first round does not count, since V8 compiles in it.
   return median(seconds.slice(1))
 }

@@ -7,13 +7,13 @@ import { floatsOf, startStillCluster } from '../still_cluster.ts'
 
 const size = floatsOf()
 
-/** What of Herd takes part: each with each. */
+/** Settings whose combinations are measured. */
 interface Variants {
-  /** Workers, and processes of gloo. */
+  /** Numbers of workers, and of processes of gloo. */
   worlds: readonly number[]
   reducers: readonly number[]
   compress: readonly Compression[]
-  /** Of one round. */
+  /** Steps of one round. */
   steps: number
 }
 
@@ -25,7 +25,7 @@ interface Variant {
   certificates?: string
 }
 
-/** The exchange alone, against gloo's all-reduce alone. */
+/** Measures the exchange alone, against gloo's all-reduce alone. */
 export async function exchangeSection({ rounds, peers, log, folder }: BenchSettings, { worlds, reducers, compress, steps }: Variants): Promise<Section> {
   const overSockets = compress.flatMap((format) => reducers.map((count): Variant => ({ reducers: count, compress: format, sharedMemory: 'off' })))
   const byTls = { reducers: 1, compress: 'none', sharedMemory: 'off', certificates: await writeCertificates(path.join(folder, 'certificates')) } as const

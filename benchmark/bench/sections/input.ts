@@ -9,13 +9,13 @@ import { alternate, type Contender } from '../contender.ts'
 import { drawnPhotographs, photographsOf } from '../photographs.ts'
 import type { BenchSettings, Section } from '../section.ts'
 
-/** Images of a lane: batch 64 in 8 lanes. */
+/** Images of a lane, as of batch 64 in 8 lanes. */
 const LANE = 8
 const UNLIMITED = 1e12
 
 export const [DECODED, MEMORY, FILE, PLAIN] = ['decoded', 'from memory', 'from the cache file', 'from memory, plain TypeScript']
 
-/** What the worker's own code makes of images, without an engine, in images a second of processor time, all threads of the process together. */
+/** Measures how the worker's own code prepares images, without an engine: images per second of processor time, all threads of the process together. */
 export async function inputSection({ rounds, imageSize, folder, log }: BenchSettings, data: string | undefined, most: number): Promise<Section> {
   const photographs = data === undefined ? await drawnPhotographs(most) : await photographsOf(data, most)
   const { samples } = photographs
@@ -63,7 +63,7 @@ export async function inputSection({ rounds, imageSize, folder, log }: BenchSett
         const { user, system } = process.cpuUsage(before)
         return samples.length / ((user + system) / 1e6)
       }
-      // V8 compiles more than once, and memory is filled.
+      // Some rounds warm up: V8 compiles more than once, and the cache is filled.
       for (let warm = 0; warm < 3; warm++) await round()
       return { name, round, close: async () => decoded?.close() }
     }

@@ -5,7 +5,7 @@ import { startStillCluster } from '../still_cluster.ts'
 /** Simulated workers in one process. */
 const PER_PROCESS = 8
 
-/** How many workers a coordinator serves: its processor time a worker and step, from few to many. */
+/** Measures how many workers a coordinator can serve: its processor time per worker and step, from few workers to many. */
 export async function limitSection({ rounds, log }: BenchSettings, worlds: readonly number[], steps: number): Promise<Section> {
   const seconds = new Map<number, number[]>()
   const starts = worlds.map((workers) => async (): Promise<Contender> => {
@@ -21,7 +21,7 @@ export async function limitSection({ rounds, log }: BenchSettings, worlds: reado
     title: "The coordinator's limit",
     about: `Workers that compute nothing, ${PER_PROCESS} in a process, with real sockets and payloads, on the coordinator's own cores.`,
     unit: 'ms of processor time a worker and step', more: false,
-    // A single worker has the whole of each step to itself.
+    // A single worker is no baseline, since it bears all costs of a step alone.
     baseline: nameOf(worlds.find((workers) => workers >= PER_PROCESS) ?? worlds[0]),
     measures: [...values].map(([name, ofName]) => ({ name, values: ofName })),
     derived: [...seconds].map(([workers, ofWorld]) => ({ name: `a step with ${nameOf(workers)}`, unit: 'ms', values: ofWorld })),

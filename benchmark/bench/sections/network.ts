@@ -13,12 +13,12 @@ import { floatsOf, lanesOf, startStillCluster } from '../still_cluster.ts'
 
 const RELAY = path.join(import.meta.dirname, '../../hosts/relay_main.js')
 
-/** A network that is made here: every host's link to one switch, and the time that a byte takes one way. */
+/** A simulated network: bandwidth of every host's link to one switch, and latency one way in seconds. */
 interface MadeNetwork {
   name: string
   bitsPerSecond: number
   latency: number
-  /** Of a round. */
+  /** Steps of a round. */
   steps: number
 }
 
@@ -31,8 +31,8 @@ const NETWORKS: readonly MadeNetwork[] = [
 const WORKERS = [1, 2, 4]
 
 /**
- * The model's predictions against what is measured: still workers on hosts of their own, that is network namespaces with limited links
- * between them. Nothing of it was used to fit the costs.
+ * Compares the model's predictions with measurements: still workers on hosts of their own, that is network namespaces with limited links
+ * between them. None of these measurements was used to fit the costs.
  */
 export async function networkSection({ rounds, log }: BenchSettings, costs: Costs, cores: number): Promise<Section> {
   const measures: Section['measures'] = []
@@ -57,12 +57,13 @@ export async function networkSection({ rounds, log }: BenchSettings, costs: Cost
   }
 }
 
+/** Seconds of a step of still workers in such a network on one machine, by the model. */
 export function predictSeconds(costs: Costs, { bitsPerSecond, latency }: MadeNetwork, workers: number, cores: number): number {
   const bytes = bitsPerSecond / 8
   return stillExchange(costs, { ...onLoopback({ workers, lanes: lanesOf(workers), floats: floatsOf() }, cores), network: { worker: bytes, coordinator: bytes, latency } })
 }
 
-/** Seconds of a step, by round. */
+/** Measures the seconds of a step in each round. */
 async function measure(network: MadeNetwork, workers: number, rounds: number): Promise<number[]> {
   const { hosts, remove } = await makeHosts(workers + 1)
   try {

@@ -6,7 +6,7 @@ import type { BenchSettings, Section } from '../section.ts'
 
 const IMAGES_PER_CLASS = 40
 const LANES = 8
-/** Before somebody dies, so that all are warm. */
+/** Steps before a process is killed, so that all are warm. */
 const CALM_STEPS = 4
 const MINUTES_BETWEEN_CHECKPOINTS = 0.01
 
@@ -18,7 +18,7 @@ interface Times {
   resumed: number
 }
 
-/** What deaths cost: of one of two workers, and of the coordinator. */
+/** Measures what the death of one of two workers costs, and that of the coordinator. */
 export async function recoverySection({ rounds, imageSize, log, folder }: BenchSettings, batch: number): Promise<Section> {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'images'), perClass: IMAGES_PER_CLASS, seed: 1, onProgress: () => undefined })
   const training = ['--data', data, '--engine', 'native', '--image-size', String(imageSize), '--batch', String(batch), '--lanes', String(LANES), '--workers', '2', '--min-workers', '1', '--checkpoint-minutes', String(MINUTES_BETWEEN_CHECKPOINTS)]

@@ -28,11 +28,11 @@ export interface ScalingParts {
   costs: Costs
   cores: number
   batch: number
-  /** For the pictures: scaling.svg and .png, exchange-scaling.svg and .png. */
+  /** Folder for the pictures scaling.svg and .png, exchange-scaling.svg and .png; undefined to draw none. */
   pictures: string | undefined
 }
 
-/** The whole job and the exchange by the number of workers, on this machine, beside what the model makes of it. */
+/** Measures the whole job and the exchange with different numbers of workers on this machine, beside the model's predictions. */
 export async function scalingSections(settings: BenchSettings, parts: ScalingParts): Promise<Section[]> {
   const { imageSize } = settings
   const { costs, cores, batch, pictures } = parts
@@ -61,7 +61,7 @@ export async function scalingSections(settings: BenchSettings, parts: ScalingPar
   ]
 }
 
-/** By number of workers, one value a round. */
+/** One value for each round, by number of workers. */
 type ByWorld = ReadonlyMap<number, number[]>
 
 async function byWorld(worlds: readonly number[], { rounds, log }: BenchSettings, what: string, start: (workers: number) => Promise<Contender>): Promise<ByWorld> {

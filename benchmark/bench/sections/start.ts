@@ -8,7 +8,7 @@ import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 const IMAGES_PER_CLASS = 20
 const LANES = 8
 
-/** From the command to the first step that is done. */
+/** Measures the time from the command to the end of the first step. */
 export async function startSection({ rounds, imageSize, peers, log, folder }: BenchSettings, batch: number, worlds: readonly number[]): Promise<Section> {
   const { folder: data } = await drawDataset({ out: path.join(folder, 'images'), perClass: IMAGES_PER_CLASS, seed: 1, onProgress: () => undefined })
   const training = ['--data', data, '--listen', '127.0.0.1:0', '--engine', 'native', '--image-size', String(imageSize), '--batch', String(batch), '--lanes', String(LANES), '--epochs', '1']
@@ -30,7 +30,7 @@ export async function startSection({ rounds, imageSize, peers, log, folder }: Be
     round: async () => {
       if (peers === undefined) throw new Error('there is no PyTorch')
       const begin = performance.now()
-      // It tells that it is ready when it has done a step.
+      // The script reports that it is ready when it has done a step.
       const world = await peers.startWorld(worldName(workers), 'ddp.py', ['--batch', String(batch), '--size', String(imageSize), '--precision', 'f32', '--steps', '1'], workers, (seconds) => seconds)
       const seconds = (performance.now() - begin) / 1000
       await world.close()
@@ -39,7 +39,7 @@ export async function startSection({ rounds, imageSize, peers, log, folder }: Be
     close: () => Promise.resolve(),
   })
   const contenders = [herd('Herd, one process', ['--single-node']), ...worlds.map((workers) => herd(`Herd, ${workers} local worker${workers === 1 ? '' : 's'}`, ['--local-workers', String(workers)])), ...(peers === undefined ? [] : worlds.map(peer))]
-  // Files are checked, and images decoded, the first time only.
+  // This round warms up: files are checked, and images decoded, the first time only.
   await contenders[0].round()
   const values = await alternate(contenders.map((contender) => () => Promise.resolve(contender)), rounds, (line) => log(`start: ${line}`))
   return {

@@ -13,17 +13,17 @@ import { WITHOUT_PEERS, type BenchSettings, type Section } from '../section.ts'
 
 const EAGER = path.join(import.meta.dirname, '../eager_main.js')
 
-/** The engines of Herd: the graph, which is the product, its oracle on the same library, and what computes where there is no such library. */
+/** The engines of Herd: the native graph, its oracle (eager, on the same library), and the engine for machines without that library. */
 export const ENGINES = ['graph', 'eager', 'wasm'] as const
 export type BenchEngine = (typeof ENGINES)[number]
 
-/** So slow that some images tell its rate. */
+/** Most images in a step of the wasm engine, which is so slow that a few images tell its rate. */
 const WASM_IMAGES = 2
 
-/** A step takes a GPU milliseconds, and one that has had nothing to do is slow at first: a round is of several. */
+/** Steps of a round on a GPU: one takes milliseconds, and after an idle time a GPU is slow at first. */
 const GPU_STEPS = 10
 
-/** A worker's compute process: takes weights and a lane's images, gives the gradient back. */
+/** Starts a worker's compute process, which takes weights and the images of a lane, and returns the gradient. */
 async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 'bf16', batch: number, imageSize: number, gpu?: number): Promise<Contender> {
   const { network, parameters } = benchNetwork(imageSize)
   const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine, precision, threads: 1, gpu })
@@ -63,8 +63,8 @@ function herdStarts(engines: readonly BenchEngine[], precision: 'f32' | 'bf16', 
 }
 
 /**
- * One worker's step, without data and exchange, beside PyTorch's and what the core makes of a plain matrix product.
- * @param gpu where all of them compute, instead of on a core
+ * Measures one worker's step, without data and exchange, beside PyTorch's and beside a plain matrix product on the same core.
+ * @param gpu index of the GPU on which all of them compute; undefined for one core
  */
 export async function stepSection({ rounds, imageSize, precisions, peers, log }: BenchSettings, batch: number, engines: readonly BenchEngine[], gpu?: number): Promise<Section> {
   const starts = precisions.flatMap((precision) => {

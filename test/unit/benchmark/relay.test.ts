@@ -30,7 +30,7 @@ test('a relay hands every byte on, in order, later by its delay each way, and en
     came.push(data as Buffer)
   }
   assert.ok(Buffer.concat(came).equals(sent))
-  // No sooner; how much later is the machine's affair.
+  // The bytes come no sooner than after both delays; how much later depends on the machine.
   assert.ok((first ?? 0) - begin >= 2 * SECONDS * 1000 - 2)
   relay.stdin.end()
   assert.deepEqual(await once(relay, 'exit'), [0, null])

@@ -5,7 +5,7 @@ import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { FaultyLink } from '../../chaos/link.ts'
 
-/** A server that sends everything back, a link to it, and clients through the link. */
+/** Starts a server that sends everything back, and a link to it. @returns the link, and a function that connects clients through it */
 async function echo(): Promise<{ link: FaultyLink; connect: () => net.Socket; close: () => Promise<void> }> {
   const sockets: net.Socket[] = []
   const keep = (socket: net.Socket): void => {
@@ -34,7 +34,7 @@ async function echo(): Promise<{ link: FaultyLink; connect: () => net.Socket; cl
   }
 }
 
-/** `once` would fail for the error that comes with a reset. */
+/** Waits until a socket is closed. `events.once` would fail at the error that comes with a reset. */
 const closed = (socket: net.Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()))
 
 const answerTo = async (socket: net.Socket, text: string): Promise<string> => {
@@ -84,6 +84,6 @@ test('connections that end while bytes still come the other way leave no socket 
   }
   link.cut()
   await close()
-  // Closing takes a few turns; a socket that is left behind stays until the test's time is out.
+  // Closing takes a few turns of the event loop; if a socket is left behind, the test times out.
   while (sockets() > 0) await nextTurn()
 })

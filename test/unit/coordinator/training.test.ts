@@ -34,7 +34,7 @@ const gradientOf = (value: number): Float32Array => new Float32Array(layout.size
 const spoilt = gradientOf(1)
 spoilt[layout.size - 1] = NaN
 
-/** A cluster that computes nothing: the gradient of each step is given, and reduced and stepped as everywhere. */
+/** A cluster that computes nothing: the gradient of each step is given, then reduced and stepped as in any cluster. */
 function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
     status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { lanesDelivered: 0, lanesDropped: 0, lanesTakenOver: 0, lanesCounted: 0, lanesDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
@@ -60,7 +60,7 @@ interface Trained {
   reached: Progress[]
 }
 
-/** A training of these gradients, and what it comes to. */
+/** The parts of a training with these gradients, and the records of its results. */
 function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'skip', start: OptimizerState = freshState()): Omit<Trained, 'end'> & { parts: TrainingParts } {
   const model = new Model(layout, optimizer, start)
   const events: RunEvent[] = []
@@ -88,7 +88,7 @@ async function trained(gradients: readonly Float32Array[], onNonfinite: 'stop' |
   return { end: await train(parts, from), ...rest }
 }
 
-/** A disk that writes when it is told to. */
+/** A disk that writes only on demand. */
 class SlowDisk {
   readonly latest = 'latest.ckpt'
   readonly saved: Checkpoint[] = []
@@ -108,18 +108,18 @@ class SlowDisk {
   ofEpoch(epoch: number): string { return `epoch-${epoch}.ckpt` }
   ofStep(step: number): string { return `step-${step}.ckpt` }
 
-  /** Writes what it has been asked to. */
+  /** Completes all writes that were asked for. */
   write(): void {
     for (const write of this.#asked.splice(0)) write()
   }
 }
 
-/** Lets all happen that can. */
+/** Lets everything happen that can without further input. */
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** What the optimizer makes of these gradients alone. */
+/** The state after the optimizer's steps with these gradients only. */
 function steppedBy(...gradients: Float32Array[]): OptimizerState {
   const state = freshState()
   gradients.forEach((gradient, index) => stepRange(layout, optimizer, { range: whole, sum: gradient, step: { samples: 2, update: index + 1, rate: LEARNING_RATE, scale: 1 }, from: state, to: state }))
@@ -246,7 +246,7 @@ test('a step that fails waits for the epoch that is being kept, and is what the 
   assert.equal(epochs.length, 1)
 })
 
-/** A cluster whose evaluations, which steps may be taken beside, end when they are told to, with the weights that they have begun with. */
+/** A cluster whose evaluations go on beside steps, and end on demand, with the weights with which they began. */
 function testingBeside(cluster: Cluster, model: Model): { cluster: Cluster; evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] } {
   const evaluations: { at: number; parameters: Float32Array; end: () => void; fail: (error: Error) => void }[] = []
   return {

@@ -6,7 +6,7 @@ import { dashboards } from '../../../deploy/grafana/build.ts'
 import { dashboardFiles, deployFolder, panelsOf, queriesOf, readDashboard, variablesOf } from './dashboard.ts'
 import { describeMetrics, filledRegistries } from './registries.ts'
 
-/** Series that Prometheus stores for a metric. */
+/** Names of the series that Prometheus stores for a metric. */
 function seriesOf({ name, type }: { name: string; type: string }): string[] {
   return type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]
 }

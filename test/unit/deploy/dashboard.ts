@@ -6,7 +6,7 @@ import { ROOT } from '../../../shared/kit/project.ts'
 export const deployFolder = path.join(ROOT, 'deploy')
 export const dashboardFiles = ['herd-training.json', 'herd-cluster.json'] as const
 
-/** By variable: the dashboards work with whatever Prometheus the reader has. */
+/** Data source by variable, so that the dashboards work with any Prometheus. */
 const dataSource = z.object({ type: z.literal('prometheus'), uid: z.literal('${datasource}') })
 
 const gridPos = z.object({ x: z.int().min(0).max(23), y: z.int().min(0), w: z.int().min(1).max(24), h: z.int().min(1) }).refine(({ x, w }) => x + w <= 24, 'wider than the grid')
@@ -31,7 +31,7 @@ const drawn = z.object({
   datasource: dataSource,
   gridPos,
   fieldConfig: z.object({
-    /** Grafana's ids of units. */
+    /** Ids of units in Grafana. */
     defaults: z.object({ unit: z.enum(['none', 'percentunit', 's', 'bytes', 'binBps', 'sci']) }),
     overrides: z.array(z.object({ matcher: z.object({ id: z.literal('byName'), options: z.string() }), properties: z.array(z.object({ id: z.string(), value: z.unknown() })).min(1) })),
   }),
@@ -53,12 +53,12 @@ const choose = z.object({
 
 const annotation = z.object({ name: z.string().min(1), datasource: dataSource, enable: z.boolean(), iconColor: z.string().min(1), expr: z.string().min(1), titleFormat: z.string().min(1) })
 
-/** What Grafana needs of a dashboard's JSON; names and meanings as in grafana.com/docs, "Dashboard JSON model". */
+/** The parts of a dashboard's JSON that Grafana needs; names and meanings as in grafana.com/docs, "Dashboard JSON model". */
 const dashboardSchema = z.object({
   uid: z.string().regex(/^[\w-]{1,40}$/),
   id: z.null(),
   title: z.string().min(1),
-  /** 41 and 42 are those of Grafana 12 and 13. An older Grafana takes a newer one, and leaves out what it does not know. */
+  /** Version of the schema: 41 for Grafana 12, 42 for 13. An older Grafana accepts a newer version, and ignores fields that it does not know. */
   schemaVersion: z.int().min(41).max(42),
   time: z.object({ from: z.string(), to: z.literal('now') }),
   links: z.array(z.object({ title: z.string().min(1), type: z.literal('link'), url: z.string().regex(/^\/d\/[\w-]+$/) })),
@@ -70,17 +70,17 @@ const dashboardSchema = z.object({
 export type Dashboard = z.infer<typeof dashboardSchema>
 export type Panel = z.infer<typeof drawn>
 
-/** @throws when Grafana could not show it. */
+/** Reads a dashboard. @throws ZodError if Grafana could not show it. */
 export function readDashboard(file: (typeof dashboardFiles)[number]): Dashboard {
   return dashboardSchema.parse(JSON.parse(readFileSync(path.join(deployFolder, 'grafana/dashboards', file), 'utf8')))
 }
 
-/** The panels that show something: all but the headings. */
+/** The panels that show data: all but the headings. */
 export function panelsOf(dashboard: Dashboard): Panel[] {
   return dashboard.panels.filter((panel) => panel.type !== 'row')
 }
 
-/** Everything that a dashboard asks Prometheus, and what asks. */
+/** All queries of a dashboard to Prometheus, with the panel or annotation that asks. */
 export function queriesOf(dashboard: Dashboard): { of: string; expr: string; instant: boolean }[] {
   return [
     ...panelsOf(dashboard).flatMap(({ title, targets }) => targets.map(({ expr, instant = false }) => ({ of: title, expr, instant }))),

@@ -4,7 +4,7 @@ import { documentedMetrics } from './metrics_page.ts'
 import { describeMetrics, filledRegistries, type MetricDescription } from './registries.ts'
 
 const byName = (metrics: MetricDescription[]): MetricDescription[] => metrics.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-/** Labels of Node's own are whatever resources and heap spaces there are right now. */
+/** Removes the labels of Node's own metrics, which depend on the resources and heap spaces that exist right now. */
 const ofHerd = (metric: MetricDescription): MetricDescription => (metric.name.startsWith('herd_') ? metric : { ...metric, labels: [] })
 
 for (const daemon of ['coordinator', 'worker'] as const) {

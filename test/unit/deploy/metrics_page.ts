@@ -4,13 +4,13 @@ import path from 'node:path'
 import { deployFolder } from './dashboard.ts'
 import type { MetricDescription } from './registries.ts'
 
-/** The metrics of a daemon as docs/metrics.md has them, those of every Node process included. */
+/** The metrics of a daemon according to docs/metrics.md, including those of every Node process. */
 export function documentedMetrics(daemon: 'coordinator' | 'worker'): MetricDescription[] {
   const page = readFileSync(path.join(deployFolder, '../docs/metrics.md'), 'utf8')
   return [...tableBelow(page, `The ${daemon}'s metrics`), ...tableBelow(page, 'Metrics of both processes')]
 }
 
-/** Rows `| \`name\` | type | labels | meaning |` below a heading, up to the next one. Those that only Linux has are left out elsewhere. */
+/** Rows `| \`name\` | type | labels | meaning |` below a heading, up to the next heading. Rows for Linux only are left out on other systems. */
 function tableBelow(page: string, heading: string): MetricDescription[] {
   const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`))
   assert.ok(section !== undefined, `docs/metrics.md has no heading "${heading}"`)

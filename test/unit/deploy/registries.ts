@@ -15,7 +15,7 @@ const member: MemberView = {
   residentBytes: 5e8, receivedBytes: 1000, sentBytes: 2000, secondsIn: 60,
 }
 
-/** The metrics of both daemons, after one of every event that they count. */
+/** Registries of both daemons, after one of every event that they count. */
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
     workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
@@ -59,12 +59,12 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   return { coordinator: coordinator.registry, worker: worker.registry }
 }
 
-/** What a registry holds; labels are those that its series have. */
+/** Describes the metrics in a registry; labels are those of its series, without those that all metrics of a daemon have. */
 export async function describeMetrics(registry: Registry): Promise<MetricDescription[]> {
   const metrics = await registry.getMetricsAsJSON()
   return metrics.map(({ name, type, values }) => {
     const labels = new Set(values.flatMap((value) => Object.keys(value.labels)))
-    // Prometheus' own, on every histogram; and what all metrics of a daemon have.
+    // `le` is Prometheus' own label of every histogram; the others are labels of all metrics of a daemon.
     labels.delete('le')
     for (const everywhere of name.startsWith('herd_member_') ? ['run'] : ['run', 'worker']) labels.delete(everywhere)
     // prom-client types this as a number, and gives a word.

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 
 /**
- * Options of a test that needs a program of Prometheus'. Where the program is missing the test is skipped, and says how to
- * install it; on continuous integration (CI=true) it runs all the same, and fails at `requireTool`.
+ * Options of a test that needs one of Prometheus' programs. If the program is missing, the test is skipped, and says how to
+ * install it; on continuous integration (CI=true) it runs anyway, and fails at `requireTool`.
  */
 export function needs(tool: string): { skip: string | false } {
   const missing = missingTool(tool)
@@ -20,7 +20,7 @@ function missingTool(tool: string): string | undefined {
   return error === undefined ? undefined : `${tool} is not installed (.ci/install-prometheus installs it on Debian and Ubuntu; elsewhere put it into PATH)`
 }
 
-/** Runs `promtool` with something on its standard input. */
+/** Runs `promtool` with a text on its standard input. @returns its exit code, or -1 if it could not be run, and its output */
 export async function promtool(args: string[], input = ''): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     const child = execFile('promtool', args, (error, stdout, stderr) => {

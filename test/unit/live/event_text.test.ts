@@ -4,7 +4,7 @@ import { lineOf } from '../../../coordinator/watch/event_lines.ts'
 import type { RunEvent } from '../../../coordinator/contract/events.ts'
 import { describeEvent } from '../../../live/event_text.ts'
 
-/** Of each kind that a coordinator notes, one example, and its words. The compiler asks for a new one's. */
+/** One example of each type of event that a coordinator records, with its level and text. The compiler reports a type that is missing. */
 const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { type: T }>, 'type'>, level: 'info' | 'warning', text: string] } = {
   started: [{ runId: '/runs/first', images: 100, testImages: 20, classes: ['cane', 'gatto'], parameters: 7 }, 'info', 'Training on 100 images of 2 classes, testing on 20; 7 parameters.'],
   listening: [{ address: '127.0.0.1:7070' }, 'info', 'Waiting for workers at 127.0.0.1:7070'],
@@ -46,7 +46,7 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
   finished: [{ digest: '0', epochs: 1, seconds: 9.6 }, 'info', 'The run has finished: 1 epoch, 10 s of training.'],
 }
 
-/** What a terminal tells, and how loudly. */
+/** Types of events that a terminal shows, with their levels. */
 const told: Partial<Record<RunEvent['type'], string>> = {
   started: 'result', resumed: 'result', epoch: 'result',
   listening: 'info', waitingForReducers: 'info', reducerJoined: 'info', workerJoined: 'info', workerLeft: 'info', goingOn: 'info', dealtAgain: 'info', repaired: 'info',

@@ -5,7 +5,7 @@ import { WorkerColours } from '../../../live/page/worker_colours.ts'
 import { WorkerWatch } from '../../../live/page/worker_watch.ts'
 import { member, strip } from '../../support/live_source.ts'
 
-/** What the page works out by itself; test/browser looks at the rest in a browser. */
+/** Tests of the page's computations; test/browser tests the rest in a browser. */
 
 const at = (seconds: number): Date => new Date(seconds * 1000)
 
@@ -26,10 +26,10 @@ test('a worker is as fast as its images of the last seconds, by the coordinatorâ
   const watch = new WorkerWatch()
   watch.see([member('rack-1', 10)], at(0))
   assert.equal(watch.speeds().get('rack-1'), null, 'nobody knows from one look')
-  // 32 images in each half second.
+  // The worker computes 32 images in each half second.
   watch.see([member('rack-1', 11)], at(100))
   assert.equal(watch.speeds().get('rack-1'), 64)
-  // It stands still: what was before the window counts no more.
+  // The worker stands still, and images before the window do not count any more.
   for (let seconds = 6; seconds <= 22; seconds++) watch.see([{ ...member('rack-1', 11), secondsIn: seconds }], at(100))
   assert.equal(watch.speeds().get('rack-1'), 0)
 })

@@ -32,7 +32,7 @@ interface Made {
   note(event: string, fields?: Record<string, unknown>): void
 }
 
-/** A folder whose clock goes on by a second for each event. */
+/** Makes a run's folder, on a clock that advances by a second for each event. */
 async function make(t: TestContext): Promise<Made> {
   let seconds = 0
   const folder = await RunFolder.create(path.join(await temporaryFolder(t), 'first'), () => new Date(BEGIN + 1000 * seconds++))
@@ -122,7 +122,7 @@ test('steps that were noted make a curve and strips; those that a resumed run di
   const { folder, note } = await make(t)
   for (const step of [1, 2, 3, 4]) note('step', stepEvent(step))
   note('resumed', { file: 'x', epoch: 1, step: 2, restarts: 1 })
-  // As an earlier version noted it.
+  // This event is of the form that an earlier version recorded.
   note('step', { epoch: 1, stepInEpoch: 2, stepsPerEpoch: 3, step: 3, samples: 4, seconds: 0.5, loss: 2, accuracy: 0.5 })
   const { steps, strips } = await readRunView(folder, new Date())
   assert.deepEqual(steps.map(({ step, imagesPerSecond, gradientNorm }) => [step, imagesPerSecond, gradientNorm]), [[1, 8, 3], [2, 8, 3], [3, 8, null]])

@@ -8,7 +8,7 @@ import { DataError, RunError } from '../../../shared/kit/errors.ts'
 import { serveLive, type LiveLimits, type LiveOptions, type LiveSource } from '../../../live/server.ts'
 import type { LiveMessage, PhotoPrediction, RunPatch, RunView } from '../../../live/view.ts'
 
-/** A run of which nothing is known but its name. */
+/** A view of a run that has not begun to train. */
 export function exampleView(name = 'first'): RunView {
   return {
     facts: {
@@ -23,15 +23,16 @@ export function exampleView(name = 'first'): RunView {
   }
 }
 
-/** A source whose patches the test makes up. It says of a photograph how many bytes it has. */
+/** A source whose patches the test makes up. Its answer about a photograph is the number of its bytes. */
 export class MadeUpSource implements LiveSource {
   readonly live = true
   readonly views = [exampleView(), exampleView('second')]
   readonly listeners = new Set<(run: number, patch: RunPatch) => void>()
-  /** Photographs wait for it. */
+  /** Promise that predictions wait for. */
   gate: Promise<void> = Promise.resolve()
-  /** How many are being looked at, and were at most. */
+  /** Number of predictions in progress. */
   looking = 0
+  /** Largest number of predictions that were in progress at the same time. */
   mostLooking = 0
 
   runs(): RunView[] {
@@ -79,7 +80,7 @@ export interface Answer {
   body: string
 }
 
-/** `fetch` lets nobody set Host or Origin. */
+/** Makes an HTTP request with any headers; `fetch` does not allow to set Host or Origin. */
 export function ask(port: number, method: string, path: string, headers: http.OutgoingHttpHeaders = {}, body?: string | Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = http.request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
@@ -92,13 +93,13 @@ export function ask(port: number, method: string, path: string, headers: http.Ou
   })
 }
 
-/** A page: what it got, and that it got so many messages. */
+/** A page's WebSocket, which collects the messages of the server. */
 export class Viewer {
   readonly socket: WebSocket
   readonly messages: LiveMessage[] = []
-  /** The code with which the connection closed. */
+  /** Code with which the connection closed. */
   readonly closed: Promise<number>
-  /** The status with which the server refused. */
+  /** HTTP status with which the server refused the connection. */
   readonly refused: Promise<number>
 
   constructor(port: number, headers: Record<string, string> = {}, path = '/live') {
@@ -118,7 +119,7 @@ export class Viewer {
   }
 }
 
-/** All that comes back on a raw connection until the server closes it. */
+/** Sends a request on a raw connection. @returns everything that comes back until the server closes it */
 export async function answerTo(port: number, request: string | Buffer): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')
   let answer = ''

@@ -6,7 +6,7 @@ import { RunError } from '../../../shared/kit/errors.ts'
 import { serveLive } from '../../../live/server.ts'
 import { answerTo, ask, MadeUpSource, served, Viewer, type Answer } from './served.ts'
 
-/** The live page's server, with real sockets. test/unit/live/gatekeeper.test.ts has who may look. */
+/** Tests of the live page's server with real sockets; those of access are in test/unit/live/gatekeeper.test.ts. */
 
 test('the page and what belongs to it are served, to GET and HEAD, with headers that keep others out', async (t) => {
   const { port } = await served(t)
@@ -70,7 +70,7 @@ test('a page that does not take its messages is dropped, and the others go on', 
   await Promise.all([good.received(1), slow.received(1)])
   slow.socket.pause()
   const text = 'x'.repeat(200_000)
-  // What the kernel takes for a connection is some megabytes besides.
+  // The kernel buffers some more megabytes for a connection, so far more than the limit is sent.
   for (let sent = 1; sent <= 200; sent++) {
     source.emit(0, { newEvents: [{ time: '2026-01-01T00:00:00.000Z', kind: 'x', level: 'info', text }] })
     await good.received(sent + 1)

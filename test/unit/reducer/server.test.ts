@@ -14,7 +14,7 @@ import type { ReducerMessage } from '../../../shared/wire/messages.ts'
 import { connectTo, endOf, type Calls } from '../../support/grpc.ts'
 import { defaultOptimizer, optimizerOf } from '../../../shared/optim/optimizers.ts'
 
-/** Four chunks, of which the reducer owns the last three. */
+/** A network whose vector has four chunks, of which the reducer owns the last three. */
 const network = networkSchema.parse({
   name: 'wide', imageSize: 16, classes: 2, mean: [0, 0, 0], std: [1, 1, 1],
   layers: [{ type: 'flatten' }, { type: 'dense', units: 1200 }, { type: 'dense', units: 2 }],
@@ -29,7 +29,7 @@ interface Opened {
   session: ReducerSession
   address: string
   told: ReducerMessage[]
-  /** A client, closed with the test. */
+  /** Makes a client, which is closed at the end of the test. */
   client: (authorization?: string) => Calls
   says: (message: ReducerMessage['message']) => Promise<ReducerMessage>
 }
@@ -65,7 +65,7 @@ async function open(context: TestContext, token?: Token): Promise<Opened> {
   }
 }
 
-/** All chunks of a partial of the one lane, or those from an index on. */
+/** Yields the chunks of a partial sum of the only lane, from an index on. */
 function* partial(session: string, round: number, from = 0): Generator<object> {
   for (const [index, { begin, end }] of chunks.entries()) {
     if (index < from) continue
@@ -92,7 +92,7 @@ test('an admitted worker gets the weights once it is a member, and those of a st
   weights.on('error', () => undefined)
   const received: { version: number; offset: number; leftOut: boolean }[] = []
   weights.on('data', ({ version, offset, leftOut }: { version: number; offset: number; leftOut: boolean }) => received.push({ version, offset, leftOut }))
-  // The coordinator's word may come before the stream, or after.
+  // The coordinator's `join` may come before the worker's stream, or after it.
   session.take({ message: 'join', join: { session: 'w' } })
   while (received.length < 3) await once(weights, 'data')
   assert.deepEqual(received.splice(0), chunks.map(({ begin }) => ({ version: 0, offset: begin, leftOut: false })))
@@ -100,7 +100,7 @@ test('an admitted worker gets the weights once it is a member, and those of a st
   const up = client()
   assert.equal(await endOf(up.fetchManifest({ session: 'w' })), '')
   const { stream } = gradientsOf(up)
-  // The lane was dealt when the step had begun, and its gradient overtakes the word of that.
+  // The lane was dealt when the step had begun; its gradient overtakes the coordinator's `begin`.
   for (const chunk of partial('w', 1)) stream.write(chunk)
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.deepEqual(told.map(({ message }) => message), ['admitted'])

@@ -32,14 +32,14 @@ test('a session gets the process of the one before, and nothing of what that one
   first.setParameters(parameters)
   await first.push(lane(0), 1)
   const wanted = await first.take()
-  // A session that is cut off between two lanes of a partial, and does not know it yet.
+  // The session is cut off between two lanes of a partial sum, and does not know it yet.
   const late = [first.push(lane(1), 2), first.take(), first.push(lane(1), 2)].map((pending) => assert.rejects(pending, EngineError))
   await first.close()
   await Promise.all(late)
   await assert.rejects(first.push(lane(1), 2), EngineError)
   assert.throws(() => first.add(0), EngineError)
 
-  // Nothing of a run but what the process computes makes another one necessary.
+  // A run with other settings needs another process only if they change what it computes.
   const second = await computes.lease({ ...run, batch: 8 })
   assert.equal(second.pid, started[0].pid)
   assert.equal(started.length, 1)

@@ -19,7 +19,7 @@ interface Joined {
   member: Member
 }
 
-/** A worker that has joined a coordinator over real sockets. @param of the server: its manifest, and what it shares of this machine's memory */
+/** Joins a worker to a coordinator over real sockets. @param of the server's manifest, and the memory that it shares */
 async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, onWeights: (chunk: ArrivedWeights) => void, of: { manifest: Buffer; memory?: MachineMemory }): Promise<Joined> {
   let joined: (member: Member) => void = ignore
   const member = new Promise<Member>((resolve) => (joined = resolve))
@@ -91,7 +91,7 @@ test('through memory, the streams carry places only; who has fallen behind loses
   assert.equal(target.toString(), 'gradient')
   assert.deepEqual([worker.bytesReceived, worker.bytesSent, link.bytesSent, link.bytesReceived], [8, 9, 8, 9])
 
-  // All are sent before the first of them is read.
+  // All versions are sent before the first of them is read.
   for (let version = 2; version <= 2 + VERSIONS_BEHIND; version++) post(version)
   assert.match(await link.lost, /versions of the weights behind/)
 })

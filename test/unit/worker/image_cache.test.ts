@@ -9,7 +9,7 @@ import { hashOf, ImageCache } from '../../../worker/image_cache.ts'
 import { RemoteSource } from '../../../worker/remote_source.ts'
 
 let folder: string
-/** Seconds since the tests began: the cache's clock. */
+/** The cache's clock, in seconds; every reading advances it. */
 let time = 0
 const now = (): Date => new Date(1_800_000_000_000 + 1000 * time++)
 const fileOf = (number: number): Buffer => Buffer.alloc(1000, number)

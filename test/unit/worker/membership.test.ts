@@ -6,7 +6,7 @@ import type { Link } from '../../../worker/link.ts'
 import { Membership } from '../../../worker/membership.ts'
 import { unobserved } from '../../support/unobserved.ts'
 
-/** A membership on a link that never answers; what the coordinator says is handed to it directly. */
+/** Starts a membership on a link that never answers. @returns a function that hands it messages of the coordinator directly */
 function listeningMembership(): { hear: (message: CoordinatorMessage) => void } {
   let hear: (message: CoordinatorMessage) => void = () => undefined
   const never = new Promise<never>(() => undefined)

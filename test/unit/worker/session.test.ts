@@ -19,7 +19,7 @@ import { unobserved } from '../../support/unobserved.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../../support/workspace.ts'
 import { article } from '../../../shared/recipe/presets.ts'
 
-/** The session that workers have, on wasm and real images; the test is the coordinator at the other end of its link. */
+/** Tests of a worker's session, with wasm and real images; the test plays the coordinator at the other end of its link. */
 const LANES = 8
 const CHUNK = 1000
 let workspace: Workspace
@@ -53,14 +53,15 @@ interface Opened {
   delivered: Delivered[]
   failures: unknown[]
   chunks: Omit<GradientChunk, 'session'>[]
-  /** Waits until the session has said something. */
+  /** Waits until the session has sent so many messages of a type. */
   said: (message: WorkerMessage['message'], count?: number) => Promise<void>
   gave: (count: number) => Promise<void>
 }
 
 /**
- * @param onMessage sees each message before the session goes on, and can send it weights
- * @param firstStep what it has weights for
+ * Opens a session.
+ * @param onMessage called with each message before the session goes on; it can send weights to the session
+ * @param firstStep step whose weights the session has from the beginning
  */
 function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeights: (version: number) => void) => void = () => undefined, firstStep = 0): Opened {
   const run: RunDescription = { ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 1, batch: 16, lanes: LANES, datasetDigest: images.dataset.digest, compress: 'none', compressWeights: 'none', trace: false }
@@ -96,7 +97,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
   return Object.assign(opened, { session })
 }
 
-/** The partial whose last chunk has just come. */
+/** Assembles the partial sum whose last chunk has just come. */
 function assembled(chunks: Omit<GradientChunk, 'session'>[]): Delivered {
   const own = chunks.slice(chunks.findLastIndex((chunk) => chunk.offset === 0))
   const { round, node, lanes } = own[own.length - 1]
@@ -116,7 +117,7 @@ async function until(done: () => boolean, failures: unknown[]): Promise<void> {
 const everyLane = Array.from({ length: LANES }, (_, lane) => lane)
 const train = (round: number, units = everyLane, attempt = 0, step = 0): Deal => ({ kind: 'TRAIN', round, step, epoch: 1, stepInEpoch: step, attempt, units })
 
-/** What a session that does nothing else delivers for some lanes. */
+/** Partial sums that a session delivers for some lanes if it does nothing else. */
 async function alone(lanes: number[], step = 0): Promise<Delivered[]> {
   const opened = open(undefined, step)
   opened.session.deal(train(1, lanes, 0, step))
@@ -141,7 +142,7 @@ test('lanes that are released are left out if they are not begun, and the rest c
   })
   opened.session.deal(train(1))
   await opened.gave(3)
-  // Depending on what was already handed to the engine, lane 3 may be in; lane 0 is done, and 6 and 7 are far ahead.
+  // Lane 3 may be delivered or not, depending on what the engine already had; lane 0 is done, and lanes 6 and 7 were not begun.
   const lanes = opened.delivered.flatMap((partial) => partial.lanes)
   for (const lane of [0, 1, 2, 4, 5]) assert.equal(lanes.filter((each) => each === lane).length, 1, `lane ${lane}`)
   for (const lane of [6, 7]) assert.ok(!lanes.includes(lane), `lane ${lane}`)

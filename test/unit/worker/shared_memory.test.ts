@@ -30,7 +30,7 @@ test('weights are read until as many later versions have been written as a worke
   const bytes = (version: number): Buffer => Buffer.alloc(4 * FLOATS, version)
   const posted = Array.from({ length: 3 * VERSIONS_BEHIND }, (_, version) => {
     const place = board.post(version, 0, bytes(version)) ?? assert.fail('no memory')
-    // All those that a worker may still be at.
+    // The place is taken when the version is posted, and is read after all versions have been posted.
     return worker.weights(version, place)
   }).map((weights, version, all) => ({ weights, version, isOld: version < all.length - VERSIONS_BEHIND }))
   const target = Buffer.alloc(4 * FLOATS)

@@ -6,7 +6,7 @@ import type { WeightsChunk } from '../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../worker/weights_inbox.ts'
 
 const chunk = (version: number, offset: number, ...values: number[]): WeightsChunk => ({ version, offset, leftOut: false, data: Buffer.from(bytesOf(Float32Array.from(values))) })
-/** Of a step that was left out. */
+/** A chunk of the weights after a step that was left out. */
 const again = (version: number, offset: number, ...values: number[]): WeightsChunk => ({ ...chunk(version, offset, ...values), leftOut: true })
 
 test('weights are handed out once they are complete, whether they come before or after they are asked for', async () => {
@@ -75,7 +75,7 @@ test('ranges come from several reducers, each in its order; a version is complet
   const first = inbox.take(1)
   inbox.receive(chunk(1, 2, 3))
   inbox.receive(chunk(1, 0, 1, 2))
-  // The first range goes on, while the second has not got all of the version before.
+  // The first range goes on to version 2, while the second has not got all of version 1.
   inbox.receive(chunk(2, 0, 5))
   inbox.receive(chunk(1, 3, 4))
   assert.deepEqual([...(await first) ?? []], [1, 2, 3, 4])

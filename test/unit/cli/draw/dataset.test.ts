@@ -13,7 +13,7 @@ async function temporaryFolder(context: TestContext): Promise<string> {
   return folder
 }
 
-/** Every file below the folder with its bytes, by its relative path. */
+/** The bytes of every file below the folder, in base64, by its relative path. */
 async function contents(folder: string): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -54,7 +54,7 @@ test('the average colour does not give the class away', async () => {
   const samples: { classIndex: number; mean: number[]; held: boolean }[] = []
   for (const classIndex of DRAWN_CLASSES.keys()) {
     for (let imageIndex = 0; imageIndex < perClass; imageIndex++) {
-      // At a third of its size: its mean colour is the same.
+      // The picture is drawn at a third of its size, which does not change its mean colour.
       const picture = sharp(Buffer.from(svg(11, classIndex, imageIndex)), { density: 24 }).removeAlpha()
       const { channels } = await picture.stats()
       samples.push({ classIndex, mean: channels.map((channel) => channel.mean), held: imageIndex >= perClass / 2 })

@@ -3,15 +3,16 @@ import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import { inputShape, outputShape, type Layer, type Shape } from '../../../../shared/model/network.ts'
 
 /**
- * Herd's own forward pass spelled out in loops and float64: rows, columns, channels; kernels HWIO; "same" by
+ * Herd's own forward pass, spelled out in loops and float64: rows, columns, channels; kernels HWIO; "same" by
  * TensorFlow's rule.
  * @param image uint8 [imageSize, imageSize, 3]
+ * @returns logits, one for each class
  */
 export function referenceLogits({ network, parameters }: Checkpoint, image: Uint8Array): number[] {
   const remaining = layoutOf(network).parameters.values()
   const next = (): Float32Array => viewOf(parameters, remaining.next().value!)
 
-  /** For each output position the input positions in its window, as (position, place in the window). */
+  /** The input positions in the window of each output position, each with its place in the window. */
   const windows = ([height, width]: Shape, size: number, stride: number, [outHeight, outWidth]: Shape, padding: 'valid' | 'same'): { at: number; place: number }[][] => {
     const before = padding === 'valid' ? 0 : Math.floor(Math.max((outHeight - 1) * stride + size - height, 0) / 2)
     return Array.from({ length: outHeight * outWidth }, (_, position) => {

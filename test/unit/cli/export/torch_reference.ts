@@ -1,6 +1,6 @@
 import type { TorchLayer } from '../../../../cli/export/torch_weights.ts'
 
-/** What a file exported for PyTorch says, read without Herd's reader. */
+/** Content of a file exported for PyTorch, read without Herd's reader. */
 export interface TorchFile {
   metadata: Record<string, string>
   tensors: Map<string, { shape: number[]; values: Float32Array }>
@@ -25,7 +25,7 @@ export function readTorchFile(bytes: Buffer): TorchFile {
   return { metadata, tensors: new Map(tensors) }
 }
 
-/** One image, channels first: `at(channel, row, column)`. A flat vector has height and width 1. */
+/** One image, channels first. A flat vector has height and width 1. */
 interface Planes {
   channels: number
   size: number
@@ -34,9 +34,10 @@ interface Planes {
 }
 
 /**
- * The forward pass that PyTorch does, spelled out in loops and float64: channels first, kernels OIHW, dense [out, in],
+ * PyTorch's forward pass, spelled out in loops and float64: channels first, kernels OIHW, dense [out, in],
  * flatten in the order channels, rows, columns.
  * @param image uint8 [imageSize, imageSize, 3]
+ * @returns logits, one for each class
  */
 export function torchReferenceLogits({ metadata, tensors }: TorchFile, image: Uint8Array): number[] {
   const { imageSize, mean, std, layers } = JSON.parse(metadata['network']) as TorchDescription

@@ -12,7 +12,7 @@ test('enough workers are the fewest that no greater number beats by 5 %', () => 
   const speeds = curveOf(costs, slow, 32).map(({ prediction }) => prediction.imagesPerSecond)
   assert.ok(speeds.every((speed) => speed < 1.05 * speeds[enough - 1] + 1e-9))
   assert.ok(enough === 1 || speeds.some((speed) => speed > 1.05 * speeds[enough - 2]))
-  // Where nothing but compute takes time, all lanes are worth a worker.
+  // Every lane is worth a worker if nothing but compute takes time.
   assert.equal(enoughWorkers({ ...costs, compute: { ...costs.compute, image: 100 } }, cluster), 8)
 })
 

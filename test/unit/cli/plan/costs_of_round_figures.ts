@@ -3,7 +3,7 @@ import type { Cluster } from '../../../../cli/plan/speed_model.ts'
 
 const nothing: Work = { step: 0, peer: 0, byte: 0, partialByte: 0, peerByte: 0 }
 
-/** An image takes 0.1 s and 1 GFLOP, a lane 10 ms; the coordinator 1 ns a byte of a partial. */
+/** Costs in round figures: an image takes 0.1 s and 1 GFLOP, a lane 10 ms; the coordinator's thread 1 ns per byte of a partial sum. */
 export const costs: Costs = {
   compute: { step: 0.02, lane: 0.01, image: 0.1, flopsPerImage: 1e9, crowded: 1.2 },
   inputPixel: 1e-8,
@@ -12,7 +12,7 @@ export const costs: Costs = {
   unhidden: 0.25,
 }
 
-/** Four workers, a vector of 16 MiB in 16 chunks, a network that takes no time. */
+/** A cluster of four workers, with a vector of 16 MiB in 16 chunks, and a network that takes no time. */
 export const cluster: Cluster = {
   workers: 4, batch: 64, lanes: 8, floats: 4 * 1024 * 1024, flopsPerImage: 1e9, pixels: 1e4, reducers: 1, shrink: { up: 1, down: 1 },
   network: { worker: Number.POSITIVE_INFINITY, coordinator: Number.POSITIVE_INFINITY, latency: 0 },

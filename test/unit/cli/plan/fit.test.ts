@@ -18,7 +18,7 @@ test('least squares find the line through points that lie on one, also with colu
 
 test('relative differences count: of two measurements that contradict each other, the mean by share', () => {
   const [level] = leastSquares([[1], [1]], [1, 3])
-  // Minimises (c - 1)² + (c/3 - 1)².
+  // The level c minimises (c - 1)² + (c/3 - 1)².
   near(level, (1 + 1 / 3) / (1 + 1 / 9), 'level')
 })
 
@@ -30,7 +30,7 @@ test('a cost that would have to be negative is left out, and so is a column that
   near(twice[0] + 2 * twice[1], 2, 'their sum')
 })
 
-/** What the model itself says of its costs. */
+/** A measurement that agrees exactly with the model and its costs. */
 function exchangeOf(workers: number, floats: number): ExchangeMeasurement {
   const lanes = 8
   const peers = workers

@@ -50,7 +50,7 @@ test('on a slow network the coordinator\'s link bounds: all workers\' bytes over
   const vector = (16 * 1024 * 1024) / (gigabit * 0.94)
   assert.equal(four.longestStage, "the coordinator's link, in")
   about(four.exchange, 4 * vector + (4 * vector + 2 * vector) / 16)
-  // A link of the coordinator that is as fast as all workers' is no narrower than theirs.
+  // A coordinator's link that is as fast as those of all workers together does not limit them.
   const wide = predict(free, { ...cluster, network: { worker: gigabit, coordinator: 4 * gigabit, latency: 0 } })
   about(wide.exchange, vector + (3 * vector) / 16)
 })
@@ -104,7 +104,7 @@ test('a worker whose speed is given has it; one that is faster than its images c
 })
 
 test('a partial that is complete early leaves while others are computed; only what does not fit before the last one waits', () => {
-  // Three workers of eight lanes: two of them send two partials each.
+  // Three workers have eight lanes, and two of them send two partial sums each.
   const slow = { ...cluster, workers: 3, network: network(1e6) }
   const quick = { ...slow, imagesPerSecond: 1e9 }
   const extra = (one: Cluster): number => predict(free, one).exchange - predict(free, { ...one, lanes: 4, batch: 4, workers: 3 }).exchange

@@ -9,7 +9,7 @@ import { findProgram } from '../../../../cli/setup/process.ts'
 import { type NativeRelease, type WheelPin } from '../../../../cli/setup/releases.ts'
 import { type Reporter } from '../../../../cli/setup/reporter.ts'
 
-/** The real Python, which unpacks the tests' small wheels; without it these tests are skipped, as native needs it too. */
+/** Path of the real Python, which unpacks the tests' small wheels; without it these tests are skipped, since the native engine needs it too. */
 export const python =
   findProgram('python3', process.env) === undefined
     ? undefined
@@ -20,9 +20,9 @@ export const needsPython = { skip: python === undefined ? 'python3 is not instal
 export interface Fixture {
   folder: string
   environment: NodeJS.ProcessEnv
-  /** What the fake pip hands out. */
+  /** Folder of the wheels that the fake pip hands out. */
   wheels: string
-  /** How often pip was called. */
+  /** Number of calls of pip so far. */
   pipCalls(): Promise<number>
   setPip(mode: 'works' | 'fails'): Promise<void>
   removeTool(name: string): Promise<void>
@@ -64,7 +64,7 @@ exec /bin/cp '${wheels}'/* "$2"`,
   }
 }
 
-/** Zips files into a wheel where the fake pip finds it, and pins it. */
+/** Zips files into a wheel in the fake pip's folder. @returns its pin */
 export async function makeWheel(fixture: Fixture, fileName: string, files: Record<string, string>): Promise<WheelPin> {
   const path = join(fixture.wheels, fileName)
   const program = 'import json,sys,zipfile\nwith zipfile.ZipFile(sys.argv[1], "w") as z:\n  [z.writestr(n, t) for n, t in json.loads(sys.argv[2]).items()]'
@@ -75,7 +75,7 @@ export async function makeWheel(fixture: Fixture, fileName: string, files: Recor
   return { project, version, fileName, sha256, bytes: content.length, keep: ['tensorflow/', 'nvidia/'] }
 }
 
-/** What a TensorFlow wheel looks like, in small. */
+/** Files of a small stand-in for a TensorFlow wheel, with their contents. */
 export const TENSORFLOW_FILES = {
   'tensorflow/libtensorflow_cc.so.2': 'the library',
   'tensorflow/libtensorflow_framework.so.2': 'the framework',
@@ -88,7 +88,7 @@ export async function makeRelease(fixture: Fixture): Promise<NativeRelease> {
   return { npmPackage: '@tensorflow/tfjs-node', tensorflow: '2.0.0', machine: 'x86_64', wheels: [wheel] }
 }
 
-/** An installed package without an engine. */
+/** Makes the folder of an installed tfjs-node without an engine. */
 export async function makePackage(fixture: Fixture, clone: string): Promise<string> {
   const folder = join(fixture.folder, clone, 'node_modules', '@tensorflow', 'tfjs-node')
   await mkdir(folder, { recursive: true })
@@ -123,7 +123,7 @@ export function countingParts(changed: Partial<SetupParts> = {}): CountingParts 
   }
 }
 
-/** A reporter that remembers. */
+/** A reporter that records its messages. */
 export function recordingReporter(): Reporter & { notes: string[]; warnings: string[] } {
   const notes: string[] = []
   const warnings: string[] = []

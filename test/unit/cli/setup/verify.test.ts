@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { verifyPackage } from '../../../../cli/setup/verify.ts'
 
-/** A package that stands for tfjs-node; `sum` is what it says it computed. */
+/** Source of a package that stands for tfjs-node; `sum` is the result that it claims to have computed. */
 const standIn = (sum: number): string => `
 const tensor = { dataSync: () => [${sum}] }
 module.exports = {

@@ -28,11 +28,11 @@ const layout = layoutOf(network)
 const beginning = { epoch: 1, stepInEpoch: 0, step: 0 }
 const second = { epoch: 1, stepInEpoch: 1, step: 1 }
 
-/** A member that remembers what it is dealt, and does nothing by itself. */
+/** A member that records its deals and weights, and does nothing by itself. */
 interface StillMember extends Member {
   readonly dealt: Deal[]
   readonly weights: WeightsChunk[]
-  /** Why it was cut off. */
+  /** Reasons for which it was evicted. */
   readonly evicted: string[]
 }
 
@@ -61,7 +61,7 @@ interface Opened {
   time: { now: number }
 }
 
-/** A cluster with its members in, and what it tells. */
+/** Opens a cluster whose members are in. @returns it with its events and its clock */
 function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0)): Opened {
   const events: RunEvent[] = []
   const time = { now: 0 }
@@ -78,7 +78,7 @@ function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(lay
 
 const clusterOf = (...members: Member[]): WorkerCluster => openedWith(members).cluster
 
-/** The chunks of one partial whose values are all 1. */
+/** The chunks of one partial sum whose values are all 1. */
 function partial(round: number, node: number, lanes: number[]): GradientChunk[] {
   const count = layout.size / CHUNK
   return Array.from({ length: count }, (_, index) => ({
@@ -243,7 +243,7 @@ test('beside a step, the test set comes to what it comes to without one; each bl
 })
 
 test('a block that is taken over, or dealt again, is told as one of the test set, and counted as no lane', async () => {
-  // The first one has two blocks, and has not begun the second.
+  // The first worker has two blocks, and has not begun the second.
   const [first, other] = [stillMember('first'), stillMember('other')]
   const { cluster, events } = openedWith([first, other])
   const step = cluster.trainStep(beginning, update(1))

@@ -5,7 +5,7 @@ import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
 const nobody: ReadonlySet<string> = new Set()
 
-/** A dealer, and what it has said. */
+/** A dealer of blocks, with functions that step it, and that describe deals as "worker:block". */
 function dealing(blocks: number): { dealer: BlockDealer; step: (event: BlockEvent) => BlockAction[]; deals: (actions: BlockAction[]) => string[] } {
   const dealer = new BlockDealer(blocks)
   return { dealer, step: (event) => dealer.step(event), deals: (actions) => actions.flatMap((action) => (action.type === 'deal' ? [`${action.worker}:${action.block}`] : [])) }
@@ -19,7 +19,7 @@ test('everybody has two blocks, and gets the next one for each that it delivers'
   assert.deepEqual(delivered, [{ type: 'count', worker: 'b', block: 2 }, { type: 'deal', worker: 'b', block: 4, attempt: 0, takenOver: false }])
   assert.deepEqual(deals(step({ type: 'delivered', worker: 'b', block: 3, ms: 10, now: 20 })), ['b:5'])
   assert.deepEqual(deals(step({ type: 'delivered', worker: 'b', block: 4, ms: 10, now: 30 })), [])
-  // a may have begun 0, and not 1.
+  // Worker a may have begun block 0, but not block 1.
   const last = step({ type: 'delivered', worker: 'b', block: 5, ms: 10, now: 40 })
   assert.deepEqual(last.slice(1), [{ type: 'release', worker: 'a', block: 1 }, { type: 'deal', worker: 'b', block: 1, attempt: 1, takenOver: true }])
   assert.equal(dealer.done, 4)

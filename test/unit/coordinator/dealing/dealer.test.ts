@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Dealer, type DealerAction, type DealerEvent, type DealerOptions } from '../../../../coordinator/dealing/dealer.ts'
 
-/** One line for each action, so that a whole exchange reads as a trace. */
+/** Describes an action in one line, so that a whole exchange reads as a trace. */
 function describe(action: DealerAction): string {
   switch (action.type) {
     case 'deal':
@@ -47,7 +47,7 @@ const deliver = (worker: string, round: number, from: number, to: number, now = 
 const drain = (worker: string, now = 0): DealerEvent => ({ type: 'draining', worker, now })
 const tick = (now: number): DealerEvent => ({ type: 'tick', now })
 
-/** Two workers, a and b, that have computed one round of 8 units at 1000 ms a unit; the next one, 2, begins at 4000. */
+/** A dealer with two workers, a and b, that have computed one round of 8 units at 1000 ms a unit; the next round, 2, begins at 4000. */
 function warm(): Dealer {
   const dealer = createDealer({ workersWanted: 2 })
   play(dealer, [join('a'), join('b'), begin(1)])
@@ -82,7 +82,7 @@ test("a worker's death deals only its unfinished lanes again", () => {
 
 test('lanes of the dead go to those who are free: who is expected to have them done first', () => {
   const dealer = warm()
-  // a has two lanes left; c comes, and takes one over from b, which has not advanced; then b dies with three.
+  // Worker a has two lanes left; c comes, and takes one over from b, which has not advanced; then b dies with three.
   play(dealer, [compute('a', 2, 0, 1000, 5000), compute('a', 2, 1, 1000, 6000)])
   assert.deepEqual(play(dealer, [join('c', 6000)]), ['release 7 at b', 'deal 7 to c (takenOver, attempt 1)'])
   assert.deepEqual(play(dealer, [lose('b', 6000)]), ['deal 4,5 to c (orphaned, attempt 1)', 'deal 6 to a (orphaned, attempt 1)'])
@@ -149,7 +149,7 @@ test('who has nothing to do takes over the last lane of a straggler, which is to
   assert.deepEqual(play(dealer, [deliver('a', 2, 0, 4, 8000)]), ['count 0,1,2,3 of a', 'release 7 at b', 'deal 7 to a (takenOver, attempt 1)'])
   play(dealer, [compute('a', 2, 7, 1000, 9000)])
   assert.deepEqual(play(dealer, [deliver('a', 2, 7, 8, 9000)]), ['count 7 of a', 'release 6 at b', 'deal 6 to a (takenOver, attempt 1)'])
-  // b is at lane 5, which nobody can take back: whoever is first counts.
+  // Worker b computes lane 5, which cannot be taken back from it: the first result counts.
   assert.deepEqual(play(dealer, [compute('a', 2, 6, 1000, 10_000), deliver('a', 2, 6, 7, 10_000)]), ['count 6 of a'])
   assert.deepEqual(play(dealer, [tick(10_300)]), ['deal 5 to a (takenOver, attempt 1)'])
   assert.deepEqual(play(dealer, [compute('b', 2, 5, 3000, 10_500), deliver('b', 2, 4, 6, 10_500)]), ['count 4,5 of b', 'complete 2', 'abandon 2 at a'])
@@ -174,7 +174,7 @@ test('a lane that was taken over and then lost with its new holder is dealt agai
 })
 
 test('a worker that is at a block of the test set is expected to begin its lanes after it', () => {
-  /** As a ends its only lane, b has not begun its own: it may be at a block, which takes it so long. */
+  /** Plays until a ends its only lane, and b has not begun its own: it may be at a block of the test set, which takes it `ms`. */
   const atBlock = (ms: number): { dealer: Dealer; actions: string[] } => {
     const dealer = warm()
     for (const [worker, first] of [['a', 0], ['b', 4]] as const) {
@@ -204,7 +204,7 @@ test('a partial that covers what others have counted releases what waits there i
   const dealer = warm()
   for (let unit = 0; unit < 4; unit++) play(dealer, [compute('a', 2, unit, 1000, 5000 + unit * 1000)])
   play(dealer, [compute('b', 2, 4, 3500, 7500), deliver('a', 2, 0, 4, 8000)])
-  // b had begun lane 7 all the same, and sends all four at once.
+  // Worker b had begun lane 7 nevertheless, and sends all four lanes at once.
   assert.deepEqual(play(dealer, [deliver('b', 2, 4, 8, 8100)]), ['count 4,5,6,7 of b', 'complete 2', 'abandon 2 at a'])
 })
 
@@ -238,13 +238,13 @@ test('a worker that is still at a lane of an abandoned round is not helped along
   const dealer = warm()
   for (let unit = 0; unit < 4; unit++) play(dealer, [compute('a', 2, unit, 1000, 5000 + unit * 1000)])
   play(dealer, [deliver('a', 2, 0, 4, 8000)])
-  // a does all of it, b is stuck at its first lane since 4000.
+  // Worker a computes everything; b has been stuck at its first lane since 4000.
   let now = 8000
   for (const unit of [7, 6, 5, 4]) play(dealer, [compute('a', 2, unit, 200, (now += 200)), deliver('a', 2, unit, unit + 1, now)])
   assert.deepEqual(play(dealer, [begin(3, 2, 8850)]), ['deal 0 to a (begin, attempt 0)', 'deal 1 to b (begin, attempt 0)'])
   assert.deepEqual(play(dealer, [compute('a', 3, 0, 100, 8950), deliver('a', 3, 0, 1, 8950)]), ['count 0 of a', 'deal 1 to a (takenOver, attempt 1)'])
   assert.equal(play(dealer, [tick(9001)])[0], 'evict b: it has not advanced for 5.0 s; it is given 5.0 s')
-  // Who answers that it has ended what it had begun has advanced.
+  // A worker that answers that it has ended the lane that it had begun has advanced.
   const other = warm()
   for (let unit = 0; unit < 4; unit++) play(other, [compute('a', 2, unit, 1000, 5000 + unit * 1000)])
   play(other, [deliver('a', 2, 0, 4, 8000), deliver('a', 2, 4, 8, 8500), { type: 'abandoned', worker: 'b', round: 2, now: 8900 }, begin(3, 2, 8950)])

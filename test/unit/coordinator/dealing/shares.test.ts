@@ -9,7 +9,7 @@ import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 const paces = (...laneMs: number[]): Pace[] => laneMs.map((ms, index) => ({ worker: 'abcdefgh'[index], baseMs: 0, laneMs: ms }))
 const numbers = (shares: ReadonlyMap<string, number>): number[] => [...shares.values()]
 
-/** The earliest end of all ways to share units out. */
+/** The earliest end over all ways to share units out. */
 function bestEnd(all: Pace[], count: number, least: number): number {
   const [first, ...rest] = all
   if (rest.length === 0) return count < least ? Infinity : count === 0 ? 0 : first.baseMs + count * first.laneMs

@@ -50,7 +50,7 @@ test('equal workers keep the same lanes from step to step, whatever the noise, a
   for (const name of names) cluster.join(name, { laneMs: 100, deliveryMs: 5, startMs: 3 })
   for (let round = 0; round < 200; round++) {
     for (const name of names) cluster.change(name, { laneMs: 97 + random.below(7), deliveryMs: 3 + random.below(5) })
-    // The last batch of an epoch is short, and its lanes are soon done: they say nothing of the next ones.
+    // The last batch of an epoch is short, and its lanes take little time, which says nothing about the next ones.
     const isShort = round % 20 === 19
     if (isShort) for (const name of names) cluster.change(name, { laneMs: 10 })
     cluster.play(1, 8, isShort ? 8 : 64)

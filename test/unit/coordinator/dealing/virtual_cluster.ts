@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { Dealer, type DealerAction, type DealerOptions } from '../../../../coordinator/dealing/dealer.ts'
 
-/** A worker on a virtual clock: computes lane after lane, each in `laneMs`, and delivers each `deliveryMs` later. */
+/** A worker on a virtual clock: it computes lane after lane, each in `laneMs`, and delivers each `deliveryMs` later. */
 export interface VirtualWorker {
   laneMs: number
-  /** It delivers what it has only when it has computed all that it was dealt, in one piece. */
+  /** True if it delivers all its lanes in one piece, when it has computed all of them. */
   inOnePiece?: boolean
   deliveryMs?: number
-  /** Goes by after each lane without being told of. */
+  /** Time that passes after each lane and is not reported. */
   untoldMs?: number
   startMs?: number
-  /** It has stopped: it computes nothing and is not heard. */
+  /** True if it has stopped: it computes nothing and is not heard. */
   hung?: boolean
 }
 
@@ -30,12 +30,12 @@ interface Event {
 const TICK_MS = 100
 const HEARTBEAT_MS = 1000
 
-/** A dealer and its workers, without network or processes: what it expects of them comes true, unless a test says otherwise. */
+/** A dealer and its workers, without network or processes: they behave as the dealer expects, unless a test changes them. */
 export class VirtualCluster {
   readonly dealer: Dealer
   readonly actions: (DealerAction & { now: number })[] = []
   now = 0
-  /** How often each lane of the present round was counted. */
+  /** Number of times that each lane of the present round was counted. */
   counted: number[] = []
   readonly #workers = new Map<string, Working>()
   #events: Event[] = []
@@ -77,7 +77,7 @@ export class VirtualCluster {
     this.#act(this.dealer.step({ type: 'lost', worker: name, now: this.now }))
   }
 
-  /** Plays rounds one after the other. @returns how long each took, ms */
+  /** Plays rounds one after the other. @returns the milliseconds of each */
   play(rounds: number, lanes = 8, samples = lanes * 8): number[] {
     return Array.from({ length: rounds }, () => {
       const begin = this.now
@@ -87,7 +87,7 @@ export class VirtualCluster {
     })
   }
 
-  /** Plays a round in which something changes every `everyMs`. @returns how long it took, ms */
+  /** Plays a round in which something changes every `everyMs`. @returns its milliseconds */
   playChanging(lanes: number, change: () => void, everyMs: number): number {
     const begin = this.now
     this.begin(lanes)
@@ -111,7 +111,7 @@ export class VirtualCluster {
     assert.deepEqual(this.counted, this.counted.map(() => 1), 'every lane is counted exactly once')
   }
 
-  /** Lets the clock run. */
+  /** Lets the clock run until `done` is true. */
   until(done: () => boolean, limitMs = 1_000_000): void {
     const limit = this.now + limitMs
     while (!done()) {

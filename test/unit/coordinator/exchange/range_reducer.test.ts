@@ -23,7 +23,7 @@ import { withoutSharedMemory } from '../../../support/shared_memory.ts'
 const LANES = 4
 const CHUNK = 16
 const SAMPLES = 8
-/** With running statistics, which are averaged and not stepped, and parameters that ranges cut. */
+/** A layout with running statistics, which are averaged and not stepped, and with parameters that range boundaries cut. */
 const layout = layoutOf(networkSchema.parse({
   name: 'small', imageSize: 6, classes: 3, mean: [0, 0, 0], std: [1, 1, 1],
   layers: [{ type: 'conv2d', filters: 5, kernel: 3 }, { type: 'batchNorm' }, { type: 'relu' }, { type: 'flatten' }, { type: 'dense', units: 3 }],
@@ -35,7 +35,7 @@ const vector = (): Float32Array => Float32Array.from({ length: size }, () => ran
 const optimizer = optimizerOf(defaultOptimizer)
 const start = { ...freshState(optimizer, size), parameters: vector() }
 const leaves = tree.nodes.filter(({ children }) => children === undefined)
-/** By step and lane. */
+/** Gradients by step and lane. */
 const gradients = Array.from({ length: 3 }, () => leaves.map(() => vector()))
 /** The second step is spoilt in one element, near the end of the vector. */
 gradients[1][2][size - 20] = NaN
@@ -49,7 +49,7 @@ function workerWith(memory?: Receiver['memory']): Worker {
   return { chunks, backlogBytes: 0, sendWeights: (chunk) => chunks.push(chunk), evict: (reason) => assert.fail(reason), memory }
 }
 
-/** What a worker, and whoever reduces, have of this machine's memory. */
+/** Shared memory as a worker and the process that reduces have it. */
 function sharedMemory(t: TestContext) {
   const machine = MachineMemory.create(size) ?? assert.fail('this machine has no files in memory')
   const { gradients, places } = machine.offer('127.0.0.1:1') ?? assert.fail('not offered')
@@ -69,7 +69,7 @@ function chunksOf(range: Range, step: number, leaf: number): GradientChunk[] {
   }))
 }
 
-/** Ranges of so many chunks each. */
+/** Consecutive ranges of so many chunks each. */
 function rangesOf(chunks: readonly number[]): Range[] {
   let begin = 0
   return chunks.map((count) => {
@@ -80,9 +80,9 @@ function rangesOf(chunks: readonly number[]): Range[] {
 }
 
 /**
- * Three steps with an owner for each range; the second is left out.
- * @param shared for what is exchanged
- * @param clip norm that gradients are clipped to
+ * Trains three steps with an owner for each range; the second is left out.
+ * @param shared memory for the exchange; undefined to exchange bytes
+ * @param clip norm to which gradients are clipped
  */
 async function trained(ranges: readonly Range[], { shared, clip = null }: { shared?: ReturnType<typeof sharedMemory>; clip?: number | null } = {}) {
   const worker = workerWith(shared?.gradients)
@@ -100,7 +100,7 @@ async function trained(ranges: readonly Range[], { shared, clip = null }: { shar
   for (let step = 0; step < gradients.length; step++) {
     for (const reducer of reducers) reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01 })
     reducers.forEach((reducer, index) => {
-      // Partials reach each range in an order of its own.
+      // Partial sums reach each range in an order of its own.
       for (const leaf of permutation(LANES, random)) {
         assert.equal(reducer.sums, undefined)
         for (const chunk of chunksOf(ranges[index], step, leaf)) reducer.receive(worker, shared === undefined ? chunk : { ...chunk, data: Buffer.alloc(0), shared: shared.own.putGradient(chunk.round, chunk.data) })

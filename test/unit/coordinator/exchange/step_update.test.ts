@@ -15,7 +15,7 @@ const RATE = 0.05
 const tree = new LaneTree(4)
 const leaves = tree.nodes.filter((node) => node.children === undefined)
 
-/** With running statistics, which are neither stepped nor clipped. */
+/** A layout with running statistics, which are neither stepped nor clipped. */
 const layout = layoutOf(networkSchema.parse({
   name: 'small', imageSize: 2, classes: 2, mean: [0, 0, 0], std: [1, 1, 1],
   layers: [{ type: 'conv2d', filters: 2, kernel: 1 }, { type: 'batchNorm' }, { type: 'flatten' }, { type: 'dense', units: 2 }],
@@ -30,7 +30,7 @@ const start = vector()
 interface Reduced {
   steps: StepUpdate
   model: Model
-  /** First elements of the chunks that have gone out. */
+  /** Offsets of the chunks of weights that were broadcast. */
   sent: number[]
 }
 
@@ -79,7 +79,7 @@ test('finite lanes whose sum overflows are found too', () => {
   assert.equal(reduced(lanes, inOrder).steps.sums.notFinite, 13)
 })
 
-/** Ends a step and says what it came to. */
+/** Ends a step, and returns its result. */
 function finished(reduce: Reduced): { outcome: StepOutcome; state: Model['state']; sent: number[] } {
   return { outcome: reduce.steps.finish(), state: reduce.model.state, sent: reduce.sent }
 }

@@ -14,9 +14,9 @@ import { PROTOCOL_VERSION } from '../../../../shared/wire/messages.ts'
 import { herdService } from '../../../../shared/wire/service.ts'
 import { connectTo, endOf, type Calls } from '../../../support/grpc.ts'
 
-/** The coordinator's port with real sockets: who may stay, and what each call lets through. */
+/** Tests of the coordinator's port with real sockets: which connections may stay, and what each call accepts. */
 
-/** Limits of a server that a test waits for; where a test is about something else, they are as long as in a run, since a busy machine is slow. */
+/** Limits of a server, short for tests that wait for them; in tests of other things they are as long as in a run, since a busy machine is slow. */
 const NAMELESS_MS = 1000
 const HELLO_MS = 400
 const SILENCE_MS = 1200
@@ -26,9 +26,9 @@ const SAMPLES = 10
 interface Listening {
   address: string
   port: number
-  /** What the server told of members. */
+  /** Messages about members from the server. */
   told: string[]
-  /** Settles when as much has been told. */
+  /** Resolves when there are so many messages. */
   tells(count: number): Promise<string[]>
 }
 
@@ -67,7 +67,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }
   return { address: `127.0.0.1:${port}`, port, told, tells }
 }
 
-/** A client with the connection of its own that a worker has twice. */
+/** Makes a client with a connection of its own; a worker has two. */
 function connect(t: TestContext, address: string): Calls {
   const client = connectTo(address)
   t.after(() => client.close())
@@ -96,7 +96,7 @@ async function join(t: TestContext, { address }: Listening): Promise<Joined> {
   const bulk = connect(t, address)
   const weights = bulk.receiveWeights({ session: welcome.session })
   weights.on('error', () => undefined)
-  // The stream is open when the coordinator has seen its request; FetchManifest comes after it on the same connection.
+  // The stream is open when the coordinator has seen its request; later calls on the same connection come after it.
   return { control, bulk, session: welcome.session, ended, weights }
 }
 

@@ -13,8 +13,8 @@ import { freshState } from '../../../../shared/optim/optimizer.ts'
 import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
 
 /**
- * Lives of members, written by hand: a witness that is independent of the simulation, which shares the members' protocol with the
- * product. Each line is what happens, and what must follow of it: `a < ...` is said to member a, all else is told to the cluster.
+ * A trace of members' lives, written by hand: a check that is independent of the simulation, which shares the members' protocol with
+ * the product. Each line has an event, and its consequences: `a < ...` is a message to member a, anything else is told to the cluster.
  */
 type Trace = [happens: string, follows: string[]][]
 
@@ -26,7 +26,7 @@ const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', t
 const optimizer = optimizerOf(defaultOptimizer)
 const claims: Claims = { claim: () => undefined, release: () => undefined, widen: () => undefined }
 
-/** Where a member's messages go, as lines. */
+/** An outlet that turns messages to a member into lines. */
 function outletOf<M extends { message: string }>(member: string, say: (line: string) => void, wordsOf: (message: M) => string): ControlOutlet<M> {
   return {
     peer: `${member}:1`,
@@ -56,7 +56,7 @@ function workerMessage(words: string): WorkerMessage {
   }
 }
 
-/** Plays a trace of workers. @returns what followed of each line */
+/** Plays the events of a trace of workers. @returns the events with their actual consequences */
 function playWorkers(trace: Trace, refusal?: string): Trace {
   const lines: string[] = []
   const say = (line: string): undefined => void lines.push(line)
@@ -163,7 +163,7 @@ test('a worker that the cluster refuses is told why, and nothing more', () => {
   assert.deepEqual(playWorkers(trace, 'other data'), trace)
 })
 
-/** Plays a trace of two reducers of four parameters each. */
+/** Plays the events of a trace of two reducers with four parameters each. @returns the events with their actual consequences */
 function playReducers(trace: Trace): Trace {
   const lines: string[] = []
   let now = 0
@@ -221,7 +221,7 @@ const reducers: Record<string, Trace> = {
     ['d: calls', []],
     ['d > hello', ['d < refused: this run has all the reducers that it wants.', 'd < end']],
     ['a > ready', ['reducer 1 at a:7071 is in']],
-    // Before all are in, another may take the place of one that is lost.
+    // Another reducer may take the place of one that is lost until all are in.
     ['c: breaks', ['reducer 2 is lost: the connection was lost']],
     ['e: calls', []],
     ['e > hello', ['e < assigned 4 to 8 from 3']],

@@ -9,7 +9,7 @@ import { herdService } from '../../../../shared/wire/service.ts'
 import { exampleBrief, exampleMember } from '../../../support/brief.ts'
 import { connectTo, endOf, type Calls } from '../../../support/grpc.ts'
 
-/** Who watches, over real sockets. */
+/** Tests of watchers over real sockets. */
 const NAMELESS_MS = 600
 
 interface Watched {
@@ -48,7 +48,7 @@ test('a watcher hears at once how the run is, then as often as it asked for, and
   const call = connect().watch({ intervalMs: 300 })
   call.on('data', ({ json }: { json: string }) => got.push((JSON.parse(json) as RunBrief).state))
   await once(call, 'data')
-  // Longer than a connection may stay that belongs to nobody.
+  // This is longer than a connection without a member may stay.
   await sleep(2 * NAMELESS_MS)
   const regular = got.length
   assert.ok(regular >= 3 && regular <= 8, `${regular} briefs`)
@@ -82,7 +82,7 @@ test('more than sixteen do not watch at a time; when one leaves, another may', a
   const gone = endOf(calls[0])
   calls[0].cancel()
   await gone
-  // The word of it takes a moment.
+  // The cancellation takes a moment to reach the coordinator.
   for (let tries = 0; ; tries++) {
     const call = client.watch({ intervalMs: 60_000 })
     const heard = await Promise.race([once(call, 'data').then(() => true), endOf(call).then(() => false)])
@@ -109,7 +109,7 @@ test('who does not read is sent no more, and cut off', { timeout: 30_000 }, asyn
   const prefix = Buffer.alloc(5)
   prefix.writeUInt32BE(body.length, 1)
   call.end(Buffer.concat([prefix, body]))
-  // Nothing reads the answer: it stops at the window of the stream.
+  // The answer is not read, so it stops at the flow-control window of the stream.
   await closed
   assert.ok(asked >= 20 && asked <= 30, `it was told ${asked} times how the run is`)
 })

@@ -8,7 +8,7 @@ import { readAccess } from '../../../../coordinator/port/access.ts'
 import { coordinatorOptions, type CoordinatorOptions } from '../../../../coordinator/options.ts'
 import { UsageError } from '../../../../shared/kit/errors.ts'
 
-/** Who may listen where, and what unfitting files are told. */
+/** Tests of the addresses that may be listened on without protection, and of the messages about unfitting files. */
 let folder: string
 const now = new Date('2030-01-01T12:00:00Z')
 const token = { HERD_TOKEN: 'correct-horse-battery-staple' }

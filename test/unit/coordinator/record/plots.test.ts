@@ -3,7 +3,7 @@ import test from 'node:test'
 import { Plots } from '../../../../coordinator/record/plots.ts'
 import { WriteError } from '../../../../shared/kit/errors.ts'
 
-/** Plots on a clock that is set, with a folder that notes what is drawn. */
+/** Plots on a clock that the test sets, with a folder that records what is drawn. */
 function plotsAt(): { plots: Plots; drawn: number[]; set: (state: { seconds?: number; full?: boolean }) => void } {
   const drawn: number[] = []
   let [now, refuses] = [0, false]

@@ -10,7 +10,7 @@ const step = (number: number, loss: number): RunEvent => ({ type: 'step', epoch:
 const epoch: RunEvent = { type: 'epoch', epoch: 1, epochs: 20, step: 4, trainLoss: 1.5, trainAccuracy: 0.5, testLoss: Number.NaN, testAccuracy: 0.75, learningRate: 0.125, images: 64, skippedSteps: 0, seconds: 2, imagesPerSecond: 32, workers: 1 }
 const events: readonly RunEvent[] = [step(1, 3), step(2, 2), { type: 'evaluating', epoch: 1, beside: false }, { type: 'testing', done: 3, total: 8 }, { type: 'testing', done: 8, total: 8 }, epoch]
 
-/** Plays events, a second apart. */
+/** Plays events, each a second after the last. @returns the output and the log's records */
 function play(context: TestContext, terminal: boolean, options: { quiet?: boolean; logFormat?: 'pretty' | 'json' }, played = events): { output: string; records: Record<string, unknown>[] } {
   let now = 0
   context.mock.method(performance, 'now', () => now)

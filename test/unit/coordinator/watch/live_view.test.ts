@@ -79,7 +79,7 @@ test('time left is that of the steps at the speed of the last ones, and of the e
   pass(5)
   live.observe(epoch(1))
   live.flush()
-  // Two epochs of four steps, two seconds each, and an evaluation of five seconds.
+  // Two epochs of four steps are left, with two seconds for each step, and with an evaluation of five seconds after each epoch.
   assert.deepEqual(live.view.progress, { epoch: 2, stepInEpoch: 0, step: 4, imagesPerSecond: 8, epochSecondsLeft: 8, runSecondsLeft: 26, testing: null })
 })
 

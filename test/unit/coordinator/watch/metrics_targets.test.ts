@@ -19,7 +19,7 @@ test('the file has the addresses of the workers that are in, and none when the r
     while (JSON.stringify(await written()) !== JSON.stringify(expected)) await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
-  // The worker is a member once its joining has been told of.
+  // The worker becomes a member only after the event of its joining.
   targets.observe(joined)
   metricsTargets = ['127.0.0.1:9465']
   await until([{ targets: ['127.0.0.1:9465'] }])

@@ -22,7 +22,7 @@ const epoch = (number: number, testLoss: number): RunEvent => ({
   type: 'epoch', epoch: number, epochs: 9, step: number * stepsPerEpoch, trainLoss: 1, trainAccuracy: 0.5, testLoss, testAccuracy: 0.75, learningRate: 0.125, images: 48, skippedSteps: 0, seconds: 1.5, imagesPerSecond: 32, workers: 1,
 })
 
-/** As the live page gets it. */
+/** A picture as the live page gets it: WebP in base64. */
 async function picture(): Promise<string> {
   return (await sharp({ create: { width: 40, height: 30, channels: 3, background: '#268' } }).webp().toBuffer()).toString('base64')
 }
@@ -38,7 +38,7 @@ async function evaluated(number: number): Promise<RunEvent> {
   }
 }
 
-/** A process of the run. @returns what else it had to say */
+/** Records the events of one process of the run. @returns the events that the recording itself causes */
 async function record(folder: string, events: readonly RunEvent[]): Promise<RunEvent[]> {
   const said: RunEvent[] = []
   const board = new TensorBoardRecord({ folder, observe: (event) => said.push(event) })
@@ -47,7 +47,7 @@ async function record(folder: string, events: readonly RunEvent[]): Promise<RunE
   return said
 }
 
-/** A run, ended in mid-epoch after a checkpoint at step 4, and going on from there. */
+/** Records a run that ended in mid-epoch after a checkpoint at step 4, and went on from there. @returns its folder */
 async function interruptedRun(context: TestContext): Promise<string> {
   const folder = await temporaryFolder(context)
   const first = [step(1, 3), step(2, 2.5), step(3, Number.NaN), await evaluated(3), epoch(1, 1.5), step(4, 2), step(5, 8), step(6, 9), await evaluated(6), epoch(2, 9)]

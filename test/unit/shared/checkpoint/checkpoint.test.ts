@@ -21,7 +21,7 @@ interface RawEntry {
   data_offsets: [number, number]
 }
 
-/** Takes a safetensors file apart, as any reader of the format would. */
+/** Splits a safetensors file into header and data, as any reader of the format would. */
 function split(bytes: Buffer): { header: RawHeader; data: Buffer } {
   const length = Number(bytes.readBigUInt64LE(0))
   return { header: JSON.parse(bytes.subarray(8, 8 + length).toString()) as RawHeader, data: bytes.subarray(8 + length) }
@@ -33,7 +33,7 @@ function assemble(header: string | object, data: Buffer): Buffer {
   return Buffer.concat([length, json, data])
 }
 
-/** Loading fails with a CheckpointError of at most two lines that names the file and matches. */
+/** Asserts that loading fails with a CheckpointError of at most two lines that names the file and matches. */
 async function refuses(file: string, bytes: Buffer, expected: RegExp): Promise<void> {
   await writeFile(file, bytes)
   await assert.rejects(loadCheckpoint(file), (error: unknown) => {

@@ -7,14 +7,14 @@ import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema, type Network } from '../../../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
-/** A folder that is gone after the test. */
+/** Makes a folder that is removed after the test. */
 export async function temporaryFolder(context: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'herd-test-'))
   context.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** One small layer of every kind that has parameters, with a flatten whose order matters. */
+/** A network with a small layer of every kind that has parameters, and with a flatten whose order matters. */
 export const smallNetwork: Network = networkSchema.parse({
   name: 'small', imageSize: 9, classes: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225],
   layers: [
@@ -29,7 +29,7 @@ export const smallNetwork: Network = networkSchema.parse({
   ],
 })
 
-/** Every layer type, strides, both paddings, residuals with and without a shortcut. */
+/** A network with every layer type, strides, both paddings, and residuals with and without a shortcut. */
 export const everyLayerNetwork: Network = networkSchema.parse({
   name: 'every-layer', imageSize: 14, classes: 3, mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3],
   layers: [

@@ -18,7 +18,7 @@ const specs = {
 const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-options-'))
 after(() => rm(folder, { recursive: true }))
 
-/** Parses as a program does; the environment is put back afterwards. */
+/** Parses a command line as a program does; the environment is restored afterwards. */
 function parse(argv: string[], environment: Record<string, string> = {}): { values: OptionValues<typeof specs>; given: string[] } {
   const before = { ...process.env }
   Object.assign(process.env, environment)

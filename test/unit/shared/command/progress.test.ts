@@ -6,7 +6,7 @@ import { progressPlace, startProgress, type Progress } from '../../../../shared/
 
 interface Shown {
   clock: { now: number }
-  /** What the log has. */
+  /** Records of the log. */
   records: { msg: string; done?: number; total?: number; progress?: string }[]
   drawn: () => string
   start: (what: string, options?: { endTold?: boolean }) => Progress

@@ -14,7 +14,7 @@ const formats = compressions.filter((compression) => compression !== 'none')
 const key = { seed: 7, step: 12, node: 3 }
 
 const special = [0, -0, 1, -1, 1e-45, -1e-45, 1e-40, 2 ** -14, 2 ** -24, -(2 ** -25), 65504, 65519, 65520, 70000, -1e30, 3.4028234e38, 127, 127.5, -127.9, 63.5, 2 ** -110, 2 ** -120]
-/** Of any size, or much alike as gradients are; some zeros and edges. */
+/** A random vector of values of any magnitude, or of similar magnitude as in gradients; some are zeros and edge cases. */
 function randomVector(length: number, alike: boolean): Float32Array {
   return Float32Array.from({ length }, (_, i) => (i % 13 === 0 ? special[random.below(special.length)] : random.normal() * 10 ** (alike ? -3 : random.between(-44, 38))))
 }
@@ -26,7 +26,7 @@ function decoded(codec: Codec, bytes: Buffer): Float32Array {
   return values
 }
 
-/** NaN is NaN, whatever its bits. */
+/** Asserts that vectors have the same bits; all NaN count as equal. */
 function assertSame(actual: Float32Array, expected: Float32Array, what: string): void {
   const plain = (values: Float32Array): Float32Array => values.map((value) => (Number.isNaN(value) ? Number.NaN : value))
   assert.ok(bytesOf(plain(actual)).equals(bytesOf(plain(expected))), what)
@@ -113,7 +113,7 @@ for (const format of formats) {
     }
     const largest = Math.max(...values.map(Math.abs))
     const gaps = values.map((value) => ({ bf16: Math.abs(value) * 2 ** -7, int8: largest / 63 })[format])
-    // Five standard errors of a mean, and what is so rare that it may not have been drawn.
+    // The tolerance is five standard errors of the mean, and an allowance for events so rare that none may have been drawn.
     values.forEach((value, i) => assert.ok(Math.abs(mean[i] - value) <= 5 * Math.sqrt(spread[i] / rounds) + (10 * gaps[i]) / rounds, `${value} becomes ${mean[i]} on average`))
     values.forEach((value, i) => assert.ok(Math.abs(nearest[i] - value) <= gaps[i] / 2, `${value} is rounded to ${nearest[i]}`))
   })

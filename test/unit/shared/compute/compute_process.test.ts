@@ -21,7 +21,7 @@ function laneOf(lane: number, step: number): PreparedLane {
   return { lane, step, samples, labels: samples.map((sample) => sample % 3), images: Uint8Array.from({ length: samples.length * 24 * 24 * 3 }, () => random.below(256)) }
 }
 
-/** Several steps, with all that is asked of a compute process on its way at the same time. */
+/** Runs several steps, with all requests to the compute process under way at the same time. @returns the results as text */
 async function exercised(compute: Compute): Promise<string[]> {
   const results: Promise<string>[] = []
   const hex = (values: Float32Array): string => bytesOf(values).toString('hex')

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 
-/** A folder for one test, and what removes it. */
+/** Makes a folder for one test. @returns it with a function that removes it */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'herd-data-'))
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** A picture that is different for each `seed`: a gradient with noise, which no format compresses to nothing. */
+/** Makes a picture that is different for each `seed`: a gradient with noise, which no format compresses to nothing. */
 export function picture(seed = 0, width = 24, height = 18): Sharp {
   const data = new Uint8Array(width * height * 3)
   for (let i = 0; i < data.length; i++) data[i] = (i * 31 + seed * 57 + ((i * (i + seed)) >> 5)) & 255
@@ -29,7 +29,7 @@ export async function putImages(root: string, paths: readonly string[]): Promise
   }
 }
 
-/** class/0.jpg, class/1.jpg, ... */
+/** Paths of a class: class/0.jpg, class/1.jpg, ... */
 export function numbered(className: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${className}/${i}.jpg`)
 }

@@ -20,7 +20,7 @@ test('images are the same with and without a cache, and a cached one is not read
   const source = { read: (ids: readonly number[]) => Promise.resolve(ids.map((id) => (asked.push(id), files[id]))) }
   const plain = { source, samples, imageSize: 16, ...transforms }
   const expected = await evaluationImages(plain, [2, 0, 1])
-  // Room for two of the three decoded images.
+  // The cache has room for two of the three decoded images.
   const cached = { ...plain, decoded: new DecodedCache(2 * 40 * 30 * 3) }
   assert.deepEqual(await evaluationImages(cached, [2, 0]), expected.subarray(0, (expected.length / 3) * 2))
   asked.length = 0

@@ -11,12 +11,12 @@ import { withoutGpu } from '../../../support/gpu.ts'
 import type { Line } from './gradients_process.ts'
 import { layerCases, relativeError } from './layers_problem.ts'
 
-/** The graph on a GPU against the graph on the CPU, and its bits against those of another process. */
+/** Tests that compare the graph on a GPU with the graph on the CPU, and its bits with those of another process. */
 
 const skip = await withoutGpu()
 type Computed = Exclude<Line, { error: string }>
 
-/** What a process of its own makes of each network. */
+/** Results for each network, by name, from a process of its own. */
 async function linesOf(precision: Precision, gpu?: number): Promise<Map<string, Line>> {
   const file = path.join(import.meta.dirname, 'gradients_process.js')
   const { stdout } = await promisify(execFile)(process.execPath, [...nodeArguments(file), precision, ...(gpu === undefined ? [] : [String(gpu)])], { maxBuffer: 2 ** 28 })
@@ -37,8 +37,8 @@ function valuesOf(text: string): Float32Array {
 const cpu = skip === false ? await linesOf('f32') : new Map<string, Line>()
 
 /**
- * Rounding may send an activation to the other side of a ReLU, or a maximum to another place: where there are millions of them, some are
- * that close, and bfloat16 has eight significant bits.
+ * Tolerances. Rounding may move an activation to the other side of a ReLU, or a maximum to another place: among millions of them, some are
+ * that close, and bfloat16 has only eight significant bits.
  */
 const limits: Record<Precision, { small: number; article: number; loss: number }> = {
   f32: { small: 5e-5, article: 1e-3, loss: 1e-5 },

@@ -8,8 +8,8 @@ import { bytesOf } from '../../../../shared/kit/floats.ts'
 import { articleLayers, laneOf, layerCases, networkOf, parametersOf } from './layers_problem.ts'
 
 /**
- * A process of its own: computes each of the networks in a precision, on a GPU if one is named, and prints a line of JSON for each. What
- * one of them fails with is told in its line.
+ * A line of this process, which computes each of the networks in a precision, on a GPU if one is named, and prints a line of JSON for
+ * each: the results, or the error.
  */
 export type Line =
   | { name: string; device: string; lossSum: number; correct: number; gradient: string; ofOne: string; again: boolean; logits: string }
@@ -33,7 +33,7 @@ function compute(name: string, network: Network, engine: Engine): Line {
   const lane = laneOf(network, LANE)
   const first = gradientOf(lane)
   const logits = base64(engine.logits(lane.images, LANE))
-  // Lanes of other sizes and values in between.
+  // Lanes of other sizes and values are computed in between.
   for (const count of [LANE, 3]) gradientOf(laneOf(network, count, 9))
   const { gradient: ofOne } = gradientOf(laneOf(network, 1, 9))
   const again = gradientOf(lane).gradient === first.gradient && base64(engine.logits(lane.images, LANE)) === logits

@@ -163,7 +163,7 @@ test('leaves no folder and no session behind', async () => {
     assert.equal(tf.node.getNumOfSavedModels(), sessions + 1)
     engine.dispose()
     assert.equal(tf.node.getNumOfSavedModels(), sessions)
-    // Three logits for four classes: TensorFlow refuses the graph when it is loaded.
+    // TensorFlow refuses to load a graph with three logits for four classes.
     await assert.rejects(createGraphEngine({ ...network, classes: 4 }, { ...options, precision: 'f32' }), EngineError)
     assert.deepEqual(await readdir(temporary), [])
   } finally {

@@ -4,7 +4,7 @@ import { createGraphEngine } from '../../../../shared/engine/graph/engine.ts'
 import type { Precision } from '../../../../shared/engine/engine.ts'
 import { articleLayers, laneOf, networkOf, parametersOf } from './layers_problem.ts'
 
-/** A process of its own: prints the sha256 of the article's gradient in the precision that it is given. */
+/** Prints, as a process of its own, the sha256 of the article's gradient in the precision given as its argument. */
 const network = networkOf(articleLayers(10), { imageSize: 156, classes: 10 })
 const engine = await createGraphEngine(network, { precision: process.argv[2] as Precision, threads: 1, gpu: undefined })
 engine.setParameters(parametersOf(network))

@@ -14,7 +14,7 @@ import { articleNetwork } from '../../../../shared/model/article.ts'
 import { windowOutput } from '../../../../shared/model/network.ts'
 import { laneOf, parametersOf, relativeError } from './layers_problem.ts'
 
-/** The gradient of a kernel as matrix products, against TensorFlow's own operation for it. */
+/** Tests that compare the gradient of a kernel by matrix products with TensorFlow's own operation for it. */
 
 const { tf } = loadNative({ threads: 1, gpu: undefined })
 
@@ -23,7 +23,7 @@ function convolution(height: number, width: number, channels: number, filters: n
   return { kernel, padding, inputShape: [height, width, channels], outputShape }
 }
 
-/** Both gradients of one convolution for lanes of several sizes. */
+/** Computes both gradients of one convolution for lanes of several sizes. */
 async function gradientsOf(of: UnitStrideConvolution, batches: readonly number[]): Promise<{ products: Float32Array; library: Float32Array }[]> {
   const { kernel, padding, inputShape, outputShape } = of
   const graph = new NodeBuilder()

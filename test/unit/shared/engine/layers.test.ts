@@ -8,7 +8,7 @@ import { loadNative } from '../../../../shared/engine/native.ts'
 import { laneOf, layerCases, parametersOf, relativeError } from './layers_problem.ts'
 import { reference, referenceGradient } from './layers_reference.ts'
 
-/** Each layer's loss, gradient and logits, of every native engine, against a float64 reference and its differences. */
+/** Tests that compare each layer's loss, gradient and logits in every native engine with a float64 reference and its central differences. */
 
 interface Computed extends LaneResult {
   gradient: Float32Array
@@ -41,7 +41,7 @@ for (const [name, network] of Object.entries(layerCases)) {
       for (const { name: parameter, offset, size } of layoutOf(network).parameters) {
         const found = computed.gradient.subarray(offset, offset + size)
         const wanted = expectedGradient.subarray(offset, offset + size)
-        // A bias before a batch norm has a gradient of zero, so that the error is measured against the whole vector's size too.
+        // A bias before a batch norm has a gradient of zero, so the error is measured against the norm of the whole vector too.
         const scale = Math.max(Math.hypot(...wanted), 0.01 * Math.hypot(...expectedGradient))
         const error = Math.hypot(...found.map((value, i) => value - wanted[i])) / scale
         assert.ok(error <= tolerance, `${engine}: gradient of ${parameter} differs by ${error}`)
@@ -56,7 +56,7 @@ for (const [name, network] of Object.entries(layerCases)) {
       assert.equal(graph.correct, expected.correct)
     }
     const bf16 = compute(await createGraphEngine(network, { precision: 'bf16', threads: 1, gpu: undefined }), parameters, lane)
-    // Eight significant bits: a rounded activation may take another side of a ReLU or another place of a maximum.
+    // Values have eight significant bits: a rounded activation may move to the other side of a ReLU, or a maximum to another place.
     assert.ok(Math.abs(bf16.lossSum - expected.lossSum) <= 0.02 * expected.lossSum, `graph bf16: loss ${bf16.lossSum}, expected ${expected.lossSum}`)
     const error = relativeError(bf16.gradient, expectedGradient)
     assert.ok(error <= 0.1, `graph bf16: gradient differs by ${error}`)

@@ -3,7 +3,7 @@ import { checkNetwork, dropoutLayers, networkSchema, type Network } from '../../
 import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import type { LaneInput } from '../../../../shared/engine/engine.ts'
 
-/** A network from its layers as a user would write them, with the schema's defaults. */
+/** Makes a network from its layers as a user would write them, with the schema's defaults. */
 export function networkOf(layers: unknown[], fields: { imageSize?: number; classes?: number; labelSmoothing?: number } = {}): Network {
   const network = networkSchema.parse({ name: 'test', imageSize: 7, classes: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], layers, ...fields })
   checkNetwork(network)
@@ -25,7 +25,7 @@ const batchNorm = { type: 'batchNorm' }
 const end = [{ type: 'flatten' }, { type: 'dense', units: 3 }]
 const small = [{ type: 'globalAveragePool' }, { type: 'dense', units: 3 }]
 
-/** A small network for each layer, and each way in which it can be put. */
+/** A small network for each kind of layer with each combination of its options. */
 export const layerCases: Record<string, Network> = {
   'conv2d valid': networkOf([conv(), relu, conv(), ...end]),
   'conv2d same': networkOf([conv({ padding: 'same' }), relu, conv({ padding: 'same' }), ...small]),
@@ -62,7 +62,7 @@ export const layerCases: Record<string, Network> = {
   'image of whole words': networkOf([conv(), relu, conv(), ...small], { imageSize: 8 }),
 }
 
-/** Values of a trained network's size: He-uniform kernels, small biases, gammas near 1, positive variances. */
+/** Random parameters of the magnitudes of a trained network: He-uniform kernels, small biases, gammas near 1, positive variances. */
 export function parametersOf(network: Network, seed = 1): Float32Array {
   const layout = layoutOf(network)
   const vector = new Float32Array(layout.size)

@@ -7,7 +7,7 @@ import type { LaneInput } from '../../../../shared/engine/engine.ts'
  * engines: slow, for small shapes. Gradients come from its central differences.
  */
 
-/** Row-major [n, h, w, c]; a vector has h = w = 1. */
+/** A tensor, row-major [n, h, w, c]; a vector has h = w = 1. */
 interface Volume {
   n: number
   h: number

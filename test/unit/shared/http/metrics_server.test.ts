@@ -5,7 +5,7 @@ import test, { type TestContext } from 'node:test'
 import { Gauge, Registry } from 'prom-client'
 import { serveMetrics } from '../../../../shared/http/metrics_server.ts'
 
-/** The port of --metrics-port, with raw sockets. */
+/** Starts a server as for --metrics-port. @returns its port */
 async function serve(t: TestContext, limits?: { connections: number; patienceMs: number }): Promise<number> {
   const registry = new Registry()
   new Gauge({ name: 'herd_test', help: 'A number.', registers: [registry] }).set(7)
@@ -14,10 +14,10 @@ async function serve(t: TestContext, limits?: { connections: number; patienceMs:
   return server.port
 }
 
-/** However it breaks off. */
+/** Waits until a socket is closed, in order or by an error. */
 const closed = (socket: net.Socket): Promise<void> => new Promise((resolve) => socket.on('error', () => undefined).on('close', () => resolve()))
 
-/** All that comes back until the server closes the connection. */
+/** Sends a request on a raw connection. @returns everything that comes back until the server closes it */
 async function answerTo(port: number, request: string | Buffer): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')
   let answer = ''

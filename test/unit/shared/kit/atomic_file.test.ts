@@ -7,12 +7,12 @@ import { removeTemporaries, writeAtomically, type Disk } from '../../../../share
 import { nodeArguments } from '../../../../shared/kit/node_process.ts'
 import { temporaryFolder } from '../checkpoint/example.ts'
 
-/** The real disk, which notes what is asked of it, and fails where it is told to. */
+/** The real disk, with a record of its calls; the call named `fail` fails. */
 function watchedDisk(fail?: string): { disk: Disk; calls: string[] } {
   const calls: string[] = []
   const call = async <T>(what: string, real: () => Promise<T>): Promise<T> => {
     calls.push(what)
-    // A close that fails has closed the file nonetheless.
+    // A close that fails has closed the file nevertheless.
     if (what === fail && what.startsWith('close')) await real()
     if (what === fail) throw Object.assign(new Error(`EIO: ${what}`), { code: 'EIO' })
     return real()

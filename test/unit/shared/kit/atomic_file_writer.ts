@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { writeAtomically } from '../../../../shared/kit/atomic_file.ts'
 
-/** Writes into the file that is named, says so when half of it is written, and waits to be killed. */
+/** A disk for writing the file named by the argument: when half of it is written, the process prints "half", and waits to be killed. */
 const disk = {
   rename,
   rm,

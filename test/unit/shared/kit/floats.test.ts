@@ -6,7 +6,7 @@ import { bytesOf, copyFloats } from '../../../../shared/kit/floats.ts'
 const LENGTH = 40_000
 const values = Float32Array.from({ length: LENGTH }, (_, index) => Math.sin(index))
 
-/** Their bytes, `offset` bytes behind an aligned place. */
+/** The bytes of the values, `offset` bytes after an aligned address. */
 function receivedAt(offset: number): Buffer {
   const message = Buffer.allocUnsafeSlow(values.byteLength + offset)
   bytesOf(values).copy(message, offset)

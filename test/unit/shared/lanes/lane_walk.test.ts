@@ -4,7 +4,7 @@ import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 import { LaneTree } from '../../../../shared/lanes/lane_tree.ts'
 import { LaneWalk, type WalkStep } from '../../../../shared/lanes/lane_walk.ts'
 
-/** Follows a walk as a stack machine would; `between` may leave lanes out. @returns what comes out, as ranges of lanes */
+/** Follows a walk as a stack machine would; `between` may leave lanes out. @returns the partial sums that are taken, as ranges of lanes */
 function follow(tree: LaneTree, walk: LaneWalk, between: (step: WalkStep) => void = () => undefined): { begin: number; end: number }[] {
   const stack: { begin: number; end: number }[] = []
   const taken: { begin: number; end: number }[] = []

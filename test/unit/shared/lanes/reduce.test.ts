@@ -8,14 +8,14 @@ import { VectorPool } from '../../../../shared/vectors/vector_pool.ts'
 import { laneRange, LaneTree } from '../../../../shared/lanes/lane_tree.ts'
 import { LaneWalk } from '../../../../shared/lanes/lane_walk.ts'
 
-/** The definition: a lane is itself, a node is its left sum plus its right sum. */
+/** The sum of a node by definition: a lane is itself, an inner node is the sum of its left child plus that of its right child. */
 function plainSum(tree: LaneTree, id: number, lanes: Float32Array[]): Float32Array {
   const node = tree.nodes[id]
   if (node.children === undefined) return lanes[node.begin].slice()
   return plainAddInto(plainSum(tree, node.children[0], lanes), plainSum(tree, node.children[1], lanes))
 }
 
-/** The partials that some lanes give. */
+/** Nodes of the partial sums that a worker with these lanes sends. */
 function partialsOf(tree: LaneTree, lanes: readonly number[]): number[] {
   const walk = new LaneWalk(tree, lanes)
   const nodes: number[] = []
@@ -56,7 +56,7 @@ test('the reduce gives the same bits for any cut into partials, any order, and a
     const values = randomLanes(lanes, random)
     const expected = plainSum(tree, 0, values)
 
-    // Several overlapping attempts: each cuts the lanes among some workers; all partials arrive shuffled.
+    // There are several overlapping attempts, each of which divides the lanes among some workers; all partial sums arrive shuffled.
     const partials: number[] = []
     for (let attempt = 0; attempt < 1 + random.below(3); attempt++) {
       const workers = 1 + random.below(4)
@@ -66,7 +66,7 @@ test('the reduce gives the same bits for any cut into partials, any order, and a
         partials.push(...partialsOf(tree, held))
       }
     }
-    // What is free is written over by the next partial, as in the coordinator.
+    // A vector that is freed is overwritten by the next partial sum, as in the coordinator.
     const pool = new VectorPool(expected.length, tree.nodes.length)
     let taken = 0
     const free = (freed: Float32Array): void => {

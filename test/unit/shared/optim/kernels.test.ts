@@ -15,7 +15,7 @@ const cases: OptimizerOptions[] = [
 ]
 
 const random = new KeyedRandom(2, Purpose.draw)
-/** Values of any size, zeros and values below float32's normal range among them. */
+/** A random vector of values of any magnitude, including zeros and subnormal float32 values. */
 const randomVector = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => (i % 11 === 0 ? 0 : random.normal() * 10 ** random.between(-42, 18)))
 
 function assertSame(actual: OptimizerState, expected: OptimizerState, what: string): void {

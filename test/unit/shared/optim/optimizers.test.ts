@@ -19,10 +19,10 @@ const start = randomVector()
 const gradients = Array.from({ length: 10 }, randomVector)
 const SAMPLES = 7
 const RATE = 1e-2
-/** Clipping differs from step to step. */
+/** Scale of the gradient by clipping, which differs from step to step. */
 const scaleOf = (update: number): number => (update % 3 === 0 ? 0.25 : 1)
 
-/** Ten steps, written down again in float64 from PyTorch's documentation, for one element. */
+/** A reference of ten steps for one element, written in float64 from PyTorch's documentation. */
 type Reference = (p: number, gradient: (update: number) => number, decays: boolean) => number
 
 const references: { options: OptimizerOptions; reference: Reference }[] = [

@@ -24,7 +24,7 @@ test('steps: times the factor after every so many epochs', () => {
 test('cosine: an even rise, half a cosine, and the last rate from then on', () => {
   const schedule = scheduleSchema.parse({ name: 'cosine', warmupEpochs: 1, floor: 0.1, epochs: 5 })
   assertClose(rates(schedule, 1, 5, 10), [0.01, 0.05, 0.1])
-  // The 40 updates after the rise: all of the rate at first, half way between it and the floor in the middle.
+  // The 40 updates after the warm-up begin with the full rate; in the middle the rate is half way between it and the floor.
   assertClose(rates(schedule, 11, 31), [0.1, 0.055])
   assertClose(rates(schedule, 21, 41), [0.01 + 0.09 * (2 + Math.SQRT2) / 4, 0.01 + 0.09 * (2 - Math.SQRT2) / 4])
   const last = 0.01 + 0.09 * (1 + Math.cos((Math.PI * 39) / 40)) / 2

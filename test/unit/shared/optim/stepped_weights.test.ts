@@ -8,7 +8,7 @@ import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
-/** Parameters of odd sizes, running statistics among them. */
+/** A layout with parameters of odd sizes, including running statistics. */
 const layout = layoutOf(networkSchema.parse({
   name: 'test', imageSize: 6, classes: 3, mean: [0, 0, 0], std: [1, 1, 1],
   layers: [{ type: 'conv2d', filters: 5, kernel: 3 }, { type: 'batchNorm', momentum: 0.75 }, { type: 'flatten' }, { type: 'dense', units: 3 }],

@@ -22,7 +22,7 @@ function history(epochs: number): CurvePoint[] {
 function texts(svg: string): string[] {
   return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text)
 }
-/** The points of the lines drawn in a colour. */
+/** Number of points of the lines drawn in a colour. */
 function line(svg: string, colour: string): number {
   const paths = [...svg.matchAll(/<path d="([^"]+)"[^>]*>/g)].filter(([element]) => element.includes('fill="none"') && element.includes(`stroke="${colour}"`))
   return paths.reduce((points, [, d]) => points + (d.match(/-?[\d.]+ -?[\d.]+/g) ?? []).length, 0)
@@ -99,7 +99,7 @@ test('text is drawn with the bundled fonts where the machine has none', async (c
     return stdout
   }
   const bareDrawing = await drawn({ FONTCONFIG_FILE: join(folder, 'none.conf'), XDG_CACHE_HOME: join(folder, 'cache') })
-  // A child process inherits what its parent has set; and a home may not be writable.
+  // A child process inherits the configuration that its parent has set; and a home folder may not be writable.
   const inherited = join(folder, 'cache', 'herd', 'fonts', 'herd-fonts.conf')
   assert.equal(await drawn({ FONTCONFIG_FILE: inherited }), bareDrawing)
   assert.doesNotMatch(await readFile(inherited, 'utf8'), /<include[^>]*>[^<]*herd-fonts/)

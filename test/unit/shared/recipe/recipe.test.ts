@@ -13,7 +13,7 @@ import { buildNetwork } from '../../../../shared/model/models.ts'
 
 const begun: Recipe = recipeSchema.parse({ ...article, engine: 'wasm' })
 
-/** Another value than the article's, of each ingredient; a new one without an entry here fails to compile. */
+/** A value other than the article's for each ingredient of a recipe; a new ingredient without an entry here fails to compile. */
 const others: { [K in keyof Recipe]: Recipe[K] } = {
   ...begun, ...{
     model: 'tiny', init: 'he', imageSize: 64, epochs: 3, batch: 32, lanes: 4, lr: 0.01, clip: 1, optimizer: { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0 }, schedule: { name: 'cosine', warmupEpochs: 1, floor: 0, epochs: 50 }, labelSmoothing: 0.1, seed: 7, precision: 'bf16', compress: 'bf16', compressWeights: 'int8', engine: 'native',

@@ -48,7 +48,7 @@ test('the newest sound one is loaded, by how far its run had come; damaged ones 
   await rm(folder.ofStep(20))
   assert.equal((await folder.loadNewest()).file, folder.ofEpoch(1))
 
-  // Going on from step 10, the damaged future is replaced, not kept before what is newly saved.
+  // The run goes on from step 10: the damaged later checkpoint is replaced, not kept as newer than those saved now.
   await folder.save(at(2, 15), { keep: false })
   assert.deepEqual(await names(folder), ['epoch-0001.ckpt', 'latest.ckpt', 'my-own-copy.ckpt', stepFile(10), stepFile(15)])
   assert.equal((await folder.loadNewest()).checkpoint.position.step, 15)

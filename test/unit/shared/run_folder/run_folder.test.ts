@@ -129,7 +129,7 @@ test('lines that the disk refuses wait in memory, in their order, and the file h
   const before = await readFile(run.eventsFile, 'utf8')
   await limitFileSize(process.pid, before.length + 20)
   try {
-    // The first 20 bytes of the line have room.
+    // There is room for the first 20 bytes of the line only.
     assert.throws(() => run.appendEvent('second'), (error: unknown) => error instanceof WriteError && /events\.jsonl cannot be written: EFBIG/.test(error.message))
     assert.throws(() => run.appendEvent('third'), WriteError)
     assert.equal(await readFile(run.eventsFile, 'utf8'), before)

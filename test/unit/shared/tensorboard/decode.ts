@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { maskedCrc } from '../../../../shared/tensorboard/record.ts'
 
-/** An event as a reader of its own sees it, by field numbers. */
+/** An event as an independent reader decodes it, by field numbers. */
 export interface DecodedEvent {
   wallTime: number
   step: number
@@ -12,7 +12,7 @@ export interface DecodedEvent {
   images: Record<string, { width: number; height: number; channels: number; png: Buffer }>
 }
 
-/** The events of a file; fails where a length or a checksum is wrong, or the last record is not whole. */
+/** Decodes the events of a file. @throws AssertionError or RangeError if a length or a checksum is wrong, or the last record is not complete */
 export function decodeEventFile(file: string): DecodedEvent[] {
   const content = readFileSync(file)
   const events: DecodedEvent[] = []
@@ -50,7 +50,7 @@ function takeValue(event: DecodedEvent, data: Buffer): void {
   const fields = fieldsOf(data)
   const field = (number: number): Field | undefined => fields.find((each) => each.number === number)
   const tag = field(1)?.bytes.toString() ?? assert.fail('a value without a tag')
-  // A float of 0 may be left out, but not of a oneof.
+  // A float of 0 may be left out of a message, but not if it is in a oneof.
   const simple = field(2)
   if (simple !== undefined) event.scalars[tag] = simple.bytes.readFloatLE()
   const image = field(4)
@@ -59,7 +59,7 @@ function takeValue(event: DecodedEvent, data: Buffer): void {
   event.images[tag] = { height: Number(height?.value), width: Number(width?.value), channels: Number(channels?.value), png: png?.bytes ?? Buffer.alloc(0) }
 }
 
-/** The protocol buffer wire format. */
+/** Splits a message of the protocol buffer wire format into its fields. */
 function fieldsOf(data: Buffer): Field[] {
   const fields: Field[] = []
   let at = 0

@@ -9,7 +9,7 @@ import { maskedCrc, recordOf } from '../../../../shared/tensorboard/record.ts'
 import { temporaryFolder } from '../checkpoint/example.ts'
 import { decodeEventFile } from './decode.ts'
 
-/** RFC 3720, appendix B.4. */
+/** Test vectors of CRC32C from RFC 3720, appendix B.4. */
 const vectors: [string, Buffer, number][] = [
   ['32 bytes of zeroes', Buffer.alloc(32), 0x8a9136aa],
   ['32 bytes of ones', Buffer.alloc(32, 0xff), 0x62a8ab43],
@@ -26,7 +26,7 @@ test('a record is its length, the data, and a masked checksum of each', () => {
   assert.equal(record.readBigUInt64LE(0), 15n)
   assert.equal(record.readUInt32LE(8), maskedCrc(record.subarray(0, 8)))
   assert.equal(record.readUInt32LE(27), maskedCrc(record.subarray(12, 27)))
-  // As TensorBoard computes it.
+  // This is the value that TensorBoard computes.
   assert.equal(maskedCrc(Buffer.alloc(32)), 0x0fd7fffa)
 })
 

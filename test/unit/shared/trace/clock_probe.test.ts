@@ -3,7 +3,7 @@ import test from 'node:test'
 import { ClockProbe } from '../../../../shared/trace/clock_probe.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 
-/** Answers questions one after the other, each after `took` seconds, until none is due. */
+/** Answers a probe's questions one after the other, each after `took` seconds, until none is due. @returns the number of answers */
 function answerAll(probe: ClockProbe, now: number, ahead: number, took = 0): number {
   let answers = 0
   for (let sent = probe.ask(now); sent !== undefined; sent = probe.ask(now), answers++) probe.answered({ sent, clock: sent + took / 2 + ahead }, now + took)

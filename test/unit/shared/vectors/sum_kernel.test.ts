@@ -11,7 +11,7 @@ const randomVector = (length: number): Float32Array => Float32Array.from({ lengt
 
 const LENGTHS = [0, 1, 2, 3, 4, 5, 63, BLOCK_FLOATS - 1, BLOCK_FLOATS, BLOCK_FLOATS + 1, 40_001]
 
-/** A copy in the kernel's memory. */
+/** A copy of a vector in the kernel's memory. */
 function within(values: Float32Array): Float32Array {
   const vector = kernel.allocate(values.length) ?? assert.fail('no memory is left')
   vector.set(values)

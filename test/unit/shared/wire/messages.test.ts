@@ -16,7 +16,7 @@ const schemas: Record<string, z.ZodType> = {
   Brief: briefMessageSchema, ReducerMessage: reducerMessageSchema, ReductionMessage: reductionMessageSchema, StateChunk: stateChunkSchema,
 }
 
-/** As much of a JSON schema as tells names; zod writes such schemas, and leaves what has no form in JSON open. */
+/** The parts of a JSON schema that give names; zod writes such schemas, and leaves anything without a form in JSON open. */
 interface Shape {
   properties?: Record<string, Shape>
   items?: Shape
@@ -25,16 +25,16 @@ interface Shape {
   enum?: unknown[]
 }
 
-/** A union's members together: of messages that carry one of several, and of fields that may be null. */
+/** The properties of a schema; those of a union are the properties of all its members, as for messages that carry one of several, and for fields that may be null. */
 function propertiesOf({ properties, anyOf = [], oneOf = [] }: Shape): Record<string, Shape> | undefined {
   const members = [...anyOf, ...oneOf].map(propertiesOf).filter((member) => member !== undefined)
   return properties ?? (members.length === 0 ? undefined : Object.assign({}, ...members) as Record<string, Shape>)
 }
 
-/** Where the contract and the schema name other fields or values; `place` is the path from the message of the call. */
+/** Differences between the names of fields and values in the contract and in the schema; `place` is the path from the call's message. */
 function differences(type: protobuf.Type, shape: Shape, place: string): string[] {
   const checked = propertiesOf(shape) ?? {}
-  // Names the member of the oneof that is set: the loader adds it, and the contract has it as the oneof's name.
+  // The name of a oneof is a field too: the loader adds it, to name the member that is set.
   const contract = [...type.fieldsArray.map(({ name }) => name), ...type.oneofsArray.filter(({ fieldsArray }) => fieldsArray.length > 1).map(({ name }) => name)]
   const lacking = contract.filter((name) => !Object.hasOwn(checked, name)).map((name) => `${place}.${name} has no schema`)
   const unknown = Object.keys(checked).filter((name) => !contract.includes(name)).map((name) => `${place}.${name} is not in the contract`)

@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 afterEach(() => remove())
 
-/** A scan looks at names only. */
+/** Makes files that are no images, which is enough since a scan looks at names only. */
 async function putNames(...paths: string[]): Promise<void> {
   for (const path of paths) await put(folder, path, 'x')
 }

@@ -111,7 +111,7 @@ describe('decodeImage', () => {
   it('rejects decompression bombs before decoding them', async () => {
     const wide = await sharp({ create: { width: 16_385, height: 1, channels: 3, background: 'red' } }).png().toBuffer()
     await assert.rejects(decodeImage(wide), /16385 x 1 pixels, but a side may have at most 16384/)
-    // A PNG of 16,000 x 16,000 pixels that says so in its header only.
+    // This PNG claims 16,000 x 16,000 pixels in its header, but does not have them.
     const bomb = Buffer.from(await solid(1, 2, 3).png().toBuffer())
     bomb.writeUInt32BE(16_000, 16)
     bomb.writeUInt32BE(16_000, 20)

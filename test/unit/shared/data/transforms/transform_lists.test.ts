@@ -8,7 +8,7 @@ import {
 const [flip, rotate, resize, centreCrop, normalise] = defaultAugmentation
 const key = { seed: 3, epoch: 2, sample: 11 }
 
-/** What a schema says of a list: place and message. */
+/** The complaints of a schema about a list: place and message of each. */
 function refusal(schema: typeof augmentationSchema, list: unknown): string {
   const { error } = schema.safeParse(list)
   assert.ok(error !== undefined, 'the list was taken')

@@ -86,7 +86,7 @@ describe('transforms', () => {
 })
 
 describe('the default augmentation', () => {
-  /** Flip and angle of an image. */
+  /** Flip and angle that are drawn for an image. */
   const drawn = (key: AugmentationKey): [flip: boolean, degrees: number] => {
     const [flip, rotate] = drawTransforms(defaultAugmentation, key)
     assert.ok(typeof flip.drawn === 'boolean' && typeof rotate.drawn === 'number')

@@ -9,14 +9,14 @@ import { defaultEvaluation } from '../../../../../shared/data/transforms/transfo
 import { kernelTransform } from '../../../../../shared/data/transforms/window_kernel.ts'
 import { KeyedRandom, Purpose } from '../../../../../shared/random/philox.ts'
 
-/** One for all tests, as in a process: its memory has grown, and holds what images before have left. */
+/** One kernel for all tests, as in a process: its memory has grown, and holds leftovers of earlier images. */
 const kernel = kernelTransform() ?? assert.fail('this machine has no kernel')
 const random = new KeyedRandom(3, Purpose.draw)
 const randomImage = (width: number, height: number): DecodedImage => ({ data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), width, height })
 
 type Drawn = Parameters<typeof applyTransforms>[2]
 const evaluated = drawTransforms(defaultEvaluation, undefined)
-/** Lists with flip and rotation, with one of them, and with none. */
+/** Drawn transforms with flip and rotation, with one of them, or with neither. */
 const augmented = ({ flip, degrees }: { flip?: boolean; degrees?: number }): Drawn => [
   ...(flip === undefined ? [] : [{ name: 'flip' as const, drawn: flip }]),
   ...(degrees === undefined ? [] : [{ name: 'rotate' as const, drawn: degrees }]),
@@ -25,7 +25,7 @@ const augmented = ({ flip, degrees }: { flip?: boolean; degrees?: number }): Dra
 
 function assertSame(image: DecodedImage, imageSize: number, drawn: Drawn): void {
   const bytes = imageSize * imageSize * 3
-  // What is around the image in a batch must stay as it is.
+  // The bytes around the image in a batch must not change.
   const [actual, expected] = [new Uint8Array(bytes + 40).fill(77), new Uint8Array(bytes + 40).fill(77)]
   applyTransforms(image, imageSize, drawn, actual, 20, kernel)
   applyTransforms(image, imageSize, drawn, expected, 20, plainWindow)

@@ -13,7 +13,7 @@ import { everyLayer, randomLane } from './problem.ts'
 const layout = layoutOf(everyLayer)
 const f32 = { precision: 'f32', threads: 1 } as const
 
-/** The gradient of the same lane, computed in another process. */
+/** Computes the gradient of the same lane in another process. */
 function gradientElsewhere(kind: 'native' | 'wasm'): Float32Array {
   const script = path.join(import.meta.dirname, 'gradient_process.js')
   const bytes = execFileSync(process.execPath, [script, kind], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } })

@@ -42,7 +42,7 @@ function kernel(c: Case): tf.Tensor4D {
 
 const values = (tensor: tf.Tensor): Values => tensor.dataSync<'float32'>()
 
-/** Runs one check for each shape, and that it leaves no tensor behind. */
+/** Runs a check for each shape, and asserts that it leaves no tensor behind. */
 function eachShape(check: (shape: Case, what: string) => void): void {
   for (const shape of shapes) {
     const tensors = tf.memory().numTensors

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { KeyedRandom, Purpose } from '../../../../../shared/random/philox.ts'
 
-/** The definitions of convolution and pooling, differentiated by hand and written as plain loops in float64: what the kernels are held to. */
+/** References for the kernels: convolution and pooling by their definitions, differentiated by hand and written as plain loops in float64. */
 
 export interface Case {
   batch: number
@@ -16,7 +16,7 @@ export interface Case {
 
 interface Axis { output: number; before: number }
 
-/** TensorFlow's rule for one axis. */
+/** Output size and padding before one axis, by TensorFlow's rule. */
 function axis(input: number, { size, stride, padding }: Case): Axis {
   if (padding === 'valid') return { output: Math.floor((input - size) / stride) + 1, before: 0 }
   const output = Math.ceil(input / stride)
@@ -31,7 +31,7 @@ export function describeCase(c: Case): string {
   return `${c.batch} x ${c.height} x ${c.width} x ${c.channels} -> ${c.filters}, window ${c.size}, stride ${c.stride}, ${c.padding}`
 }
 
-/** Every pair of an output position and an input position inside its window, with the tap that joins them. */
+/** Visits every pair of an output position and an input position inside its window, with the tap that joins them. */
 function forEachTap(problem: Case, visit: (input: number, tap: number, output: number) => void): void {
   const { batch, height, width, size, stride } = problem
   const rows = axis(height, problem)
@@ -69,7 +69,7 @@ export function convolutionGradients(c: Case, x: Values, filter: Values, dy: Val
   return { dx, dfilter }
 }
 
-/** Here `filters` is the number of outputs of each channel. */
+/** Gradients of a depthwise convolution; `filters` is the number of outputs of each channel. */
 export function depthwiseGradients(c: Case, x: Values, filter: Values, dy: Values): { dx: Float64Array; dfilter: Float64Array } {
   const dx = new Float64Array(x.length)
   const dfilter = new Float64Array(filter.length)
@@ -110,19 +110,19 @@ export function averagePoolGradient(c: Case, dy: Values): Float64Array {
   return dx
 }
 
-/** Standard normal numbers that only their key decides. */
+/** Standard normal numbers, which depend on the key only. */
 export function numbers(length: number, key: number): Float32Array {
   const random = new KeyedRandom(11, Purpose.fingerprint, key)
   return Float32Array.from({ length }, () => random.normal())
 }
 
-/** Holds each value to within `tolerance` of the largest expected one. */
+/** Asserts that each value differs from the expected one by at most `tolerance` times the largest expected value. */
 export function assertClose(actual: ArrayLike<number>, expected: Float64Array, tolerance: number, what: string): void {
   assert.equal(actual.length, expected.length, `${what}: number of elements`)
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6)
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i] - expected[i])
-    // A NaN compares false with everything, so ask for what must hold.
+    // A NaN compares false with everything, so the condition states what must hold.
     if (!(error <= tolerance * scale)) assert.fail(`${what}: element ${i} is ${actual[i]}, expected ${expected[i]} (largest ${scale})`)
   }
 }

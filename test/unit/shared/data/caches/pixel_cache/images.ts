@@ -5,7 +5,7 @@ import { KeyedRandom, Purpose } from '../../../../../../shared/random/philox.ts'
 const SIDE = 20
 export const BYTES = SIDE * SIDE * 3
 
-/** Noise of its own for each number. */
+/** An image of noise, different for each number. */
 export function imageOf(number: number): DecodedImage {
   const random = new KeyedRandom(3, Purpose.draw, number)
   return { data: Uint8Array.from({ length: BYTES }, () => random.below(256)), width: SIDE, height: SIDE }

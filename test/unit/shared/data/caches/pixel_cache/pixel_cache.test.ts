@@ -29,7 +29,7 @@ interface Opened {
   cache: PixelCache
   warnings: string[]
   damaged: () => number
-  /** @returns the numbers of the images that were there, each checked to be what was offered */
+  /** Reads images. @returns the numbers of those that were there, each checked to be what was offered */
   found(numbers: readonly number[]): Promise<number[]>
 }
 
@@ -47,7 +47,7 @@ async function opened(folder: string, numbers: readonly number[], options: Parti
   return { cache, warnings, damaged: () => damaged, found }
 }
 
-/** A cache of a process that is over, with these images. */
+/** Fills a cache with these images, and closes it, like a process that has ended. */
 async function filled(folder: string, numbers: readonly number[], options: Partial<PixelCacheOptions> = {}): Promise<void> {
   const { cache, warnings } = await opened(folder, numbers, options)
   for (const number of numbers) cache.offer(keyOf(number), imageOf(number))
@@ -134,7 +134,7 @@ test('whatever is damaged, cut off or of somebody else is seen, and is written a
 test('the limit holds; what no run uses goes, that which was not used for longest first', async () => {
   const folder = newFolder()
   const limitBytes = 64 * BYTES
-  // Two other data sets, a day and an hour ago.
+  // Two other data sets were used last a day and an hour ago.
   await filled(folder, range(100, 120), { limitBytes })
   const [old] = await filesOf(folder, '.pixels')
   for (const file of await readdir(folder)) await utimes(path.join(folder, file), new Date(Date.now() - 86_400_000), new Date(Date.now() - 86_400_000))
@@ -194,7 +194,7 @@ test('processes that write, read and are killed at the same time never hand out 
     let found = 0
     for await (const line of createInterface(child.stdout)) {
       found = Number(line)
-      // It is in the middle of writing and reading.
+      // The process is in the middle of writing and reading.
       if (seed < 2 && found >= 500) child.kill('SIGKILL')
     }
     assert.ok(found >= 500, `${found} images were found`)
@@ -217,7 +217,7 @@ test('files that are not ours are neither read nor removed', async () => {
   assert.equal((await stat(path.join(folder, 'other.pixels'))).size, 100 * BYTES)
 })
 
-/** What is offered to a disk that refuses: one warning, and reading goes on. */
+/** Asserts that a disk that refuses writes causes a single warning, and that reading goes on. */
 async function refused(folder: string, present: readonly number[], because: RegExp): Promise<void> {
   const { cache, warnings, found } = await opened(folder, range(0, 200), { limitBytes: 1e6 })
   for (const number of range(0, 200)) cache.offer(keyOf(number), imageOf(number))
