@@ -77,7 +77,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       return cluster.status
     },
   })
-  const tensorBoard = new TensorBoardRecord({ folder: folder.path, observe })
+  const tensorBoard = new TensorBoardRecord({ folder: folder.path, observe, now: machineSeconds })
   observers.push(record.observe, tensorBoard.observe)
   let reached = progress
   onlookers.describe({

@@ -17,7 +17,7 @@ import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
-import { Plots } from './plots.ts'
+import { plotsOf } from './plots.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 
 export interface RecordParts {
@@ -46,7 +46,7 @@ export interface RecordParts {
 export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
-  readonly #plots: Plots
+  readonly #plots: ReturnType<typeof plotsOf>
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
   /** Events from before `begin`, when nothing may be written into the folder yet; undefined afterwards. */
@@ -57,7 +57,7 @@ export class RunRecord {
     const { folder, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
     const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
-    this.#plots = new Plots({ folder, classes: dataset.classes, now })
+    this.#plots = plotsOf({ folder, classes: dataset.classes, now })
   }
 
   /** Notes events in events.jsonl. */
@@ -139,7 +139,7 @@ export class RunRecord {
   async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
     await this.#checkpointer.saveLast(progress, { keep: false, held })
     await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
-    await this.#tolerate(this.#parts.folder.plotsFolder, () => this.#plots.drawRest())
+    await this.#tolerate(this.#parts.folder.plotsFolder, () => this.#plots.handleRest())
   }
 
   /**
@@ -182,7 +182,7 @@ export class RunRecord {
     }
     await folder.writeSummary(summary)
     const sheet = path.join(folder.plotsFolder, 'predictions.png')
-    await this.#tolerate(folder.plotsFolder, () => this.#plots.drawRest())
+    await this.#tolerate(folder.plotsFolder, () => this.#plots.handleRest())
     await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
     folder.flush()
     return { digest, sheet, summary }

@@ -1,6 +1,7 @@
 import os from 'node:os'
 import sharp from 'sharp'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
+import { Paced } from '../../shared/kit/paced.ts'
 import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
 import { predictionSheet } from '../../shared/pictures/prediction_sheet.ts'
 import { EventFile } from '../../shared/tensorboard/event_file.ts'
@@ -11,8 +12,12 @@ export interface TensorBoardParts {
   folder: string
   /** Receives one `writeFailed` event if the file cannot be written. */
   observe: Observer
+  /** Seconds on a monotonic clock. */
+  now: () => number
 }
 
+/** Shortest time between two sheets of predictions. Drawing one takes a third of a second of CPU time, so not every short epoch gets one. */
+const SECONDS_BETWEEN_SHEETS = 10
 const JPEG_QUALITY = 85
 
 type Evaluated = Extract<RunEvent, { type: 'evaluated' }>
@@ -25,6 +30,7 @@ type Evaluated = Extract<RunEvent, { type: 'evaluated' }>
 export class TensorBoardRecord {
   readonly #parts: TensorBoardParts
   #events: EventFile | undefined
+  readonly #sheets: Paced<Evaluated>
   #resumedAt = 0
   /** Settles when all sheets of predictions so far are drawn. */
   #drawing: Promise<void> = Promise.resolve()
@@ -32,6 +38,7 @@ export class TensorBoardRecord {
 
   constructor(parts: TensorBoardParts) {
     this.#parts = parts
+    this.#sheets = new Paced({ seconds: SECONDS_BETWEEN_SHEETS, now: parts.now, handle: (event) => this.#drawSheet(event) })
   }
 
   readonly observe: Observer = (event) => {
@@ -51,7 +58,7 @@ export class TensorBoardRecord {
         break
       case 'evaluated':
         this.#write((file) => file.scalars(event.step, classAccuracies(event)))
-        this.#draw(event)
+        if (event.predictions.length > 0) this.#draw(() => this.#sheets.take(event))
         break
       case 'epoch':
         this.#write((file) => {
@@ -77,6 +84,7 @@ export class TensorBoardRecord {
 
   /** Settles when everything that can be written is written. */
   async close(): Promise<void> {
+    this.#draw(() => this.#sheets.handleRest())
     await this.#drawing
     this.#flush()
   }
@@ -86,16 +94,13 @@ export class TensorBoardRecord {
     if (this.#events !== undefined) this.#write((file) => file.flush())
   }
 
-  #draw({ step, predictions }: Evaluated): void {
-    if (predictions.length === 0) return
-    const draw = async (): Promise<void> => {
-      const { jpeg, width, height } = await sheetOf(predictions)
-      this.#write((file) => file.image(step, 'test/predictions', jpeg, width, height))
-    }
-    this.#drawing = Promise.all([this.#drawing, draw()]).then(
-      () => undefined,
-      (error: unknown) => this.#cannotWrite(`the sheet of predictions for TensorBoard cannot be drawn: ${messageOf(error)}.`),
-    )
+  #draw(draw: () => Promise<void>): void {
+    this.#drawing = this.#drawing.then(draw).catch((error: unknown) => this.#cannotWrite(`the sheet of predictions for TensorBoard cannot be drawn: ${messageOf(error)}.`))
+  }
+
+  async #drawSheet({ step, predictions }: Evaluated): Promise<void> {
+    const { jpeg, width, height } = await sheetOf(predictions)
+    this.#write((file) => file.image(step, 'test/predictions', jpeg, width, height))
   }
 
   #write(write: (file: EventFile) => void): void {

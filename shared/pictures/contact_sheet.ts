@@ -53,20 +53,18 @@ export async function contactSheet(items: readonly SheetItem[], columns = Math.m
 
   const captions = items.map((item, index) => caption(item, corner(index))).join('\n')
   const overlay = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${FONT_STACK}" text-anchor="middle">${captions}</svg>`)
-  const tiles = await Promise.all(items.map(async ({ image }, index): Promise<OverlayOptions> => ({ input: await tile(image), ...corner(index) })))
+  const tiles = await Promise.all(items.map(async ({ image }, index): Promise<OverlayOptions> => ({ input: await tile(image), raw: { width: TILE, height: TILE, channels: 3 }, ...corner(index) })))
   return sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
     .composite([...tiles, { input: overlay, left: 0, top: 0 }])
+    .removeAlpha()
     .png()
     .toBuffer()
 }
 
-/**
- * Crops the middle of an image to a square of the tile's size.
- * @returns PNG
- */
+/** Crops the middle of an image to a square of the tile's size. @returns raw pixels, which need not be encoded and decoded once more */
 function tile(image: Buffer | RawImage): Promise<Buffer> {
   const decoded: Sharp = Buffer.isBuffer(image) ? sharp(image).autoOrient() : sharp(image.data, { raw: { width: image.width, height: image.height, channels: image.channels } })
-  return decoded.resize(TILE, TILE, { fit: 'cover' }).flatten({ background: '#ffffff' }).toColourspace('srgb').png({ compressionLevel: 1 }).toBuffer()
+  return decoded.resize(TILE, TILE, { fit: 'cover' }).flatten({ background: '#ffffff' }).toColourspace('srgb').removeAlpha().raw().toBuffer()
 }
 
 function caption({ label, truth, correct }: SheetItem, { left, top }: { left: number; top: number }): string {

@@ -39,10 +39,14 @@ async function evaluated(number: number): Promise<RunEvent> {
 }
 
 /** Records the events of one process of the run. @returns the events that the recording itself causes */
-async function record(folder: string, events: readonly RunEvent[]): Promise<RunEvent[]> {
+async function record(folder: string, events: readonly RunEvent[], secondsOfEpoch = 10): Promise<RunEvent[]> {
   const said: RunEvent[] = []
-  const board = new TensorBoardRecord({ folder, observe: (event) => said.push(event) })
-  events.forEach(board.observe)
+  let seconds = 0
+  const board = new TensorBoardRecord({ folder, observe: (event) => said.push(event), now: () => seconds })
+  for (const event of events) {
+    if (event.type === 'evaluated') seconds += secondsOfEpoch
+    board.observe(event)
+  }
   await board.close()
   return said
 }
@@ -95,6 +99,14 @@ test('TensorBoard finds the scalars, the pictures, and of what was computed twic
   }
   assert.deepEqual(found.page['train/loss'], ['scalars', [1, 2, 3, 4, 5, 6]])
   assert.deepEqual(found.page['test/predictions'], ['images', [3, 6]])
+})
+
+test('short epochs do not each get a picture, but the last one does', { skip: withoutTensorBoard }, async (context) => {
+  const folder = await temporaryFolder(context)
+  assert.deepEqual(await record(folder, [await evaluated(3), epoch(1, 1), await evaluated(6), epoch(2, 1), await evaluated(9), epoch(3, 1)], 3), [])
+  const { images, scalars } = await readByTensorBoard(folder)
+  assert.deepEqual(images['test/predictions'].map(([at]) => at), [9])
+  assert.deepEqual(scalars['class/cane'].map(([at]) => at), [3, 6, 9])
 })
 
 test('a folder that cannot be written is told of once, and ends nothing', async (context) => {
