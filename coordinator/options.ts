@@ -40,6 +40,7 @@ export const coordinatorOptions = {
   metricsTargets: text('<file>', "Keep a file of the workers' metrics addresses for Prometheus' file-based discovery."),
   httpPort: optionalWhole('<port>', 'Serve the live page: curves, workers, predictions, while the run goes on.', { min: 0, max: 65535 }),
   httpHost: { ...text('<host>', 'Address for --http-port; beyond this machine, the page asks for the token.'), fallback: '127.0.0.1' },
+  pictures: choice('off: draw no plots and no test images with their predictions, which saves a short run a second or two.', ['on', 'off'], 'on'),
   trace: text('<file>', 'Write what every step spends its time on, on each worker, as a Chrome trace; Perfetto opens it.'),
   logFormat,
   quiet: flag('Print warnings and errors only.'),

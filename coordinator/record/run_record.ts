@@ -126,7 +126,7 @@ export class RunRecord {
     }
     this.#append(folder.historyFile, () => folder.appendHistory(line))
     await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
-    await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test.confusion))
+    if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test.confusion))
     await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
@@ -148,7 +148,7 @@ export class RunRecord {
    * @returns the digest of the weights, the path of the sheet, and the summary
    * @throws RunError if config.json, summary.json, the checkpoint, or a line of history or events cannot be written in the end
    */
-  async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string; summary: Summary }> {
+  async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string | undefined; summary: Summary }> {
     const { folder, options, dataset, weights } = this.#parts
     await this.#checkpointer.saveLast(progress, { keep: true })
     await this.#writeConfig()
@@ -181,9 +181,7 @@ export class RunRecord {
       fingerprints: [...new Set(Object.values(status.fingerprints))],
     }
     await folder.writeSummary(summary)
-    const sheet = path.join(folder.plotsFolder, 'predictions.png')
-    await this.#tolerate(folder.plotsFolder, () => this.#plots.handleRest())
-    await this.#tolerate(folder.plotsFolder, () => this.#drawPredictions(last.test.predictions, sheet))
+    const sheet = options.pictures === 'on' ? await this.#drawLast(last.test) : undefined
     folder.flush()
     return { digest, sheet, summary }
   }
@@ -191,6 +189,15 @@ export class RunRecord {
   /** Settles when no checkpoint is being saved any more. */
   async idle(): Promise<void> {
     await this.#checkpointer.idle()
+  }
+
+  /** Draws the pictures of the run's end. @returns the path of the sheet of predictions */
+  async #drawLast({ predictions }: TestScore): Promise<string> {
+    const { plotsFolder } = this.#parts.folder
+    const sheet = path.join(plotsFolder, 'predictions.png')
+    await this.#tolerate(plotsFolder, () => this.#plots.handleRest())
+    await this.#tolerate(plotsFolder, () => this.#drawPredictions(predictions, sheet))
+    return sheet
   }
 
   async #writeConfig(): Promise<void> {
@@ -234,7 +241,7 @@ export class RunRecord {
   async #keepEvaluation(epoch: number, step: number, { confusion, predictions }: TestScore): Promise<void> {
     const { folder, dataset, source, options, observe } = this.#parts
     const { classes } = dataset
-    const shown = await showPredictions(choosePredictions(predictions, options.seed, epoch), dataset, source)
+    const shown = options.pictures === 'on' ? await showPredictions(choosePredictions(predictions, options.seed, epoch), dataset, source) : []
     await folder.writeEvaluation({ epoch, classes, confusion, predictions: shown })
     observe({ type: 'evaluated', epoch, step, classes, confusion, predictions: shown })
   }

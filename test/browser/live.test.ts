@@ -20,7 +20,7 @@ const started: Program[] = []
 
 before(async () => {
   if (needsBrowser.skip !== false) return
-  workspace = await createWorkspace()
+  workspace = await createWorkspace({ pictures: true })
   data = await drawAnimals(workspace.path('drawn'), 40)
   browser = await startBrowser()
 })

@@ -129,6 +129,16 @@ test('options come from the command line, then the environment, then a config fi
   complains(await coordinator('--config', workspace.path('absent.json'), '--data', data), 2, /cannot be read as JSON/)
 })
 
+test('with --pictures off a run draws nothing and names no picture', async () => {
+  const out = workspace.path('without-pictures')
+  const { code, stdout, stderr } = await coordinator('--data', data, '--out', out, ...quick, '--pictures', 'off')
+  assert.equal(code, 0, stderr)
+  assert.doesNotMatch(stdout, /curves|predictions/)
+  assert.deepEqual((await readdir(out)).filter((name) => name === 'plots'), [])
+  const { predictions, confusion } = JSON.parse(await readFile(path.join(out, 'evaluation.json'), 'utf8')) as { predictions: unknown[]; confusion: number[][] }
+  assert.deepEqual([predictions, confusion.length], [[], 10])
+})
+
 test('unreadable images are named in events.jsonl and left out, and the run goes on', async () => {
   const folder = await drawAnimals(workspace.path('with-bad'), 10)
   await writeFile(path.join(folder, 'cane', 'broken.jpg'), 'this is no image')

@@ -5,7 +5,7 @@ import { run } from '../support/processes.ts'
 import { createWorkspace, summaryOf } from '../support/workspace.ts'
 
 test('herd demo draws animals, trains on them with two workers, and says where everything is', async (t) => {
-  const workspace = await createWorkspace()
+  const workspace = await createWorkspace({ pictures: true })
   t.after(() => workspace.remove())
   const out = workspace.path('run')
   const ended = await run('herd', ['demo', '--data', workspace.path('drawn'), '--out', out, '--per-class', '20', '--epochs', '1'], { ...workspace.environment, HERD_TEST_FRACTION: '0.3' })

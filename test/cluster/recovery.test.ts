@@ -38,7 +38,7 @@ async function endsAsUndisturbed(out: string): Promise<void> {
 }
 
 before(async () => {
-  workspace = await createWorkspace()
+  workspace = await createWorkspace({ pictures: true })
   data = await drawAnimals(workspace.path('drawn'), 12)
   whole = workspace.path('whole')
   const ended = await coordinator(whole, '--single-node', '--checkpoint-minutes', '0').ended

@@ -30,7 +30,7 @@ async function resultsOf(out: string): Promise<object[]> {
 }
 
 before(async () => {
-  workspace = await createWorkspace()
+  workspace = await createWorkspace({ pictures: true })
   data = await drawAnimals(workspace.path('drawn'), 12)
   whole = workspace.path('whole')
   assert.equal((await train(whole, '--epochs', '5')).code, 0)

@@ -6,7 +6,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 
 let workspace: Workspace
 before(async () => {
-  workspace = await createWorkspace()
+  workspace = await createWorkspace({ pictures: true })
 })
 after(() => workspace.remove())
 

@@ -10,17 +10,18 @@ import { summarySchema, type Summary } from '../../shared/run_folder/schemas.ts'
 export interface Workspace {
   folder: string
   path(...parts: string[]): string
-  /** Environment variables for the programs, which name the cache in the workspace. */
+  /** Environment variables for the programs, which name the cache in the workspace, and say whether runs draw pictures. */
   environment: Record<string, string>
   remove(): Promise<void>
 }
 
-export async function createWorkspace(): Promise<Workspace> {
+/** @param pictures runs draw none by default, since drawing takes as long as the rest of a small run; a test of pictures asks for them */
+export async function createWorkspace({ pictures = false } = {}): Promise<Workspace> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-test-'))
   return {
     folder,
     path: (...parts) => path.join(folder, ...parts),
-    environment: { HERD_CACHE: path.join(folder, 'cache') },
+    environment: { HERD_CACHE: path.join(folder, 'cache'), HERD_PICTURES: pictures ? 'on' : 'off' },
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
   }
 }
