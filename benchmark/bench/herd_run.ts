@@ -32,11 +32,29 @@ class Daemon {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
+  /** Kills the program, and the processes that it has started: local workers would wait for their coordinator for a while. */
   async kill(): Promise<void> {
-    if (this.hasEnded) return
+    const { pid } = this.#child
+    if (this.hasEnded || pid === undefined) return
+    const started = await childrenOf(pid)
     const exited = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await exited
+    for (const child of started) killIfThere(child)
+  }
+}
+
+/** Process ids of the children of a process, by Linux's proc(5); none where there is no /proc. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  return listed.split(' ').filter((text) => text !== '').map(Number)
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }
 
