@@ -12,7 +12,7 @@ export const coordinatorOptions = {
   out: text('<folder>', 'Folder of the run (default: runs/<date>-<time>).'),
   workers: optionalWhole('<count>', 'Wait for this many workers that are started elsewhere (default: 1).', { min: 1, max: 4096 }),
   localWorkers: optionalWhole('<count>', 'Start this many workers on this machine.', { min: 1, max: 256 }),
-  singleNode: flag('Compute in this process, without sockets or workers: the same result.'),
+  singleNode: flag('Train on this machine alone, without sockets or workers: the same result.'),
   reducers: whole('<count>', 'Sum gradients and step weights in this many processes, each for a range of the parameters; 1: in this one. The result is the same.', { min: 1, max: MAX_REDUCERS }, 1),
   reducersElsewhere: flag('Wait for the --reducers to be started elsewhere, as `reducer --coordinator HOST:PORT`, rather than start them on this machine.'),
   sharedMemory: choice('auto: workers on this machine exchange gradients and weights with the coordinator through its memory; off: through sockets, as others do.', ['auto', 'off'], 'auto'),
