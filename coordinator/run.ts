@@ -197,8 +197,7 @@ async function gatherReducers(hub: ReducerHub, options: CoordinatorOptions, { ac
   else processes.push(startLocalReducers(hub, options, access, at.localAddress, log))
   const { waitForWorkers } = options
   const patience = waitForWorkers === undefined ? undefined : setTimeout(() => hub.fail(new RunError(`--wait-for-workers ${waitForWorkers}: not all of ${options.reducers} reducers are in after that time.`)), waitForWorkers * 1000)
-  await hub.ready()
-  clearTimeout(patience)
+  await hub.ready().finally(() => clearTimeout(patience))
 }
 
 async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {

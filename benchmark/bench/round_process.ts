@@ -15,7 +15,7 @@ export class RoundProcess {
   #said = ''
 
   constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-    this.#what = path.basename(args.find((arg) => /\.(py|ts|mjs)$/.test(arg)) ?? command)
+    this.#what = path.basename(args.find((arg) => /\.(py|js|mjs)$/.test(arg)) ?? command)
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
     this.#child.on('error', (error) => (this.#said += error.message))
     this.#child.stdin?.on('error', () => undefined)

@@ -26,7 +26,7 @@ export class FolderSource implements ImageSource {
         try {
           return await readFile(file)
         } catch (error) {
-          throw new DataError(`${file} was there when the data set was opened, but cannot be read now: ${messageOf(error)}`)
+          throw new DataError(`${file} was there when the data set was opened, but cannot be read now: ${messageOf(error)}`, { cause: error })
         }
       }),
     )

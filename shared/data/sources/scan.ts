@@ -122,6 +122,15 @@ async function imagesByFolder(folder: string, prefix: string): Promise<ImagesByF
   return found
 }
 
+/** @throws DataError if the folder is gone, or must not be read */
+async function realPath(folder: string): Promise<string> {
+  try {
+    return await realpath(folder)
+  } catch (error) {
+    throw new DataError(`data folder ${folder} cannot be read: ${messageOf(error)}.`, { cause: error })
+  }
+}
+
 /**
  * Finds the files below a folder that are images by their names, in no particular order; hidden files and folders are skipped, links followed.
  * @param prefix beginning of the returned paths.
@@ -129,7 +138,7 @@ async function imagesByFolder(folder: string, prefix: string): Promise<ImagesByF
  * @throws DataError if a folder cannot be read.
  */
 export async function imagesBelow(folder: string, prefix: string, parents: string[] = []): Promise<Found[]> {
-  const real = await realpath(folder)
+  const real = await realPath(folder)
   if (parents.includes(real)) return []
   const images: Found[] = []
   for (const entry of await visibleEntries(folder)) {
