@@ -13,8 +13,8 @@ export interface PlotsParts {
 
 /**
  * Plots of curves and confusion matrix in a run's folder. They take the confusion matrix of each epoch that is in the history, of shape [true
- * class][predicted class] with numbers of test images, and draw every ten seconds at most, and when the run ends. A write error is thrown as
- * WriteError; the epoch is then drawn with the next one.
+ * class][predicted class] with numbers of test images, and draw after the first one, then every ten seconds at most, and when the run ends. A write error is
+ * thrown as WriteError; the epoch is then drawn with the next one.
  */
 export function plotsOf({ folder, classes, now }: PlotsParts): Paced<readonly (readonly number[])[]> {
   return new Paced({

@@ -1,20 +1,19 @@
 export interface PacedParts<T> {
-  /** Shortest time between two items that are handled, in seconds; also from the beginning to the first one. */
+  /** Shortest time between two items that are handled, in seconds. */
   seconds: number
   /** Seconds on a monotonic clock. */
   now: () => number
   handle: (item: T) => Promise<void>
 }
 
-/** Handles the newest of items that may come often: one now and then, and the last one. Those between are dropped. */
+/** Handles the newest of items that may come often: the first one, one now and then, and the last one. Those between are dropped. */
 export class Paced<T> {
   readonly #parts: PacedParts<T>
-  #handledAt: number
+  #handledAt = Number.NEGATIVE_INFINITY
   #waiting: { item: T } | undefined
 
   constructor(parts: PacedParts<T>) {
     this.#parts = parts
-    this.#handledAt = parts.now()
   }
 
   /** Takes an item, and handles it if it is time. @throws what `handle` throws; the next item is then handled however soon it comes */

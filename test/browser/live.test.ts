@@ -31,8 +31,9 @@ after(async () => {
   await workspace?.remove()
 })
 
+/** Starts a program. Workers, which would keep all processors busy, step back behind the browser. */
 function start(name: 'coordinator' | 'worker' | 'herd', ...options: string[]): Program {
-  const program = new Program(name, options, { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' }, [], { folder: workspace.folder })
+  const program = new Program(name, options, workspace.environment, name === 'worker' ? ['nice'] : [], { folder: workspace.folder })
   started.push(program)
   return program
 }
