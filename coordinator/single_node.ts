@@ -6,6 +6,7 @@ import type { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { MemberView } from '../live/view.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
+import type { PreparedLane } from '../shared/lanes/lane_stack.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
 import type { Network } from '../shared/model/network.ts'
@@ -86,21 +87,22 @@ export class SingleNodeCluster implements Cluster {
     this.#setParameters()
     const steps = new StepUpdate({ model, tree: this.#tree, step: at.step, ...numbers, clip: run.clip, now, round: this.#round, ...(onSpan === undefined ? {} : { onSpan }) })
     const reports: LaneReport[] = []
+    // One lane is computed while the next one is prepared.
+    let computing = Promise.resolve()
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
       if (next.type === 'push') {
         this.#doing = { kind: 'TRAIN', owes: everyLane.slice(next.lane) }
         const prepared = await input.lane(at, next.lane)
         if (next.lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
-        const { begin, end } = await compute.push(prepared, next.node)
-        onSpan?.({ name: 'compute', begin, end, step: at.step, unit: next.lane })
-        this.#laneSeconds = end - begin
-        // Computing blocks the event loop, so the live page and metrics are served between two lanes.
-        await setImmediate()
+        await computing
+        computing = this.#compute(prepared, next, at.step)
+        // A failure is thrown where the lane is waited for, unless another one comes first.
+        computing.catch(() => undefined)
       } else if (next.type === 'add') {
         compute.add(next.node)
       } else {
-        const partial = await compute.take()
+        const [partial] = await Promise.all([compute.take(), computing])
         steps.addAll(next.node, partial.values)
         reports.push(...partial.lanes)
       }
@@ -143,6 +145,17 @@ export class SingleNodeCluster implements Cluster {
   #setParameters(): void {
     const { compute, model: { parameters } } = this.#parts
     compute.setParameters(this.#weights.compression === 'none' ? parameters : roundedWeights(this.#weights, parameters))
+  }
+
+  async #compute(prepared: PreparedLane, { lane, node }: { lane: number; node: number }, step: number): Promise<void> {
+    const { compute, now, onSpan } = this.#parts
+    const pushed = now()
+    const { begin, end } = await compute.push(prepared, node)
+    if (pushed < begin) onSpan?.({ name: 'feed', begin: pushed, end: begin, step, unit: lane })
+    onSpan?.({ name: 'compute', begin, end, step, unit: lane })
+    this.#laneSeconds = end - begin
+    // wasm blocks the event loop while it computes, so the live page and metrics are served between two lanes.
+    await setImmediate()
   }
 
   #view(): MemberView {

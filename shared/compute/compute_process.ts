@@ -20,7 +20,7 @@ import { MEMORY_FD, REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request 
 import { onFrames, sendFrame } from './frames.ts'
 
 /** Lines of TensorFlow that no setting silences: some when it is loaded with CUDA, and informational ones ("I0000 ...") about its first graph or a GPU. */
-const NOISE = [/Unable to register cu/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
+const NOISE = [/Unable to register cu/, /oneDNN supports DT_BFLOAT16 only/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
 
 /** A request that has not been answered yet. */
 interface Waiting {

@@ -51,8 +51,9 @@ test('thousands of hostile messages beside a run: no crash, no growth of memory,
 
   let over = false
   // The run must not end before the attack does: its workers leave before the last epoch, and others come when it is over.
-  const held = main.said(new RegExp(`epoch +${EPOCHS - 2}/`)).then(async () => {
-    if (!over) await Promise.all(workers.map((each) => each.stop('SIGTERM')))
+  let leaving: Promise<unknown> | undefined
+  const held = main.said(new RegExp(`epoch +${EPOCHS - 2}/`)).then(() => {
+    if (!over) leaving = Promise.all(workers.map((each) => each.stop('SIGTERM')))
   })
   const descriptors = await descriptorsOf(main.child.pid)
   const first = await attackWith(target, SEED, MESSAGES / 3)
@@ -62,7 +63,10 @@ test('thousands of hostile messages beside a run: no crash, no growth of memory,
   t.diagnostic(`seed ${SEED}: ${first.messages} messages, resident memory ${inMiB(memory)}; ${second.messages} more, ${inMiB(memoryAfter)}; of them ${JSON.stringify(second.byAttack)}`)
   await descriptorsFallTo(main.child.pid, descriptors + 8)
   over = true
-  if (workers.every((each) => each.child.exitCode !== null || each.child.signalCode !== null)) workers = [worker('three'), worker('four')]
+  if (leaving !== undefined) {
+    await leaving
+    workers = [worker('three'), worker('four')]
+  }
 
   const ended = await main.ended
   await held
