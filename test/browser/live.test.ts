@@ -11,7 +11,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 
 const TINY = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--lr', '0.003', '--test-fraction', '0.3']
 /** Epochs after which pictures are taken, and epochs of the run: enough for good curves if pictures are kept; else few, of more than can be done. */
-const [EPOCHS_SHOWN, EPOCHS] = process.env['HERD_SCREENSHOTS'] === undefined ? [2, 2000] : [12, 60]
+const [EPOCHS_SHOWN, EPOCHS, PER_CLASS] = process.env['HERD_SCREENSHOTS'] === undefined ? [2, 2000, 20] : [12, 60, 40]
 
 let workspace: Workspace
 let data: string
@@ -21,7 +21,7 @@ const started: Program[] = []
 before(async () => {
   if (needsBrowser.skip !== false) return
   workspace = await createWorkspace({ pictures: true })
-  data = await drawAnimals(workspace.path('drawn'), 40)
+  data = await drawAnimals(workspace.path('drawn'), PER_CLASS)
   browser = await startBrowser()
 })
 

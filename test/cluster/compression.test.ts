@@ -12,7 +12,7 @@ import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../supp
 let workspace: Workspace
 let data: string
 /** Options with a vector of several chunks, and lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5', '--shared-memory', 'off']
+const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--seed', '5', '--shared-memory', 'off']
 
 before(async () => {
   workspace = await createWorkspace()

@@ -17,7 +17,7 @@ let workspace: Workspace
 let data: string
 let undisturbed: string
 const STEPS = 8
-const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--step-events']
+const training = ['--model', 'tiny', '--image-size', '240', '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.5', '--seed', '3', '--step-events']
 
 function coordinator(out: string, ...options: string[]): Program {
   return new Program('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', ...training, ...options], workspace.environment)

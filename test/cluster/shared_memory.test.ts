@@ -10,7 +10,7 @@ import { withoutSharedMemory } from '../support/shared_memory.ts'
 let workspace: Workspace
 let data: string
 /** Options with a vector of several chunks, and lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
+const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--seed', '5']
 
 before(async () => {
   workspace = await createWorkspace()
