@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'runs/', 'data/', 'benchmark/peers/.venv/', 'shared/kernels/assembly/'] },
+  { ignores: ['node_modules/', 'dist/', 'runs/', 'data/', 'benchmark/peers/.venv/', 'shared/kernels/assembly/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommended],

@@ -3,12 +3,25 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Folders whose TypeScript is compiled; the JavaScript of each file is at the same place below dist/. */
+/** Folders whose TypeScript is compiled; the JavaScript of each file is at the same place below dist/, for tests and benchmarks. */
 const FOLDERS = ['coordinator', 'worker', 'reducer', 'live', 'shared', 'cli', 'test', 'benchmark', 'deploy']
 /** Sources of kernels, in AssemblyScript, which are left out here: their compiled form is committed. */
 const ELSEWHERE = /(^|\/)assembly\//
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = path.join(ROOT, 'dist')
+/**
+ * What a user starts, and the processes that these start: each a module below dist/programs/, in one piece with everything it imports, since
+ * hundreds of small files take longer to load than to run. Parts that several share, or that are imported when they are needed, are files of their own.
+ */
+const PROGRAMS = {
+  coordinator: 'coordinator/main.ts', worker: 'worker/main.ts', reducer: 'reducer/main.ts', herd: 'cli/main.ts',
+  compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts',
+  program: 'shared/command/program.ts',
+}
+/** Packages that stay outside of the programs: native ones, those that look for files beside them, and TensorFlow.js, of which there must be one. */
+const OUTSIDE = ['sharp', 'esbuild', 'echarts', 'dejavu-fonts-ttf', '@tensorflow/*']
+/** CommonJS packages call `require`, which a module of JavaScript does not have. */
+const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);"
 /** File with a hash of the sources of which dist/ was made. Written last, so that an interrupted compilation is done again. */
 const STAMP = path.join(OUT, 'sources.sha256')
 
@@ -22,11 +35,12 @@ export async function compileIfNewer() {
   const stamp = stampOf(sources)
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return
   const { build } = await import('esbuild')
-  const { outputFiles } = await build({
-    absWorkingDir: ROOT, entryPoints: sources.map(({ name }) => name), outdir: OUT, outbase: ROOT, write: false,
-    platform: 'node', target: 'node20.19', format: 'esm', sourcemap: 'linked', logLevel: 'error',
-    bundle: true, packages: 'external', plugins: [{ name: 'one file each', setup: keepImports }],
-  })
+  const common = { absWorkingDir: ROOT, write: false, bundle: true, platform: 'node', target: 'node20.19', format: 'esm', sourcemap: 'linked', logLevel: 'error' }
+  const built = await Promise.all([
+    build({ ...common, entryPoints: sources.map(({ name }) => name), outdir: OUT, outbase: ROOT, packages: 'external', plugins: [{ name: 'one file each', setup: keepImports }] }),
+    build({ ...common, entryPoints: PROGRAMS, outdir: path.join(OUT, 'programs'), splitting: true, external: OUTSIDE, banner: { js: REQUIRE }, plugins: [{ name: 'English alone', setup: leaveLocalesOut }] }),
+  ])
+  const outputFiles = built.flatMap((each) => each.outputFiles)
   for (const { path: file, contents } of outputFiles) writeIfChanged(file, contents)
   removeOrphans(new Set(outputFiles.map(({ path: file }) => file)))
   writeIfChanged(STAMP, stamp)
@@ -45,6 +59,11 @@ function keepImports({ onResolve }) {
     const compiled = path.join(OUT, path.relative(ROOT, path.dirname(importer)))
     return { path: path.relative(compiled, path.resolve(resolveDir, specifier)), external: true }
   })
+}
+
+/** Leaves out zod's messages in sixty languages, which are half of it and never used. */
+function leaveLocalesOut({ onLoad }) {
+  onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: "export { default as en } from './en.js'" }))
 }
 
 function sourceFiles() {

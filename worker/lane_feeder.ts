@@ -1,20 +1,12 @@
 import type { Compute } from '../shared/compute/compute.ts'
 import type { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { LaneSum, PreparedLane, Stretch } from '../shared/lanes/lane_stack.ts'
-import type { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import type { Schedule } from '../shared/lanes/sample_schedule.ts'
 import type { Span } from '../shared/trace/span.ts'
 import type { Deal } from '../shared/wire/messages.ts'
+import type { Job } from './job.ts'
 import type { UnitClock } from './unit_clock.ts'
 import type { Uploader } from './uploader.ts'
-
-/** A deal of lanes that is being computed or waits for its turn. */
-export interface Job {
-  deal: Deal
-  walk: LaneWalk
-  /** True once nothing of the deal's round is needed any more. */
-  abandoned: boolean
-}
 
 export interface LaneFeederParts {
   compute: Compute

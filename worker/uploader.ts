@@ -2,7 +2,7 @@ import type { Codec } from '../shared/compress/codec.ts'
 import type { LaneSum } from '../shared/lanes/lane_stack.ts'
 import type { Span } from '../shared/trace/span.ts'
 import { chunkRanges } from '../shared/vectors/chunks.ts'
-import type { Job } from './lane_feeder.ts'
+import type { Job } from './job.ts'
 import type { Link } from './link.ts'
 
 export interface UploaderParts {

@@ -67,7 +67,7 @@ async function cpuSecondsBesideCompute(root: number): Promise<number> {
     const [stat, command] = await Promise.all(['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')))
     const fields = stat.replace(/^.*\) /, '').split(' ')
     parents.set(pid, Number(fields[1]))
-    if (!command.includes('compute_main')) seconds.set(pid, (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND)
+    if (!command.includes('programs/compute.js')) seconds.set(pid, (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND)
   }))
   const descends = (pid: number | undefined): boolean => pid !== undefined && (pid === root || descends(parents.get(pid)))
   return [...seconds].reduce((sum, [pid, own]) => (descends(pid) ? sum + own : sum), 0)

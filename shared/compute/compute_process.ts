@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
-import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { EngineInfo } from '../engine/engine.ts'
@@ -11,6 +10,7 @@ import type { Log } from '../kit/log.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
 import { nodeArguments } from '../kit/node_process.ts'
+import { programFile } from '../kit/project.ts'
 import type { Compute } from './compute.ts'
 import type { LaneSettings, PreparedLane, Stretch, LaneSum } from '../lanes/lane_stack.ts'
 import { bytesOf, floatsOf } from '../kit/floats.ts'
@@ -72,7 +72,7 @@ export class ComputeProcess implements Compute {
     stdio[REQUEST_FD] = 'pipe'
     stdio[REPLY_FD] = 'pipe'
     stdio[MEMORY_FD] = this.#memory?.descriptor ?? 'ignore'
-    this.#child = spawn(process.execPath, nodeArguments(path.join(import.meta.dirname, 'compute_main.js')), {
+    this.#child = spawn(process.execPath, nodeArguments(programFile('compute')), {
       stdio,
       env: { ...process.env, ...computeEnvironment(request) },
     })

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import path from 'node:path'
 import { promisify } from 'node:util'
 import type { EngineKind, Precision } from '../engine/engine.ts'
 import { computeEnvironment } from '../engine/native.ts'
 import { messageOf } from '../kit/errors.ts'
 import { nodeArguments } from '../kit/node_process.ts'
+import { programFile } from '../kit/project.ts'
 import { measurementSchema, type PrecisionMeasurement, type PrecisionSettings } from './precision_protocol.ts'
 
 /** Least ratio of bf16's speed to f32's at which bf16 is chosen: a smaller gain is not worth the rounding, and could be noise of the measurement. */
@@ -26,7 +26,7 @@ export interface ChosenPrecision {
  */
 export async function measurePrecision(settings: PrecisionSettings): Promise<PrecisionMeasurement> {
   const { threads, gpu } = settings
-  const args = [...nodeArguments(path.join(import.meta.dirname, 'precision_main.js')), JSON.stringify(settings)]
+  const args = [...nodeArguments(programFile('precision')), JSON.stringify(settings)]
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...computeEnvironment({ threads, gpu }) } })
     return measurementSchema.parse(JSON.parse(stdout))

@@ -13,7 +13,7 @@ export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
 /**
  * Builds the arguments of a child Node process.
- * @param file compiled JavaScript of this project, beside that of the parent process
+ * @param file compiled JavaScript of this project
  */
 export function nodeArguments(file: string): string[] {
   return [...NODE_OPTIONS, file]

@@ -166,7 +166,7 @@ export async function computePid(worker: Program): Promise<number | undefined> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
   for (const child of children.split(' ').filter((id) => id !== '')) {
     const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')
-    if (command.includes('compute_main')) return Number(child)
+    if (command.includes('programs/compute.js')) return Number(child)
   }
   return undefined
 }
