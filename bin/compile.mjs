@@ -18,10 +18,10 @@ const PROGRAMS = {
   compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts',
   program: 'shared/command/program.ts',
 }
-/** Packages that stay outside of the programs: native ones, those that look for files beside them, and TensorFlow.js, of which there must be one. */
-const OUTSIDE = ['sharp', 'esbuild', 'echarts', 'dejavu-fonts-ttf', '@tensorflow/*']
-/** CommonJS packages call `require`, which a module of JavaScript does not have. */
-const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);"
+/** Packages that stay outside of the programs: native ones, and those that look for files beside them. */
+const OUTSIDE = ['sharp', 'esbuild', 'echarts', 'dejavu-fonts-ttf', '@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu']
+/** What CommonJS packages use, and a module of JavaScript does not have. */
+const COMMON_JS = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url), __dirname = import.meta.dirname;"
 /** File with a hash of the sources of which dist/ was made. Written last, so that an interrupted compilation is done again. */
 const STAMP = path.join(OUT, 'sources.sha256')
 
@@ -38,7 +38,7 @@ export async function compileIfNewer() {
   const common = { absWorkingDir: ROOT, write: false, bundle: true, platform: 'node', target: 'node20.19', format: 'esm', sourcemap: 'linked', logLevel: 'error' }
   const built = await Promise.all([
     build({ ...common, entryPoints: sources.map(({ name }) => name), outdir: OUT, outbase: ROOT, packages: 'external', plugins: [{ name: 'one file each', setup: keepImports }] }),
-    build({ ...common, entryPoints: PROGRAMS, outdir: path.join(OUT, 'programs'), splitting: true, external: OUTSIDE, banner: { js: REQUIRE }, plugins: [{ name: 'English alone', setup: leaveLocalesOut }] }),
+    build({ ...common, entryPoints: PROGRAMS, outdir: path.join(OUT, 'programs'), splitting: true, external: OUTSIDE, banner: { js: COMMON_JS }, plugins: [{ name: 'English alone', setup: leaveLocalesOut }] }),
   ])
   const outputFiles = built.flatMap((each) => each.outputFiles)
   for (const { path: file, contents } of outputFiles) writeIfChanged(file, contents)

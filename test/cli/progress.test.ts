@@ -12,7 +12,7 @@ after(() => workspace.remove())
 
 const draw = (out: string, ...more: string[]): string[] => ['data', 'draw', '--out', workspace.path(out), '--per-class', '12', ...more]
 const train = (out: string, ...more: string[]): string[] =>
-  ['--data', workspace.path('drawn', 'raw-img'), '--out', workspace.path(out), '--single-node', '--model', 'tiny', '--image-size', '160', '--batch', '16', '--epochs', '1', '--engine', 'wasm', '--test-fraction', '0.6', ...more]
+  ['--data', workspace.path('drawn', 'raw-img'), '--out', workspace.path(out), '--single-node', '--model', 'tiny', '--image-size', '256', '--batch', '16', '--epochs', '1', '--engine', 'wasm', '--test-fraction', '0.6', ...more]
 
 test('on a terminal long work has bars: drawing, and an epoch with its evaluation', { skip: withoutTerminal }, async () => {
   const drawing = await new TerminalProgram('herd', draw('drawn'), workspace.environment).ended
@@ -21,7 +21,7 @@ test('on a terminal long work has bars: drawing, and an epoch with its evaluatio
   const training = await new TerminalProgram('coordinator', train('bars'), workspace.environment).ended
   assert.equal(training.code, 0, training.stdout)
   assert.match(training.stdout, /epoch 1 █*░* \d+\/\d+ {2}\d+\.\d images\/s, loss \d\.\d{4} /)
-  assert.match(training.stdout, /testing █*░* \d+\/\d+ /)
+  assert.match(training.stdout, /testing █*░* \d+\/\d+/)
   assert.match(training.stdout, /epoch 1\/1 {2}train loss/)
   assert.doesNotMatch(training.stdout, /(NF|LL)s left/, 'a time that is not known is not told')
 })
