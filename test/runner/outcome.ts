@@ -79,6 +79,11 @@ export function chosen(files: readonly string[], words: readonly string[]): stri
 
 const BEGINNING = ['test/cluster/', 'test/cli/', 'test/docs/', 'test/simulation/', 'test/browser/']
 
+/** True for a test that starts whole programs, and mostly waits for them. */
+export function startsPrograms(file: string): boolean {
+  return rank(file) < BEGINNING.length
+}
+
 function rank(file: string): number {
   const index = BEGINNING.findIndex((folder) => file.startsWith(folder))
   return index === -1 ? BEGINNING.length : index
