@@ -6,7 +6,7 @@ import { spec } from 'node:test/reporters'
 import pMap from 'p-map'
 import { ROOT } from '../shared/kit/project.ts'
 import { describeLongForms, longFiles } from './runner/long_forms.ts'
-import { chosen, countOf, describeOutcome, emptyCounts, isSummary, outcomeOf, type FileEnd } from './runner/outcome.ts'
+import { chosen, countOf, describeOutcome, emptyCounts, isSummary, outcomeOf, startsPrograms, type FileEnd } from './runner/outcome.ts'
 import { processesHere, treeOf } from './runner/processes.ts'
 
 /** `npm test` runs test files side by side, each in a process of its own. This is its help. */
@@ -17,7 +17,7 @@ ${describeLongForms()}
 `
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const long = process.argv.includes('--long')
-/** Files that run at the same time. Tests mostly wait for processes that they have started; more files would only make each slower. */
+/** Number of tests at a time that start programs, whose processes keep the cores busy for most of the time; one more that starts none fills the rest. */
 const SIDE_BY_SIDE = Math.min(4, Math.max(2, os.availableParallelism()))
 const LIMIT_SECONDS = long ? 3600 : 600
 
@@ -32,7 +32,8 @@ async function main(): Promise<void> {
   const reporter = new spec()
   reporter.pipe(process.stdout)
   try {
-    const ends = await pMap(files, (file) => runFile(file, (event) => reporter.write(event)), { concurrency: SIDE_BY_SIDE })
+    const runAll = (some: readonly string[], concurrency: number): Promise<FileEnd[]> => pMap(some, (file) => runFile(file, (event) => reporter.write(event)), { concurrency })
+    const ends = (await Promise.all([runAll(files.filter(startsPrograms), SIDE_BY_SIDE), runAll(files.filter((file) => !startsPrograms(file)), 1)])).flat()
     const outcome = outcomeOf(ends, process.env['CI'] === 'true')
     const lines = [...describeOutcome(outcome), ...Object.entries(outcome.counts).map(([name, value]) => `${name} ${value}`), `duration_ms ${(performance.now() - started).toFixed(0)}`]
     for (const message of lines) reporter.write({ type: 'test:diagnostic', data: { nesting: 0, message } })
