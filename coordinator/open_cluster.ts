@@ -9,20 +9,25 @@ import { Model } from '../shared/optim/stepped_weights.ts'
 import { reachableHost } from '../shared/security/loopback.ts'
 import { newSecret } from '../shared/security/secret.ts'
 import { machineSeconds, type Span } from '../shared/trace/span.ts'
+import type { WeightsBoard } from '../shared/wire/board.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { listenForWorkers } from './cluster/listen_for_workers.ts'
 import type { WorkerCluster } from './cluster/worker_cluster.ts'
 import type { Observer } from './contract/events.ts'
 import { ReducerHub } from './exchange/remote/hub.ts'
 import { cutRanges } from './exchange/remote/ranges.ts'
-import { reduceHere, weightsOf, type Weights } from './exchange/reduction.ts'
+import { reduceHere, weightsOf, type Reduce, type Weights } from './exchange/reduction.ts'
 import { MachineMemory } from './members/machine_memory.ts'
 import type { ServerParts } from './members/server.ts'
 import type { CoordinatorOptions } from './options.ts'
 import type { Access } from './port/access.ts'
 
 /** The place of a run's weights: a model in this process, or reducers in processes of their own. */
-export type WeightsHome = { model: Model; hub: undefined; weights: Weights } | { model: undefined; hub: ReducerHub; weights: Weights }
+export type WeightsHome = {
+  weights: Weights
+  /** Builds what makes weights of gradients. @param board memory that workers of this machine read weights from */
+  reduce: (board?: WeightsBoard) => Reduce
+} & ({ model: Model; hub: undefined } | { model: undefined; hub: ReducerHub })
 
 export interface WeightsParts {
   run: RunDescription
@@ -35,26 +40,31 @@ export interface WeightsParts {
   observe: Observer
   /** Receives spans of the coordinator, or of another process by name; undefined if the run is not traced. */
   onSpan: ((span: Span, process?: string) => void) | undefined
+  /** Milliseconds on a monotonic clock. */
+  now?: () => number
+  newId?: () => string
+  /** Floats of one chunk on the wire; undefined: the default. */
+  chunkFloats?: number
 }
 
 /**
  * Places the weights in this process or, with several reducers, in processes that join once the coordinator listens.
  * @throws UsageError if the network has too few parameters for the number of reducers
  */
-export function homeOfWeights({ run, layout, optimizer, start, version, options, observe, onSpan }: WeightsParts): WeightsHome {
-  const ranges = cutRanges(layout.size, options.reducers)
+export function homeOfWeights({ run, layout, optimizer, start, version, options, observe, onSpan, now = milliseconds, newId = newSecret, chunkFloats }: WeightsParts): WeightsHome {
+  const ranges = cutRanges(layout.size, options.reducers, chunkFloats)
   if (ranges.length === 1) {
     const model = new Model(layout, optimizer, start)
-    return { model, hub: undefined, weights: weightsOf(model) }
+    return { model, weights: weightsOf(model), hub: undefined, reduce: (board) => reduceHere(model, version, board) }
   }
   const hub = new ReducerHub({
-    ranges, run: JSON.stringify(run), optimizer, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now: milliseconds, newId: newSecret, observe,
-    ...spansBy(onSpan, 'onReducerSpan'),
+    ranges, run: JSON.stringify(run), optimizer, start, version, local: !options.reducersElsewhere, silenceLimitMs: options.silenceLimit * 1000, now, newId, observe,
+    ...spansBy(onSpan, 'onReducerSpan'), ...(chunkFloats === undefined ? {} : { chunkFloats }),
   })
-  return { model: undefined, hub, weights: hub }
+  return { model: undefined, weights: hub, hub, reduce: () => hub.reduce }
 }
 
-export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'version' | 'observe' | 'onSpan'> {
+export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'observe' | 'onSpan'> {
   home: WeightsHome
   options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'strictNumerics' | 'silenceLimit'>
   access: Access
@@ -77,12 +87,12 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, version, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
     address: options.listen, run, test,
-    reduce: home.hub === undefined ? reduceHere(home.model, version, memory?.board) : home.hub.reduce,
+    reduce: home.reduce(memory?.board),
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     strictNumerics: options.strictNumerics,

@@ -102,7 +102,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       cluster = single.cluster
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, version: progress.at.step, home, options, access, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
       observe({ type: 'listening', address: opened.address })

@@ -2,16 +2,15 @@ import { Checkpointer } from '../../coordinator/record/checkpointer.ts'
 import { checkpointFacts, progressOf, type CheckpointFacts } from '../../coordinator/record/checkpoint_position.ts'
 import type { Cluster, StepResult } from '../../coordinator/contract/cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
-import { Model } from '../../shared/optim/stepped_weights.ts'
-import { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
-import { cutRanges } from '../../coordinator/exchange/remote/ranges.ts'
-import { reduceHere, weightsOf, type Weights } from '../../coordinator/exchange/reduction.ts'
+import type { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
+import type { Weights } from '../../coordinator/exchange/reduction.ts'
 import { optimizerStateOf } from '../../shared/checkpoint/checkpoint.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { train, type TrainingEnd } from '../../coordinator/training.ts'
 import { StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { WorkerCluster } from '../../coordinator/cluster/worker_cluster.ts'
+import { homeOfWeights } from '../../coordinator/open_cluster.ts'
 import type { OptimizerState } from '../../shared/optim/optimizer.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { laneRange } from '../../shared/lanes/lane_tree.ts'
@@ -69,17 +68,18 @@ export class SimulatedCoordinator {
     const checkpoint = parts.disk.read()
     if (checkpoint !== undefined) requireSameRun(checkpoint, problem.run.network, problem.classes, problem.run.datasetDigest, 'the disk')
     this.#from = checkpoint === undefined ? beginning : progressOf(checkpoint, problem.schedule.stepsPerEpoch)
-    const model = checkpoint === undefined ? initialModel(problem) : new Model(problem.layout, problem.optimizer, optimizerStateOf(checkpoint, problem.optimizer, 'the disk'))
+    const start = checkpoint === undefined ? initialModel(problem).state : optimizerStateOf(checkpoint, problem.optimizer, 'the disk')
     let ids = 0
     const newId = (): string => `${parts.incarnation}/${++ids}`
     const observe = (event: RunEvent): void => this.#observe(event)
-    this.#hub = parts.reducers === 0 ? undefined : new ReducerHub({
-      ranges: cutRanges(problem.layout.size, parts.reducers, problem.chunkFloats), run: JSON.stringify(problem.run), optimizer: problem.optimizer, start: model.state, version: this.#from.at.step,
-      local: true, silenceLimitMs, now: () => clock.now, newId, chunkFloats: problem.chunkFloats, observe,
+    const home = homeOfWeights({
+      run: problem.run, layout: problem.layout, optimizer: problem.optimizer, start, version: this.#from.at.step, options: { reducers: Math.max(1, parts.reducers), reducersElsewhere: false, silenceLimit: silenceLimitMs / 1000 },
+      observe, onSpan: undefined, now: () => clock.now, newId, chunkFloats: problem.chunkFloats,
     })
-    this.#weights = this.#hub ?? weightsOf(model)
+    this.#hub = home.hub
+    this.#weights = home.weights
     this.#cluster = new WorkerCluster({
-      run: problem.run, test: problem.test, reduce: this.#hub?.reduce ?? reduceHere(model, this.#from.at.step), workersWanted, silenceLimitMs,
+      run: problem.run, test: problem.test, reduce: home.reduce(), workersWanted, silenceLimitMs,
       waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe, close: (outcome) => this.#close(outcome),
     })
