@@ -1,17 +1,10 @@
 import { HerdError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
-import type { BulkSession, GradientsStream, WeightsStream, WorkerStreams } from '../../coordinator/exchange/worker_streams.ts'
+import type { BulkSession, GradientsStream, WeightsStream } from '../../coordinator/exchange/worker_streams.ts'
 import type { ArrivedWeights } from '../../worker/link.ts'
-import type { Breakable, Network } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Stream } from './stream.ts'
-
-/** The end of a bulk connection (weights and gradients) at the process that reduces: the coordinator or a reducer. */
-export interface BulkEnd {
-  session: (id: string) => (BulkSession & { streams: WorkerStreams }) | undefined
-  /** Manifest of the data set, gzipped; empty at a reducer. */
-  manifest: Buffer
-}
+import type { BulkEnd, Connectable, Wires } from './wires.ts'
 
 export interface BulkObserver {
   onWeights: (chunk: ArrivedWeights) => void
@@ -34,10 +27,10 @@ interface Accepted {
 const IN_FLIGHT = 24
 
 /** Both ends of a worker's streams of weights and gradients, like those of worker/bulk.ts and coordinator/exchange/bulk_calls.ts. */
-export class Bulk implements Breakable {
+export class Bulk implements Connectable<BulkEnd> {
   readonly client: SimulatedProcess
   bytesSent = 0
-  readonly #network: Network
+  readonly #network: Wires
   /** Name of the other end in traces; empty if it is the coordinator. */
   readonly #place: string
   readonly #observer: BulkObserver
@@ -50,7 +43,7 @@ export class Bulk implements Breakable {
   #introduced: Promise<void> = Promise.resolve()
   #over = false
 
-  constructor(network: Network, worker: SimulatedProcess, place: string, observer: BulkObserver) {
+  constructor(network: Wires, worker: SimulatedProcess, place: string, observer: BulkObserver) {
     this.#network = network
     this.client = worker
     this.#place = place

@@ -3,9 +3,10 @@ import type { CoordinatorMessage, GradientChunk, Welcome, WorkerMessage } from '
 import type { ControlOutlet } from '../../coordinator/protocol/control.ts'
 import type { WorkerControl } from '../../coordinator/members/control.ts'
 import type { ArrivedWeights, Link } from '../../worker/link.ts'
-import { Bulk, type BulkEnd } from './bulk.ts'
-import { ControlWay, type Ending } from './control_way.ts'
-import type { Breakable, Network } from './network.ts'
+import { Bulk } from './bulk.ts'
+import { ControlWay } from './control_way.ts'
+import type { Ending } from './stream.ts'
+import type { Breakable, BulkEnd, Wires } from './wires.ts'
 import type { SimulatedProcess } from './process.ts'
 
 /** The coordinator's end of a worker's connections. */
@@ -18,7 +19,7 @@ export interface ServerEnd {
 export class Connection implements Link, Breakable {
   readonly client: SimulatedProcess
   bytesReceived = 0
-  readonly #network: Network
+  readonly #network: Wires
   readonly #control: ControlWay<WorkerMessage, CoordinatorMessage>
   /** Bulk connection to the coordinator. */
   readonly #bulk: Bulk
@@ -26,7 +27,7 @@ export class Connection implements Link, Breakable {
   #reducers: { end: number; bulk: Bulk }[] = []
   #onWeights: (chunk: ArrivedWeights) => void = () => undefined
 
-  constructor(network: Network, worker: SimulatedProcess, onMessage: (message: CoordinatorMessage) => void) {
+  constructor(network: Wires, worker: SimulatedProcess, onMessage: (message: CoordinatorMessage) => void) {
     const { meddler } = network
     this.#network = network
     this.client = worker

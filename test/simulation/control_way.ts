@@ -1,14 +1,11 @@
 import { HerdError, messageOf } from '../../shared/kit/errors.ts'
 import type { ControlOutlet, MemberControl } from '../../coordinator/protocol/control.ts'
-import type { Network } from './network.ts'
+import type { Wires } from './wires.ts'
 import type { SimulatedProcess } from './process.ts'
-import { Stream, type Arrival } from './stream.ts'
-
-/** The end of a stream, announced by the peer after its messages. */
-export type Ending = { message: 'end' } | { message: 'aborted'; reason: string }
+import { Stream, type Arrival, type Ending } from './stream.ts'
 
 export interface ControlWayParts<Up, Down> {
-  network: Network
+  network: Wires
   /** The member's process. */
   client: SimulatedProcess
   onMessage: (message: Down) => void

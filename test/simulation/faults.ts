@@ -1,16 +1,40 @@
 import type { KeyedRandom } from '../../shared/random/philox.ts'
-import { reducerFaults, workerFaults, type Fault, type FaultKind } from './plan.ts'
+import { reducerFaults, workerFaults, type Fault, type FaultKind, type Plan } from './plan.ts'
 import type { SimulatedReducer } from './reducer.ts'
 import type { SimulatedProcess } from './process.ts'
-import type { Simulation } from './simulation.ts'
+import type { SimulatedCoordinator } from './coordinator.ts'
+import type { SimulatedDisk } from './disk.ts'
+import type { VirtualClock } from './clock.ts'
+import type { Network } from './network.ts'
+import type { Statistics } from './statistics.ts'
+import type { Trace } from './trace.ts'
 import type { SimulatedWorker } from './worker.ts'
+
+/** The cluster that faults strike. */
+export interface Stricken {
+  readonly clock: VirtualClock
+  readonly statistics: Statistics
+  readonly trace: Trace
+  readonly network: Network
+  readonly plan: Plan
+  readonly workers: Map<string, SimulatedWorker>
+  readonly reducers: readonly SimulatedReducer[]
+  readonly disk: SimulatedDisk
+  readonly coordinator: SimulatedCoordinator
+  addWorker(): void
+  startAgain(name: string): void
+  /** @param imageMs milliseconds that the worker takes for an image */
+  setSpeed(name: string, imageMs: number): void
+  startReducers(): void
+  startCoordinator(): void
+}
 
 /** Injects the faults of a plan, and repairs everything at their end. */
 export class Faults {
-  readonly #simulation: Simulation
+  readonly #simulation: Stricken
   readonly #random: KeyedRandom
 
-  constructor(simulation: Simulation, random: KeyedRandom) {
+  constructor(simulation: Stricken, random: KeyedRandom) {
     this.#simulation = simulation
     this.#random = random
   }

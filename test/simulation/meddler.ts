@@ -1,8 +1,7 @@
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
-import type { Ending } from './control_way.ts'
 import type { Count } from './statistics.ts'
-import type { Arrival } from './stream.ts'
+import type { Arrival, Ending } from './stream.ts'
 import type { Trace } from './trace.ts'
 
 export const meddlings = ['duplicated', 'late', 'lost', 'replayed'] as const

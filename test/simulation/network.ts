@@ -1,30 +1,12 @@
 import type { CoordinatorMessage, ReductionMessage } from '../../shared/wire/messages.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
-import type { Bulk, BulkEnd } from './bulk.ts'
 import type { VirtualClock } from './clock.ts'
 import { Connection, type ServerEnd } from './connection.ts'
 import type { Meddler } from './meddler.ts'
 import type { SimulatedProcess } from './process.ts'
 import { SimulatedReducerLink, type ReducerServerEnd } from './reducer_link.ts'
 import type { Trace } from './trace.ts'
-
-/** A connection between two processes, which can break. */
-export interface Breakable {
-  /** The process that has connected. */
-  readonly client: SimulatedProcess
-  /** The process that has accepted. */
-  readonly server: SimulatedProcess | undefined
-  readonly over: boolean
-  stall(): void
-  flow(): void
-  /**
-   * Breaks the connection: messages under way are lost.
-   * @param seen milliseconds after which each end notices; undefined for an end that does not
-   */
-  break(seen: { client: number | undefined; server: number | undefined }): void
-  /** Breaks only the control stream, while weights and gradients still arrive for a while; or, if `control` is false, only these. */
-  breakOne(control: boolean, seen: { client: number; server: number }): void
-}
+import type { Breakable, BulkEnd, Connectable, Wires } from './wires.ts'
 
 /** A coordinator that listens. */
 export interface Listener {
@@ -45,7 +27,7 @@ export interface NetworkParts {
 }
 
 /** The network between workers, reducers and the one address of the coordinator: its connections, delays and partitions. */
-export class Network {
+export class Network implements Wires {
   readonly clock: VirtualClock
   readonly trace: Trace
   readonly meddler: Meddler
@@ -94,7 +76,7 @@ export class Network {
     return link
   }
 
-  connectBulk(bulk: Bulk, address: string): void {
+  connectBulk(bulk: Connectable<BulkEnd>, address: string): void {
     const listener = this.#bulkListeners.get(address)
     this.#reach(bulk, () => listener, (process) => (listener === undefined ? bulk.refuse() : bulk.accept(process, listener.end)))
   }

@@ -4,7 +4,7 @@ import type { ReducerControl } from '../../coordinator/exchange/remote/reducer_c
 import type { ControlOutlet } from '../../coordinator/protocol/control.ts'
 import type { ReducerLink } from '../../reducer/link.ts'
 import { ControlWay } from './control_way.ts'
-import type { Breakable, Network } from './network.ts'
+import type { Breakable, Wires } from './wires.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Stream } from './stream.ts'
 
@@ -27,12 +27,12 @@ interface Accepted {
 /** A reducer's connections to its coordinator, like those of reducer/connection.ts. */
 export class SimulatedReducerLink implements ReducerLink, Breakable {
   readonly client: SimulatedProcess
-  readonly #network: Network
+  readonly #network: Wires
   readonly #control: ControlWay<ReducerMessage, ReductionMessage>
   #accepted: Accepted | undefined
   #onStart: (arrived: { chunk: StateChunk } | { done: string }) => void = () => undefined
 
-  constructor(network: Network, reducer: SimulatedProcess, onMessage: (message: ReductionMessage) => void) {
+  constructor(network: Wires, reducer: SimulatedProcess, onMessage: (message: ReductionMessage) => void) {
     const { meddler } = network
     this.#network = network
     this.client = reducer

@@ -7,6 +7,9 @@ export interface Arrival<T> {
   afterMs: number
 }
 
+/** The end of a stream, announced by the peer after its messages. */
+export type Ending = { message: 'end' } | { message: 'aborted'; reason: string }
+
 export interface StreamParts<T> {
   clock: VirtualClock
   sender: SimulatedProcess
