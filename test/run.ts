@@ -4,6 +4,7 @@ import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import pMap from 'p-map'
+import { killIfThere } from '../benchmark/bench/child_processes.ts'
 import { ROOT } from '../shared/kit/project.ts'
 import { describeLongForms, longFiles } from './runner/long_forms.ts'
 import { chosen, countOf, describeOutcome, emptyCounts, isSummary, outcomeOf, startsPrograms, type FileEnd } from './runner/outcome.ts'
@@ -72,14 +73,6 @@ async function runFile(file: string, report: (event: object) => void): Promise<F
   end.seconds = (performance.now() - begun) / 1000
   for (const event of events) report(event)
   return end
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // The process has ended by itself.
-  }
 }
 
 function filesBelow(folder: string): string[] {

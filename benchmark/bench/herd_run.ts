@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { RunError } from '../../shared/kit/errors.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { ROOT } from '../../shared/kit/project.ts'
+import { childrenOf, killIfThere } from './child_processes.ts'
 
 const BIN = path.join(ROOT, 'bin')
 const POLL_MS = 5
@@ -41,20 +42,6 @@ class Daemon {
     this.#child.kill('SIGKILL')
     await exited
     for (const child of started) killIfThere(child)
-  }
-}
-
-/** Process ids of the children of a process, by Linux's proc(5); none where there is no /proc. */
-async function childrenOf(pid: number): Promise<number[]> {
-  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  return listed.split(' ').filter((text) => text !== '').map(Number)
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended by itself.
   }
 }
 

@@ -8,6 +8,7 @@ import { drawDataset } from '../../cli/draw/dataset.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { historyLineSchema, summarySchema } from '../../shared/run_folder/schemas.ts'
 import { ROOT } from '../../shared/kit/project.ts'
+import { childrenOf } from '../bench/child_processes.ts'
 
 /**
  * Measures what a slow worker adds to a fast one: node bin/run.mjs benchmark/single/stragglers.ts [rounds] [image size] [batch] [lanes]
@@ -44,14 +45,9 @@ function start(program: string, args: string[]): ChildProcess {
   return spawn('taskset', ['-c', '1', process.execPath, ...NODE_OPTIONS, bin(program), ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...NODE_ENVIRONMENT } })
 }
 
-async function childrenOf(worker: ChildProcess): Promise<number[]> {
-  const children = await readFile(`/proc/${worker.pid}/task/${worker.pid}/children`, 'utf8').catch(() => '')
-  return children.trim().split(/\s+/).filter((pid) => pid !== '').map(Number)
-}
-
 /** Calls back with the process ids of a worker's children, again and again until it ends. */
 async function whileItRuns(worker: ChildProcess, act: (pids: number[]) => Promise<void>): Promise<void> {
-  while (worker.exitCode === null && worker.signalCode === null) await act(await childrenOf(worker))
+  while (worker.exitCode === null && worker.signalCode === null) await act(await childrenOf(worker.pid))
 }
 
 /** Changes how each process that a worker starts is scheduled, until the worker ends. @param program run as `program arguments_ PID` */

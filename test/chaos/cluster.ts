@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childrenOf } from '../../benchmark/bench/child_processes.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { addressOf, Program, type Ended } from '../support/processes.ts'
 import { FaultyLink } from './link.ts'
@@ -162,11 +163,9 @@ function describe(name: string, { stdout, stderr }: Program): string {
 
 /** Process id of a worker's compute process; undefined if there is none, or the system does not tell (Linux does). */
 export async function computePid(worker: Program): Promise<number | undefined> {
-  const { pid } = worker.child
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  for (const child of children.split(' ').filter((id) => id !== '')) {
+  for (const child of await childrenOf(worker.child.pid)) {
     const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')
-    if (command.includes('programs/compute.js')) return Number(child)
+    if (command.includes('programs/compute.js')) return child
   }
   return undefined
 }

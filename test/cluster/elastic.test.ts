@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
+import { childrenOf } from '../../benchmark/bench/child_processes.ts'
 import { CuttingProxy } from '../support/cutting_proxy.ts'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program } from '../support/processes.ts'
@@ -28,11 +28,6 @@ function coordinator(out: string, ...options: string[]): Program {
 
 function worker(address: string, name: string, environment: Record<string, string> = {}): Program {
   return start('worker', ['--coordinator', address, '--data', data, '--name', name], environment)
-}
-
-async function childrenOf(program: Program): Promise<number[]> {
-  const children = await readFile(`/proc/${program.child.pid}/task/${program.child.pid}/children`, 'utf8')
-  return children.trim().split(/\s+/).map(Number)
 }
 
 async function endsWell(main: Program, out: string): Promise<Awaited<ReturnType<typeof summaryOf>>> {
@@ -150,7 +145,7 @@ test('a worker whose compute process hangs is found by its deadline, though its 
   const main = coordinator(out, '--workers', '1', '--silence-limit', '3600')
   const stuck = worker(await addressOf(main), 'stuck')
   await main.said(/epoch 1\/4/)
-  for (const pid of await childrenOf(stuck)) process.kill(pid, 'SIGSTOP')
+  for (const pid of await childrenOf(stuck.child.pid)) process.kill(pid, 'SIGSTOP')
   const summary = await endsWell(main, out)
   assert.equal((await stuck.ended).code, 0, stuck.stderr)
   assert.match(main.stderr, /worker stuck is lost: it has not advanced for \d+\.\d s; it is given 5\.0 s/)

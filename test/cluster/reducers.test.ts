@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { childrenOf } from '../../benchmark/bench/child_processes.ts'
 import { loadCheckpoint, type Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { metricOf } from '../support/metrics.ts'
 import { shortOrLong } from '../runner/long_forms.ts'
@@ -53,8 +54,7 @@ async function isUndisturbed(out: string): Promise<void> {
 
 /** Process ids of the reducers that a coordinator has started, in no order. */
 async function reducersOf({ child: { pid } }: Program): Promise<number[]> {
-  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)
-  const commands = await Promise.all(children.map(async (child) => ({ child, command: await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '') })))
+  const commands = await Promise.all((await childrenOf(pid)).map(async (child) => ({ child, command: await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '') })))
   return commands.filter(({ command }) => command.includes('reducer.mjs')).map(({ child }) => child)
 }
 
