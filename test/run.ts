@@ -19,7 +19,7 @@ ${describeLongForms()}
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const long = process.argv.includes('--long')
 /** Number of tests at a time that start programs, whose processes keep the cores busy for most of the time; one more that starts none fills the rest. */
-const SIDE_BY_SIDE = Math.min(4, Math.max(2, os.availableParallelism()))
+const SIDE_BY_SIDE = Math.min(4, Math.max(3, os.availableParallelism()))
 const LIMIT_SECONDS = long ? 3600 : 600
 
 async function main(): Promise<void> {

@@ -8,6 +8,7 @@ import { withoutGpu } from '../support/gpu.ts'
 import { GPU_REASON } from '../support/gpu_reason.ts'
 import { createWorkspace, drawAnimals, withoutNative, type Workspace } from '../support/workspace.ts'
 import { ROOT } from '../../shared/kit/project.ts'
+import path from 'node:path'
 
 /** Tests of `npm run bench` as a program: in short form, and without PyTorch, which is no part of the project's tests. */
 let workspace: Workspace
@@ -19,15 +20,16 @@ after(() => workspace.remove())
 
 function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile('npm', ['run', '--silent', 'bench', '--', ...args], { cwd: ROOT, env: { ...process.env, ...workspace.environment } }, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
+    // This is what `npm run bench` runs.
+    const child = execFile(process.execPath, [path.join(ROOT, 'bin/run.mjs'), 'benchmark/bench/main.ts', ...args], { cwd: ROOT, env: { ...process.env, ...workspace.environment } }, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
   })
 }
 
 test('the exchange and the limit of a coordinator are measured, told, and written as JSON and into a page', async () => {
   const [json, page] = [workspace.path('bench.json'), workspace.path('page.md')]
   await writeFile(page, '# Page\n\n<!-- npm run bench: begin -->\n<!-- npm run bench: end -->\n')
-  const reducers = shortOrLong('2', '1,2')
-  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--steps', shortOrLong('1', '10'), '--exchange', '2', '--reducers', reducers, '--compress', 'none,int8', '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
+  const [reducers, compress] = shortOrLong(['2', 'int8'], ['1,2', 'none,int8'])
+  const ended = await bench('--only', 'exchange,limit', '--rounds', '2', '--steps', shortOrLong('1', '10'), '--exchange', '2', '--reducers', reducers, '--compress', compress, '--limit', '1,3', '--without-peers', '--json', json, '--page', page)
   assert.equal(ended.code, 0, ended.stderr)
   const report = reportSchema.parse(JSON.parse(await readFile(json, 'utf8')))
   assert.deepEqual(report.sections.map(({ measures }) => measures.map(({ name }) => name)), [

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { loadCheckpoint, parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
 import { run } from '../support/processes.ts'
 import { linesOf } from '../support/run_events.ts'
+import { WIDE_IMAGES, writeWideNetwork } from '../support/wide_network.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -19,9 +19,7 @@ const CLIP = 0.5
 before(async () => {
   workspace = await createWorkspace()
   data = await drawAnimals(workspace.path('drawn'), 5)
-  // The network is large enough for its vector to be cut in two, and quick to compute.
-  model = workspace.path('wide.json')
-  await writeFile(model, JSON.stringify({ name: 'wide', layers: [{ type: 'flatten' }, { type: 'dense', units: 128 }, { type: 'relu' }, { type: 'dense', units: 'classes' }] }))
+  model = await writeWideNetwork(workspace.folder, 2)
 })
 after(() => workspace.remove())
 
@@ -35,7 +33,7 @@ interface Came {
 async function cameTo(name: string, ...options: string[]): Promise<Came> {
   const out = workspace.path(name)
   const { code, stderr } = await run('coordinator', [
-    '--data', data, '--out', out, '--listen', '127.0.0.1:0', '--model', model, '--image-size', '32', '--batch', '6', '--lanes', '3', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--lr', '0.05', '--step-events',
+    '--data', data, '--out', out, '--listen', '127.0.0.1:0', '--model', model, ...WIDE_IMAGES, '--batch', '6', '--lanes', '3', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--lr', '0.05', '--step-events',
     '--optimizer', JSON.stringify({ name: 'sgd', nesterov: true, weightDecay: 0.01 }), '--schedule', JSON.stringify({ name: 'oneCycle', epochs: 2 }), ...options,
   ], workspace.environment)
   assert.equal(code, 0, stderr)

@@ -43,30 +43,22 @@ function trainImages(stdout: string): number {
   return Number(/Training on (\d+) images/.exec(stdout)?.[1])
 }
 
+const TINY = 'tiny, wasm, float32'
 const article = ['--image-size', '156', '--lr', '1e-3', '--engine', 'native']
 /** Runs to compare. Native ones have few images, and bfloat16 one epoch: a processor that has to emulate it is ten times slower. */
 const runs: [name: string, shape: { sizes: readonly number[]; classes: number }, perClass: number, epochs: number, options: string[], skip: string | false][] = [
   ['article, native, float32', { sizes: shortOrLong([3], everySize), classes: 10 }, 5, 2, [...article, '--batch', '12', '--precision', 'f32'], withoutNative],
   ['article, native, bf16', { sizes: shortOrLong([2], everySize), classes: shortOrLong(3, 10) }, 5, 1, [...article, '--batch', shortOrLong('6', '8'), '--lanes', '6', '--precision', 'bf16'], withoutNative],
-  ['tiny, wasm, float32', { sizes: everySize, classes: 10 }, 10, 2, ['--model', 'tiny', '--image-size', '32', '--batch', '20', '--engine', 'wasm'], false],
+  [TINY, { sizes: everySize, classes: 10 }, 10, 2, ['--model', 'tiny', '--image-size', '32', '--batch', '20', '--engine', 'wasm'], false],
 ]
 
 for (const [name, shape, perClass, epochs, options, skip] of runs) {
   test(`digests are equal for one process and for ${shape.sizes.join(', ')} workers: ${name}`, { skip }, async () => {
     const digests = await digestsOf(name.replaceAll(/\W+/g, '-'), perClass, epochs, options, shape)
     assert.equal(new Set(digests.values()).size, 1, JSON.stringify(Object.fromEntries(digests), null, 2))
+    if (name !== TINY) return
+    const [other] = (await digestsOf('another-seed', perClass, epochs, [...options, '--seed', '8'], { sizes: [], classes: shape.classes })).values()
+    assert.ok(![...digests.values()].includes(other), 'another seed gives another digest, so equality above means something')
   })
 }
 
-test('another seed gives another digest, so equality above means something', async () => {
-  const data = await drawAnimals(workspace.path('drawn'), 10)
-  const digests = await Promise.all(
-    ['1', '2'].map(async (seed) => {
-      const out = workspace.path(`seed-${seed}`)
-      const ended = await run('coordinator', ['--data', data, '--out', out, '--single-node', '--model', 'tiny', '--image-size', '16', '--epochs', '1', '--engine', 'wasm', '--test-fraction', '0.5', '--seed', seed], workspace.environment)
-      assert.equal(ended.code, 0, ended.stderr)
-      return (await summaryOf(out)).digest
-    }),
-  )
-  assert.notEqual(digests[0], digests[1])
-})

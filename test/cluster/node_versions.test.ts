@@ -52,7 +52,7 @@ for (const major of MAJORS) {
     assert.ok(node !== undefined)
     assert.match(execFileSync(node, ['--version'], { encoding: 'utf8' }), new RegExp(`^v${major}\\.`))
     for (const engine of engines) {
-      assert.equal(await trained(node, workspace.path(`${engine}-${major}`), engine, '--local-workers', '2', '--listen', '127.0.0.1:0'), digests.get(engine), engine)
+      assert.equal(await trained(node, workspace.path(`${engine}-${major}`), engine, '--local-workers', '1', '--listen', '127.0.0.1:0'), digests.get(engine), engine)
       assert.equal(await predicted(node, engine), predictions.get(engine), engine)
     }
     // The variable by which the test runner marks its children would make this test run a part of it.

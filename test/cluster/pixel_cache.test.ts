@@ -84,7 +84,7 @@ test('a limit that is less than the data set costs one warning', async () => {
 
 test('what a worker found in the cache file, decoded, read and wrote are metrics', async () => {
   await empty()
-  await givesTheSame('filling', ['--local-workers', '1'])
+  await givesTheSame('filling', ['--single-node'])
   const coordinator = new Program('coordinator', ['--data', data, '--out', workspace.path('scraped'), ...options, '--epochs', '30', '--workers', '1'], workspace.environment)
   const [, address] = await coordinator.said(/waiting for workers at (\S+)/)
   const worker = new Program('worker', ['--coordinator', address, '--data', data, '--metrics-port', '0'], workspace.environment)

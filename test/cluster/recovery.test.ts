@@ -38,7 +38,7 @@ async function endsAsUndisturbed(out: string): Promise<void> {
 }
 
 before(async () => {
-  workspace = await createWorkspace({ pictures: true })
+  workspace = await createWorkspace()
   data = await drawAnimals(workspace.path('drawn'), 12)
   whole = workspace.path('whole')
   const ended = await coordinator(whole, '--single-node', '--checkpoint-minutes', '0').ended
@@ -49,11 +49,11 @@ before(async () => {
 })
 after(() => workspace.remove())
 
-test('a coordinator killed in mid-epoch goes on from the step of its last checkpoint, its workers join again, and result and history are the same', async () => {
+test('a coordinator killed in mid-epoch goes on from the step of its last checkpoint, its workers, with data and without, join again, and result and history are the same', async () => {
   const out = workspace.path('killed')
   const first = coordinator(out, '--workers', '2', '--checkpoint-minutes', '0.001')
   const address = await addressOf(first)
-  const workers = [worker(address), worker(address)]
+  const workers = [worker(address), new Program('worker', ['--coordinator', address, '--cache', workspace.path('images')], workspace.environment)]
   await eventOf(out, first, (line) => line['event'] === 'checkpoint' && line['epoch'] === 2 && Number(line['stepInEpoch']) < STEPS_PER_EPOCH)
   await first.stop('SIGKILL')
   // These are leftovers of a crash at a worse moment.
@@ -110,7 +110,7 @@ test('damaged checkpoints are passed over with a word, back to the newest sound 
 
 test('files that cannot be written, whichever they are, are reported and written later: training goes on to the same result', { skip: withoutFileLimits }, async () => {
   const out = workspace.path('limited')
-  const main = coordinator(out, '--workers', '1', '--checkpoint-minutes', '0.001', '--metrics-port', '0')
+  const main = coordinator(out, '--workers', '1', '--checkpoint-minutes', '0.001', '--metrics-port', '0', '--pictures', 'on')
   const address = await addressOf(main)
   const [, metrics] = await main.said(/metrics at (\S+)/)
   await eventOf(out, main, (line) => line['event'] === 'checkpoint')

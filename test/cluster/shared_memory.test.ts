@@ -3,18 +3,20 @@ import { after, before, test } from 'node:test'
 import { metricOf } from '../support/metrics.ts'
 import { addressOf, Program, run } from '../support/processes.ts'
 import { eventOf, linesOf } from '../support/run_events.ts'
+import { WIDE_IMAGES, writeWideNetwork } from '../support/wide_network.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 import { withoutSharedMemory } from '../support/shared_memory.ts'
 
 /** Tests of workers on the coordinator's machine: gradients and weights go through shared memory, through sockets, or through either for different workers. */
 let workspace: Workspace
 let data: string
-/** Options with a vector of several chunks, and lanes that are no power of two. */
-const training = ['--model', 'tiny', '--image-size', '168', '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--seed', '5']
+/** Options with a vector of two chunks, and lanes that are no power of two. */
+let training: string[]
 
 before(async () => {
   workspace = await createWorkspace()
   data = await drawAnimals(workspace.path('drawn'), 5)
+  training = ['--model', await writeWideNetwork(workspace.folder, 2), ...WIDE_IMAGES, '--batch', '8', '--lanes', '6', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '5']
 })
 after(() => workspace.remove())
 
@@ -35,14 +37,17 @@ async function finished(name: string, ...options: string[]): Promise<{ digest: s
   return outcomeOf(out)
 }
 
-for (const format of ['none', 'int8']) {
-  test(`compress ${format}: the digest is one process's through memory and through sockets`, { skip: withoutSharedMemory }, async () => {
-    const options = ['--compress', format, '--compress-weights', format]
-    const { digest } = await finished(`${format}-alone`, '--single-node', ...options)
-    assert.deepEqual(await finished(`${format}-memory`, '--local-workers', '3', ...options), { digest, shared: [true, true, true] })
-    assert.deepEqual(await finished(`${format}-sockets`, '--local-workers', '2', '--shared-memory', 'off', ...options), { digest, shared: [false, false] })
-  })
-}
+test('the digest is one process\'s through memory and through sockets', { skip: withoutSharedMemory }, async () => {
+  const { digest } = await finished('alone', '--single-node')
+  assert.deepEqual(await finished('memory', '--local-workers', '3'), { digest, shared: [true, true, true] })
+  assert.deepEqual(await finished('sockets', '--local-workers', '1', '--shared-memory', 'off'), { digest, shared: [false] })
+})
+
+test('the digest is one process\'s through memory with compressed gradients and weights; compression.test.ts has sockets', { skip: withoutSharedMemory }, async () => {
+  const options = ['--compress', 'int8', '--compress-weights', 'int8']
+  const { digest } = await finished('int8-alone', '--single-node', ...options)
+  assert.deepEqual(await finished('int8-memory', '--local-workers', '2', ...options), { digest, shared: [true, true] })
+})
 
 test('a worker is killed, one joins late, and one stands still for some steps: the same digest, and the metrics count what went through memory', { skip: withoutSharedMemory }, async (t) => {
   // The run is long enough for the late worker to start, however busy the machine is.

@@ -73,7 +73,7 @@ async function succeeds(command: string, environment?: Record<string, string>): 
 }
 
 before(async () => {
-  workspace = await createWorkspace({ pictures: true })
+  workspace = await createWorkspace()
   const drawn = await drawAnimals(workspace.path('drawn'), 10)
   await cp(drawn, workspace.path('raw-img'), { recursive: true })
   await cp(drawn, workspace.path('my-images'), { recursive: true })

@@ -6,7 +6,7 @@ const LONG_FORMS: Record<string, string> = {
   'test/cluster/fuzz.test.ts': '21,000 hostile messages beside a run instead of 3,000 (HERD_FUZZ_SEED and HERD_FUZZ_MESSAGES choose others)',
   'test/cluster/digests.test.ts': "the article's network by one process and by 1, 2, 3 and 4 workers, in float32 and in bf16, instead of by one cluster each",
   'test/cluster/compression.test.ts': 'each format with reducers, with a worker that is killed, and with more numbers of workers',
-  'test/cluster/reducers.test.ts': '2 reducers with 1 and with 4 workers too',
+  'test/cluster/reducers.test.ts': '1 reducer, and 2 reducers with 1 and with 4 workers too',
   'test/cluster/pixel_cache.test.ts': 'damaged and cut cache files before several processes too',
   'test/simulation/simulation.test.ts': '3,000 random schedules of faults instead of 150 (npm run simulate runs any number)',
   'test/cli/bench.test.ts': 'recovery, and all contenders of the exchange and of the whole job, in rounds as long as usual',
