@@ -1,5 +1,8 @@
 import tseslint from 'typescript-eslint'
 
+const NO_RANDOM = { selector: "CallExpression[callee.object.name='Math'][callee.property.name='random']", message: 'Randomness is keyed: use shared/random/philox.ts, or take a random source from outside.' }
+const NO_RECURSIVE_MKDIR = { selector: "CallExpression[callee.name='mkdir'] Property[key.name='recursive']", message: 'Recursive mkdir never returns below /proc: use makeFolders of shared/kit/folders.ts.' }
+
 export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', 'runs/', 'data/', 'benchmark/peers/.venv/', 'shared/kernels/assembly/'] },
   {
@@ -13,13 +16,14 @@ export default tseslint.config(
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { prefer: 'type-imports', fixStyle: 'inline-type-imports' }],
-      'no-restricted-syntax': [
-        'error',
-        { selector: "CallExpression[callee.object.name='Math'][callee.property.name='random']", message: 'Randomness is keyed: use shared/random/philox.ts, or take a random source from outside.' },
-      ],
+      'no-restricted-syntax': ['error', NO_RANDOM],
       eqeqeq: 'error',
       'no-console': 'error',
       'prefer-const': 'error',
     },
+  },
+  {
+    files: ['{coordinator,worker,reducer,live,cli,shared}/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', NO_RANDOM, NO_RECURSIVE_MKDIR] },
   },
 )

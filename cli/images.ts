@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { decodeImage, type DecodedImage } from '../shared/data/transforms/decode.ts'
 import { MAX_FILE_BYTES } from '../shared/data/sources/inspect.ts'
 import { byCodeUnits } from '../shared/data/sources/paths.ts'
-import { imagesBelow } from '../shared/data/sources/scan.ts'
+import { imagesBelow } from '../shared/data/sources/found_images.ts'
 import { DataError, messageOf } from '../shared/kit/errors.ts'
 
 /** An image to classify, with its path as the user would write it; or an argument and the problem with it. */
@@ -10,9 +10,7 @@ export type Asked = { path: string; problem?: undefined } | { path: string; prob
 
 /** Replaces each folder by all images in it, in the order of their paths; files stay as they are given. */
 export async function expandArguments(given: readonly string[]): Promise<Asked[]> {
-  const expanded: Asked[] = []
-  for (const path of given) expanded.push(...(await expand(path)))
-  return expanded
+  return (await Promise.all(given.map(expand))).flat()
 }
 
 async function expand(path: string): Promise<Asked[]> {

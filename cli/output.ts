@@ -8,11 +8,15 @@ export function printJson(value: object): void {
   print(JSON.stringify(value))
 }
 
-/** Ends the process with exit code 0 if the reader closes the pipe early, as `herd predict ... | head -1` does. */
+/**
+ * Ends the process when its output cannot be written: with exit code 0 if the reader closes the pipe early, as `herd predict ... | head -1` does; with
+ * exit code 1 and the reason otherwise, as on a full disk.
+ */
 export function endWhenNobodyReads(output: NodeJS.WriteStream): void {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
+    if (error.code === 'EPIPE') process.exit(0)
+    process.stderr.write(`error: standard output cannot be written: ${error.message}.\n`)
+    process.exit(1)
   })
 }
 

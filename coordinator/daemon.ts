@@ -24,7 +24,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
   let exitCode = 0
   const removeSignals = onStopSignal((signal, code) => {
-    log.info(`${signal}: stopping after this step; once more to stop at once.`)
+    log.info(`${signal}: stopping in order; once more to stop at once.`)
     exitCode = code
     stop.signal = signal
     stop.onRequest()

@@ -31,7 +31,7 @@ export const coordinatorOptions = {
   cacheSize: { ...cacheSize, description: 'Limit of the file of decoded images in the cache folder, of --single-node and --local-workers; 0: none.' },
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
-  resume: text('<latest|file>', 'Go on from the latest checkpoint in --out, or from a file.'),
+  resume: text('<latest|auto|file>', 'Go on from the latest checkpoint in --out, or from a file; auto: begin, or go on if --out has a run, so that a supervisor can repeat the command.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),
   stepEvents: flag('Note in events.jsonl too what is frequent: every step with its loss and its seconds, lanes that were taken over or dropped.'),
@@ -77,5 +77,5 @@ export function checkOptions(options: CoordinatorOptions): void {
   if (options.minWorkers !== undefined && options.minWorkers > all) {
     throw new UsageError(`--min-workers ${options.minWorkers}: expected at most ${all}, the number of ${options.localWorkers === undefined ? '--workers' : '--local-workers'}.`)
   }
-  if (options.resume === 'latest' && options.out === undefined) throw new UsageError('--resume latest needs --out with the folder of the run to go on with.')
+  if ((options.resume === 'latest' || options.resume === 'auto') && options.out === undefined) throw new UsageError(`--resume ${options.resume} needs --out with the folder of the run to go on with.`)
 }

@@ -48,16 +48,17 @@ export interface PreparedRun {
 /**
  * Prepares a run: reads data and checkpoint, and decides what the options leave open. It opens no port and does not create the run's folder.
  * @param given names of the options that the user set
- * @throws UsageError, DataError, CheckpointError or EngineError if the run cannot begin
+ * @param surroundings.signal ends the check of the images
+ * @throws UsageError, DataError, CheckpointError or EngineError if the run cannot begin; the reason of `signal`
  */
-export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<string>, { log, console }: { log: Log; console: Console }): Promise<PreparedRun> {
+export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<string>, { log, console, signal }: { log: Log; console: Console; signal: AbortSignal }): Promise<PreparedRun> {
   const resume = await checkpointToResume(asked)
   const wanted = resume === undefined ? asked : { ...asked, ...resumedRecipe(recipeOf(asked), given, recipeOfCheckpoint(resume.checkpoint.config, resume.file), resume.file) }
   const { engine, notice } = resolveEngine(wanted.engine, wanted.precision === 'auto' ? 'f32' : wanted.precision, wanted.gpu)
   if (notice !== undefined) log.warn(notice)
 
   const data = wanted.data ?? ''
-  const { dataset, source } = await checkedData(data, wanted.testFraction, console)
+  const { dataset, source } = await checkedData(data, wanted.testFraction, { log, console, signal })
   const network = networkOf(wanted, dataset.classes.length)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
@@ -84,11 +85,15 @@ function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation 
   return network
 }
 
-async function checkedData(data: string, testFraction: number, console: Console): Promise<OpenedDataset> {
+async function checkedData(data: string, testFraction: number, { log, console, signal }: { log: Log; console: Console; signal: AbortSignal }): Promise<OpenedDataset> {
   const bar = console.progress('checking images')
-  const opened = await openDataset(data, { testFraction, cacheFolder: cacheFolder(), onProgress: (done, total) => bar.update(done, total) })
-  bar.end()
-  return opened
+  try {
+    const opened = await openDataset(data, { testFraction, cacheFolder: cacheFolder(), warn: (message) => log.warn(message), onProgress: (done, total) => bar.update(done, total), signal })
+    for (const notice of opened.dataset.notices) log.warn(notice)
+    return opened
+  } finally {
+    bar.end()
+  }
 }
 
 /** Resolves `--precision auto` by a measurement on this machine. */

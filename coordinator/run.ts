@@ -1,11 +1,13 @@
 import path from 'node:path'
 import { type Dataset } from '../shared/data/dataset.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
+import { deferred } from '../shared/kit/async.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { shownPath } from '../shared/kit/paths.ts'
 import { rateAt } from '../shared/optim/schedule.ts'
-import { RunFolder } from '../shared/run_folder/run_folder.ts'
+import type { RunFolder } from '../shared/run_folder/run_folder.ts'
+import { TakenOverError } from '../shared/run_folder/run_lock.ts'
 import { machineSeconds, tracing } from '../shared/trace/span.ts'
 import { scoreTest } from '../shared/evaluation/score.ts'
 import { versionsOf } from '../shared/kit/versions.ts'
@@ -26,9 +28,11 @@ import { TensorBoardRecord } from './watch/tensorboard.ts'
 import { train } from './training.ts'
 import { StoppedWhileWaiting } from './contract/interruptions.ts'
 import type { beginning } from './contract/progress.ts'
+import { goOnCommand } from './go_on.ts'
 import { homeOfWeights, openCluster } from './open_cluster.ts'
 import { openSingleNode } from './open_single_node.ts'
 import { prepareRun, type PreparedRun } from './prepare.ts'
+import { RunPlace } from './run_place.ts'
 
 export interface RunSurroundings {
   /** Names of the options that the user set, rather than left at their defaults. */
@@ -56,11 +60,23 @@ export interface StopRequest {
  * @throws as `prepareRun`; RunError if the run fails
  */
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
-  const { console, log, stop, onlookers, access, given } = surroundings
-  const prepared = await prepareRun(asked, given, surroundings)
+  const place = await RunPlace.claim(asked, surroundings.log)
+  try {
+    return await runAt(place, surroundings)
+  } finally {
+    await place.release()
+  }
+}
+
+async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
+  const { options: asked } = place
+  const { console, log, stop, onlookers, access } = surroundings
+  const prepared = await prepareUnlessStopped(asked, surroundings)
+  if (prepared === undefined) return { stopped: true }
   const { options, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress } = prepared
-  const folder = asked.resume === 'latest' ? await RunFolder.open(options.out ?? '', () => new Date()) : await RunFolder.create(options.out, () => new Date())
+  const folder = await place.folder()
   const name = path.basename(folder.path)
+  const goOn = goOnCommand(asked, surroundings.given, folder.path, process.cwd())
   const { onSpan } = onlookers
   const rateOf = (update: number): number => rateAt(recipe.schedule, recipe.lr, update, schedule.stepsPerEpoch)
 
@@ -70,8 +86,16 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined }
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
+  const takenOver = deferred<never>()
+  let isOurs = true
+  takenOver.promise.catch(() => undefined)
   const record = new RunRecord({
-    folder, options, config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
+    folder, options,
+    requireOurs: () => place.requireOurs().catch((error: unknown) => {
+      isOurs = false
+      takenOver.reject(error)
+      throw error
+    }), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -97,6 +121,7 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
   const processes: LocalProcesses[] = []
   let closeInput = async (): Promise<void> => undefined
   try {
+    stop.onRequest = () => undefined
     if (options.singleNode && home.model !== undefined) {
       const single = await openSingleNode(prepared, run, home.model, source, { observe, onSpan, log })
       cluster = single.cluster
@@ -127,10 +152,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step, restarts: (await restartsOf(folder)) + 1 })
     if (asked.resume !== 'latest') await record.keepBeginning(progress)
 
-    const end = await train(
+    const training = train(
       {
         cluster, schedule, epochs: recipe.epochs, rateOf, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
-        stopRequested: () => stop.signal !== undefined,
+        stopRequested: () => stop.signal !== undefined || !isOurs,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),
         keepIsDue: () => record.keepIsDue,
@@ -140,9 +165,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       },
       progress,
     )
+    training.catch(() => undefined)
+    const end = await Promise.race([training, takenOver.promise])
     if (end.stopped) {
       await record.keepEnd(end.progress, end.held)
-      const goOn = `npx coordinator --resume latest --out ${folder.path} --data ${data}`
       if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
       observe({ type: 'stopped', signal: stop.signal ?? '' })
       console.print(`Stopped in epoch ${end.progress.at.epoch}. Go on with: ${goOn}`, { epoch: end.progress.at.epoch, goOn })
@@ -163,9 +189,10 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
       await cluster?.close({ finished: false, reason: 'it was stopped' })
       return { stopped: true }
     }
+    if (error instanceof TakenOverError) record.abandon()
     observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
-    if (error instanceof ReducerLostError) throw new RunError(`${error.message}\nGo on from the last checkpoint with: npx coordinator --resume latest --out ${folder.path} --data ${data}`)
+    if (error instanceof ReducerLostError) throw new RunError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`)
     throw error
   } finally {
     await closeAll(processes)
@@ -173,6 +200,21 @@ export async function startRun(asked: CoordinatorOptions, surroundings: RunSurro
     await record.idle()
     await tensorBoard.close()
   }
+}
+
+/** Prepares the run, unless a stop is requested before the images are checked. @returns undefined then: nothing has begun yet */
+async function prepareUnlessStopped(asked: CoordinatorOptions, { given, log, console, stop }: RunSurroundings): Promise<PreparedRun | undefined> {
+  const checking = new AbortController()
+  stop.onRequest = () => checking.abort(new StoppedWhileWaiting('stopped'))
+  if (stop.signal !== undefined) stop.onRequest()
+  try {
+    const prepared = await prepareRun(asked, given, { log, console, signal: checking.signal })
+    if (stop.signal === undefined) return prepared
+  } catch (error) {
+    if (!(error instanceof StoppedWhileWaiting)) throw error
+  }
+  console.print('Stopped before the run began. What was found out about the images is kept for the next start.')
+  return undefined
 }
 
 /** Builds config.json: every option as resolved, with the recipe as one object, and the versions and data that the run depends on. */

@@ -3,6 +3,7 @@ import { RunError } from '../shared/kit/errors.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
+import { clearTokenWarning } from '../shared/wire/client_access.ts'
 import { joinWithPatience, NoMembershipError } from '../shared/wire/patience.ts'
 import { readAccess } from '../coordinator/port/access.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
@@ -19,7 +20,7 @@ import type { ReducerOptions } from './options.ts'
 export async function reduceRange(options: ReducerOptions): Promise<number> {
   const { access, warning } = await readAccess({ ...options, singleNode: false }, process.env, new Date())
   const log = createLog(options)
-  if (warning !== undefined) log.warn(warning)
+  for (const each of [warning, clearTokenWarning(access, options.coordinator)]) if (each !== undefined) log.warn(each)
 
   const { server, port } = await ReducerServer.listen(options.listen, access)
   const host = parseAddress(options.listen)?.host ?? ''

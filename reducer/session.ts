@@ -56,6 +56,7 @@ export class ReducerSession {
     this.#reducer = new RangeReducer<AdmittedWorker>({
       range, model: new Model(layoutOfRange(layout, range), optimizer, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }), ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
+      onUnfinished: ({ id }, partial) => parts.send({ message: 'unfinished', unfinished: { session: id, ...partial } }),
     })
   }
 
@@ -76,6 +77,12 @@ export class ReducerSession {
         return this.#dismiss(message.dismissed.session)
       case 'begin':
         return this.#begin(message.begin)
+      case 'dealt': {
+        const worker = this.#workers.get(message.dealt.session)
+        if (worker === undefined) return
+        this.#reducer.dealt(worker, message.dealt.round, message.dealt.lanes)
+        return this.#takeEarly(worker)
+      }
       case 'settle':
         if (message.settle.round !== this.#round || this.#state !== 'summed') throw new ProtocolError(`the coordinator settles round ${message.settle.round}, which is not summed`)
         this.#state = 'settled'
@@ -111,9 +118,20 @@ export class ReducerSession {
 
   #receive(worker: AdmittedWorker, chunk: GradientChunk): void {
     if (kindOf(chunk.round) !== 'TRAIN') throw new ProtocolError(`a gradient chunk names round ${chunk.round}, which is of another kind`)
-    // The chunk has come before the `begin` of its step: the two travel over different connections.
-    if (chunk.round > this.#round) return worker.hold(chunk)
+    // The chunk has come before the `begin` of its step, or before its lanes are known to be dealt: they travel over different connections.
+    if (chunk.round > this.#round || !this.#reducer.wasDealt(worker, chunk)) return worker.hold(chunk)
     this.#add(worker, chunk)
+  }
+
+  /** Takes a chunk that was held, if there is one, unless it has to wait longer. */
+  #takeEarly(worker: AdmittedWorker): void {
+    const early = worker.release()
+    if (early === undefined) return
+    try {
+      this.#receive(worker, early)
+    } catch (error) {
+      worker.evict(messageOf(error))
+    }
   }
 
   #begin(step: StepToReduce): void {
@@ -123,16 +141,7 @@ export class ReducerSession {
     this.#round = round
     this.#state = 'open'
     this.#reducer.begin(step)
-    for (const worker of [...this.#workers.values()]) {
-      const early = worker.release()
-      if (early === undefined) continue
-      try {
-        if (early.round > round) worker.hold(early)
-        else this.#add(worker, early)
-      } catch (error) {
-        worker.evict(messageOf(error))
-      }
-    }
+    for (const worker of [...this.#workers.values()]) this.#takeEarly(worker)
   }
 
   #add(worker: AdmittedWorker, chunk: GradientChunk): void {

@@ -10,6 +10,7 @@ import type { Manifest } from '../shared/data/manifest.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
+import { RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import type { Access } from '../shared/wire/client_access.ts'
@@ -18,6 +19,7 @@ import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeKeeper, type ComputeRequest } from './compute_keeper.ts'
 import type { ComputeLease } from './compute_lease.ts'
 import { Connection } from './connection.ts'
+import { CopySource } from './copy_source.ts'
 import { ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
 import { Membership, type MembershipObserver, type MembershipResult, type OpenedSource } from './membership.ts'
@@ -64,6 +66,8 @@ export class WorkerDaemon {
   readonly #computes = new ComputeKeeper((request) => this.#startCompute(request))
   #membership: Membership<ComputeLease> | undefined
   #decoded: { of: string; cache: DecodedCache } | undefined
+  /** Ends the check of the own copy of the data set. */
+  #checking: AbortController | undefined
   #stopping = false
 
   /** @param place where the progress of the data check is shown */
@@ -135,7 +139,7 @@ export class WorkerDaemon {
       },
     })
     this.#membership = membership
-    return membership.run()
+    return membership.run().finally(() => this.#checking?.abort(new RunError('the membership has ended')))
   }
 
   async #startCompute({ network, seed, compress, ...engine }: ComputeRequest): Promise<ComputeProcess> {
@@ -147,13 +151,13 @@ export class WorkerDaemon {
   async #openSource(link: Link, manifest: Manifest, run: RunDescription): Promise<OpenedSource> {
     const { data, cacheFolder, imageCacheBytes } = this.#options
     const decoded = await this.#decodedImages(manifest, run)
-    if (data === undefined) {
-      const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, () => new Date())
-      return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
-    }
+    const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, { now: () => new Date(), log: this.#log })
+    if (data === undefined) return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
     const bar = startProgress(this.#place, 'checking images')
-    const copy = await openCopy(data, manifest, { cacheFolder, onProgress: bar.update }).finally(bar.end)
-    return { ...copy, decoded }
+    const checking = new AbortController()
+    this.#checking = checking
+    const copy = await openCopy(data, manifest, { cacheFolder, warn: (message) => this.#log.warn(message), onProgress: bar.update, signal: checking.signal }).finally(bar.end)
+    return { source: new CopySource(copy.source, new RemoteSource(link, manifest.samples, cache), this.#log), decoded, digest: copy.digest }
   }
 
   /**

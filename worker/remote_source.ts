@@ -1,7 +1,8 @@
 import type { Sample } from '../shared/data/dataset.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import { DataError, ProtocolError } from '../shared/kit/errors.ts'
-import { hashOf, type ImageCache } from './image_cache.ts'
+import { sha256Of } from '../shared/kit/sha256.ts'
+import type { ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
 
 /** Image files from the coordinator, each checked against the manifest's hash, behind a cache on disk. */
@@ -59,7 +60,7 @@ export class RemoteSource implements ImageSource {
     for await (const { sample, data } of this.#link.fetchImages([...wanted])) {
       if (!wanted.delete(sample)) throw new ProtocolError(`the coordinator sent sample ${sample}, which was not asked for.`)
       const expected = this.#samples[sample]
-      if (hashOf(data) !== expected.sha256) {
+      if (sha256Of(data) !== expected.sha256) {
         throw new DataError(`${expected.path} came from the coordinator with other bytes than its hash says: was the data set changed during the run?`)
       }
       fetched.set(sample, data)

@@ -5,7 +5,7 @@ import { serveMetricsIfAsked } from '../shared/http/metrics_server.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
-import { readAccess } from '../shared/wire/client_access.ts'
+import { clearTokenWarning, readAccess } from '../shared/wire/client_access.ts'
 import { WorkerDaemon } from './daemon.ts'
 import { WorkerMetrics } from './metrics.ts'
 import type { WorkerOptions } from './options.ts'
@@ -20,6 +20,8 @@ export async function work(options: WorkerOptions): Promise<number> {
   const access = await readAccess(options, process.env, new Date())
 
   const log = createLog(options)
+  const warning = clearTokenWarning(access, options.coordinator)
+  if (warning !== undefined) log.warn(warning)
   const name = options.name ?? `${os.hostname()}-${process.pid}`
   const metrics = new WorkerMetrics(name, options.gpu)
   const server = await serveMetricsIfAsked(metrics, options, log)

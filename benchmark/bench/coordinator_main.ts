@@ -5,7 +5,8 @@ import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { startLocalReducers } from '../../coordinator/local/reducers.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
-import { FolderSource, type ImageSource } from '../../shared/data/sources/image_source.ts'
+import { FolderSource } from '../../shared/data/sources/folder_source.ts'
+import type { ImageSource } from '../../shared/data/sources/image_source.ts'
 import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
 import { initialParameters } from '../../shared/model/initial.ts'
 import { layoutOf } from '../../shared/model/layout.ts'
@@ -45,7 +46,7 @@ async function openData(): Promise<{ manifest: Manifest; source: ImageSource; tr
     const manifest = countedOnly(64 * options.batch, options.network.classes)
     return { manifest, source: new FolderSource([]), train: manifest.samples.slice(0, -1).map((_, id) => id), test: [manifest.samples.length - 1] }
   }
-  const { dataset, source } = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), onProgress: () => undefined })
+  const { dataset, source } = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), warn: () => undefined })
   return { manifest: manifestOf(dataset), source, train: dataset.train, test: dataset.test }
 }
 

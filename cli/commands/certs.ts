@@ -1,7 +1,8 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import path from 'node:path'
 import type { Command } from 'commander'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { text, whole } from '../../shared/command/options.ts'
 import { messageOf, RunError, UsageError } from '../../shared/kit/errors.ts'
 import { commandOf } from '../command.ts'
@@ -61,7 +62,7 @@ async function writeNew(folder: string, files: ReadonlyMap<string, string>): Pro
   }
   const written: string[] = []
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolders(folder)
     for (const [name, pem] of files) {
       const file = path.join(folder, name)
       await writeFile(file, pem, { flag: 'wx', mode: name.endsWith('.key') ? 0o600 : 0o644 })

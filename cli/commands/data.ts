@@ -40,7 +40,7 @@ const checkCommand = (): Command =>
 async function open(folder: string, testFraction: number, notices: Notices): Promise<Dataset> {
   const progress = notices.progress('checking images')
   try {
-    const { dataset } = await openDataset(folder, { testFraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    const { dataset } = await openDataset(folder, { testFraction, cacheFolder: cacheFolder(), warn: (message) => notices.log.warn(message), onProgress: progress.update })
     return dataset
   } finally {
     progress.end()
@@ -67,6 +67,7 @@ function reportOf(dataset: Dataset): object {
     test: dataset.test.length,
     classes: Object.fromEntries(dataset.classes.map((name, index) => [name, counts[index]])),
     unreadable: dataset.skipped,
+    notices: dataset.notices,
     digest: dataset.digest,
   }
 }
@@ -80,6 +81,7 @@ function describe(dataset: Dataset): string[] {
     ...tableOf([['class', 'train', 'test'], ...rows, ['total', String(dataset.train.length), String(dataset.test.length)]]),
     '',
     ...(dataset.skipped.length === 0 ? [] : [`${counted(dataset.skipped.length, 'unreadable file')}, left out of training and testing:`, ...dataset.skipped.map(({ reason }) => `  ${reason}`), '']),
+    ...(dataset.notices.length === 0 ? [] : [...dataset.notices, '']),
     `digest ${dataset.digest}`,
   ]
 }

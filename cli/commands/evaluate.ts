@@ -63,8 +63,9 @@ export const evaluateCommand = () =>
 async function checkImages(data: string, fraction: number, notices: Notices): Promise<OpenedDataset> {
   const progress = notices.progress('checking images')
   try {
-    const opened = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), onProgress: progress.update })
+    const opened = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), warn: (message) => notices.log.warn(message), onProgress: progress.update })
     const { skipped } = opened.dataset
+    for (const notice of opened.dataset.notices) notices.log.warn(notice)
     if (skipped.length > 0) notices.log.warn(`${counted(skipped.length, 'unreadable image')} left out; \`herd data check ${data}\` names them.`)
     return opened
   } finally {

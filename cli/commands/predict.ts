@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { flag, text, whole } from '../../shared/command/options.ts'
 import { messageOf, RunError, UsageError } from '../../shared/kit/errors.ts'
@@ -43,7 +43,7 @@ export const predictCommand = (): Command =>
       const asked = await expandArguments(given)
       const model = await openModel(opened, options, log)
 
-      const width = Math.min(PATH_COLUMN, Math.max(...asked.map(({ path }) => path.length)))
+      const width = asked.reduce((longest, { path }) => Math.min(PATH_COLUMN, Math.max(longest, path.length)), 0)
       const drawn: SheetPrediction[] = []
       let failed = 0
       // The printed results themselves show the progress on a terminal.
@@ -77,7 +77,7 @@ export const predictCommand = (): Command =>
 async function writeSheet(file: string, predictions: readonly SheetPrediction[]): Promise<void> {
   const png = await predictionSheet(predictions)
   try {
-    await mkdir(dirname(file), { recursive: true })
+    await makeFolders(dirname(file))
     await writeAtomically(file, [png])
   } catch (error) {
     throw new RunError(`--sheet ${file} cannot be written: ${messageOf(error)}.`, { cause: error })

@@ -4,7 +4,7 @@ import { address, flag, real } from '../../shared/command/options.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import type { RunBrief } from '../../live/view.ts'
 import { onStopSignal } from '../../shared/kit/stop_signals.ts'
-import { accessOptions, readAccess } from '../../shared/wire/client_access.ts'
+import { accessOptions, clearTokenWarning, readAccess } from '../../shared/wire/client_access.ts'
 import { commandOf, type Notices } from '../command.ts'
 import { print, printJson } from '../output.ts'
 import { lineOf, linesOf } from '../top/lines.ts'
@@ -36,6 +36,8 @@ export const topCommand = () =>
     examples: ['herd top', 'herd top --coordinator 192.0.2.10:7070 --token-file herd.token', 'herd top --once --json'],
     async run({ coordinator, interval, once, json, ...options }, notices) {
       const access = await readAccess(options, process.env, new Date())
+      const warning = clearTokenWarning(access, coordinator)
+      if (warning !== undefined) notices.log.warn(warning)
       const stop = new AbortController()
       const removeSignals = onStopSignal((signal, exitCode) => {
         // Ctrl-C is the usual way to end this command: exit code 0.

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import pMap from 'p-map'
 import { z } from 'zod'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { isTemporary, writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { DataError, messageOf, UsageError } from '../../shared/kit/errors.ts'
 import { DRAWN_CLASSES } from './animal.ts'
@@ -89,7 +90,7 @@ function fileName(className: string, imageIndex: number): string {
 
 /** Marks the folder by the stamp file, or finds that it is marked already. @throws DataError if it holds anything else, or other drawings. */
 async function claimFolder(out: string, wanted: Stamp): Promise<void> {
-  await mkdir(out, { recursive: true })
+  await makeFolders(out)
   const entries = await readdir(out)
   const found = entries.includes(STAMP_FILE) ? await readStamp(path.join(out, STAMP_FILE)) : undefined
   if (found === undefined && entries.length > 0) {
@@ -101,7 +102,7 @@ async function claimFolder(out: string, wanted: Stamp): Promise<void> {
     if (found.perClass > wanted.perClass) throw new DataError(`${out} holds drawings of ${found.perClass} per class, asked for ${wanted.perClass}; use --per-class ${found.perClass}, delete the folder, or choose another with --out`)
     refuseStrangers(out, entries, [STAMP_FILE, 'raw-img'])
   }
-  for (const name of DRAWN_CLASSES) await mkdir(path.join(out, 'raw-img', name), { recursive: true })
+  for (const name of DRAWN_CLASSES) await makeFolders(path.join(out, 'raw-img', name))
   refuseStrangers(path.join(out, 'raw-img'), await readdir(path.join(out, 'raw-img')), DRAWN_CLASSES)
   for (const name of DRAWN_CLASSES) await drawnFiles(path.join(out, 'raw-img', name), name)
   if (found?.perClass !== wanted.perClass) await writeAtomically(path.join(out, STAMP_FILE), [`${JSON.stringify(wanted)}\n`])

@@ -1,5 +1,6 @@
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { syncFolder, temporaryBeside, writeAtomically } from '../../shared/kit/atomic_file.ts'
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { writeInferenceSavedModel } from '../../shared/engine/graph/training_graph.ts'
@@ -22,7 +23,7 @@ export async function exportCheckpoint(checkpoint: Checkpoint, format: ExportFor
   try {
     // This step can refuse the network, so it comes before anything touches the disk.
     const file = format === 'safetensors' ? torchSafetensors(checkpoint) : undefined
-    await mkdir(dirname(resolve(out)), { recursive: true })
+    await makeFolders(dirname(resolve(out)))
     if (file !== undefined) await writeAtomically(out, file)
     else await writeFolder(out, (folder) => (format === 'tfjs' ? writeTfjsModel(folder, checkpoint) : writeSavedModelFolder(folder, checkpoint)))
   } catch (error) {
@@ -47,7 +48,7 @@ async function writeFolder(out: string, write: (folder: string) => Promise<void>
 
 async function writeSavedModelFolder(folder: string, { network, classes, parameters }: Checkpoint): Promise<void> {
   await writeInferenceSavedModel(folder, network, layoutOf(network), parameters)
-  await mkdir(join(folder, 'assets'), { recursive: true })
+  await makeFolders(join(folder, 'assets'))
   await writeFile(join(folder, 'assets', 'classes.json'), JSON.stringify(classes))
 }
 

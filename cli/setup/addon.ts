@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { copyFile, cp, mkdir, readFile, realpath, symlink } from 'node:fs/promises'
+import { copyFile, cp, readFile, realpath, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { buildEntry, cachedEntry, fileSize, inStaging, type NativeCache } from './cache.ts'
 import { findProgram, reasonIn, runProcess } from './process.ts'
@@ -81,7 +82,7 @@ export const compileAddon: Compile = async (packageFolder, tensorflowFolder, tar
   await cp(join(packageFolder, 'binding'), join(work, 'binding'), { recursive: true })
   await copyFile(join(packageFolder, 'binding.gyp'), join(work, 'binding.gyp'))
   await copyFile(join(packageFolder, 'package.json'), join(work, 'package.json'))
-  await mkdir(join(work, 'deps', 'lib'), { recursive: true })
+  await makeFolders(join(work, 'deps', 'lib'))
   await symlink(join(tensorflowFolder, 'tensorflow', 'include'), join(work, 'deps', 'include'))
   for (const [link, library] of Object.entries(LIBRARY_LINKS)) {
     await symlink(join(tensorflowFolder, 'tensorflow', library), join(work, 'deps', 'lib', link))

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { cacheFolder } from '../../shared/kit/paths.ts'
 
 /**
@@ -62,7 +63,7 @@ export async function buildEntry(cache: NativeCache, name: string, build: (folde
 /** Calls `work` with an empty folder that is gone afterwards, whatever happens. */
 export async function inStaging<T>(cache: NativeCache, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = join(cache.staging, randomUUID())
-  await mkdir(folder, { recursive: true })
+  await makeFolders(folder)
   try {
     return await work(folder)
   } finally {

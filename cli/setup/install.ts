@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { copyFile, lstat, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
+import { makeFolders } from '../../shared/kit/folders.ts'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { ADDON_FILE, ADDON_PATH, LIBRARY_LINKS } from './addon.ts'
 import { fileSize, filesBelow, readJson } from './cache.ts'
@@ -47,7 +48,7 @@ export async function writeStamp(
     if (bytes !== undefined) files.push({ path, bytes })
   }
   const stamp: Stamp = { format: 1, source, key, ...verified, files }
-  await mkdir(join(packageFolder, 'deps'), { recursive: true })
+  await makeFolders(join(packageFolder, 'deps'))
   await writeAtomically(join(packageFolder, STAMP), [JSON.stringify(stamp, undefined, 1)])
 }
 
@@ -104,7 +105,7 @@ async function replaceByLink(path: string, target: string): Promise<void> {
 }
 
 async function replaceFile(path: string, create: (temporary: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolders(dirname(path))
   const temporary = `${path}.${randomUUID()}`
   try {
     await create(temporary)

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../../shared/kit/errors.ts'
+import { sha256Of } from '../../shared/kit/sha256.ts'
 import { ADDON_PATH, addonEntry, compileAddon, ensureAddon, missingTools, packageVersionOf, type Compile } from './addon.ts'
 import { cachedEntry, fileSize, nativeCache, readJson, sweepStaging, type NativeCache } from './cache.ts'
 import { linkIntoPackage, removeFromPackage, stampInPlace, writeStamp, type Stamp } from './install.ts'
-import { withLock } from './lock.ts'
+import { withLock } from '../../shared/kit/lock.ts'
 import { runOwnInstaller, type RunOwnInstaller } from './own_installer.ts'
 import { npmPackageOf, type NativeRelease, type Variant } from './releases.ts'
 import { type Reporter } from './reporter.ts'
@@ -220,7 +220,7 @@ async function setupKey(variant: Variant, release: NativeRelease | undefined, pa
   const version = await packageVersionOf(packageFolder)
   const parts = [variant, version, process.platform, process.arch, process.versions.modules]
   for (const pin of release?.wheels ?? []) parts.push(pin.sha256)
-  return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 16)
+  return sha256Of(parts.join(' ')).slice(0, 16)
 }
 
 /** True while a remembered failure counts: for a while, unless a program that was missing has been installed since. */

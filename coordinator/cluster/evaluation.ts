@@ -42,8 +42,8 @@ interface Open {
 export class Evaluation {
   readonly #parts: EvaluationParts
   #open: Open | undefined
-  /** Round of the evaluation that began last. */
-  #lastRound = -1
+  /** The evaluation that began last, whose results can still come when it is complete. */
+  #last: Pick<Open, 'round' | 'dealer'> | undefined
 
   constructor(parts: EvaluationParts) {
     this.#parts = parts
@@ -59,9 +59,10 @@ export class Evaluation {
    */
   begin(at: StepPosition): Promise<BlockResult[]> {
     const round = roundOf('EVALUATE', at)
-    this.#lastRound = round
+    const dealer = new BlockDealer(blockCount(this.#parts.test))
+    this.#last = { round, dealer }
     return new Promise((complete) => {
-      this.#open = { round, at, dealer: new BlockDealer(blockCount(this.#parts.test)), blocks: [], complete }
+      this.#open = { round, at, dealer, blocks: [], complete }
     })
   }
 
@@ -88,14 +89,19 @@ export class Evaluation {
     this.#step({ type: 'tick', atLanes, now: this.#parts.now() })
   }
 
-  /** Takes a result of a worker. @throws ProtocolError if it does not fit the test set, or its evaluation has not begun */
+  /**
+   * Takes a result of a worker.
+   * @throws ProtocolError if it does not fit the test set, its evaluation has not begun, or the worker was not dealt the block or has
+   * delivered it before
+   */
   deliver(worker: string, result: EvaluationResult): void {
     this.#requireFit(result)
     const { test, now, onTesting, observe } = this.#parts
     const { round, block, seconds, lossSum, predicted, probability } = result
+    const ms = this.#timeOf(worker, round, block, seconds * 1000)
     const open = this.#open?.round === round ? this.#open : undefined
-    const actions = open?.dealer.step({ type: 'delivered', worker, block, ms: seconds * 1000, now: now() }) ?? []
-    onTesting(worker, this.owed(worker).length > 0, seconds * 1000)
+    const actions = ms === undefined ? [] : open?.dealer.step({ type: 'delivered', worker, block, ms, now: now() }) ?? []
+    onTesting(worker, this.owed(worker).length > 0, ms)
     if (open === undefined) return observe({ type: 'dropped', worker, units: 1, reason: 'the evaluation is over' })
     if (actions.some(({ type }) => type === 'count')) {
       open.blocks[block] = { lossSum, predicted, probability }
@@ -104,11 +110,26 @@ export class Evaluation {
     for (const action of actions) this.#act(open, action)
   }
 
+  /**
+   * Returns the milliseconds that a result took, by the worker's clock and at most since the block was dealt; undefined for a result of an
+   * evaluation before the last one.
+   */
+  #timeOf(worker: string, round: number, block: number, ms: number): number | undefined {
+    if (this.#last?.round !== round) return undefined
+    const dealtAt = this.#last.dealer.noteResult(worker, block)
+    if (dealtAt === undefined) throw new ProtocolError(`a result of test block ${block}, which was not dealt to it`)
+    return Math.min(ms, this.#parts.now() - dealtAt)
+  }
+
   /** Notes that a worker has ended what it had begun of an evaluation. @throws ProtocolError if the evaluation has not begun */
   abandoned(worker: string, round: number): void {
     requireBegun('EVALUATE', round, this.#lastRound, 'the end of an abandoned evaluation')
     // A message about an earlier evaluation does not tell whether the worker is computing a block now.
     if (round === this.#lastRound) this.#parts.onTesting(worker, false)
+  }
+
+  get #lastRound(): number {
+    return this.#last?.round ?? -1
   }
 
   #requireFit({ round, block, predicted }: EvaluationResult): void {

@@ -25,10 +25,18 @@ export interface RosterParts {
   trafficOf: (member: Member) => Traffic
 }
 
+/** Number of names that are kept of the workers with the same fingerprint. */
+const NAMES_SHOWN = 8
+/** Number of names that are kept of all workers together: whoever makes up fingerprints fills no disk with them. */
+const MOST_NAMES = 256
+
 /** The present workers, by name, and the numbers of bytes and the fingerprints of those that have left. */
 export class Roster {
-  /** Numerics fingerprints by name of worker, of workers that have left too. */
-  readonly fingerprints: Record<string, string> = {}
+  /**
+   * Numerics fingerprints by name of worker, of workers that have left too; a few names of each, since names can be new each time. It has no
+   * prototype, so that any name is one.
+   */
+  readonly fingerprints = Object.create(null) as Record<string, string>
   readonly #parts: RosterParts
   /** Members by name, in order of joining. */
   readonly #places = new Map<string, Place>()
@@ -42,9 +50,15 @@ export class Roster {
     return this.#places.size
   }
 
-  add(member: Member, spans: RemoteSpans): void {
+  /** Adds a member. @returns true if its fingerprint is a new one, and is kept */
+  add(member: Member, spans: RemoteSpans): boolean {
     this.#places.set(member.name, { member, joinedAt: this.#parts.now(), spans, lanes: 0, images: 0 })
-    this.fingerprints[member.name] = member.facts?.fingerprint ?? ''
+    const fingerprint = member.facts?.fingerprint ?? ''
+    const all = Object.values(this.fingerprints)
+    const alike = all.filter((other) => other === fingerprint).length
+    const isKept = member.name in this.fingerprints || (alike < NAMES_SHOWN && all.length < MOST_NAMES)
+    if (isKept) this.fingerprints[member.name] = fingerprint
+    return isKept && alike === 0
   }
 
   /** @returns false if the member is not present; another one may have its name by now */
@@ -102,7 +116,7 @@ export class Roster {
         ...doing(member.name), lanes, images, traffic: this.#parts.trafficOf(member), secondsIn: (this.#parts.now() - joinedAt) / 1000,
       })),
       engine: places[0]?.member.facts?.engine,
-      fingerprints: this.fingerprints,
+      fingerprints: { ...this.fingerprints },
       bytesReceived: bytes.reduce((sum, { received }) => sum + received, 0),
       bytesSent: bytes.reduce((sum, { sent }) => sum + sent, 0),
     }

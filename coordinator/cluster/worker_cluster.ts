@@ -15,7 +15,7 @@ import { InterruptedError } from '../contract/interruptions.ts'
 import type { Member, MemberHandler } from '../contract/member.ts'
 import { kindOf, requireBegun, stepOf } from '../contract/rounds.ts'
 import { Dealer, type DealerAction, type DealerEvent } from '../dealing/dealer.ts'
-import type { WholePartial } from '../exchange/range_reducer.ts'
+import type { UnfinishedPartial, WholePartial } from '../exchange/range_reducer.ts'
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
 import { sumOfPhases } from '../contract/step_split.ts'
 import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
@@ -80,6 +80,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
       ...(onSpan === undefined ? {} : { onSpan }),
       ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: (member, partial) => this.#onPartial(member, partial),
+      onUnfinished: (member, partial) => this.#onUnfinished(member, partial),
       onFailed: (error) => this.fail(error),
     })
     this.#roster = new Roster({ now, trafficOf: (member) => this.#reduction.trafficOf(member) })
@@ -164,12 +165,12 @@ export class WorkerCluster implements Cluster, MemberHandler {
     const refusal = refusalOf(member.facts, run, roster.fingerprints, strictNumerics)
     if (refusal !== undefined) return refusal
     const spans = this.#spansFrom(member)
-    roster.add(member, spans)
+    const isNewKind = roster.add(member, spans)
     spans.probe()
     this.#reduction.join(member)
-    observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint: roster.fingerprints[member.name], sharesMemory: member.memory !== undefined })
-    const others = new Set(Object.values(roster.fingerprints))
-    if (others.size > 1) observe({ type: 'fingerprintsDiffer', fingerprints: roster.fingerprints })
+    observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint: member.facts?.fingerprint ?? '', sharesMemory: member.memory !== undefined })
+    const kinds = new Set(Object.values(roster.fingerprints))
+    if (isNewKind && kinds.size > 1) observe({ type: 'fingerprintsDiffer', fingerprints: { ...roster.fingerprints } })
     this.#decide({ type: 'joined', worker: member.name, now: now() })
     this.#evaluation.join(member.name, undefined)
     return undefined
@@ -219,6 +220,12 @@ export class WorkerCluster implements Cluster, MemberHandler {
     const actions = this.#dealer.step({ type: 'delivered', worker: member.name, round, begin: node.begin, end: node.end, now: this.#parts.now() })
     for (const action of actions) if (action.type === 'count') this.#count(member, lanes.filter(({ lane }) => action.lanes.includes(lane)))
     this.#carryOut(actions)
+  }
+
+  #onUnfinished({ name }: Member, { round, node: index }: UnfinishedPartial): void {
+    const node = this.#tree.nodes.at(index)
+    if (node === undefined) return
+    this.#parts.observe({ type: 'uploadUnfinished', worker: name, step: stepOf(round), lanes: Array.from({ length: node.end - node.begin }, (_, i) => node.begin + i) })
   }
 
   #count({ name }: Member, lanes: readonly LaneReport[]): void {
@@ -309,6 +316,8 @@ export class WorkerCluster implements Cluster, MemberHandler {
   #deal({ worker, lanes, attempt, reason }: Extract<DealerAction, { type: 'deal' }>): void {
     if (this.#step === undefined) throw new Error('a deal outside a step')
     const { round, at } = this.#step
+    const member = this.#roster.named(worker)
+    if (member !== undefined) this.#reduction.dealt(member, round, lanes)
     sendDeal(worker, { kind: 'TRAIN', round, ...at, attempt, units: lanes }, reason === 'takenOver', {
       observe: this.#parts.observe, send: (name, message) => this.#roster.send(name, message),
     })

@@ -38,6 +38,8 @@ interface Holder {
   usualMs: number | undefined
   /** Blocks that it was dealt and has not delivered, in the order in which it computes them. */
   blocks: number[]
+  /** Every block that it was dealt and has not delivered, also those that were taken from it again, with the time at which it was dealt. */
+  dealt: Map<number, number>
   draining: boolean
   /** Time at which it delivered its last block, or was dealt one while it had none. */
   since: number
@@ -83,6 +85,17 @@ export class BlockDealer {
     return (this.#holders.get(worker)?.blocks ?? []).filter((block) => !this.#blocks[block].counted)
   }
 
+  /**
+   * Takes note of a result, also of one that comes after the last block is counted.
+   * @returns time at which the worker was dealt the block; undefined if it was not, or has delivered it before
+   */
+  noteResult(worker: string, block: number): number | undefined {
+    const dealt = this.#holders.get(worker)?.dealt
+    const at = dealt?.get(block)
+    dealt?.delete(block)
+    return at
+  }
+
   /** Handles an event. @returns the actions to carry out, in this order; none once every block is counted */
   step(event: BlockEvent): BlockAction[] {
     if (this.#open === 0) return []
@@ -93,7 +106,7 @@ export class BlockDealer {
   #handle(event: BlockEvent): BlockAction[] {
     switch (event.type) {
       case 'joined':
-        this.#holders.set(event.worker, { name: event.worker, block: new UnitTime(), usualMs: event.usualMs, blocks: [], draining: false, since: event.now, advancedAt: event.now })
+        this.#holders.set(event.worker, { name: event.worker, block: new UnitTime(), usualMs: event.usualMs, blocks: [], dealt: new Map(), draining: false, since: event.now, advancedAt: event.now })
         return []
       case 'lost':
         this.#lost(event.worker)
@@ -179,6 +192,7 @@ export class BlockDealer {
   #deal(holder: Holder, block: number, takenOver: boolean, now: number): BlockAction {
     if (holder.blocks.length === 0) [holder.since, holder.advancedAt] = [now, now]
     holder.blocks.push(block)
+    holder.dealt.set(block, now)
     this.#blocks[block].holders++
     return { type: 'deal', worker: holder.name, block, attempt: this.#blocks[block].attempt, takenOver }
   }
@@ -206,9 +220,8 @@ export class BlockDealer {
       if (gapMs > LONGEST_TICK_MS) holder.advancedAt += gapMs
       // The dealer of lanes watches the workers that have lanes.
       if (atLanes.has(holder.name) || holder.blocks.length === 0) holder.advancedAt = now
-      const ms = holder.block.ms ?? holder.usualMs
       const stuckMs = now - holder.advancedAt
-      if (ms === undefined || stuckMs <= deadlineMs(ms)) return []
+      if (stuckMs <= deadlineMs(holder.block.ms ?? holder.usualMs)) return []
       // The worker is evicted once, not at every tick until its loss is reported.
       holder.advancedAt = now
       return [{ type: 'evict', worker: holder.name, reason: `it has computed no block of the test set for ${inSeconds(stuckMs)}` }]

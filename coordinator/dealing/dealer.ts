@@ -206,7 +206,7 @@ export class Dealer {
     const round = this.#round
     if (round === undefined) return []
     return [...runs].flatMap(([worker, lanes]) => {
-      this.#members.get(worker)?.give(lanes, reason === 'begin', now)
+      this.#members.get(worker)?.give(round.id, lanes, reason === 'begin', now)
       for (const lane of lanes) round.state[lane].holders++
       return [...groupBy(lanes, (lane) => round.state[lane].attempt)].map(([attempt, sameAttempt]): DealerAction => ({ type: 'deal', worker, round: round.id, lanes: sameAttempt, attempt, reason }))
     })
@@ -216,7 +216,10 @@ export class Dealer {
     const member = this.#members.get(worker)
     if (member === undefined) return
     const current = this.#round?.id === round ? this.#round : undefined
-    member.measure(ms, current?.typical !== false, now)
+    const dealtAt = member.dealt.computed(round, lane)
+    if (dealtAt === undefined) return
+    // A lane cannot have taken longer than since it was dealt, whatever the worker says.
+    member.measure(Math.min(ms, now - dealtAt), current?.typical !== false, now)
     member.advance(now)
     const task = current === undefined ? undefined : member.tasks.find((each) => each.lane === lane)
     if (task === undefined || current === undefined) return
@@ -250,7 +253,7 @@ export class Dealer {
     }
     if (member === undefined) return drop('the worker is no longer in')
     this.#measureDelivery(member, id, begin, end, now)
-    member.advance(now)
+    if (member.dealt.delivered(id, begin, end)) member.advance(now)
     if (round === undefined || round.id !== id) return drop('the round is over')
 
     const fresh: number[] = []
@@ -355,14 +358,14 @@ export class Dealer {
     })
   }
 
-  /** Returns the milliseconds for which a worker may make no progress; undefined if it has nothing to do or is not measured yet. */
+  /** Returns the milliseconds for which a worker may make no progress; undefined if it has nothing to do. */
   #deadlineMs({ idle, computing, testing, speed }: WorkerState): number | undefined {
     if (idle || this.#round === undefined) return undefined
     const laneMs = speed.lane.ms
     const blockMs = testing ? speed.block.ms : 0
     const computingMs = laneMs === undefined || blockMs === undefined ? undefined : laneMs + blockMs + (speed.startMs ?? 0)
     const usualMs = computing ? computingMs : speed.deliveryMs
-    return usualMs === undefined ? undefined : deadlineMs(usualMs)
+    return deadlineMs(usualMs)
   }
 
   #expectation(): ((member: WorkerState) => Expected) | undefined {

@@ -9,6 +9,8 @@ class Estimate {
 
   add(sample: number): void {
     const { ms } = this
+    // One sample that is not finite would stay in the average for ever.
+    if (!Number.isFinite(sample)) return
     if (ms === undefined) this.ms = sample
     else this.ms = ms + NEW * (Math.min(Math.max(sample, ms / LARGEST_JUMP), ms * LARGEST_JUMP) - ms)
   }

@@ -1,3 +1,4 @@
+import { DealtLanes } from './dealt_lanes.ts'
 import { Speed } from './speed.ts'
 
 /** A lane that a worker has been dealt and has not delivered. */
@@ -27,6 +28,8 @@ export class WorkerState {
   draining = false
   /** Lanes that it was dealt in this round and has not delivered, in the order in which it computes them. */
   tasks: Task[] = []
+  /** What it was dealt in this round and the one before, delivered or not. */
+  readonly dealt = new DealtLanes()
   /** Time of its last progress: a lane computed or delivered, a test block delivered, or lanes dealt to it while it had none. */
   advancedAt: number
   /** True if it was computing when its round ended and has made no progress since: it may still be computing that lane. */
@@ -60,7 +63,8 @@ export class WorkerState {
   }
 
   /** Adds lanes that it is dealt. @param starting true if it must wait for weights first */
-  give(lanes: readonly number[], starting: boolean, now: number): void {
+  give(round: number, lanes: readonly number[], starting: boolean, now: number): void {
+    this.dealt.give(round, lanes, now)
     this.#starting = starting && this.idle
     if (this.idle) this.advancedAt = now
     for (const lane of lanes) this.tasks.push({ lane, computedAt: undefined })

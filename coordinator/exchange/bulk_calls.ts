@@ -1,6 +1,6 @@
 import { status, type sendUnaryData, type ServerReadableStream, type ServerWritableStream } from '@grpc/grpc-js'
 import type { z } from 'zod'
-import { messageOf, ProtocolError } from '../../shared/kit/errors.ts'
+import { DataError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import { checked, gradientChunkSchema, sessionRequestSchema, type GradientChunk, type WeightsChunk } from '../../shared/wire/messages.ts'
 import { callError, failCall } from '../port/call_status.ts'
 import { takeChunks } from './chunk_streams.ts'
@@ -57,7 +57,9 @@ export class BulkCalls<S extends BulkSession> {
     if (session === undefined) return failCall(call, status.NOT_FOUND, 'no such session')
     const run = async (): Promise<void> => action(session, request)
     run().catch((error: unknown) => {
-      failCall(call, status.FAILED_PRECONDITION, messageOf(error))
+      // The disk of this process is no fault of the worker, which may try again; and the paths on it are not its business.
+      if (error instanceof DataError) failCall(call, status.UNAVAILABLE, 'an image of the run cannot be read there')
+      else failCall(call, status.FAILED_PRECONDITION, messageOf(error))
       if (error instanceof ProtocolError) session.evict(messageOf(error))
     })
   }

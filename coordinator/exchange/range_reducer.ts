@@ -39,6 +39,14 @@ export interface WholePartial {
   began: number
 }
 
+/** The beginning of a partial whose worker has gone. */
+export interface UnfinishedPartial {
+  round: number
+  node: number
+  /** Number of floats that came, from the beginning of the range on. */
+  floats: number
+}
+
 /** A step that is about to be reduced. */
 export interface StepToReduce extends UpdateNumbers {
   round: number
@@ -60,6 +68,8 @@ export interface RangeReducerParts<R extends Receiver> {
   now: () => number
   /** Called when all chunks of a partial have arrived. */
   onPartial: (receiver: R, partial: WholePartial) => void
+  /** Called when a worker leaves in the middle of a partial of the open step. */
+  onUnfinished: (receiver: R, partial: UnfinishedPartial) => void
   onSpan?: SpanObserver
   /** Floats per chunk on the wire; undefined means the default. */
   chunkFloats?: number
@@ -102,6 +112,8 @@ export class RangeReducer<R extends Receiver> {
   readonly #weights: Codec
   readonly #round: RoundSum
   readonly #places = new Map<R, Place>()
+  /** Lanes of a round that each worker has been dealt so far; it may be told before the worker's stream of weights is there, and it joins. */
+  readonly #dealt = new Map<R, { round: number; lanes: Set<number> }>()
   /** Buffers for the gradient chunks of one step. */
   readonly #pool: VectorPool
   #version: number
@@ -152,7 +164,28 @@ export class RangeReducer<R extends Receiver> {
   }
 
   leave(receiver: R): void {
+    const upload = this.#places.get(receiver)?.upload
     this.#places.delete(receiver)
+    this.#dealt.delete(receiver)
+    if (upload === undefined || upload.round !== this.#open?.round || upload.received === 0) return
+    this.#parts.onUnfinished(receiver, { round: upload.round, node: upload.node, floats: upload.received })
+  }
+
+  /** Notes that a worker has been dealt lanes of a round: it may deliver them, alone or summed. */
+  dealt(receiver: R, round: number, lanes: readonly number[]): void {
+    let dealt = this.#dealt.get(receiver)
+    if (dealt?.round !== round) this.#dealt.set(receiver, (dealt = { round, lanes: new Set() }))
+    for (const lane of lanes) dealt.lanes.add(lane)
+  }
+
+  /** True unless the chunk would be added to the open step, though its partial has a lane that the worker was not dealt. */
+  wasDealt(receiver: R, { round, node: id }: GradientChunk): boolean {
+    const node = this.#parts.tree.nodes.at(id)
+    if (round !== this.#open?.round || node === undefined || !this.#places.has(receiver)) return true
+    const dealt = this.#dealt.get(receiver)
+    if (dealt?.round !== round) return false
+    for (let lane = node.begin; lane < node.end; lane++) if (!dealt.lanes.has(lane)) return false
+    return true
   }
 
   /** Opens a step, whose partials `receive` takes from now on. */
@@ -174,7 +207,8 @@ export class RangeReducer<R extends Receiver> {
 
   /**
    * Takes a chunk of a partial. Chunks of a round that is over are late and not added.
-   * @throws ProtocolError if the worker has not joined, or the chunk does not follow the one before it or does not fit this range
+   * @throws ProtocolError if the worker has not joined, it was not dealt the lanes, or the chunk does not follow the one before it or does not
+   * fit this range
    */
   receive(receiver: R, chunk: GradientChunk): void {
     const { range, tree, onPartial } = this.#parts
@@ -185,6 +219,7 @@ export class RangeReducer<R extends Receiver> {
     // An unfinished partial is dropped if its round is over. In the open round its lanes would stay owed for ever, so it must be completed first.
     if (chunk.offset === range.begin && place.upload?.round !== this.#open?.round) place.upload = undefined
     const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
+    if (!this.wasDealt(receiver, chunk)) throw new ProtocolError(`a partial of ${lanesOf(node)}, of which it was not dealt all`)
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
     }
@@ -195,7 +230,7 @@ export class RangeReducer<R extends Receiver> {
     place.upload = undefined
     const reported = chunk.lanes.map((report) => report.lane)
     if (reported.join() !== Array.from({ length: node.end - node.begin }, (_, i) => node.begin + i).join()) {
-      throw new ProtocolError(`the partial of lanes ${node.begin} to ${node.end - 1} reports lanes ${reported.join()}`)
+      throw new ProtocolError(`the partial of ${lanesOf(node)} reports lanes ${reported.join()}`)
     }
     if (upload.received !== range.end - range.begin) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
     onPartial(receiver, { round: chunk.round, attempt: chunk.attempt, node: chunk.node, lanes: chunk.lanes, began: chunk.began })
@@ -267,6 +302,10 @@ export class RangeReducer<R extends Receiver> {
   #encoded(weights: Float32Array): Buffer {
     return this.#weights.encode(this.#weights.compression === 'none' ? weights : roundedWeights(this.#weights, weights))
   }
+}
+
+function lanesOf({ begin, end }: Range): string {
+  return end - begin === 1 ? `lane ${begin}` : `lanes ${begin} to ${end - 1}`
 }
 
 /** Locates the bytes of a chunk, in its message or in shared memory. @throws ProtocolError if they are in memory that the worker does not share */

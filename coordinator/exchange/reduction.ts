@@ -5,7 +5,7 @@ import type { WeightsBoard } from '../../shared/wire/board.ts'
 import type { GradientChunk } from '../../shared/wire/messages.ts'
 import type { Member } from '../contract/member.ts'
 import type { Model } from '../../shared/optim/stepped_weights.ts'
-import { RangeReducer, type ExchangedRun, type StepToReduce, type WholePartial } from './range_reducer.ts'
+import { RangeReducer, type ExchangedRun, type StepToReduce, type UnfinishedPartial, type WholePartial } from './range_reducer.ts'
 import type { PhaseSeconds } from '../contract/step_split.ts'
 import type { RangeSums, Verdict } from './step_update.ts'
 
@@ -20,6 +20,8 @@ export interface Reduction extends Weights {
   /** Adds a member, which gets the current weights and those of every step from now on. */
   join(member: Member): void
   leave(member: Member): void
+  /** Notes that a member is dealt lanes of a round, before it is told: partials of any other lanes are not taken from it. */
+  dealt(member: Member, round: number, lanes: readonly number[]): void
   begin(step: StepToReduce): void
   /** Takes a gradient chunk that came to the coordinator. @throws ProtocolError if it does not belong here */
   receive(member: Member, chunk: GradientChunk): void
@@ -61,6 +63,8 @@ export interface ReductionSurroundings {
   chunkFloats?: number
   /** Called when a partial has arrived completely, in every range. */
   onPartial: (member: Member, partial: WholePartial) => void
+  /** Called when a member has left in the middle of a partial of the open step. */
+  onUnfinished: (member: Member, partial: UnfinishedPartial) => void
   /** Called when a part of the weights is lost. */
   onFailed: (error: Error) => void
 }
@@ -89,6 +93,7 @@ export function reduceHere(model: Model, version: number, board?: WeightsBoard):
       ...weightsOf(model),
       join: (member) => reducer.join(member),
       leave: (member) => reducer.leave(member),
+      dealt: (member, round, lanes) => reducer.dealt(member, round, lanes),
       begin: (step) => reducer.begin(step),
       receive: (member, chunk) => reducer.receive(member, chunk),
       sums: () => {

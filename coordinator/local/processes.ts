@@ -19,36 +19,56 @@ export interface LocalProcessesOptions {
   tls: TlsOptions
   verbose: boolean
   logFormat: LogFormat
-  /** Called when a process has ended before the run; `left` is the number of processes that still run. */
-  onExit: (facts: { name: string; how: string; left: number }) => void
+  /** Decides about a process that has ended before the run. @returns milliseconds after which it is started again; undefined if it is not */
+  restartAfter: (name: string) => number | undefined
+  /** Called when a process has ended before the run; `left` is the number of processes that run, or will again after `restartMs`. */
+  onExit: (facts: { name: string; how: string; left: number; restartMs: number | undefined }) => void
 }
 
 /** Processes of one program on this machine, started as a user would start them. */
 export class LocalProcesses {
+  readonly #options: LocalProcessesOptions
   readonly #children = new Set<ChildProcess>()
+  /** Timers of the processes that are about to be started again. */
+  readonly #restarting = new Set<NodeJS.Timeout>()
   #closing = false
 
   constructor(options: LocalProcessesOptions) {
-    const { program, count, coordinator, tls, token, logFormat, verbose } = options
-    for (let index = 0; index < count; index++) {
-      const name = `local-${index + 1}`
-      const child = spawn(
-        process.execPath,
-        [
-          ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...options.argumentsOf(name, index), ...tlsArguments(tls),
-          '--log-format', logFormat,
-          verbose ? '--verbose' : '--quiet',
-        ],
-        { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.environment }, detached: true },
-      )
-      this.#children.add(child)
-      const ended = (how: string): void => {
-        if (!this.#children.delete(child) || this.#closing) return
-        options.onExit({ name, how, left: this.#children.size })
-      }
-      child.once('error', (error) => ended(`could not be started: ${error.message}`))
-      child.once('exit', (code, signal) => ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`))
+    this.#options = options
+    for (let index = 0; index < options.count; index++) this.#start(index)
+  }
+
+  #start(index: number): void {
+    const { program, coordinator, tls, token, logFormat, verbose, argumentsOf } = this.#options
+    const name = `local-${index + 1}`
+    const child = spawn(
+      process.execPath,
+      [
+        ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...argumentsOf(name, index), ...tlsArguments(tls),
+        '--log-format', logFormat,
+        verbose ? '--verbose' : '--quiet',
+      ],
+      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.environment }, detached: true },
+    )
+    this.#children.add(child)
+    const ended = (how: string): void => {
+      if (this.#children.delete(child) && !this.#closing) this.#ended(name, index, how)
     }
+    child.once('error', (error) => ended(`could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`))
+  }
+
+  #ended(name: string, index: number, how: string): void {
+    const { restartAfter, onExit } = this.#options
+    const restartMs = restartAfter(name)
+    if (restartMs !== undefined) {
+      const timer = setTimeout(() => {
+        this.#restarting.delete(timer)
+        this.#start(index)
+      }, restartMs)
+      this.#restarting.add(timer)
+    }
+    onExit({ name, how, left: this.#children.size + this.#restarting.size, restartMs })
   }
 
   /** Process ids, in order of starting. */
@@ -59,6 +79,7 @@ export class LocalProcesses {
   /** Waits until all processes have ended by themselves (they were told that the run is over), and kills those that take too long. */
   async close(patienceMs = 5000): Promise<void> {
     this.#closing = true
+    for (const timer of this.#restarting) clearTimeout(timer)
     await Promise.all(
       [...this.#children].map(
         (child) =>

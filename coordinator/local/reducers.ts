@@ -15,6 +15,7 @@ export function startLocalReducers(hub: ReducerHub, options: LocalReducersOption
     program: 'reducer', count: options.reducers, coordinator, token, tls: options, verbose: options.verbose, logFormat: options.logFormat,
     // A reducer that has lost its coordinator need not wait for another one: the next coordinator starts its own reducers.
     argumentsOf: () => ['--listen', listen, '--max-workers', String(options.maxWorkers), '--patience', '0', ...(options.insecure ? ['--insecure'] : [])],
+    restartAfter: () => undefined,
     onExit: ({ name, how }) => {
       log.warn(`reducer ${name} ${how}.`)
       hub.fail(new ReducerLostError(`reducer ${name} ${how}: its part of the weights since the last checkpoint is lost with it.`))

@@ -1,7 +1,7 @@
 import { status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { newSecret } from '../../shared/security/secret.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import { messageOf, ProtocolError } from '../../shared/kit/errors.ts'
+import { DataError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { RunBrief } from '../../live/view.ts'
 import { drained } from '../../shared/kit/drained.ts'
 import { checked, imagesRequestSchema, reducerMessageSchema, sessionRequestSchema, stateChunkSchema, watchRequestSchema, workerMessageSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk } from '../../shared/wire/messages.ts'
@@ -31,6 +31,8 @@ export interface ServerParts {
   /** Reducers that hold the weights and reduce gradients; undefined if the coordinator does. */
   reducers?: ReducerHub
   source: ImageSource
+  /** Called when an image of the run cannot be read here, which no worker can help. */
+  onUnreadable: (error: DataError) => void
   sampleCount: number
   /** Returns the state of the run for watchers; undefined as long as there is nothing to see. */
   brief: () => RunBrief | undefined
@@ -148,13 +150,18 @@ export class CoordinatorServer {
       await images.take(async () => {
         for (const sample of samples) {
           if (call.destroyed) return
-          const [data] = await source.read([sample])
+          const [data] = await source.read([sample]).catch((error: unknown) => this.#cannotRead(error))
           streams.sent += data.length
           if (!call.write({ sample, data })) await drained(call)
         }
         call.end()
       })
     })
+  }
+
+  #cannotRead(error: unknown): never {
+    if (error instanceof DataError) this.#parts.onUnreadable(error)
+    throw error
   }
 
   readonly #watch: handleServerStreamingCall<unknown, { json: string }> = (call) => {

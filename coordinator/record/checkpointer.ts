@@ -80,6 +80,15 @@ export class Checkpointer {
   }
 
   /**
+   * Saves the state before a run's first step.
+   * @throws RunError if it cannot be saved: later ones could not either, and nothing is lost yet
+   */
+  async saveFirst(progress: Progress): Promise<void> {
+    await this.save(progress, { keep: false })
+    if (this.#failures > 0) throw new RunError(`no checkpoint of the run can be saved: ${this.#lastFailure}\nNothing is lost yet: make room, or choose a folder with --out that can be written.`)
+  }
+
+  /**
    * Makes sure that a run's last state is on disk.
    * @param held that state, if it is not the current one
    * @throws RunError if it cannot be saved

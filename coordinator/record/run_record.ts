@@ -10,7 +10,7 @@ import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sh
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../../shared/evaluation/score.ts'
-import { Checkpointer } from './checkpointer.ts'
+import { Checkpointer, type CheckpointerParts } from './checkpointer.ts'
 import type { HeldState, EpochResult, Progress } from '../contract/progress.ts'
 import { checkpointFacts } from './checkpoint_position.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
@@ -22,6 +22,8 @@ import { choosePredictions, showPredictions } from './shown_predictions.ts'
 
 export interface RecordParts {
   folder: RunFolder
+  /** @throws TakenOverError if another process writes into the folder by now: nothing is saved there any more */
+  requireOurs: () => Promise<void>
   options: RunOptions
   /** Everything that decides the run, for config.json and checkpoints. */
   config: Record<string, unknown>
@@ -54,9 +56,17 @@ export class RunRecord {
 
   constructor(parts: RecordParts) {
     this.#parts = parts
-    const { folder, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const { folder, requireOurs, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
     const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
-    this.#checkpointer = new Checkpointer({ folder: folder.checkpoints, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
+    const { checkpoints } = folder
+    const fenced: CheckpointerParts['folder'] = {
+      latest: checkpoints.latest, ofEpoch: (epoch) => checkpoints.ofEpoch(epoch), ofStep: (step) => checkpoints.ofStep(step),
+      save: async (checkpoint, how) => {
+        await requireOurs()
+        return checkpoints.save(checkpoint, how)
+      },
+    }
+    this.#checkpointer = new Checkpointer({ folder: fenced, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
     this.#plots = plotsOf({ folder, classes: dataset.classes, now })
   }
 
@@ -82,9 +92,17 @@ export class RunRecord {
     for (const what of repairs) observe({ type: 'repaired', what })
   }
 
-  /** Saves a checkpoint before the first step, so that the run can be resumed from its first moment on. */
+  /**
+   * Saves a checkpoint before the first step, so that the run can be resumed from its first moment on.
+   * @throws RunError if it cannot be saved: nothing is lost yet, and nothing of the run would be kept
+   */
   async keepBeginning(progress: Progress): Promise<void> {
-    await this.#checkpointer.save(progress, { keep: false })
+    await this.#checkpointer.saveFirst(progress)
+  }
+
+  /** Writes nothing into the folder from now on, since another process has it. */
+  abandon(): void {
+    this.#early = []
   }
 
   /** Begins to save a checkpoint in the background, if one is due. To be called between two steps. */

@@ -17,7 +17,13 @@ export interface Console {
  * included, becomes records in the log.
  */
 export function createConsole(output: NodeJS.WriteStream, log: Log, options: Pick<LogOptions, 'quiet' | 'logFormat'>): Console {
-  const { quiet, logFormat } = options
+  const { logFormat } = options
+  let { quiet } = options
+  // The reader of a pipe may end, a terminal be closed, a disk be full: what is printed is lost, and training is not.
+  output.on('error', (error: Error) => {
+    if (!quiet) log.warn(`standard output cannot be written: ${error.message}. Training goes on; events.jsonl has what is not printed.`)
+    quiet = true
+  })
   const place = progressPlace(output, log, options)
   const print: Console['print'] = (line, fields = {}) => {
     if (logFormat === 'pretty') {

@@ -26,6 +26,7 @@ const told: Partial<Record<EventType, EventLine['kind']>> = {
   reducerLost: 'warn',
   imageSkipped: 'warn',
   workerLost: 'warn',
+  uploadUnfinished: 'info',
   waiting: 'warn',
   fingerprintsDiffer: 'warn',
   gradientNotFinite: 'warn',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { messageOf, UsageError } from '../kit/errors.ts'
+import { parseJsonFile } from '../kit/json.ts'
 import { logFormats } from '../kit/log_options.ts'
 
 /**
@@ -27,6 +28,10 @@ export type OptionSpecs = Record<string, OptionSpec<unknown>>
 export type OptionValues<S> = { [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never }
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+/** Writes the name of an option as on the command line. */
+export function optionName(key: string): string {
+  return `--${kebab(key)}`
+}
 const camel = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 const variable = (key: string): string => `HERD_${kebab(key).replaceAll('-', '_').toUpperCase()}`
 
@@ -112,7 +117,7 @@ function fromText(given: string): unknown {
 
 /** Declares a switch, which is off by default. */
 export function flag(description: string): OptionSpec<boolean> {
-  const spelled = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1')
+  const spelled = z.string().toLowerCase().pipe(z.enum(['true', 'yes', 'on', '1', 'false', 'no', 'off', '0'])).transform((value) => ['true', 'yes', 'on', '1'].includes(value))
   return { description, expects: 'true or false', schema: z.union([z.boolean(), spelled]), fallback: false }
 }
 
@@ -132,8 +137,16 @@ export function parseAddress(value: string): { host: string; port: number } | un
   return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2]) }
 }
 
-/** Declares the options, and --config, on a command. */
-export function addOptions(command: Command, specs: OptionSpecs): void {
+/**
+ * Declares the options, and --config, on a command.
+ * @param environment variables that mean nothing are removed from it: empty ones, which Compose files make of ones that are not set, and the
+ *   addresses (tcp://...) that Kubernetes puts there for a service whose name happens to make the name of an option, such as herd-metrics
+ */
+export function addOptions(command: Command, specs: OptionSpecs, environment: NodeJS.ProcessEnv = process.env): void {
+  for (const key of [...Object.keys(specs), 'config']) {
+    const value = environment[variable(key)]
+    if (value === '' || /^(tcp|udp|sctp):\/\/\S+:\d+$/.test(value ?? '')) delete environment[variable(key)]
+  }
   for (const [key, spec] of Object.entries(specs)) {
     const flags = spec.placeholder === undefined ? `--${kebab(key)}` : `--${kebab(key)} ${spec.placeholder}`
     const option = new Option(flags, spec.description).env(variable(key))
@@ -178,7 +191,7 @@ export function givenOptions(command: Command, specs: OptionSpecs): Set<string> 
 function readConfigFile(file: string, specs: OptionSpecs): Map<string, unknown> {
   let content: unknown
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'))
+    content = parseJsonFile(readFileSync(file, 'utf8'))
   } catch (error) {
     throw new UsageError(`--config ${file} cannot be read as JSON: ${messageOf(error)}`)
   }

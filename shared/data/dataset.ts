@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type FileFacts } from './caches/file_cache.ts'
 import { DataError } from '../kit/errors.ts'
-import { FolderSource, type ImageSource } from './sources/image_source.ts'
+import { FolderSource, type HashedFile } from './sources/folder_source.ts'
+import type { ImageSource } from './sources/image_source.ts'
 import { inspectFiles, type InspectOptions } from './sources/inspect.ts'
+import { duplicatesOf, tellPassedOver } from './sources/notices.ts'
 import { scanFolder, type Scan, type Split } from './sources/scan.ts'
 import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
 
@@ -32,6 +34,8 @@ export interface Dataset {
   digest: string
   /** Images that cannot be decoded, and why. */
   skipped: { path: string; reason: string }[]
+  /** What else a user should know: files that are passed over, images that are there twice. */
+  notices: string[]
 }
 
 /** A data set, and where its files are read. */
@@ -59,7 +63,7 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
 
   const samples: Sample[] = []
   // Paths on this machine: those of the samples, unless the disk spells a name in another Unicode form.
-  const files: string[] = []
+  const files: HashedFile[] = []
   const skipped: Dataset['skipped'] = []
   for (const [i, { path, file, class: classIndex, split }] of scan.candidates.entries()) {
     const { sha256, bytes, problem } = facts[i]
@@ -68,11 +72,11 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
       continue
     }
     samples.push({ path, class: classIndex, sha256, bytes, split: split ?? splitOf(path, testFraction) })
-    files.push(file)
+    files.push({ file, sha256 })
   }
   const ownSplit = scan.candidates[0].split !== undefined
   checkEveryClass(scan.classes, samples, ownSplit ? undefined : testFraction)
-  const dataset = { root: scan.root, classes: scan.classes, samples, ...idsBySplit(samples), digest: digestOf(scan, facts), skipped }
+  const dataset = { root: scan.root, classes: scan.classes, samples, ...idsBySplit(samples), digest: digestOf(scan, facts), skipped, notices: [...tellPassedOver(scan), ...duplicatesOf(samples)] }
   return { dataset, source: new FolderSource(files) }
 }
 
@@ -81,13 +85,13 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
  * @param wanted digest and samples of the run. A copy with another digest is no error here: the coordinator refuses it, with both digests in its words.
  * @throws DataError as `openDataset` does for the folder and for files that cannot be read.
  */
-export async function openCopy(folder: string, wanted: { digest: string; samples: readonly Pick<Sample, 'path'>[] }, options: InspectOptions): Promise<{ digest: string; source: ImageSource }> {
+export async function openCopy(folder: string, wanted: { digest: string; samples: readonly Pick<Sample, 'path' | 'sha256'>[] }, options: InspectOptions): Promise<{ digest: string; source: ImageSource }> {
   const scan = await scanFolder(folder)
   const digest = digestOf(scan, await inspectFiles(scan, false, options))
   const files = new Map(scan.candidates.map(({ path, file }) => [path, file]))
-  const paths = wanted.samples.map(({ path }) => files.get(path))
-  if (digest === wanted.digest && paths.includes(undefined)) throw new DataError(`${folder} has the digest of the run's data set, but not all of its images.`)
-  return { digest, source: new FolderSource(paths.map((file) => file ?? '')) }
+  const own = wanted.samples.map(({ path, sha256 }) => ({ file: files.get(path), sha256 }))
+  if (digest === wanted.digest && own.some(({ file }) => file === undefined)) throw new DataError(`${folder} has the digest of the run's data set, but not all of its images.`)
+  return { digest, source: new FolderSource(own.map(({ file = '', sha256 }) => ({ file, sha256 }))) }
 }
 
 /** Returns the ids of the training samples and of the test samples, both ascending. */

@@ -14,7 +14,10 @@ export function plainText(value: string, maxLength = MAX_TEXT): string {
 /** Makes the schema of a text as `plainText` returns it. */
 export const plain = (maxLength: number): z.ZodString => z.string().max(maxLength).refine((value) => !UNPRINTABLE.test(value), 'must be text without control characters')
 export const text = plain(MAX_TEXT)
-export const seconds = z.number().min(0)
+/** A duration, or the time of a clock, in seconds; at most some thirty years, so that sums and milliseconds of it stay finite. */
+export const seconds = z.number().min(0).max(1e9)
+/** A number of bytes. */
+export const byteCount = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
 /** An unsigned integer of 32 bits. */
 export const uint = z.int().min(0).max(4294967295)
 /** A sum of losses, which is NaN or infinite if the run has diverged. */

@@ -59,15 +59,17 @@ export class MemoryFile {
 
   /**
    * Opens the file of another process.
-   * @returns undefined if the place is not on this machine, has another key, or may not be opened: as another user, or from another container
+   * @returns undefined if the place is not on this machine, is no nameless file of the folder, has another key, or may not be opened: as another
+   * user, or from another container
    */
-  static open({ process: id, descriptor, key }: MemoryPlace, access: 'read' | 'write'): MemoryFile | undefined {
+  static open({ process: id, descriptor, key }: MemoryPlace, access: 'read' | 'write', folder = FOLDER): MemoryFile | undefined {
     const file = `/proc/${id}/fd/${descriptor}`
     let opened: number | undefined
     try {
       // The check comes first because the place may be any file of an unrelated process: opening a pipe would wait for its other end.
       if (!statSync(file).isFile()) return undefined
       opened = openSync(file, (access === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK)
+      if (!isNameless(opened, folder)) throw new Error('a file that somebody may miss')
       const found = Buffer.alloc(KEY_BYTES)
       if (readSync(opened, found, 0, KEY_BYTES, 0) === KEY_BYTES && timingSafeEqual(found, Buffer.from(key, 'hex'))) return new MemoryFile(opened, key)
     } catch {
@@ -129,6 +131,15 @@ export class MemoryFile {
   close(): void {
     closeSync(this.#descriptor)
   }
+}
+
+/**
+ * True if a file is what `create` makes: of this user, in the folder's file system, and without a name. The place and the key come from another
+ * process, which could name any file whose first bytes it knows; no file with a name is ever written.
+ */
+function isNameless(descriptor: number, folder: string): boolean {
+  const { nlink, uid, dev } = fstatSync(descriptor)
+  return nlink === 0 && uid === process.getuid?.() && dev === statSync(folder).dev
 }
 
 /** True if the error says that memory is full: the folder's limit, as containers set it, or the user's is reached. */

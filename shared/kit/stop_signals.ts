@@ -1,5 +1,8 @@
-/** Conventional exit codes of a program that ends by a signal. */
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+/**
+ * Conventional exit codes of a program that ends by a signal. SIGHUP comes when the terminal, or the connection to it, is closed. (nohup does not keep it
+ * away: Node.js sets every signal back to its default when it starts.)
+ */
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 export type StopSignal = keyof typeof exitCodes
 
 /**

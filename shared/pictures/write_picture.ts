@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { makeFolders } from '../kit/folders.ts'
 import { writeAtomically } from '../kit/atomic_file.ts'
 import { messageOf, WriteError } from '../kit/errors.ts'
 import { useBundledFonts } from './fonts.ts'
@@ -23,7 +23,7 @@ export function renderPng(svg: string): Promise<Buffer> {
 export async function writePicture(folder: string, name: string, svg: string): Promise<void> {
   const png = await renderPng(svg)
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolders(folder)
     await writeAtomically(join(folder, `${name}.svg`), [Buffer.from(svg)])
     await writeAtomically(join(folder, `${name}.png`), [png])
   } catch (error) {

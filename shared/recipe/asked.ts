@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { messageOf, UsageError } from '../kit/errors.ts'
+import { parseJsonFile } from '../kit/json.ts'
 import { modelNames, type Model } from '../model/models.ts'
 import { networkTemplateSchema } from '../model/template.ts'
 import { presets } from './presets.ts'
@@ -41,7 +42,7 @@ function readJson(option: string, file: string, named: string): unknown {
     throw new UsageError(`${option}: neither ${named} nor a file that can be read: ${messageOf(error)}.`)
   }
   try {
-    return JSON.parse(text)
+    return parseJsonFile(text)
   } catch (error) {
     throw new UsageError(`${option} is not JSON: ${messageOf(error)}.`)
   }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { makeFolders } from '../kit/folders.ts'
 import { syncFolder, temporaryBeside } from '../kit/atomic_file.ts'
 import { loadCheckpoint, readPosition, saveCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError } from '../kit/errors.ts'
@@ -45,7 +46,7 @@ export class CheckpointFolder {
    */
   async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<number> {
     const { step, epoch } = checkpoint.position
-    await mkdir(this.path, { recursive: true }).catch((error: unknown) => {
+    await makeFolders(this.path).catch((error: unknown) => {
       throw new WriteError(`${this.path} cannot be made: ${messageOf(error)}.`, { cause: error })
     })
     await saveCheckpoint(this.ofStep(step), checkpoint)
@@ -61,7 +62,7 @@ export class CheckpointFolder {
    * @throws CheckpointError if there is none; the message names what was found instead
    */
   async loadNewest(): Promise<{ file: string; checkpoint: Checkpoint; damaged: DamagedCheckpoint[] }> {
-    const names = (await readdir(this.path).catch(() => [] as string[])).filter((name) => CHECKPOINT_FILE.test(name))
+    const names = await this.#names()
     if (names.length === 0) throw new CheckpointError(`${this.path} has no checkpoint: the run ended before its first one. Start it again without --resume, with another --out.`)
 
     const damaged: DamagedCheckpoint[] = []
@@ -86,6 +87,15 @@ export class CheckpointFolder {
       if (checkpoint !== undefined) return { file, checkpoint, damaged }
     }
     throw new CheckpointError(`none of the ${names.length} checkpoints in ${this.path} can be used. ${damaged[0].reason}\nStart the run again without --resume, with another --out, or restore a checkpoint from a copy.`)
+  }
+
+  /** True if there is a checkpoint, sound or not. */
+  async hasAny(): Promise<boolean> {
+    return (await this.#names()).length > 0
+  }
+
+  async #names(): Promise<string[]> {
+    return (await readdir(this.path).catch(() => [] as string[])).filter((name) => CHECKPOINT_FILE.test(name))
   }
 
   /**

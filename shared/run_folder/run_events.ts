@@ -65,6 +65,8 @@ const kinds = {
   workerJoined: kind({ worker: text, workers: number, engine: text, device: text, fingerprint: text, sharesMemory: z.boolean() }, ['worker', 'workers', 'engine', 'device'], ({ worker, workers, engine, device }) =>
     `worker ${worker} joined (${engine}, ${device}); ${workers} in.`),
   workerLost: kind({ worker: text, workers: number, reason: text }, ['worker', 'workers', 'reason'], ({ worker, workers, reason }) => `worker ${worker} is lost: ${reason}; ${workers} left.`),
+  /** Field `lanes`: lanes of the partial of which a part had come, and was added unless another worker's result was there first. */
+  uploadUnfinished: kind({ worker: text, step: number, lanes: numbers }, ['worker', 'step', 'lanes'], ({ worker, step, lanes }) => `worker ${worker} left in the middle of its upload of ${listed('lane', lanes)} of step ${step + 1}; what had come of it counts.`),
   workerLeft: kind({ worker: text, workers: number }, ['worker', 'workers'], ({ worker, workers }) => `worker ${worker} has left; ${workers} in.`),
   waiting: kind({}, [], () => 'no worker is left; waiting for one to join.'),
   goingOn: kind({ workers: number, waitedSeconds: number }, ['waitedSeconds'], ({ waitedSeconds }) => `going on after ${waitedSeconds.toFixed(0)} s of waiting.`),

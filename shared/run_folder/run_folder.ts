@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
 import { evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
@@ -55,7 +56,7 @@ export class RunFolder {
    */
   static async open(out: string, clock: Clock, advice = 'check --out, or start one without --resume.'): Promise<RunFolder> {
     const path = resolve(out)
-    if (!(await isRun(path))) throw new UsageError(`${out} has no run: ${advice}`)
+    if (!(await isRunFolder(path))) throw new UsageError(`${out} has no run: ${advice}`)
     return new RunFolder(path, clock)
   }
 
@@ -68,7 +69,7 @@ export class RunFolder {
     // Numeric order puts "-10" after "-9": numbers tell runs of the same second apart.
     const dated = names.filter((name) => /^\d{4}-\d{2}-\d{2}-\d{6}(-\d+)?$/.test(name)).sort(new Intl.Collator('en', { numeric: true }).compare)
     for (const name of dated.reverse()) {
-      if (await isRun(join(root, name))) return new RunFolder(resolve(root, name), clock)
+      if (await isRunFolder(join(root, name))) return new RunFolder(resolve(root, name), clock)
     }
     throw new UsageError(`${root} has no run to resume: give its folder with --out, or start one without --resume.`)
   }
@@ -160,7 +161,8 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined
 }
 
-async function isRun(path: string): Promise<boolean> {
+/** True if a folder is that of a run. */
+export async function isRunFolder(path: string): Promise<boolean> {
   const names = await readdir(path).catch(() => [] as string[])
   return RUN_MARKS.some((mark) => names.includes(mark))
 }
@@ -173,7 +175,7 @@ async function isRun(path: string): Promise<boolean> {
  */
 async function makeFolder(path: string, shown: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolders(path)
   } catch (error) {
     const found = await stat(path).catch(() => undefined)
     if (found !== undefined && !found.isDirectory()) throw new UsageError(`--out ${shown} is not a folder: give another --out.`, { cause: error })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { seconds } from '../kit/fields.ts'
 
 /**
  * Activities that a run spends its time on. Those up to `test` are a worker's (idle: nothing is dealt to it; feed: a lane's images go to the
@@ -10,8 +11,8 @@ export type SpanName = (typeof spanNames)[number]
 /** An activity of a process, in seconds on its clock; also the schema of a span on the wire. */
 export const spanSchema = z.object({
   name: z.enum(spanNames),
-  begin: z.number().min(0),
-  end: z.number().min(0),
+  begin: seconds,
+  end: seconds,
   /** Number of the run's steps that came before. */
   step: z.int().min(0).max(4294967295).optional(),
   /** Number of the lane, or of the block of the test set. */

@@ -3,6 +3,7 @@ import { checkServerIdentity } from 'node:tls'
 import { credentials, InterceptingCall, type ChannelCredentials, type ChannelOptions, type Interceptor } from '@grpc/grpc-js'
 import { parseAddress, text, type OptionValues } from '../command/options.ts'
 import { UsageError } from '../kit/errors.ts'
+import { isLoopback } from '../security/loopback.ts'
 import { readTls, type TlsFiles } from '../security/tls.ts'
 import { takeToken, type Token } from '../security/token.ts'
 
@@ -31,6 +32,12 @@ export async function readAccess(options: OptionValues<typeof accessOptions>, en
     throw new UsageError(`--tls-cert ${options.tlsCert} needs --tls-ca, the authority by which the coordinator is known.`)
   }
   return { token: await takeToken(environment, options.tokenFile), tls: await readTls(options, now) }
+}
+
+/** Returns a warning for the user if the token would be sent in the clear to a coordinator beyond this machine; otherwise undefined. */
+export function clearTokenWarning({ token, tls }: Access, coordinator: string): string | undefined {
+  if (token === undefined || tls !== undefined || isLoopback(parseAddress(coordinator)?.host ?? '')) return undefined
+  return `--coordinator ${coordinator} without --tls-ca: the token goes in the clear to whatever answers there, and so do images and weights. \`herd certs\` makes certificates.`
 }
 
 /** Returns the credentials and options that secure a channel to this address. */

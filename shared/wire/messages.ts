@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { messageOf, ProtocolError } from '../kit/errors.ts'
-import { lossSum, plain, seconds, text, uint } from '../kit/fields.ts'
+import { byteCount, lossSum, plain, seconds, text, uint } from '../kit/fields.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
 import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
 /** Version of the protocol. Both sides must have the same; it grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 7
+export const PROTOCOL_VERSION = 8
 
 const bytes = z.instanceof(Buffer)
 /** Limit of a vector's bytes in one message. */
@@ -20,7 +20,7 @@ const runJson = z.string().max(512 * 1024)
 
 const hello = z.object({ protocolVersion: uint, name: plain(256).min(1), instance: plain(256).min(1) })
 const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), addressOfPeer]) })
-const heartbeat = z.object({ residentBytes: z.number().min(0) })
+const heartbeat = z.object({ residentBytes: byteCount })
 const computed = z.object({ round: uint, lane: uint, seconds })
 const abandoned = z.object({ round: uint })
 const evaluation = z
@@ -129,8 +129,9 @@ const summed = z.object({
   reduce: seconds,
   optimizer: seconds,
   broadcast: seconds,
-  traffic: z.array(z.object({ session, received: z.number().min(0), sent: z.number().min(0) })).max(65536),
+  traffic: z.array(z.object({ session, received: byteCount, sent: byteCount })).max(65536),
 })
+const unfinished = z.object({ session, round: uint, node: uint, floats: uint })
 export const reducerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('hello'), hello: z.object({ protocolVersion: uint, address: addressOfPeer }) }),
   z.object({ message: z.literal('ready'), ready: z.object({}) }),
@@ -138,6 +139,7 @@ export const reducerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('whole'), whole }),
   z.object({ message: z.literal('summed'), summed }),
   z.object({ message: z.literal('broken'), broken: z.object({ session, reason: text }) }),
+  z.object({ message: z.literal('unfinished'), unfinished }),
   z.object({ message: z.literal('heartbeat'), heartbeat: z.object({}) }),
   z.object({ message: z.literal('spans'), spans }),
   z.object({ message: z.literal('clockReading'), clockReading }),
@@ -145,11 +147,13 @@ export const reducerMessageSchema = z.discriminatedUnion('message', [
 export type ReducerMessage = z.infer<typeof reducerMessageSchema>
 export type Summed = z.infer<typeof summed>
 export type Whole = z.infer<typeof whole>
+export type Unfinished = z.infer<typeof unfinished>
 
 const assigned = z
   .object({ session, run: runJson, begin: uint, end: uint, version: uint })
   .refine(({ begin, end }) => begin < end, 'a range must not be empty')
 const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295), rate: z.number().min(0) })
+const dealt = z.object({ session, round: uint, lanes: z.array(uint).min(1).max(65536) })
 const settle = z.object({ round: uint, leaveOut: z.boolean(), scale: z.number().min(0).max(1) })
 const gather = z.object({ id: uint, moments: z.boolean(), version: uint })
 export const reductionMessageSchema = z.discriminatedUnion('message', [
@@ -159,6 +163,7 @@ export const reductionMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('join'), join: z.object({ session }) }),
   z.object({ message: z.literal('dismissed'), dismissed: z.object({ session }) }),
   z.object({ message: z.literal('begin'), begin }),
+  z.object({ message: z.literal('dealt'), dealt }),
   z.object({ message: z.literal('settle'), settle }),
   z.object({ message: z.literal('gather'), gather }),
   z.object({ message: z.literal('stop'), stop }),
@@ -167,6 +172,7 @@ export const reductionMessageSchema = z.discriminatedUnion('message', [
 export type ReductionMessage = z.infer<typeof reductionMessageSchema>
 export type Assigned = z.infer<typeof assigned>
 export type Gather = z.infer<typeof gather>
+export type Dealt = z.infer<typeof dealt>
 
 export const stateChunkSchema = z.object({ session: z.string().max(256), id: uint, vector: uint, offset: uint, data: bytes })
 export type StateChunk = z.infer<typeof stateChunkSchema>

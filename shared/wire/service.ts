@@ -79,8 +79,11 @@ function reading(deserialize: (bytes: Buffer) => object, limit: number): (bytes:
 /** Flow-control window of a connection for bulk data. */
 export const WINDOW_BYTES = 16 * MIB
 
-/** Options of all channels. The library's diagnostic service, channelz, is off. */
-const common: ChannelOptions = { 'grpc.enable_channelz': 0, 'grpc.max_send_message_length': MAX_IMAGE_MESSAGE_BYTES }
+/**
+ * Options of all channels. The library's diagnostic service, channelz, is off. So are proxies of the environment: `http_proxy` is meant for the web,
+ * and would see the token and the images, or lead to nowhere; even 127.0.0.1 would be asked of it.
+ */
+const common: ChannelOptions = { 'grpc.enable_channelz': 0, 'grpc.enable_http_proxy': 0, 'grpc.max_send_message_length': MAX_IMAGE_MESSAGE_BYTES }
 
 export const serverOptions: ChannelOptions = { ...common, 'grpc.max_receive_message_length': MAX_CHUNK_MESSAGE_BYTES }
 

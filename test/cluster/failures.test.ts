@@ -116,10 +116,23 @@ test('a worker that cannot reach its coordinator tries for as long as its patien
   assert.match(ended.stderr, /error: --coordinator 127\.0\.0\.1:1: the coordinator cannot be reached \(tried for 2 s\)/)
 })
 
-test('when every local worker fails, the run fails instead of waiting for ever', async () => {
-  const out = workspace.path('no-gpu-engine')
+test('a local worker that dies is started again, and the digest is the same', async () => {
+  const out = workspace.path('local-killed')
   const main = coordinator(out, '--local-workers', '1')
-  await main.said(/worker local-1 joined/)
+  await main.said(/epoch 1\/4/)
+  const [, pid] = await localWorkerPid(main)
+  process.kill(Number(pid), 'SIGKILL')
+  const ended = await main.ended
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.match(ended.stderr, /worker local-1 was ended by SIGKILL; it is started again in 1 s\.[^]*worker local-1 joined/)
+  const { digest, workersLost } = await summaryOf(out)
+  assert.deepEqual([digest, workersLost], [undisturbed, 1])
+})
+
+test('when every local worker fails before it takes part, the run fails instead of waiting for ever', async () => {
+  const out = workspace.path('local-failing')
+  const main = coordinator(out, '--local-workers', '1')
+  await addressOf(main)
   const [, pid] = await localWorkerPid(main)
   process.kill(Number(pid), 'SIGKILL')
   const ended = await main.ended
@@ -129,8 +142,9 @@ test('when every local worker fails, the run fails instead of waiting for ever',
 
 /** Process id of the local worker, which is a child of the coordinator, as the first group of the match. */
 async function localWorkerPid(parent: Program): Promise<RegExpMatchArray> {
-  const children = await readFile(`/proc/${parent.child.pid}/task/${parent.child.pid}/children`, 'utf8')
-  const match = /(\d+)/.exec(children)
-  assert.ok(match)
-  return match
+  for (;;) {
+    const match = /(\d+)/.exec(await readFile(`/proc/${parent.child.pid}/task/${parent.child.pid}/children`, 'utf8'))
+    if (match !== null) return match
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }

@@ -105,7 +105,7 @@ test('by default the run ends at such a step, with the state before it; resumed 
   const error = stopped.stderr.slice(stopped.stderr.indexOf('error: '))
   const expected = `error: step ${String(skipped['step'])}, in epoch ${String(skipped['epoch'])}: the gradient of lane${lanes.length > 1 ? 's' : ''} ${lanes.join(', ')} is not finite, first in ${String(skipped['parameter'])}.`
   assert.ok(error.startsWith(expected), stopped.stderr)
-  assert.match(error, /\nA checkpoint is saved; go on with: npx coordinator --resume latest --out .*stopped --data \S+\n$/)
+  assert.match(error, /\nA checkpoint is saved; go on with: npx coordinator --resume latest --out .*stopped --data \S+ --local-workers 1 --listen 127\.0\.0\.1:0 --pictures off\n$/)
   assert.equal((await loadCheckpoint(path.join(out, 'checkpoints', 'latest.ckpt'))).position.step, Number(skipped['step']) - 1)
 
   wentWell(await coordinator(out, '--local-workers', '2', '--resume', 'latest', '--on-nonfinite', 'skip').ended)

@@ -27,7 +27,7 @@ let coordinate: (...options: string[]) => Program
 const started: { stop(): Promise<unknown> }[] = []
 
 function start(name: 'coordinator' | 'worker', ...options: string[]): Program {
-  const program = new Program(name, ['--metrics-port', '0', ...options], { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' }, ['nice'])
+  const program = new Program(name, ['--metrics-port', '0', ...options], { ...workspace.environment, TF_CPP_MIN_LOG_LEVEL: '2' })
   started.push(program)
   return program
 }
@@ -61,7 +61,7 @@ before(async () => {
   workspace = await createWorkspace()
   const data = await drawAnimals(workspace.path('drawn'), 12)
   const targets = workspace.path('workers.json')
-  // There are more epochs than can be done: the run goes on until the tests stop it, and steps back behind all other tests.
+  // There are more epochs than can be done: the run goes on until the tests stop it.
   const training = ['--model', 'tiny', '--image-size', '32', '--batch', '16', '--lanes', '4', '--epochs', '1000000', '--test-fraction', '0.4']
   coordinate = (...options) => start('coordinator', '--data', data, '--out', workspace.path('watched'), '--workers', '2', '--metrics-targets', targets, ...training, ...options)
   coordinator = coordinate('--listen', '127.0.0.1:0')

@@ -110,7 +110,7 @@ test('a reducer that is killed ends the run with the way to go on; resumed with 
   process.kill(reducers[1], 'SIGKILL')
   const ended = await main.ended
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+\n$/)
+  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --local-workers 2 --reducers 3 --listen 127\.0\.0\.1:0 --checkpoint-minutes 0\.0001 --step-events --pictures off\n$/)
   const { position } = await latestOf(out)
   assert.ok(position.step > 0 && position.step < STEPS, `the checkpoint is of step ${position.step}`)
   wentWell(await coordinator(out, '--local-workers', '1', '--reducers', '2', '--resume', 'latest').ended)

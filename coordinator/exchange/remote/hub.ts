@@ -80,6 +80,8 @@ export class ReducerHub implements Reduction {
   /** Reducers that have loaded their part of the weights, with the spans that come from each. */
   readonly #loaded = new Map<ReducerControl, RemoteSpans>()
   readonly #sessions = new Map<string, Session>()
+  /** Members that have left since the step began, by session. */
+  readonly #departed = new Map<string, Member>()
   readonly #gatherings: Gatherings
   readonly #joined = deferred<void>()
   #surroundings: ReductionSurroundings | undefined
@@ -147,10 +149,16 @@ export class ReducerHub implements Reduction {
   }
 
   leave(member: Member): void {
+    this.#departed.set(member.id, member)
     this.dismiss(member.id)
   }
 
+  dealt({ id: session }: Member, round: number, lanes: readonly number[]): void {
+    this.#tell({ message: 'dealt', dealt: { session, round, lanes: [...lanes] } })
+  }
+
   begin(step: StepToReduce): void {
+    this.#departed.clear()
     // No more chunks come of a partial that was given up half-way.
     for (const { whole } of this.#sessions.values()) {
       for (const [key, { round }] of whole) if (round < step.round - 2) whole.delete(key)
@@ -275,6 +283,12 @@ export class ReducerHub implements Reduction {
         return this.#onWhole(message.whole)
       case 'summed':
         return this.#onSummed(reducer, message.summed)
+      case 'unfinished': {
+        const { session, ...partial } = message.unfinished
+        const member = this.#departed.get(session)
+        if (member !== undefined) this.#surroundings?.onUnfinished(member, partial)
+        return
+      }
       case 'broken': {
         const { session, reason } = message.broken
         this.#sessions.get(session)?.member?.evict(`${reason} (reducer ${reducer.number})`)

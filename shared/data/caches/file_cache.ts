@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { makeFolders } from '../../kit/folders.ts'
 import { writeAtomically } from '../../kit/atomic_file.ts'
-import { DataError, messageOf } from '../../kit/errors.ts'
+import { sha256Of } from '../../kit/sha256.ts'
 import { DECODER_VERSION } from '../transforms/decode.ts'
 
-const FORMAT = `files 1, ${DECODER_VERSION}`
+const FORMAT = `files 2, ${DECODER_VERSION}`
 
 const fileFacts = z.object({
   bytes: z.int().min(0),
@@ -39,7 +39,7 @@ export class FileCache {
   /** Reads the cache of a data set. @param root folder of the data set @param paths paths of the files that are there now; facts about others are dropped */
   static async open(cacheFolder: string, root: string, paths: ReadonlySet<string>): Promise<FileCache> {
     const absolute = resolve(root)
-    const file = join(cacheFolder, 'datasets', `${createHash('sha256').update(absolute).digest('hex').slice(0, 32)}.json`)
+    const file = join(cacheFolder, 'datasets', `${sha256Of(absolute).slice(0, 32)}.json`)
     const facts = await readCache(file, absolute)
     for (const path of facts.keys()) if (!paths.has(path)) facts.delete(path)
     return new FileCache(file, absolute, facts)
@@ -57,17 +57,16 @@ export class FileCache {
   }
 
   /**
-   * Writes the cache if anything was added, in one piece or not at all.
-   * @throws DataError if the folder cannot be written.
+   * Writes the cache if anything was added since the last time, in one piece or not at all; otherwise only looks whether it could.
+   * @throws the error of the file system if the folder cannot be written
    */
   async save(): Promise<void> {
+    const folder = dirname(this.#file)
+    await makeFolders(folder)
+    await access(folder, constants.W_OK)
     if (!this.#changed) return
-    try {
-      await mkdir(dirname(this.#file), { recursive: true })
-      await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) })])
-    } catch (error) {
-      throw new DataError(`what is known of the images cannot be saved in ${dirname(this.#file)}: ${messageOf(error)}. Choose a cache folder that can be written.`, { cause: error })
-    }
+    this.#changed = false
+    await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) })])
   }
 }
 

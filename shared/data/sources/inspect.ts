@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import pMap from 'p-map'
 import { DataError, messageOf } from '../../kit/errors.ts'
+import { sha256Of } from '../../kit/sha256.ts'
 import { decodeImage } from '../transforms/decode.ts'
 import { FileCache, type FileFacts } from '../caches/file_cache.ts'
 import { type Candidate, type Scan } from './scan.ts'
@@ -13,8 +13,15 @@ export const MAX_FILE_BYTES = 2 ** 28
 export interface InspectOptions {
   /** Folder that keeps what was found out about the files for the next time. */
   cacheFolder: string
+  /** Receives one warning if the folder cannot be written. */
+  warn: (message: string) => void
   onProgress?: ((done: number, total: number) => void) | undefined
+  /** Ends the check early, which then throws the signal's reason; what was found out until then is kept. */
+  signal?: AbortSignal | undefined
 }
+
+/** Time between two writings of what was found out, so that a process that is killed loses little of it. */
+const KEEP_MS = 60_000
 
 /** Short side at which the check decodes images: the one that training at the article's 256 pixels needs. Success does not depend on the size. */
 const CHECK_SHORT_SIDE = decodeTarget(defaultTransforms(), 256)
@@ -29,9 +36,9 @@ function threads(): number {
  * Hashes the files of a scan and, if `decode` is true, finds out by decoding which of them are readable.
  * @returns one entry for each candidate, in their order; with `decode`, each has a `problem`, null or not.
  * @throws DataError if a file cannot be read at all (permissions, a link to nowhere, more than 256 MiB): without its
- *   bytes there is no digest to compare with other machines. Also if the cache folder cannot be written.
+ *   bytes there is no digest to compare with other machines.
  */
-export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, onProgress }: InspectOptions): Promise<FileFacts[]> {
+export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, warn, onProgress, signal }: InspectOptions): Promise<FileFacts[]> {
   const cache = await FileCache.open(cacheFolder, scan.root, new Set(scan.candidates.map(({ path }) => path)))
   let done = 0
   const inspect = async (candidate: Candidate): Promise<FileFacts> => {
@@ -39,15 +46,32 @@ export async function inspectFiles(scan: Scan, decode: boolean, { cacheFolder, o
     onProgress?.(++done, scan.candidates.length)
     return facts
   }
+  const keep = keeper(cache, warn)
+  await keep()
+  const keeping = setInterval(() => void keep(), KEEP_MS)
   try {
-    const facts = await pMap(scan.candidates, inspect, { concurrency: threads() })
+    const facts = await pMap(scan.candidates, inspect, { concurrency: threads(), ...(signal === undefined ? {} : { signal }) })
     // libvips keeps the last error of all its threads in one place, so its message is certain to belong to a file only if that is decoded alone.
     for (const [index, candidate] of scan.candidates.entries()) {
       if (decode && facts[index].problem !== null) facts[index] = await inspectFile(candidate, decode, cache, true)
     }
     return facts
   } finally {
-    await cache.save()
+    clearInterval(keeping)
+    await keep()
+  }
+}
+
+/** Makes a function that keeps what was found out. A folder that refuses is told of once: it costs the next start time, and this one nothing. */
+function keeper(cache: FileCache, warn: (message: string) => void): () => Promise<void> {
+  let told = false
+  return async () => {
+    try {
+      await cache.save()
+    } catch (error) {
+      if (!told) warn(`what is found out about the images cannot be kept: ${messageOf(error)}. The next start checks them again; HERD_CACHE names another folder.`)
+      told = true
+    }
   }
 }
 
@@ -58,7 +82,7 @@ async function inspectFile({ path, file }: Candidate, decode: boolean, cache: Fi
   if (known !== undefined && (known.problem !== undefined || !decode)) return known
 
   const bytes = await readFile(file).catch((error: unknown) => unreadable(file, error))
-  const facts: FileFacts = { bytes: bytes.length, modified, sha256: createHash('sha256').update(bytes).digest('hex') }
+  const facts: FileFacts = { bytes: bytes.length, modified, sha256: sha256Of(bytes) }
   if (decode) facts.problem = await problemOf(bytes, path)
   if (alone || !facts.problem) cache.add(path, facts)
   return facts

@@ -14,6 +14,9 @@ export const DECODER_VERSION = `sharp ${sharp.versions.sharp ?? ''}, libvips ${s
 /** Formats that an image file may have, whatever its name says. SVG, PDF and the like are left out, since they can draw text or read other files. */
 const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'uhdr', 'png', 'webp', 'gif', 'tiff'])
 
+/** Types of the samples that can be brought to 8 bits without knowing their scale. */
+const DEPTHS: ReadonlySet<string> = new Set(['uchar', 'ushort'])
+
 /** Limits against decompression bombs; images of a 102-megapixel camera are below both. With sides up to 16,384, rotation also stays inside 16.16 fixed point. */
 export const MAX_PIXELS = 2 ** 27
 export const MAX_SIDE = 16_384
@@ -51,7 +54,9 @@ export async function decodeImage(bytes: Buffer, maxShortSide = Infinity, name =
   }
 }
 
-function checkHeader({ format, width, height }: Metadata): void {
+function checkHeader({ format, width, height, depth }: Metadata): void {
   if (!FORMATS.has(format)) throw new Error(`it is ${format}, not JPEG, PNG, WebP, GIF or TIFF`)
   if (width > MAX_SIDE || height > MAX_SIDE) throw new Error(`${width} x ${height} pixels, but a side may have at most ${MAX_SIDE}`)
+  // Others have a scale of their own: float samples of 0 to 1, or those of a scanner, would all come out black or white.
+  if (!DEPTHS.has(depth)) throw new Error(`its samples are of type ${depth}, not whole numbers of 8 or 16 bits without sign: convert it`)
 }

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import protobuf from 'protobufjs'
+import { makeFolders } from '../../kit/folders.ts'
 import { writeAtomically } from '../../kit/atomic_file.ts'
 import { ROOT } from '../../kit/project.ts'
 import { dataTypes, shapeMessage, type NodeBuilder, type Value } from './node_builder.ts'
@@ -42,6 +42,6 @@ function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T) => ob
 export async function writeSavedModel(folder: string, graph: NodeBuilder, signatures: Readonly<Record<string, Signature>>): Promise<void> {
   const metaGraph = { metaInfoDef: { tags: ['serve'] }, graphDef: graph.finish(), signatureDef: mapValues(signatures, signatureMessage) }
   const model = SavedModel.fromObject({ savedModelSchemaVersion: SCHEMA_VERSION, metaGraphs: [metaGraph] })
-  await mkdir(folder, { recursive: true })
+  await makeFolders(folder)
   await writeAtomically(join(folder, 'saved_model.pb'), [SavedModel.encode(model).finish()])
 }

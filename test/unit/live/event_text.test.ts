@@ -15,6 +15,7 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
   imageSkipped: [{ path: 'cane/1.jpg', reason: 'it is empty.' }, 'warning', 'Image cane/1.jpg is left out: it is empty.'],
   workerJoined: [{ worker: 'a', workers: 2, engine: 'tf', device: 'cpu', fingerprint: '1', sharesMemory: true }, 'info', 'Worker a joined (tf, cpu); 2 in.'],
   workerLost: [{ worker: 'a', workers: 1, reason: 'the connection broke' }, 'warning', 'Worker a is lost: the connection broke; 1 left.'],
+  uploadUnfinished: [{ worker: 'a', step: 4, lanes: [2, 3] }, 'info', 'Worker a left in the middle of its upload of lanes 2, 3 of step 5; what had come of it counts.'],
   workerLeft: [{ worker: 'a', workers: 0 }, 'info', 'Worker a has left; 0 in.'],
   waiting: [{}, 'warning', 'No worker is left; waiting for one to join.'],
   goingOn: [{ workers: 1, waitedSeconds: 12.34 }, 'info', 'Going on after 12 s of waiting.'],
@@ -49,7 +50,7 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
 /** Types of events that a terminal shows, with their levels. */
 const told: Partial<Record<RunEvent['type'], string>> = {
   started: 'result', resumed: 'result', epoch: 'result',
-  listening: 'info', waitingForReducers: 'info', reducerJoined: 'info', workerJoined: 'info', workerLeft: 'info', goingOn: 'info', dealtAgain: 'info', repaired: 'info',
+  listening: 'info', waitingForReducers: 'info', reducerJoined: 'info', workerJoined: 'info', workerLeft: 'info', uploadUnfinished: 'info', goingOn: 'info', dealtAgain: 'info', repaired: 'info',
   takenOver: 'debug', dropped: 'debug', checkpoint: 'debug',
   reducerLost: 'warn', imageSkipped: 'warn', workerLost: 'warn', waiting: 'warn', fingerprintsDiffer: 'warn', gradientNotFinite: 'warn', lossNotFinite: 'warn', checkpointFailed: 'warn',
   checkpointDamaged: 'warn', writeFailed: 'warn',

@@ -105,6 +105,10 @@ test('an admitted worker gets the weights once it is a member, and those of a st
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.deepEqual(told.map(({ message }) => message), ['admitted'])
   session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } })
+  // The coordinator's word that the lane is the worker's comes later still: until then, its chunks wait.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.deepEqual(told.map(({ message }) => message), ['admitted'])
+  session.take({ message: 'dealt', dealt: { session: 'w', round: 1, lanes: [0] } })
   const summed = await says('summed')
   assert.deepEqual(told.map(({ message }) => message), ['admitted', 'whole', 'summed'])
   assert.ok(summed.message === 'summed')
@@ -139,6 +143,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
       const weights = client().receiveWeights({ session: id })
       weights.on('error', () => undefined).resume()
       session.take({ message: 'join', join: { session: id } })
+      session.take({ message: 'dealt', dealt: { session: id, round: 1, lanes: [0] } })
       await once(weights, 'data')
     }
     const { stream, ended } = gradientsOf(client())

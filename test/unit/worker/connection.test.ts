@@ -28,7 +28,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
       onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
       onGradient: (_, chunk) => onGradient(chunk),
     },
-    runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) },
+    runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined,
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, now: () => performance.now(), ...of,
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))

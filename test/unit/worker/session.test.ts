@@ -32,7 +32,7 @@ const tree = new LaneTree(LANES)
 before(async () => {
   workspace = await createWorkspace()
   const folder = await drawAnimals(workspace.path('drawn'), 6)
-  images = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache') })
+  images = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache'), warn: assert.fail })
   compute = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
 })
 after(async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+
 import path from 'node:path'
+import { makeFolders } from '../../../kit/folders.ts'
 import { Turns } from '../../../kit/async.ts'
 import { messageOf } from '../../../kit/errors.ts'
 import type { DecodedImage } from '../../transforms/decode.ts'
@@ -161,7 +162,7 @@ export class PixelCache {
   async #takeRoom(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
       const { folder, limitBytes } = this.#options
-      await mkdir(folder, { recursive: true })
+      await makeFolders(folder)
       const step = Math.max(bytes, Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_ROOM_STEP_BYTES))
       const { full, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
       this.#bytes = total

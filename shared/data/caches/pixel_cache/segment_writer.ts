@@ -1,6 +1,7 @@
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { open, rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { makeFolders } from '../../../kit/folders.ts'
 import type { DecodedImage } from '../../transforms/decode.ts'
 import { headOf, SLOT_BYTES, slotOf, type Entry } from './entry.ts'
 import { INDEX, PIXELS } from './segment.ts'
@@ -24,7 +25,7 @@ export class SegmentWriter {
 
   /** Creates both files of a segment. @param base path of both files, without their extensions @throws the file system's error */
   static async create(base: string, variant: string): Promise<SegmentWriter> {
-    await mkdir(path.dirname(base), { recursive: true })
+    await makeFolders(path.dirname(base))
     const pixels = await open(base + PIXELS, 'wx')
     let index: FileHandle | undefined
     try {

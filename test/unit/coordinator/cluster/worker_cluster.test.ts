@@ -91,10 +91,11 @@ function partial(round: number, node: number, lanes: number[]): GradientChunk[] 
 const blockResult = (round: number, block: number, images: number): EvaluationResult =>
   ({ round, attempt: 0, block, seconds: 0, lossSum: 1, predicted: new Array<number>(images).fill(0), probability: new Array<number>(images).fill(1) })
 
-/** Plays a whole training step with one member that computes everything. */
-async function playStep(cluster: WorkerCluster, member: Member): Promise<void> {
+/** Plays a whole training step, of which each member delivers what it was dealt: one member all lanes, two members half of them each. */
+async function playStep(cluster: WorkerCluster, ...members: Member[]): Promise<void> {
   const step = cluster.trainStep(beginning, update(1))
-  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
+  const partials = members.length === 1 ? [partial(1, 0, [0, 1, 2, 3])] : [partial(1, 1, [0, 1]), partial(1, 4, [2, 3])]
+  partials.forEach((chunks, index) => chunks.forEach((chunk) => cluster.onGradient(members[index], chunk)))
   assert.equal((await step).lanes.length, LANES)
 }
 
@@ -147,18 +148,6 @@ test('a partial that lacks its end breaks the protocol when the next one begins'
   assert.throws(() => cluster.onGradient(member, right[0]), { name: ProtocolError.name, message: /out of order/ })
 })
 
-test('a partial of a round that is over may lack its end', async () => {
-  const [slow, fast] = [stillMember('a'), stillMember('b')]
-  const cluster = clusterOf(slow, fast)
-  const step = cluster.trainStep(beginning, update(1))
-  cluster.onGradient(slow, partial(1, 1, [0, 1])[0])
-  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(fast, chunk)
-  await step
-  void cluster.trainStep(second, update(2))
-  for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(slow, chunk)
-  assert.equal(cluster.status.totals.lanesCounted, LANES + 2)
-})
-
 test('a chunk that comes twice, or is left out, breaks the protocol', () => {
   for (const order of [[0, 0], [0, 2], [1]]) {
     const member = stillMember('a')
@@ -203,6 +192,7 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   }
   assert.deepEqual(member.weights.map(({ version, offset }) => [version, offset]), [[0, 0], [0, 8], [0, 16], [1, 0], [1, 0], [1, 8], [1, 16]], 'the first chunk of the step had gone out')
 
+  cluster.onLost(late, 'it has seen enough')
   const next = cluster.trainStep({ ...beginning, stepInEpoch: 1, step: 1 }, update(1))
   for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   assert.equal((await next).notFinite, undefined)
@@ -229,26 +219,63 @@ test('beside a step, the test set comes to what it comes to without one; each bl
   assert.deepEqual(member.dealt.slice(1).map(({ kind, round, units }) => [kind, round, units]), [['EVALUATE', 2, [0]], ['EVALUATE', 2, [1]], ['TRAIN', 3, [0, 1, 2, 3]]])
   assert.deepEqual(cluster.status.members.map(({ kind, owes }) => [kind, owes]), [['TRAIN', [0, 1, 2, 3]]])
   cluster.onEvaluation(member, blockResult(2, 1, 8))
-  cluster.onEvaluation(member, blockResult(2, 1, 8))
+  assert.throws(() => cluster.onEvaluation(member, blockResult(2, 1, 8)), { name: ProtocolError.name, message: /test block 1, which was not dealt to it/ })
   for (const chunk of partial(3, 0, [0, 1, 2, 3])) cluster.onGradient(member, chunk)
   assert.equal((await step).lanes.length, LANES)
   assert.deepEqual(cluster.status.members.map(({ kind, owes, state }) => [kind, owes, state]), [['EVALUATE', [0], 'computing']])
   cluster.onEvaluation(member, blockResult(2, 0, 32))
   assert.deepEqual(await evaluation, await expected)
-  cluster.onEvaluation(member, blockResult(2, 0, 32))
+  assert.throws(() => cluster.onEvaluation(member, blockResult(2, 0, 32)), { name: ProtocolError.name, message: /test block 0, which was not dealt to it/ })
   const { lanesDelivered, lanesCounted, lanesDropped } = cluster.status.totals
   assert.deepEqual([lanesDelivered, lanesCounted, lanesDropped], [2 * LANES, 2 * LANES, 0])
   assert.deepEqual(events.filter(({ type }) => type === 'testing'), [{ type: 'testing', done: 1, total: 2 }, { type: 'testing', done: 2, total: 2 }])
-  assert.deepEqual(events.filter(({ type }) => type === 'dropped'), ['the block was counted before', 'the evaluation is over'].map((reason) => ({ type: 'dropped', worker: 'a', units: 1, reason })))
+})
+
+test('a block that two workers compute counts once, and one that comes when all are counted is dropped', async () => {
+  const [slow, fast] = [stillMember('slow'), stillMember('fast')]
+  const { cluster, events } = openedWith([slow])
+  await playStep(cluster, slow)
+  const evaluation = cluster.evaluate(second)
+  assert.equal(cluster.onReady(fast), undefined)
+  assert.deepEqual(fast.dealt.map(({ units }) => units), [[1]], 'the block that the other has not begun')
+  cluster.onEvaluation(slow, blockResult(2, 1, 8))
+  cluster.onEvaluation(fast, blockResult(2, 1, 8))
+  cluster.onEvaluation(slow, blockResult(2, 0, 32))
+  assert.equal((await evaluation).length, 2)
+  assert.deepEqual(events.filter(({ type }) => type === 'dropped'), [{ type: 'dropped', worker: 'fast', units: 1, reason: 'the block was counted before' }])
+})
+
+test('the whole gradient from a worker that was dealt half of it, and a test block from one that was not, break the protocol and count nothing', async () => {
+  const [liar, honest] = [stillMember('liar'), stillMember('honest')]
+  const { cluster, events } = openedWith([liar, honest])
+  const step = cluster.trainStep(beginning, update(1))
+  assert.deepEqual(liar.dealt.map(({ units }) => units), [[0, 1]])
+  assert.throws(() => cluster.onGradient(liar, partial(1, 0, [0, 1, 2, 3])[0]), { name: ProtocolError.name, message: /lanes 0 to 3, of which it was not dealt all/ })
+  cluster.onLost(liar, 'it broke the protocol')
+  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(honest, chunk)
+  assert.deepEqual((await step).computedBy, ['honest', 'honest', 'honest', 'honest'])
+  assert.ok(events.every(({ type }) => type !== 'dropped' && type !== 'uploadUnfinished'))
+  assert.equal(cluster.onReady(liar), undefined)
+  void cluster.evaluate(second)
+  assert.deepEqual(honest.dealt.at(-2)?.units, [0])
+  assert.throws(() => cluster.onEvaluation(liar, blockResult(2, 0, 32)), { name: ProtocolError.name, message: /test block 0, which was not dealt to it/ })
+})
+
+test('an upload that a worker leaves unfinished is told of, since what had come counts', async () => {
+  const [gone, next] = [stillMember('gone'), stillMember('next')]
+  const { cluster, events } = openedWith([gone, next])
+  void cluster.trainStep(beginning, update(1))
+  cluster.onGradient(gone, partial(1, 1, [0, 1])[0])
+  cluster.onLost(gone, 'its connection broke')
+  await Promise.resolve()
+  assert.deepEqual(events.filter(({ type }) => type === 'uploadUnfinished'), [{ type: 'uploadUnfinished', worker: 'gone', step: 0, lanes: [0, 1] }])
 })
 
 test('a block that is taken over, or dealt again, is told as one of the test set, and counted as no lane', async () => {
   // The first worker has two blocks, and has not begun the second.
   const [first, other] = [stillMember('first'), stillMember('other')]
   const { cluster, events } = openedWith([first, other])
-  const step = cluster.trainStep(beginning, update(1))
-  for (const chunk of partial(1, 0, [0, 1, 2, 3])) cluster.onGradient(first, chunk)
-  await step
+  await playStep(cluster, first, other)
   void cluster.evaluate(second)
   const told = (): object[] => events.filter(({ type }) => type === 'takenOver' || type === 'dealtAgain')
   assert.deepEqual(told(), [{ type: 'takenOver', worker: 'other', kind: 'EVALUATE', step: 1, units: [1], attempt: 1 }])
@@ -275,7 +302,7 @@ test('where weights are elsewhere, the test set is evaluated all the same, and n
 test('a worker that leaves during an evaluation finishes the block that it may be at, and is let go', async () => {
   const [leaver, stayer] = [stillMember('leaver'), stillMember('stayer')]
   const { cluster, events } = openedWith([leaver, stayer])
-  await playStep(cluster, leaver)
+  await playStep(cluster, leaver, stayer)
   const evaluation = cluster.evaluate(second)
   cluster.onDraining(leaver)
   assert.deepEqual(cluster.status.members.map(({ name, state, owes }) => [name, state, owes]), [['leaver', 'draining', [0]], ['stayer', 'computing', [1]]])

@@ -218,12 +218,40 @@ test('a worker that does not advance for a few times its measured time is evicte
   assert.deepEqual(dealer.workers, ['a'])
 })
 
-test('before a worker has been measured it has no deadline but silence', () => {
+test('before a worker has been measured, it is given half an hour, unless it is silent', () => {
   const dealer = createDealer({ silenceLimitMs: 10_000 })
   play(dealer, [join('a'), begin(1, 4)])
   for (let now = 1000; now < 200_000; now += 1000) assert.deepEqual(play(dealer, [{ type: 'heard', worker: 'a', now }, tick(now)]), [])
   for (let now = 200_000; now < 209_000; now += 1000) assert.deepEqual(play(dealer, [tick(now)]), [])
   assert.deepEqual(play(dealer, [tick(209_001)]).slice(0, 1), ['evict a: nothing was heard of it for 10.0 s'])
+  play(dealer, [join('b', 210_000)])
+  for (let now = 211_000; now <= 2_010_000; now += 1000) assert.deepEqual(play(dealer, [{ type: 'heard', worker: 'b', now }, tick(now)]), [])
+  assert.match(play(dealer, [{ type: 'heard', worker: 'b', now: 2_010_500 }, tick(2_010_500)])[0], /^evict b: it has not advanced for 1800\.5 s/)
+})
+
+test('a worker that only says that it computes, repeats itself, or tells of lanes that it does not have, has not advanced', () => {
+  const dealer = warm()
+  play(dealer, [compute('b', 2, 4, 1000, 5000), deliver('b', 2, 4, 5, 5100)])
+  for (let unit = 0; unit < 4; unit++) play(dealer, [compute('a', 2, unit, 1000, 5100 + unit * 1000)])
+  play(dealer, [deliver('a', 2, 0, 4, 8100)])
+  const said: string[] = []
+  for (let now = 8500; now < 14_000; now += 500) {
+    said.push(...play(dealer, [compute('b', 2, 4, 1000, now), compute('b', 2, 0, 1000, now), compute('b', 1, 4, 1000, now), deliver('b', 2, 4, 5, now), tick(now)]))
+  }
+  assert.ok(said.includes('evict b: it has not advanced for 5.4 s; it is given 5.0 s'), said.join('\n'))
+})
+
+test('a worker that says how long its lanes take is believed no more than the clock, and stops nothing', () => {
+  for (const ms of [1e306, Number.POSITIVE_INFINITY, Number.NaN, 1e9]) {
+    const dealer = warm()
+    for (let unit = 0; unit < 4; unit++) play(dealer, [compute('a', 2, unit, 1000, 5000 + unit * 1000), compute('b', 2, unit + 4, ms, 5000 + unit * 1000)])
+    play(dealer, [deliver('a', 2, 0, 4, 8000), deliver('b', 2, 4, 8, 8000), begin(3, 8, 8000)])
+    assert.ok((dealer.viewOf('b').laneMs ?? 0) <= 3000, `${ms}: ${dealer.viewOf('b').laneMs}`)
+    // From here on b is silent about its work, but alive.
+    const said: string[] = []
+    for (let now = 8500; now < 40_000; now += 500) said.push(...play(dealer, [{ type: 'heard', worker: 'b', now }, { type: 'heard', worker: 'a', now }, tick(now)]))
+    assert.ok(said.some((line) => line.startsWith('evict b: it has not advanced')), said.join('\n'))
+  }
 })
 
 test('a coordinator that hung itself blames nobody for that time', () => {

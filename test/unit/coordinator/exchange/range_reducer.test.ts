@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test'
 import { freshState, viewOfState, type OptimizerState } from '../../../../shared/optim/optimizer.ts'
 import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimizers.ts'
 import { Model } from '../../../../shared/optim/stepped_weights.ts'
-import { RangeReducer, type Receiver } from '../../../../coordinator/exchange/range_reducer.ts'
+import { RangeReducer, type Receiver, type UnfinishedPartial } from '../../../../coordinator/exchange/range_reducer.ts'
 import { cutRanges } from '../../../../coordinator/exchange/remote/ranges.ts'
 import { MachineMemory } from '../../../../coordinator/members/machine_memory.ts'
 import { outcomeOf, verdictOf, type RangeSums } from '../../../../coordinator/exchange/step_update.ts'
@@ -34,6 +34,7 @@ const random = new KeyedRandom(5, Purpose.draw)
 const vector = (): Float32Array => Float32Array.from({ length: size }, () => random.normal())
 const optimizer = optimizerOf(defaultOptimizer)
 const start = { ...freshState(optimizer, size), parameters: vector() }
+const allLanes = Array.from({ length: LANES }, (_, lane) => lane)
 const leaves = tree.nodes.filter(({ children }) => children === undefined)
 /** Gradients by step and lane. */
 const gradients = Array.from({ length: 3 }, () => leaves.map(() => vector()))
@@ -93,12 +94,15 @@ async function trained(ranges: readonly Range[], { shared, clip = null }: { shar
     model: new Model(layoutOfRange(layout, range), optimizer, viewOfState(start, range)),
     onPartial: (node: number): void => void whole[index].push(node),
   }))
-  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), ...(shared === undefined ? {} : { board: shared.board }) }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), onUnfinished: () => undefined, ...(shared === undefined ? {} : { board: shared.board }) }))
   for (const reducer of reducers) reducer.join(worker)
   const outcomes = []
   const weights: (number[] | undefined)[] = []
   for (let step = 0; step < gradients.length; step++) {
-    for (const reducer of reducers) reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01 })
+    for (const reducer of reducers) {
+      reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01 })
+      reducer.dealt(worker, 2 * step + 1, allLanes)
+    }
     reducers.forEach((reducer, index) => {
       // Partial sums reach each range in an order of its own.
       for (const leaf of permutation(LANES, random)) {
@@ -142,10 +146,11 @@ test('clipped by the norm of the whole vector, they are the same however it is c
 
 test('who joins while a gradient waits for its norm gets the weights before, and then the new ones, whole', async () => {
   const range = { begin: 0, end: size }
-  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, start), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: 0.5 }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, start), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: 0.5 }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined })
   const [early, late] = [workerWith(), workerWith()]
   reducer.join(early)
   reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.dealt(early, 1, allLanes)
   for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(early, chunk)
   reducer.join(late)
   const versions = ({ chunks }: Worker): number[] => [...new Set(chunks.map(({ version }) => version))]
@@ -169,9 +174,10 @@ test('a gradient that is not where a worker says is refused', { skip: withoutSha
   const { board, gradients } = sharedMemory(t)
   const worker = workerWith(gradients)
   const range = { begin: 0, end: size }
-  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, board })
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined, board })
   reducer.join(worker)
   reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.dealt(worker, 1, allLanes)
   const [own] = chunksOf(range, 0, 0)
   assert.throws(() => reducer.receive(worker, { ...own, data: Buffer.alloc(0), shared: { at: 2 ** 40, length: own.data.length } }), new ProtocolError(`shared memory has no ${own.data.length} bytes at ${2 ** 40}`))
 })
@@ -180,10 +186,11 @@ test('chunks that are not of the range, or do not follow each other, are refused
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
   const model = new Model(layoutOfRange(layout, second), optimizer, freshState(optimizer, second.end - second.begin))
   const opened = (): { reducer: RangeReducer<Worker>; worker: Worker } => {
-    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined })
+    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined })
     const worker = workerWith()
     reducer.join(worker)
     reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+    reducer.dealt(worker, 1, allLanes)
     return { reducer, worker }
   }
   const [own] = chunksOf(second, 0, 0)
@@ -198,6 +205,73 @@ test('chunks that are not of the range, or do not follow each other, are refused
   }
   const { reducer } = opened()
   assert.throws(() => reducer.receive(workerWith(), own), /no member/)
+})
+
+/** A reducer of the whole vector in its first step, with the unfinished partials that it has told of. */
+function opened(): { reducer: RangeReducer<Worker>; unfinished: UnfinishedPartial[]; whole: number[] } {
+  const unfinished: UnfinishedPartial[] = []
+  const whole: number[] = []
+  const reducer = new RangeReducer<Worker>({
+    range: { begin: 0, end: size }, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK,
+    onPartial: (_, { node }) => whole.push(node), onUnfinished: (_, partial) => unfinished.push(partial),
+  })
+  return { reducer, unfinished, whole }
+}
+
+test('a partial is taken only from a worker that was dealt every lane of it in this round', () => {
+  const { reducer, whole } = opened()
+  const [liar, honest] = [workerWith(), workerWith()]
+  for (const worker of [liar, honest]) reducer.join(worker)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.dealt(honest, 1, [0, 1])
+  reducer.dealt(liar, 1, [2, 3])
+  const range = { begin: 0, end: size }
+  const [huge] = chunksOf(range, 0, 0).map((chunk) => ({ ...chunk, node: 0, data: Buffer.from(bytesOf(new Float32Array(CHUNK).fill(1e15))) }))
+  assert.throws(() => reducer.receive(liar, huge), new ProtocolError('a partial of lanes 0 to 3, of which it was not dealt all'))
+  assert.throws(() => reducer.receive(liar, chunksOf(range, 0, 1)[0]), new ProtocolError('a partial of lane 1, of which it was not dealt all'))
+  reducer.leave(liar)
+  reducer.dealt(honest, 1, [2, 3])
+  for (const leaf of [3, 0, 2, 1]) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(honest, chunk)
+  assert.equal(whole.length, LANES)
+  const calm = opened().reducer
+  calm.join(honest)
+  calm.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  calm.dealt(honest, 1, allLanes)
+  for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) calm.receive(honest, chunk)
+  assert.deepEqual(reducer.sums?.squares, calm.sums?.squares, 'nothing of the lie is in the sum')
+  reducer.settle({ leaveOut: false, scale: 1 })
+  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01 })
+  assert.throws(() => reducer.receive(honest, { ...chunksOf(range, 0, 0)[0], round: 3 }), /lane 0, of which it was not dealt all/, 'what was dealt in one round is not dealt in the next')
+})
+
+test('a worker that goes in the middle of a partial of the open step is told of, with what came of it', () => {
+  const { reducer, unfinished } = opened()
+  const [gone, late] = [workerWith(), workerWith()]
+  for (const worker of [gone, late]) reducer.join(worker)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  for (const worker of [gone, late]) reducer.dealt(worker, 1, allLanes)
+  const range = { begin: 0, end: size }
+  for (const chunk of chunksOf(range, 0, 2).slice(0, 2)) reducer.receive(gone, chunk)
+  reducer.leave(gone)
+  assert.deepEqual(unfinished, [{ round: 1, node: leaves[2].id, floats: 2 * CHUNK }])
+  reducer.leave(late)
+  assert.equal(unfinished.length, 1, 'a worker that had sent nothing is not')
+})
+
+test('a partial of a round that is over may lack its end', () => {
+  const { reducer, whole } = opened()
+  const [slow, fast] = [workerWith(), workerWith()]
+  for (const worker of [slow, fast]) reducer.join(worker)
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  for (const worker of [slow, fast]) reducer.dealt(worker, 1, allLanes)
+  const range = { begin: 0, end: size }
+  reducer.receive(slow, chunksOf(range, 0, 0)[0])
+  for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(fast, chunk)
+  reducer.settle({ leaveOut: false, scale: 1 })
+  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01 })
+  reducer.dealt(slow, 3, allLanes)
+  for (const chunk of chunksOf(range, 0, 1)) reducer.receive(slow, { ...chunk, round: 3 })
+  assert.equal(whole.length, LANES + 1)
 })
 
 test('a vector is cut where chunks are, into parts that differ by one chunk at most', () => {

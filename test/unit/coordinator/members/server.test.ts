@@ -54,6 +54,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }
     },
     runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES, brief: () => undefined,
     source: { read: (samples) => Promise.resolve(samples.map((sample) => Buffer.from([sample]))) },
+    onUnreadable: () => undefined,
     access: { token: undefined, tls, maxWorkers }, now: () => performance.now(), silenceLimitMs: impatient ? SILENCE_MS : PATIENT_MS,
     patience: impatient ? { namelessMs: NAMELESS_MS, helloMs: HELLO_MS } : { namelessMs: PATIENT_MS, helloMs: PATIENT_MS },
   })

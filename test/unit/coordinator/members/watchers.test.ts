@@ -23,7 +23,7 @@ async function listen(t: TestContext, brief: () => RunBrief | undefined): Promis
   const none = (): undefined => undefined
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
     handler: { onReady: none, onHeard: none, onComputed: none, onAbandoned: none, onDraining: none, onEvaluation: none, onGradient: none, onSpans: none, onClock: none, onLost: none },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(0), sampleCount: 0, source: { read: () => Promise.resolve([]) }, brief,
+    runId: 'run', run: '{}', manifest: Buffer.alloc(0), sampleCount: 0, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, brief,
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 1000, now: () => performance.now(), patience: { namelessMs: NAMELESS_MS, helloMs: 400 },
   })
   const close = (): Promise<void> => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openCopy, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
@@ -20,15 +20,15 @@ beforeEach(async () => {
 })
 afterEach(() => remove())
 
-const open = async (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => (await openDataset(root, { testFraction, cacheFolder, onProgress: progress })).dataset
-const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: [] }, { cacheFolder })).digest
+const open = async (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => (await openDataset(root, { testFraction, cacheFolder, warn: assert.fail, onProgress: progress })).dataset
+const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: [] }, { cacheFolder, warn: assert.fail })).digest
 const pathsOf = (dataset: Dataset, ids: number[]): string[] => ids.map((id) => dataset.samples[id].path)
 
 describe('openDataset', () => {
   it('describes every image', async () => {
     await putImages(root, [...numbered('cane', 12), ...numbered('gatto', 12)])
     const progress: [number, number][] = []
-    const { dataset, source } = await openDataset(root, { testFraction: 0.3, cacheFolder, onProgress: (done, total) => progress.push([done, total]) })
+    const { dataset, source } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail, onProgress: (done, total) => progress.push([done, total]) })
     assert.deepEqual(dataset.classes, ['cane', 'gatto'])
     assert.equal(dataset.samples.length, 24)
     assert.deepEqual(dataset.samples.map(({ path }) => path), [...numbered('cane', 12), ...numbered('gatto', 12)].sort())
@@ -57,6 +57,16 @@ describe('openDataset', () => {
     assert.match(dataset.skipped[1].reason, /a\/empty\.png is empty/)
     assert.equal(dataset.digest, await digest())
     assert.deepEqual((await open()).skipped, dataset.skipped)
+  })
+
+  it('tells of images that are there twice', async () => {
+    await putImages(root, ['train/a/0.jpg', 'train/a/1.jpg', 'train/b/0.jpg', 'test/a/2.jpg', 'test/b/2.jpg'])
+    await copyFile(join(root, 'train/a/0.jpg'), join(root, 'test/a/0.jpg'))
+    await copyFile(join(root, 'train/a/1.jpg'), join(root, 'train/b/1.jpg'))
+    assert.deepEqual((await open()).notices, [
+      '1 image is in two classes, with the same bytes: train/a/1.jpg and train/b/1.jpg.',
+      '1 image is in training and in the test, with the same bytes: test/a/0.jpg and train/a/0.jpg.',
+    ])
   })
 
   it('moves no image when another is added or removed', async () => {
@@ -185,10 +195,25 @@ describe('cache', () => {
     assert.deepEqual((await open()).skipped.map(({ path }) => path), ['a/text.jpg'])
   })
 
-  it('that cannot be written is an error that names its folder', async () => {
+  it('that cannot be written costs one warning', async () => {
     await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
     await writeFile(cacheFolder, 'a file in the way')
-    await assert.rejects(open(), (error: Error) => error instanceof DataError && error.message.includes(cacheFolder))
+    const warnings: string[] = []
+    const { dataset } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: (message) => warnings.push(message) })
+    assert.equal(dataset.samples.length, 16)
+    assert.equal(warnings.length, 1)
+    assert.match(warnings[0], /^what is found out about the images cannot be kept: (ENOTDIR|EEXIST).*HERD_CACHE names another folder\.$/)
+  })
+
+  it('keeps what was found out when the check is ended early', async () => {
+    await putImages(root, [...numbered('a', 30), ...numbered('b', 30)])
+    const ending = new AbortController()
+    const reason = new Error('enough')
+    const onProgress = (done: number): void => (done === 10 ? ending.abort(reason) : undefined)
+    await assert.rejects(openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail, onProgress, signal: ending.signal }), reason)
+    const [file] = await readdir(join(cacheFolder, 'datasets'))
+    const { files } = JSON.parse(await readFile(join(cacheFolder, 'datasets', file), 'utf8')) as { files: object }
+    assert.ok(Object.keys(files).length >= 10 && Object.keys(files).length < 60, `${Object.keys(files).length} files are known`)
   })
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { tellPassedOver } from '../../../../../shared/data/sources/notices.ts'
 import { scanFolder } from '../../../../../shared/data/sources/scan.ts'
 import { DataError } from '../../../../../shared/kit/errors.ts'
 import { put, temporaryFolder } from '../images.ts'
@@ -74,6 +75,35 @@ describe('scanFolder', () => {
     assert.equal(scan.root, join(folder, 'raw-img'))
     assert.deepEqual(scan, await scanFolder(join(folder, 'raw-img')))
     assert.equal(scan.candidates[0].path, 'cane/0.jpg')
+  })
+
+  it('takes the split under other names that people give the halves', async () => {
+    for (const [train, test] of [['train', 'val'], ['Train', 'Test'], ['training', 'testing'], ['train', 'valid'], ['train', 'validation'], ['seg_train', 'seg_test']]) {
+      await putNames(`${train}/a/0.jpg`, `${train}/b/0.jpg`, `${test}/a/1.jpg`, `${test}/b/1.jpg`)
+      const { classes, candidates } = await scanFolder(folder)
+      assert.deepEqual(classes, ['a', 'b'])
+      assert.deepEqual(candidates.filter(({ split }) => split === 'test').map(({ path }) => path), [`${test}/a/1.jpg`, `${test}/b/1.jpg`])
+      await remove()
+    }
+  })
+
+  it('refuses folders that hold the same classes and are no halves by their names', async () => {
+    await putNames('one/a/0.jpg', 'one/b/0.jpg', 'two/a/1.jpg', 'two/b/1.jpg')
+    await fails(folder, 'the same folders in one/, two/', 'call them train/ and test/')
+  })
+
+  it('tells what it passes over', async () => {
+    await putNames('cat/0.jpg', 'cat/1.JFIF', 'dog/0.jpg', 'dog/1.jpg', 'heic/0.HEIC', 'heic/1.heic', 'cat/notes', 'cat/x.bmp', 'dog/@eaDir/0.jpg', '@eaDir/0.jpg', 'dog/Thumbs.db', 'loose.png',
+      'runs/first/config.json', 'runs/first/checkpoints/latest.ckpt', 'runs/first/plots/loss.png', 'runs/first/plots/accuracy.png')
+    const scan = await scanFolder(folder)
+    assert.deepEqual(scan.classes, ['cat', 'dog'])
+    assert.deepEqual(scan.candidates.map(({ path }) => path), ['cat/0.jpg', 'cat/1.JFIF', 'dog/0.jpg', 'dog/1.jpg'])
+    assert.deepEqual(tellPassedOver(scan), [
+      `4 files in ${folder} are left out, since their names are not of images (jpg, png, webp, gif or tiff): 2 .heic, 1 without an ending, 1 .bmp.`,
+      `1 folder in ${folder} has no images and is no class: heic.`,
+      `1 image in ${folder} lies beside the class folders and is left out.`,
+      `1 folder in ${folder} is that of a run, and is passed over: ${join(folder, 'runs/first')}.`,
+    ])
   })
 
   it('takes the split of train/ and test/', async () => {

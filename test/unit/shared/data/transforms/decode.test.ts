@@ -67,6 +67,18 @@ describe('decodeImage', () => {
     }
   })
 
+  it('refuses samples whose scale it cannot know', async () => {
+    const pixels = 16
+    const files = [
+      ['float', tiffOf(32, 3, new Float32Array(pixels).fill(0.5))], ['uint', tiffOf(32, 1, new Uint32Array(pixels).fill(7))], ['short', tiffOf(16, 2, new Int16Array(pixels).fill(-1000))],
+    ] as const
+    for (const [depth, bytes] of files) {
+      assert.equal((await sharp(bytes).metadata()).depth, depth)
+      await assert.rejects(decodeImage(bytes, Infinity, 'scan.tif'), new DataError(`scan.tif cannot be decoded: its samples are of type ${depth}, not whole numbers of 8 or 16 bits without sign: convert it.`))
+    }
+    assert.deepEqual(pixel(await decodeImage(tiffOf(16, 1, new Uint16Array(pixels).fill(0x4000))), 1, 1), [64, 64, 64], 'without a sign, 16 bits are fine')
+  })
+
   it('takes the first frame of an animation', async () => {
     const frames = Buffer.concat([Buffer.alloc(300, 255), Buffer.alloc(300, 0)])
     for (const format of ['gif', 'webp'] as const) {
@@ -118,3 +130,21 @@ describe('decodeImage', () => {
     await assert.rejects(decodeImage(bomb, 600), DataError)
   })
 })
+
+/** A grey TIFF of 4 x 4 pixels, uncompressed. @param format SampleFormat of TIFF 6.0: 1 without sign, 2 with sign, 3 floating point */
+function tiffOf(bits: number, format: number, samples: Float32Array | Uint32Array | Int16Array | Uint16Array): Buffer {
+  const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
+  const fields = [[256, 4], [257, 4], [258, bits], [259, 1], [262, 1], [273, 8], [277, 1], [278, 4], [279, data.length], [339, format]]
+  const directory = Buffer.alloc(2 + 12 * fields.length + 4)
+  directory.writeUInt16LE(fields.length, 0)
+  fields.forEach(([tag, value], index) => {
+    const at = 2 + 12 * index
+    directory.writeUInt16LE(tag, at)
+    directory.writeUInt16LE(4, at + 2)
+    directory.writeUInt32LE(1, at + 4)
+    directory.writeUInt32LE(value, at + 8)
+  })
+  const header = Buffer.from([0x49, 0x49, 42, 0, 0, 0, 0, 0])
+  header.writeUInt32LE(8 + data.length, 4)
+  return Buffer.concat([header, data, directory])
+}

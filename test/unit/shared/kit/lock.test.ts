@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withLock } from '../../../../cli/setup/lock.ts'
+import { withLock } from '../../../../shared/kit/lock.ts'
 
 const TIMING = { refreshMilliseconds: 5, staleMilliseconds: 60_000, pollMilliseconds: 1, takeoverMilliseconds: 1 }
 
