@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { checkViewers } from '../live/page_access.ts'
-import { createLog } from '../shared/kit/log.ts'
+import { createLog, type Log } from '../shared/kit/log.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
+import { machineSeconds } from '../shared/trace/span.ts'
+import { GoBackError } from './contract/interruptions.ts'
+import { Restarts } from './local/restarts.ts'
 import { readAccess } from './port/access.ts'
 import { createConsole } from './watch/console.ts'
 import { Onlookers } from './watch/onlookers.ts'
@@ -19,7 +23,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
 
   const log = createLog(options)
   for (const each of [warning, pageWarning]) if (each !== undefined) log.warn(each)
-  const onlookers = await Onlookers.open(options, access, log)
+  const console = createConsole(process.stdout, log, options)
 
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
   let exitCode = 0
@@ -29,11 +33,35 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
     stop.signal = signal
     stop.onRequest()
   })
+  const goingBack = new Restarts()
   try {
-    await startRun(options, { given, log, console: createConsole(process.stdout, log, options), onlookers, stop, access })
+    for (let asked = options; ;) {
+      const onlookers = await Onlookers.open(asked, access, log)
+      try {
+        await startRun(asked, { given, log, console, onlookers, stop, access })
+        return exitCode
+      } catch (error) {
+        const again = stop.signal === undefined && error instanceof GoBackError ? await goneBack(error, asked, goingBack, log) : undefined
+        if (again === undefined) throw error
+        asked = again
+      } finally {
+        await onlookers.close()
+      }
+    }
   } finally {
     removeSignals()
-    await onlookers.close()
   }
-  return exitCode
+}
+
+/**
+ * Waits a moment before a run goes back to its last checkpoint.
+ * @returns the options with which it goes on, at the same address; undefined if it has gone back too often
+ */
+async function goneBack(error: GoBackError, asked: CoordinatorOptions, goingBack: Restarts, log: Log): Promise<CoordinatorOptions | undefined> {
+  if (error.progressed) goingBack.takesPart('run')
+  const waitMs = goingBack.after('run', machineSeconds())
+  if (waitMs === undefined) return undefined
+  log.warn(`${error.message.split('\n')[0]} Going back to the last checkpoint in ${waitMs / 1000} s.`)
+  await sleep(waitMs)
+  return { ...asked, resume: 'latest', out: error.folder, listen: error.address }
 }

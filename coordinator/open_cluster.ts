@@ -66,7 +66,7 @@ export function homeOfWeights({ run, layout, optimizer, start, version, options,
 
 export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'observe' | 'onSpan'> {
   home: WeightsHome
-  options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'strictNumerics' | 'silenceLimit'>
+  options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'allowMixedNumerics' | 'silenceLimit'>
   access: Access
   manifest: Manifest
   source: ImageSource
@@ -95,7 +95,7 @@ export async function openCluster({ run, layout, home, options, access, manifest
     reduce: home.reduce(memory?.board),
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
-    strictNumerics: options.strictNumerics,
+    allowMixedNumerics: options.allowMixedNumerics,
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
       runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access,

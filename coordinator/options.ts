@@ -33,7 +33,7 @@ export const coordinatorOptions = {
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
   resume: text('<latest|auto|file>', 'Go on from the latest checkpoint in --out, or from a file; auto: begin, or go on if --out has a run, so that a supervisor can repeat the command.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
-  strictNumerics: flag("Refuse a worker whose numerics fingerprint differs from the first's, instead of reporting it."),
+  allowMixedNumerics: flag('Take workers that compute other bits than the first one (another kind of processor, another version), and report it: the weights then depend on who computes what.'),
   stepEvents: flag('Note in events.jsonl too what is frequent: every step with its loss and its seconds, lanes that were taken over or dropped.'),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },

@@ -26,7 +26,7 @@ import { printEnd } from './run_end.ts'
 import { RunRecord } from './record/run_record.ts'
 import { TensorBoardRecord } from './watch/tensorboard.ts'
 import { train } from './training.ts'
-import { StoppedWhileWaiting } from './contract/interruptions.ts'
+import { GoBackError, STOP_PATIENCE_MS, StoppedWhileWaiting } from './contract/interruptions.ts'
 import type { beginning } from './contract/progress.ts'
 import { goOnCommand } from './go_on.ts'
 import { homeOfWeights, openCluster } from './open_cluster.ts'
@@ -57,7 +57,7 @@ export interface StopRequest {
 /**
  * Executes one run, from its options to its summary.
  * @returns `stopped`: true if a signal ended the run before it was done
- * @throws as `prepareRun`; RunError if the run fails
+ * @throws as `prepareRun`; GoBackError if a part of the weights is lost; RunError if the run fails
  */
 export async function startRun(asked: CoordinatorOptions, surroundings: RunSurroundings): Promise<{ stopped: boolean }> {
   const place = await RunPlace.claim(asked, surroundings.log)
@@ -119,20 +119,23 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   }, observe)
 
   const processes: LocalProcesses[] = []
+  let address = options.listen
   let closeInput = async (): Promise<void> => undefined
   try {
-    stop.onRequest = () => undefined
     if (options.singleNode && home.model !== undefined) {
       const single = await openSingleNode(prepared, run, home.model, source, { observe, onSpan, log })
       cluster = single.cluster
+      stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
       const opened = await openCluster({ run, layout, home, options, access, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
+      address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
       observe({ type: 'listening', address: opened.address })
       stop.onRequest = () => {
         if (opened.cluster.status.waiting) opened.cluster.fail(new StoppedWhileWaiting('stopped'))
+        else giveUpLater(opened.cluster)
       }
       // The last worker may leave or be evicted after the stop was requested: no worker is then left to finish the step.
       observers.push((event) => {
@@ -180,7 +183,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     observe({ type: 'finished', digest, epochs: recipe.epochs, seconds: end.progress.seconds })
     onlookers.finish(summary)
     await cluster.close({ finished: true, reason: 'the run has finished' })
-    await closeAll(processes)
+    await Promise.all(processes.map((each) => each.close()))
     printEnd(console, folder, sheet, digest, last.test.accuracy)
     return { stopped: false }
   } catch (error) {
@@ -190,9 +193,9 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       return { stopped: true }
     }
     if (error instanceof TakenOverError) record.abandon()
-    observe({ type: 'failed', reason: messageOf(error) })
+    if (!(error instanceof ReducerLostError)) observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
-    if (error instanceof ReducerLostError) throw new RunError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`)
+    if (error instanceof ReducerLostError) throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address })
     throw error
   } finally {
     await closeAll(processes)
@@ -200,6 +203,14 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     await record.idle()
     await tensorBoard.close()
   }
+}
+
+/**
+ * Gives up what goes on in a cluster that was asked to stop, if it takes too long: a step in progress is lost, and an evaluation begins anew with the next
+ * start. Supervisors kill a process half a minute after they have asked it to end.
+ */
+function giveUpLater(cluster: Pick<Cluster, 'fail'>): void {
+  setTimeout(() => cluster.fail(new StoppedWhileWaiting('stopped')), STOP_PATIENCE_MS).unref()
 }
 
 /** Prepares the run, unless a stop is requested before the images are checked. @returns undefined then: nothing has begun yet */
@@ -242,8 +253,9 @@ async function gatherReducers(hub: ReducerHub, options: CoordinatorOptions, { ac
   await hub.ready().finally(() => clearTimeout(patience))
 }
 
+/** Ends processes of this machine whose run has not finished; those of a finished run have ended by themselves. */
 async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {
-  await Promise.all(processes.map((each) => each.close()))
+  await Promise.all(processes.map((each) => each.close('SIGTERM')))
 }
 
 /** Counts how often the run has been resumed. */

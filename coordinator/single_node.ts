@@ -51,6 +51,7 @@ export class SingleNodeCluster implements Cluster {
   #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
   #images = 0
   #laneSeconds: number | null = null
+  #failure: Error | undefined
 
   constructor(parts: SingleNodeParts) {
     this.#parts = parts
@@ -92,6 +93,7 @@ export class SingleNodeCluster implements Cluster {
     const walk = new LaneWalk(this.#tree, everyLane)
     for (let next = walk.next(); next !== undefined; next = walk.next()) {
       if (next.type === 'push') {
+        this.#requireSound()
         this.#doing = { kind: 'TRAIN', owes: everyLane.slice(next.lane) }
         const prepared = await input.lane(at, next.lane)
         if (next.lane === lanes - 1) input.prefetch(schedule.next(at), everyLane)
@@ -123,6 +125,7 @@ export class SingleNodeCluster implements Cluster {
     const results: BlockResult[] = []
     const total = blockCount(test)
     for (let block = 0; block < total; block++) {
+      this.#requireSound()
       this.#doing = { kind: 'EVALUATE', owes: [block] }
       const ids = blockSamples(test, block)
       const images = await input.images(ids)
@@ -137,8 +140,17 @@ export class SingleNodeCluster implements Cluster {
     return results
   }
 
+  fail(error: Error): void {
+    this.#failure ??= error
+  }
+
   close(): Promise<void> {
     return this.#parts.compute.close()
+  }
+
+  /** To be called between two lanes or blocks: a step that fails there has changed nothing. @throws the error of `fail` */
+  #requireSound(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Gives the engine the weights as a worker would receive them: rounded, if they are compressed on the wire. */

@@ -59,7 +59,7 @@ interface Reached {
   progress: Progress
   /** Result of the last epoch that this process evaluated. */
   last: EpochResult | undefined
-  /** The end of an epoch that is not evaluated yet. No later state may be saved: a run resumed from it would lack this epoch in its history. */
+  /** The end of an epoch that is not evaluated yet. No later state may be saved: a run resumed from it would lack this epoch in its history, and begins with its evaluation. */
   untested: { progress: Progress; held: HeldState } | undefined
 }
 
@@ -109,8 +109,8 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
       run.untested = undefined
       await parts.keepEpoch(result, next, held)
     }
-    if (beside) run.untested = { progress: ended, held }
-    else await testing
+    run.untested = { progress: ended, held }
+    if (!beside) await testing
     keeping.add(keep())
     run.progress = next
   }

@@ -24,6 +24,8 @@ export interface Weights {
 
 /** Time without a photograph after which the compute process is ended. */
 const IDLE_MS = 60_000
+/** Limit of a photograph, 33 megapixels: any viewer may send one, and some formats decode to the whole picture in memory, three bytes a pixel, first. */
+const MAX_PHOTOGRAPH_PIXELS = 2 ** 25
 /** Niceness of the compute process. A person waits for the answer: on processors busy with training it still gets about a quarter of one. */
 const NICENESS = 5
 /** Most classes in an answer: more would not be looked at. */
@@ -83,7 +85,7 @@ export class Predictor {
   async #predict(photograph: Buffer): Promise<PhotoPrediction> {
     const weights = await this.#newest()
     const { network, transforms, classes, parameters, step, epoch } = weights
-    const image = await decodeImage(photograph, decodeTarget(transforms, network.imageSize), 'The photograph')
+    const image = await decodeImage(photograph, decodeTarget(transforms, network.imageSize), 'The photograph', MAX_PHOTOGRAPH_PIXELS)
     const compute = await this.#compute(weights)
     compute.setParameters(parameters)
     const probabilities = probabilitiesOf(await compute.logits(evaluationPixels([image], network.imageSize, transforms.evaluation), 1), network.classes)

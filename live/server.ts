@@ -12,7 +12,7 @@ import { Gatekeeper } from './gatekeeper.ts'
 import { Audience, type AudienceLimits } from './audience.ts'
 import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
 import { readBody } from './request_body.ts'
-import { whyForeign } from './same_site.ts'
+import { whyForeign } from '../shared/http/same_site.ts'
 import { Turns } from '../shared/kit/async.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 

@@ -1,4 +1,5 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
+import { inputFacts } from '../shared/data/input_fingerprint.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
@@ -175,11 +176,12 @@ export class Membership<C extends Compute> {
     link.openBulk(welcome, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
+    const input = await inputFacts(run, run.network.imageSize)
     this.#decoded = decoded
     this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
-      ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, datasetDigest: digest, metricsAddress },
+      ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, inputFingerprint: input.fingerprint, versions: input.versions, datasetDigest: digest, metricsAddress },
     })
     this.#joined = true
     observer.onJoined({ name: run.name, model: run.network.name }, compute.info)

@@ -62,7 +62,7 @@ const observe = (event: RunEvent): void => {
 }
 const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
 const settings = {
-  listen: `${options.host}:0`, reducers, reducersElsewhere: false, sharedMemory: options.sharedMemory, workers, minWorkers: undefined, localWorkers: undefined, waitForWorkers: undefined, strictNumerics: false,
+  listen: `${options.host}:0`, reducers, reducersElsewhere: false, sharedMemory: options.sharedMemory, workers, minWorkers: undefined, localWorkers: undefined, waitForWorkers: undefined, allowMixedNumerics: true,
   silenceLimit: SILENCE_LIMIT_SECONDS,
 }
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }

@@ -110,15 +110,16 @@ function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset,
     images: score.predictions.length,
     loss: score.loss,
     accuracy: score.accuracy,
-    perClass: scoreClasses(score.confusion, dataset.classes),
+    perClass: scoreClasses(score, dataset.classes),
     classes: dataset.classes,
     confusion: score.confusion,
+    ...(score.cells === undefined ? {} : { cells: score.cells }),
     engine: kind, precision, threads, device,
   }
 }
 
 function describe(dataset: Dataset, split: SplitChoice, score: TestScore): string[] {
-  const rows = Object.entries(scoreClasses(score.confusion, dataset.classes)).map(([name, { images, correct, accuracy }]) => [
+  const rows = Object.entries(scoreClasses(score, dataset.classes)).map(([name, { images, correct, accuracy }]) => [
     displayName(name), String(images), String(correct), images === 0 ? '-' : percent(accuracy),
   ])
   return [

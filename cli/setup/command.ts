@@ -9,13 +9,14 @@ import { npmPackageOf, releaseFor } from './releases.ts'
 import { createLogReporter, createReporter } from './reporter.ts'
 import { setUp } from './setup.ts'
 
-const SWITCHES = ['gpu', 'force', 'quiet', 'require'] as const
+const SWITCHES = ['gpu', 'force', 'quiet', 'require', 'ownInstaller'] as const
 
 const optionsSchema = z.object({
   gpu: z.boolean().default(false),
   force: z.boolean().default(false),
   quiet: z.boolean().default(false),
   require: z.boolean().default(false),
+  ownInstaller: z.boolean().default(false),
   logFormat: z.enum(logFormats).default('pretty'),
   wheel: z.string().min(1, '--wheel: expected the path of a wheel, or of a folder with wheels').optional(),
 })
@@ -30,6 +31,7 @@ export function setupCommand(): Command {
       ),
     )
     .addOption(switchOption('--force', 'do it again, even where it is done or has just failed'))
+    .addOption(switchOption('--own-installer', "if nothing else works, run tfjs-node's own installer: an older TensorFlow from its host, without a pinned checksum"))
     .addOption(switchOption('--require', 'exit with 1 when there is no native engine, instead of leaving it to wasm'))
     .addOption(new Option('--log-format <pretty|json>', 'pretty is for people, json is one record a line on standard error').choices(logFormats).env('HERD_LOG_FORMAT'))
     .addOption(switchOption('--quiet', 'say only what is wrong'))
@@ -53,6 +55,7 @@ Examples:
           packageFolder: packageFolderOf(npmPackageOf(variant)),
           wheel: options.wheel,
           force: options.force,
+          ownInstaller: options.ownInstaller,
           environment: process.env,
         },
         options.logFormat === 'json' ? createLogReporter((await import('../../shared/kit/log.ts')).createLog({ ...options, verbose: false, logFormat: 'json' })) : createReporter(process.stdout, process.stderr, options.quiet),
@@ -65,8 +68,9 @@ function switchOption(flag: string, description: string): Option {
   return new Option(flag, description).env(environmentNameOf(flag.slice(2)))
 }
 
+/** Name of a switch's variable. @param option as on the command line, or in camel case */
 function environmentNameOf(option: string): string {
-  return `HERD_SETUP_${option.toUpperCase()}`
+  return `HERD_SETUP_${option.replace(/(?<=[a-z])(?=[A-Z])|-/g, '_').toUpperCase()}`
 }
 
 function parseOptions(command: Command): z.infer<typeof optionsSchema> {

@@ -24,6 +24,8 @@ export interface SetupRequest {
   wheel: string | undefined
   /** True to set up again even if it is done already, or failed a short time ago. */
   force: boolean
+  /** True to let the package's own installer try, when nothing else worked: what it downloads has no pinned checksum. */
+  ownInstaller: boolean
   environment: NodeJS.ProcessEnv
 }
 
@@ -91,7 +93,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
       if (obtained === undefined) {
         const remembered: Failure = { key, time: parts.now(), reasons, missing: missingTools(environment) }
         await writeAtomically(failurePath, [JSON.stringify(remembered)])
-        reporter.warn(`No native engine here. ${WASM_INSTEAD} When what is missing is there, "herd setup --force" tries again.`)
+        reporter.warn(`No native engine here. ${WASM_INSTEAD} When what is missing is there, "herd setup --force" tries again; "--own-installer" takes an older TensorFlow, without a checksum.`)
         return 'wasm'
       }
       await writeStamp(packageFolder, key, obtained.source, obtained.verified)
@@ -117,7 +119,7 @@ async function obtain(
   reasons: string[],
 ): Promise<Obtained | undefined> {
   for (const way of WAYS) {
-    if (!(await way.applies(packageFolder))) continue
+    if (!(await way.applies(request))) continue
     try {
       return await way.run(request, packageFolder, cache, reporter, parts)
     } catch (error) {
@@ -207,12 +209,13 @@ const fromOwnInstaller: Way = async (request, packageFolder, _cache, reporter, p
 }
 
 const always = async (): Promise<boolean> => true
-const hasAddon = async (packageFolder: string): Promise<boolean> => (await fileSize(join(packageFolder, ADDON_PATH))) !== undefined
+const hasAddon = async ({ packageFolder = '' }: SetupRequest): Promise<boolean> => (await fileSize(join(packageFolder, ADDON_PATH))) !== undefined
+const isWanted = async ({ ownInstaller }: SetupRequest): Promise<boolean> => ownInstaller
 
-const WAYS: { name: string; applies: (packageFolder: string) => Promise<boolean>; run: Way }[] = [
+const WAYS: { name: string; applies: (request: SetupRequest) => Promise<boolean>; run: Way }[] = [
   { name: 'TensorFlow from its Python wheel', applies: always, run: fromWheels },
   { name: 'the engine that was there', applies: hasAddon, run: fromWhatIsThere },
-  { name: "the package's own installer", applies: always, run: fromOwnInstaller },
+  { name: "the package's own installer", applies: isWanted, run: fromOwnInstaller },
 ]
 
 /** Hash that changes with everything that makes an engine in place the wrong one. */

@@ -50,15 +50,12 @@ export class Roster {
     return this.#places.size
   }
 
-  /** Adds a member. @returns true if its fingerprint is a new one, and is kept */
-  add(member: Member, spans: RemoteSpans): boolean {
+  add(member: Member, spans: RemoteSpans): void {
     this.#places.set(member.name, { member, joinedAt: this.#parts.now(), spans, lanes: 0, images: 0 })
     const fingerprint = member.facts?.fingerprint ?? ''
     const all = Object.values(this.fingerprints)
     const alike = all.filter((other) => other === fingerprint).length
-    const isKept = member.name in this.fingerprints || (alike < NAMES_SHOWN && all.length < MOST_NAMES)
-    if (isKept) this.fingerprints[member.name] = fingerprint
-    return isKept && alike === 0
+    if (member.name in this.fingerprints || (alike < NAMES_SHOWN && all.length < MOST_NAMES)) this.fingerprints[member.name] = fingerprint
   }
 
   /** @returns false if the member is not present; another one may have its name by now */

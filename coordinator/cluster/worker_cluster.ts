@@ -19,7 +19,7 @@ import type { UnfinishedPartial, WholePartial } from '../exchange/range_reducer.
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
 import { sumOfPhases } from '../contract/step_split.ts'
 import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
-import { refusalOf } from './admission.ts'
+import { differenceOf, refusalOf, type FirstWorker } from './admission.ts'
 import { sendDeal } from './deal.ts'
 import { Evaluation } from './evaluation.ts'
 import type { MemberFacts } from './member_view.ts'
@@ -36,8 +36,8 @@ export interface WorkerClusterParts {
   silenceLimitMs: number
   /** Longest wait for workers, in milliseconds, while there are too few to begin or none to continue with. */
   waitLimitMs: number
-  /** True to refuse workers whose numerics fingerprint differs from the first one's. */
-  strictNumerics: boolean
+  /** True to take workers that compute other bits than the first one: then the result depends on who computes what. */
+  allowMixedNumerics: boolean
   /** Milliseconds on a monotonic clock. */
   now: () => number
   observe: (event: RunEvent) => void
@@ -50,6 +50,9 @@ export interface WorkerClusterParts {
   /** Tells all members how the run ends, and disconnects them. */
   close: (outcome: { finished: boolean; reason: string }) => Promise<void>
 }
+
+/** Most differences between workers that are told of: whoever makes up fingerprints fills no disk with them. */
+const MOST_DIFFERENCES = 32
 
 /**
  * A cluster of workers, whatever the transport: the dealers decide, and this class carries out their decisions and passes
@@ -69,6 +72,9 @@ export class WorkerCluster implements Cluster, MemberHandler {
   #step: OpenStep | undefined
   /** Round of the step that began last. */
   #lastRound = -1
+  #first: FirstWorker | undefined
+  /** Differences between workers that have been told. */
+  readonly #differences = new Set<string>()
 
   constructor(parts: WorkerClusterParts) {
     this.#parts = parts
@@ -139,7 +145,6 @@ export class WorkerCluster implements Cluster, MemberHandler {
     return blocks
   }
 
-  /** Makes everything that waits for workers fail with this error. */
   fail(error: Error): void {
     this.#waits.fail(error)
   }
@@ -160,20 +165,28 @@ export class WorkerCluster implements Cluster, MemberHandler {
   }
 
   onReady(member: Member): string | undefined {
-    const { run, strictNumerics, now, observe } = this.#parts
+    const { run, allowMixedNumerics, now, observe } = this.#parts
     const roster = this.#roster
-    const refusal = refusalOf(member.facts, run, roster.fingerprints, strictNumerics)
-    if (refusal !== undefined) return refusal
+    const refusal = refusalOf(member.facts, run, this.#first, allowMixedNumerics)
+    if (refusal !== undefined || member.facts === undefined) return refusal
+    this.#first ??= { name: member.name, facts: member.facts }
     const spans = this.#spansFrom(member)
-    const isNewKind = roster.add(member, spans)
+    roster.add(member, spans)
     spans.probe()
     this.#reduction.join(member)
     observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint: member.facts?.fingerprint ?? '', sharesMemory: member.memory !== undefined })
-    const kinds = new Set(Object.values(roster.fingerprints))
-    if (isNewKind && kinds.size > 1) observe({ type: 'fingerprintsDiffer', fingerprints: { ...roster.fingerprints } })
+    const difference = differenceOf(member.facts, this.#first)
+    if (difference !== undefined) this.#tellDifference(member.name, difference)
     this.#decide({ type: 'joined', worker: member.name, now: now() })
     this.#evaluation.join(member.name, undefined)
     return undefined
+  }
+
+  /** Tells of a difference between workers, each of them once. */
+  #tellDifference(worker: string, difference: string): void {
+    if (this.#differences.size >= MOST_DIFFERENCES || this.#differences.has(difference)) return
+    this.#differences.add(difference)
+    this.#parts.observe({ type: 'fingerprintsDiffer', worker, difference, fingerprints: { ...this.#roster.fingerprints } })
   }
 
   #spansFrom(member: Member): RemoteSpans {

@@ -30,6 +30,8 @@ export interface Cluster {
   evaluate(at: StepPosition): Promise<BlockResult[]>
   /** True if steps may be taken during an evaluation. False for a single node, which gains nothing, and with reducer processes. */
   readonly evaluatesBeside: boolean
+  /** Makes the step and the evaluation that go on fail with this error, and all later ones: a step that fails has changed nothing. */
+  fail(error: Error): void
   /** Closes the cluster; workers are told that the run has finished, or why it stops. */
   close(outcome: { finished: boolean; reason: string }): Promise<void>
   readonly status: ClusterStatus

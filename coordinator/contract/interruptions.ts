@@ -1,7 +1,27 @@
 import { RunError } from '../../shared/kit/errors.ts'
 
-/** A stop was requested while the run waited for workers or reducers, so there is no step to finish first. */
+/** Time that the step and the evaluation in progress are given to end once a stop is requested, in milliseconds. */
+export const STOP_PATIENCE_MS = 10_000
+
+/** A stop was requested while the run waited for workers or reducers, or it has waited too long for a step or an evaluation to end: nothing is finished first. */
 export class StoppedWhileWaiting extends Error {}
+
+/** A part of the run is lost that its last checkpoint has: the run can go back there by itself. */
+export class GoBackError extends RunError {
+  /** True if the run had got further than where this process had begun it: going back is not in vain. */
+  readonly progressed: boolean
+  /** Folder of the run. */
+  readonly folder: string
+  /** HOST:PORT on which the coordinator listened, where its workers look for it. */
+  readonly address: string
+
+  constructor(message: string, { progressed, folder, address }: { progressed: boolean; folder: string; address: string }) {
+    super(message)
+    this.progressed = progressed
+    this.folder = folder
+    this.address = address
+  }
+}
 
 /** The run cannot continue now, but can be resumed from the step that it has reached. */
 export class InterruptedError extends RunError {}

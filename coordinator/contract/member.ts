@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { InputFacts } from '../../shared/data/input_fingerprint.ts'
 import type { Span } from '../../shared/trace/span.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
 import type { CoordinatorMessage, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
@@ -7,7 +8,10 @@ import type { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 /** Facts that a worker has reported about itself. */
 export interface WorkerFacts {
   engine: z.infer<typeof engineInfoSchema>
+  /** Numerics fingerprint: equal on machines whose arithmetic is equal. */
   fingerprint: string
+  /** Fingerprint of what it does to images, and the versions of Herd and its decoder that do it. */
+  input: InputFacts
   datasetDigest: string
   /** HOST:PORT of its metrics for Prometheus; empty if it serves none. */
   metricsAddress: string

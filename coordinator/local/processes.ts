@@ -76,8 +76,11 @@ export class LocalProcesses {
     return [...this.#children].flatMap((child) => child.pid ?? [])
   }
 
-  /** Waits until all processes have ended by themselves (they were told that the run is over), and kills those that take too long. */
-  async close(patienceMs = 5000): Promise<void> {
+  /**
+   * Waits until all processes have ended (they were told that the run is over), and kills those that take too long.
+   * @param signal asks them to end; undefined if they do so by themselves, since the run has finished
+   */
+  async close(signal?: NodeJS.Signals, patienceMs = 5000): Promise<void> {
     this.#closing = true
     for (const timer of this.#restarting) clearTimeout(timer)
     await Promise.all(
@@ -89,8 +92,9 @@ export class LocalProcesses {
               clearTimeout(patience)
               resolve()
             }
-            if (child.exitCode !== null || child.signalCode !== null) done()
-            else child.once('exit', done)
+            if (child.exitCode !== null || child.signalCode !== null) return done()
+            child.once('exit', done)
+            if (signal !== undefined) child.kill(signal)
           }),
       ),
     )

@@ -96,11 +96,12 @@ export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessa
     this.send({ message: 'welcome', welcome: { session: session.id, runId, run, reducers: reducers?.places ?? [], sharedMemory: offer?.places } })
   }
 
-  #admit(session: WorkerSession, { engine, fingerprint, datasetDigest, metricsAddress }: MessageOf<'ready'>['ready']): void {
+  #admit(session: WorkerSession, { engine, fingerprint, inputFingerprint, versions, datasetDigest, metricsAddress }: MessageOf<'ready'>['ready']): void {
     if (this.#parts.reducers === undefined && !session.streams.hasWeights) throw new ProtocolError('ready came before ReceiveWeights was opened')
     session.facts = {
-      engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, datasetDigest,
-      metricsAddress: metricsAddress.startsWith(':') ? `${hostOf(this.outlet.peer)}${metricsAddress}` : metricsAddress,
+      engine: checkedJson(engineInfoSchema, engine, 'the engine of a worker'), fingerprint, input: { fingerprint: inputFingerprint, versions }, datasetDigest,
+      // The host is the one that the worker connects from, whatever it says: Prometheus must not be sent to ask others in its name.
+      metricsAddress: metricsAddress === '' ? '' : `${hostOf(this.outlet.peer)}${metricsAddress.slice(metricsAddress.lastIndexOf(':'))}`,
     }
     const refusal = this.#parts.handler.onReady(session)
     if (refusal !== undefined) this.refuse(refusal)

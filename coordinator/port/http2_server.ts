@@ -23,7 +23,8 @@ export function withLimitedHttp2<T>(onSession: (session: http2.ServerHttp2Sessio
   try {
     Object.assign(http2, {
       createServer: (options: http2.ServerOptions) => watched(createServer({ ...options, ...limits })),
-      createSecureServer: (options: http2.SecureServerOptions) => watched(createSecureServer({ ...options, ...limits })),
+      // Both ends are Herd, so nothing older than TLS 1.3 is needed.
+      createSecureServer: (options: http2.SecureServerOptions) => watched(createSecureServer({ ...options, ...limits, minVersion: 'TLSv1.3' })),
     })
     return action()
   } finally {

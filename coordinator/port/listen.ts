@@ -2,6 +2,9 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import { messageOf, RunError } from '../../shared/kit/errors.ts'
 
+/** Silence of a connection, in milliseconds, after which the system asks the other end whether it is still there. */
+const KEEP_ALIVE_MS = 30_000
+
 /** A port on which the process listens, on all addresses of a host that could be bound. */
 export interface ListeningPort {
   port: number
@@ -36,7 +39,8 @@ export async function listenOn(host: string, port: number, onConnection: (socket
 
 function listen(host: string, port: number, onConnection: (socket: net.Socket) => void): Promise<net.Server> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ noDelay: true }, onConnection)
+    // Routers and load balancers forget connections that are silent for minutes, as they are while a run waits for workers.
+    const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, onConnection)
     server.once('error', reject)
     server.listen({ host, port }, () => {
       // A later error is temporary, e.g. no file descriptor is left to accept a connection with.

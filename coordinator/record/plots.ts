@@ -1,3 +1,4 @@
+import type { Confused } from '../../shared/evaluation/confusion.ts'
 import { Paced } from '../../shared/kit/paced.ts'
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 
@@ -12,17 +13,17 @@ export interface PlotsParts {
 }
 
 /**
- * Plots of curves and confusion matrix in a run's folder. They take the confusion matrix of each epoch that is in the history, of shape [true
- * class][predicted class] with numbers of test images, and draw after the first one, then every ten seconds at most, and when the run ends. A write error is
+ * Plots of curves and confusion matrix in a run's folder. They take the result of the test after each epoch that is in the
+ * history, and draw after the first one, then every ten seconds at most, and when the run ends. A write error is
  * thrown as WriteError; the epoch is then drawn with the next one.
  */
-export function plotsOf({ folder, classes, now }: PlotsParts): Paced<readonly (readonly number[])[]> {
+export function plotsOf({ folder, classes, now }: PlotsParts): Paced<Confused> {
   return new Paced({
     seconds: SECONDS_BETWEEN_DRAWINGS,
     now,
-    handle: async (confusion) => {
+    handle: async (confused) => {
       await folder.writeCurves()
-      await folder.writeConfusion(confusion, classes)
+      await folder.writeConfusion(confused, classes)
     },
   })
 }

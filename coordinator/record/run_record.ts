@@ -144,7 +144,7 @@ export class RunRecord {
     }
     this.#append(folder.historyFile, () => folder.appendHistory(line))
     await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
-    if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test.confusion))
+    if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test))
     await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
@@ -180,7 +180,7 @@ export class RunRecord {
       trainLoss: last.train.loss,
       testLoss: last.test.loss,
       testAccuracy: last.test.accuracy,
-      perClass: scoreClasses(last.test.confusion, dataset.classes),
+      perClass: scoreClasses(last.test, dataset.classes),
       images: progress.images,
       imagesPerSecond: progress.seconds === 0 ? 0 : progress.images / progress.seconds,
       seconds: progress.seconds,
@@ -256,12 +256,13 @@ export class RunRecord {
   }
 
   /** Writes evaluation.json with predictions on some test images, and reports the evaluation as an event. */
-  async #keepEvaluation(epoch: number, step: number, { confusion, predictions }: TestScore): Promise<void> {
+  async #keepEvaluation(epoch: number, step: number, { confusion, cells, predictions }: TestScore): Promise<void> {
     const { folder, dataset, source, options, observe } = this.#parts
     const { classes } = dataset
     const shown = options.pictures === 'on' ? await showPredictions(choosePredictions(predictions, options.seed, epoch), dataset, source) : []
-    await folder.writeEvaluation({ epoch, classes, confusion, predictions: shown })
-    observe({ type: 'evaluated', epoch, step, classes, confusion, predictions: shown })
+    const evaluation = { epoch, classes, confusion, ...(cells === undefined ? {} : { cells }), predictions: shown }
+    await folder.writeEvaluation(evaluation)
+    observe({ type: 'evaluated', step, ...evaluation })
   }
 
   async #drawPredictions(predictions: readonly TestPrediction[], file: string): Promise<void> {

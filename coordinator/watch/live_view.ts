@@ -115,7 +115,7 @@ export class LiveView {
         this.#testing = { done: event.done, total: event.total }
         break
       case 'evaluated':
-        this.#pending.evaluation = { epoch: event.epoch, classes: event.classes, confusion: event.confusion, predictions: event.predictions }
+        this.#pending.evaluation = { epoch: event.epoch, classes: event.classes, confusion: event.confusion, ...(event.cells === undefined ? {} : { cells: event.cells }), predictions: event.predictions }
         break
       case 'epoch': {
         this.#state = 'training'

@@ -103,8 +103,9 @@ export class CoordinatorMetrics {
       for (const phase of Object.keys(event.split) as (keyof StepSplit)[]) phaseSeconds.inc({ phase }, event.split[phase])
     }
 
-    const countClasses = ({ classes, confusion: matrix }: Extract<RunEvent, { type: 'evaluated' }>): void => {
-      for (const [name, { accuracy: share }] of Object.entries(scoreClasses(matrix, classes)).slice(0, MAX_CLASSES)) classAccuracy.set({ class: name }, share)
+    const countClasses = (evaluated: Extract<RunEvent, { type: 'evaluated' }>): void => {
+      const { classes, confusion: matrix } = evaluated
+      for (const [name, { accuracy: share }] of Object.entries(scoreClasses(evaluated, classes)).slice(0, MAX_CLASSES)) classAccuracy.set({ class: name }, share)
       if (classes.length > MAX_CONFUSION_CLASSES) return
       matrix.forEach((row, label) => row.forEach((count, predicted) => confusion.set({ class: classes[label], predicted: classes[predicted] }, count)))
     }

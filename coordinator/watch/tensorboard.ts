@@ -1,5 +1,6 @@
 import os from 'node:os'
 import sharp from 'sharp'
+import { MOST_IN_MATRIX, resultsByClass } from '../../shared/evaluation/confusion.ts'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
 import { Paced } from '../../shared/kit/paced.ts'
 import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
@@ -122,9 +123,11 @@ export class TensorBoardRecord {
 }
 
 /** Computes the accuracy of each class that has test images, keyed by TensorBoard tag. */
-function classAccuracies({ classes, confusion }: Evaluated): Record<string, number> {
-  const rows = classes.map((name, index) => ({ name, right: confusion[index][index], images: confusion[index].reduce((sum, count) => sum + count, 0) }))
-  return Object.fromEntries(rows.filter(({ images }) => images > 0).map(({ name, right, images }) => [`class/${name}`, right / images]))
+function classAccuracies(evaluated: Evaluated): Record<string, number> {
+  const { classes } = evaluated
+  // A curve for each of thousands of classes would be looked at by nobody, and would fill the disk.
+  const rows = classes.length > MOST_IN_MATRIX ? [] : resultsByClass(evaluated, classes.length).map((result, index) => ({ name: classes[index], ...result }))
+  return Object.fromEntries(rows.filter(({ images }) => images > 0).map(({ name, correct, images }) => [`class/${name}`, correct / images]))
 }
 
 async function sheetOf(predictions: readonly ShownPrediction[]): Promise<{ jpeg: Buffer; width: number; height: number }> {

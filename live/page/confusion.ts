@@ -1,4 +1,5 @@
 import { displayName } from '../../shared/data/class_names.ts'
+import { cellsOf, resultsByClass } from '../../shared/evaluation/confusion.ts'
 import type { RunView } from '../view.ts'
 import type { EvaluationView } from '../../shared/run_folder/schemas.ts'
 import { h, setAttributes, setText, whenChanged } from './dom.ts'
@@ -8,6 +9,8 @@ import { card, scrollable, type Section, type Shown } from './shown.ts'
 /** Most classes in the confusion matrix: a larger one could not be read, so the most frequent mistakes are listed instead. */
 const CLASSES_IN_TABLE = 32
 const MISTAKES_LISTED = 20
+/** Most classes in the table of accuracies. */
+const CLASSES_LISTED = 200
 
 /** The results of the last evaluation: which class was taken for which, and the accuracy of each. */
 export function confusionSection(): Section {
@@ -20,7 +23,7 @@ export function confusionSection(): Section {
       content.replaceChildren(...(summary === null ? [] : [accuracyTable(resultsOfSummary(summary))]))
       return
     }
-    const images = evaluation.confusion.flat().reduce((a, b) => a + b, 0)
+    const images = cellsOf(evaluation).reduce((sum, [, , count]) => sum + count, 0)
     setText(note, `Epoch ${integer(evaluation.epoch)}, ${counted(images, 'test image')}. Rows: what an image shows. Columns: what the network says.`)
     const table = evaluation.classes.length > CLASSES_IN_TABLE ? mistakes(evaluation) : matrix(evaluation)
     content.replaceChildren(table, accuracyTable(resultsOf(evaluation)))
@@ -42,11 +45,12 @@ function matrix({ classes, confusion }: EvaluationView): HTMLElement {
   return scrollable('Confusion matrix', h('table', { class: 'matrix' }, h('caption', { class: 'visually-hidden' }, 'Test images by what they show (rows) and what the network says (columns)'), h('thead', {}, head), h('tbody', {}, ...rows)))
 }
 
-function mistakes({ classes, confusion }: EvaluationView): HTMLElement {
-  const all = confusion.flatMap((counts, label) => counts.map((count, predicted) => ({ label, predicted, count }))).filter(({ label, predicted, count }) => label !== predicted && count > 0)
-  const most = all.sort((a, b) => b.count - a.count).slice(0, MISTAKES_LISTED)
+function mistakes(evaluation: EvaluationView): HTMLElement {
+  const { classes } = evaluation
+  const all = cellsOf(evaluation).filter(([label, predicted]) => label !== predicted)
+  const most = all.sort(([, , a], [, , b]) => b - a).slice(0, MISTAKES_LISTED)
   const head = h('tr', {}, ...['Shows', 'Network says', 'Images'].map((name) => h('th', { scope: 'col' }, name)))
-  const rows = most.map(({ label, predicted, count }) => h('tr', {}, h('th', { scope: 'row' }, displayName(classes[label])), h('td', {}, displayName(classes[predicted])), h('td', { class: 'number' }, integer(count))))
+  const rows = most.map(([label, predicted, count]) => h('tr', {}, h('th', { scope: 'row' }, displayName(classes[label])), h('td', {}, displayName(classes[predicted])), h('td', { class: 'number' }, integer(count))))
   return scrollable('Most frequent mistakes', h('table', {}, h('caption', {}, 'Most frequent mistakes'), h('thead', {}, head), h('tbody', {}, ...rows)))
 }
 
@@ -56,12 +60,16 @@ interface ClassResult {
   correct: number
 }
 
-function resultsOf({ classes, confusion }: EvaluationView): ClassResult[] {
-  return classes.map((name, label) => ({ name, images: confusion[label].reduce((a, b) => a + b, 0), correct: confusion[label][label] }))
+/** The results of each class; of many, those of the classes that the network knows least. */
+function resultsOf(evaluation: EvaluationView): ClassResult[] {
+  const all = resultsByClass(evaluation, evaluation.classes.length).map((result, label) => ({ name: evaluation.classes[label], ...result }))
+  if (all.length <= CLASSES_LISTED) return all
+  const share = ({ images, correct }: ClassResult): number => (images === 0 ? 1 : correct / images)
+  return all.sort((a, b) => share(a) - share(b)).slice(0, CLASSES_LISTED)
 }
 
 function resultsOfSummary({ perClass }: NonNullable<RunView['summary']>): ClassResult[] {
-  return Object.entries(perClass).map(([name, { images, correct }]) => ({ name, images, correct }))
+  return Object.entries(perClass).slice(0, CLASSES_LISTED).map(([name, { images, correct }]) => ({ name, images, correct }))
 }
 
 function accuracyTable(results: ClassResult[]): HTMLElement {

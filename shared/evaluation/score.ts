@@ -1,4 +1,5 @@
 import type { Sample } from '../data/dataset.ts'
+import { countPredictions, resultsByClass, type Cell, type Confused } from './confusion.ts'
 import { blockSamples, type EvaluatedBlock } from './blocks.ts'
 
 /** Mean loss of some images, and the share of them that is classified correctly. */
@@ -16,8 +17,9 @@ export interface TestPrediction {
 }
 
 export interface TestScore extends Score {
-  /** confusion[label][predicted] counts images. */
+  /** confusion[label][predicted] counts images; see `Confused`. */
   confusion: number[][]
+  cells?: Cell[]
   predictions: TestPrediction[]
 }
 
@@ -27,23 +29,16 @@ export interface TestScore extends Score {
  * @param test ids of the evaluated samples, as they were cut into blocks.
  */
 export function scoreTest(blocks: readonly EvaluatedBlock[], samples: readonly Sample[], test: readonly number[], classes: number): TestScore {
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   const predictions = blocks.flatMap((block, index) =>
     blockSamples(test, index).map((sample, row) => ({ sample, label: samples[sample].class, predicted: block.predicted[row], probability: block.probability[row] })),
   )
-  for (const { label, predicted } of predictions) confusion[label][predicted]++
-  const correct = confusion.reduce((sum, row, label) => sum + row[label], 0)
+  const correct = predictions.filter(({ label, predicted }) => label === predicted).length
   const lossSum = blocks.reduce((sum, block) => sum + block.lossSum, 0)
-  return { loss: lossSum / test.length, accuracy: correct / test.length, confusion, predictions }
+  return { loss: lossSum / test.length, accuracy: correct / test.length, ...countPredictions(predictions, classes), predictions }
 }
 
 /** Counts the images of each class and those that are classified correctly, by class name. */
-export function scoreClasses(confusion: readonly (readonly number[])[], classes: readonly string[]): Record<string, { images: number; correct: number; accuracy: number }> {
-  return Object.fromEntries(
-    classes.map((name, label) => {
-      const images = confusion[label].reduce((a, b) => a + b, 0)
-      const correct = confusion[label][label]
-      return [name, { images, correct, accuracy: images === 0 ? 0 : correct / images }]
-    }),
-  )
+export function scoreClasses(confused: Confused, classes: readonly string[]): Record<string, { images: number; correct: number; accuracy: number }> {
+  const results = resultsByClass(confused, classes.length)
+  return Object.fromEntries(classes.map((name, label) => [name, { ...results[label], accuracy: results[label].images === 0 ? 0 : results[label].correct / results[label].images }]))
 }

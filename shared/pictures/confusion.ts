@@ -1,4 +1,5 @@
 import type { HeatmapSeriesOption } from 'echarts'
+import { mostConfused, partOf, resultsByClass, type Confused } from '../evaluation/confusion.ts'
 import { renderChart, title } from './chart.ts'
 import { INK, MUTED } from './colours.ts'
 import { CHARACTER_WIDTH, printable, shorten } from './text.ts'
@@ -12,22 +13,31 @@ const SMALLEST_SIDE = 360
 const LONGEST_NAME = 28
 
 /**
- * Draws the confusion matrix: one row for each true class, one column for each predicted one. Cells show counts; their colour is the share of
- * the row's images, so that small classes are as readable as large ones.
- * @param matrix counts, [true class][predicted class]
+ * Most classes in the picture. Drawing takes the square of them, on the thread that also answers the workers: a quarter of a second for this many;
+ * and a larger picture could not be read.
+ */
+const MOST_CLASSES = 40
+
+/**
+ * Draws the confusion matrix: one row for each true class, one column for each predicted one; of many classes, those that are confused most. Cells
+ * show counts; their colour is the share of the images of the row's class, so that small classes are as readable as large ones.
  * @returns SVG, large enough for the names and counts to be read
  */
-export function confusionPlot(matrix: readonly (readonly number[])[], classNames: readonly string[]): string {
+export function confusionPlot(confused: Confused, allNames: readonly string[]): string {
+  const results = resultsByClass(confused, allNames.length)
+  const total = results.reduce((sum, { images }) => sum + images, 0)
+  const right = results.reduce((sum, { correct }) => sum + correct, 0)
+  const shown = allNames.length <= MOST_CLASSES ? [...allNames.keys()] : mostConfused(confused, allNames.length, MOST_CLASSES)
+  const matrix = partOf(confused, shown)
+  const classNames = shown.map((label) => allNames[label])
   const count = classNames.length
-  const total = matrix.flat().reduce((a, b) => a + b, 0)
-  const right = matrix.reduce((sum, row, index) => sum + row[index], 0)
-  const digits = String(Math.max(0, ...matrix.flat())).length
+  const digits = String(matrix.flat().reduce((most, value) => Math.max(most, value), 0)).length
   // Cells shrink as the number of classes grows, but not below the width of a count.
   const font = count <= 12 ? 13 : count <= 25 ? 11 : 9
   const cell = Math.max(count <= 12 ? 52 : count <= 25 ? 34 : 22, Math.floor(SMALLEST_SIDE / count), Math.ceil(digits * font * CHARACTER_WIDTH) + 6)
   const labelFont = Math.max(font, 10)
   const names = classNames.map((name) => shorten(printable(name), LONGEST_NAME))
-  const labelWidth = Math.ceil(Math.max(...names.map((name) => name.length)) * labelFont * CHARACTER_WIDTH)
+  const labelWidth = Math.ceil(names.reduce((longest, { length }) => Math.max(longest, length), 0) * labelFont * CHARACTER_WIDTH)
   const left = labelWidth + 60
   const slanted = labelWidth > cell - 8
   const bottom = (slanted ? Math.ceil(labelWidth * Math.SQRT1_2) : labelFont) + 60
@@ -35,7 +45,7 @@ export function confusionPlot(matrix: readonly (readonly number[])[], classNames
   const side = cell * count
 
   const data = matrix.flatMap((row, truth) => {
-    const images = row.reduce((a, b) => a + b, 0)
+    const { images } = results[shown[truth]]
     return row.map((value, predicted): NonNullable<HeatmapSeriesOption['data']>[number] => {
       const share = images === 0 ? 0 : value / images
       return { value: [predicted, truth, share, value], label: { color: share >= DARK_FROM ? '#ffffff' : INK } }
@@ -52,7 +62,7 @@ export function confusionPlot(matrix: readonly (readonly number[])[], classNames
   const axisLabel = { color: INK, fontSize: labelFont, interval: 0 }
   return renderChart(
     {
-      title: title('Confusion matrix', total === 0 ? 'no test images' : `${right} of ${total} test images classified correctly (${((100 * right) / total).toFixed(1)} %)`),
+      title: title(count === allNames.length ? 'Confusion matrix' : `Confusion matrix of the ${count} most confused of ${allNames.length} classes`, total === 0 ? 'no test images' : `${right} of ${total} test images classified correctly (${((100 * right) / total).toFixed(1)} %)`),
       grid: { left, top, width: side, height: side },
       xAxis: { ...axis, name: 'predicted class', nameGap: bottom - 36, axisLabel: { ...axisLabel, rotate: slanted ? 45 : 0 } },
       yAxis: { ...axis, name: 'true class', nameGap: left - 28, inverse: true, axisLabel },

@@ -74,8 +74,9 @@ const kinds = {
   dealtAgain: kind(dealtUnits, ['kind', 'worker', 'step', 'units'], (deal) => `${unitsAre(deal)} dealt again, to ${deal.worker}.`),
   takenOver: kind(dealtUnits, ['kind', 'worker', 'step', 'units'], (deal) => `${unitsAre(deal)} taken over by ${deal.worker}, which is expected to be sooner.`),
   dropped: kind({ worker: text, units: number, reason: text }, ['worker', 'reason'], ({ worker, reason }) => `a result of ${worker} is dropped: ${reason}.`),
-  fingerprintsDiffer: kind({ fingerprints: z.record(text, text) }, ['fingerprints'], ({ fingerprints }) =>
-    `workers compute different bits (numerics fingerprints: ${Object.entries(fingerprints).map(([worker, print]) => `${worker} ${print}`).join(', ')}): the result depends on who computes what.`),
+  /** Fields `worker` and `difference`: in what the worker that has just joined differs from the first one; older versions of Herd recorded neither. */
+  fingerprintsDiffer: kind({ worker: text.default(''), difference: text.default('workers compute different bits'), fingerprints: z.record(text, text) }, ['worker', 'difference'], ({ worker, difference }) =>
+    `${worker === '' ? '' : `worker ${worker}: `}${difference}: the result depends on who computes what.`),
   step: kind(
     {
       epoch: number, stepInEpoch: number, stepsPerEpoch: number, step: number, samples: number, seconds: number, loss: diverging, accuracy: number, gradientNorm: diverging,

@@ -4,6 +4,7 @@ import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
 import { evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
+import type { Confused } from '../evaluation/confusion.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
 import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
 import { writePicture } from '../pictures/write_picture.ts'
@@ -148,12 +149,9 @@ export class RunFolder {
     await writePicture(this.plotsFolder, 'accuracy', accuracyPlot(history))
   }
 
-  /**
-   * Draws plots/confusion.svg and .png.
-   * @param matrix counts, [true class][predicted class]
-   */
-  writeConfusion(matrix: readonly (readonly number[])[], classNames: readonly string[]): Promise<void> {
-    return writePicture(this.plotsFolder, 'confusion', confusionPlot(matrix, classNames))
+  /** Draws plots/confusion.svg and .png. */
+  writeConfusion(confused: Confused, classNames: readonly string[]): Promise<void> {
+    return writePicture(this.plotsFolder, 'confusion', confusionPlot(confused, classNames))
   }
 }
 

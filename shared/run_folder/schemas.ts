@@ -93,8 +93,10 @@ export type ShownPrediction = z.infer<typeof shownPredictionSchema>
 export const evaluationSchema = z.object({
   epoch: count,
   classes: z.array(z.string()),
-  /** Counts of test images, [true class][predicted class]. */
+  /** Counts of test images, [true class][predicted class]; empty if there are more than a hundred classes. */
   confusion: z.array(z.array(count)),
+  /** Counts above zero, [true class, predicted class, images], if there are more than a hundred classes. */
+  cells: z.array(z.tuple([count, count, count])).optional(),
   /** Predictions for some random test images, which are chosen anew in each epoch. */
   predictions: z.array(shownPredictionSchema),
 })

@@ -15,11 +15,11 @@ export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** Address of a peer: HOST:PORT, or :PORT at the host that it connects from. */
-const addressOfPeer = z.string().max(270).regex(/^\S*:\d{1,5}$/)
+const addressOfPeer = z.string().max(270).regex(/^(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5}$/).refine(hasPort, 'must have a port from 1 to 65535')
 const runJson = z.string().max(512 * 1024)
 
 const hello = z.object({ protocolVersion: uint, name: plain(256).min(1), instance: plain(256).min(1) })
-const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), addressOfPeer]) })
+const ready = z.object({ engine: text, fingerprint: plain(128), datasetDigest: z.union([z.literal(''), digest]), metricsAddress: z.union([z.literal(''), addressOfPeer]), inputFingerprint: plain(128), versions: plain(256) })
 const heartbeat = z.object({ residentBytes: byteCount })
 const computed = z.object({ round: uint, lane: uint, seconds })
 const abandoned = z.object({ round: uint })
@@ -182,6 +182,11 @@ export const imagesRequestSchema = z.object({ session: z.string().max(256), samp
 export const imageFileSchema = z.object({ sample: uint, data: bytes })
 export const watchRequestSchema = z.object({ intervalMs: uint })
 export const briefMessageSchema = z.object({ json: z.string() })
+
+function hasPort(address: string): boolean {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  return port >= 1 && port <= 65535
+}
 
 function isInOnePlace({ data, shared }: { data: Buffer; shared?: SharedBytes | null | undefined }): boolean {
   return data.length === 0 || shared === null || shared === undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { addressOf, Program, run, type Ended } from '../support/processes.ts'
@@ -103,6 +103,21 @@ test('by mutual TLS a coordinator knows its workers: those without a certificate
   complains(none, /the coordinator asks for a certificate: give --tls-cert and --tls-key/)
   complains(stranger, /the certificate in --tls-cert may be of another authority than it asks for/)
   await finishes(main, 'mutual', [...authority('certs'), ...certificate('certs', 'worker')])
+})
+
+test('a proxy of the environment is not asked: connections go straight to the coordinator', async (t) => {
+  let asked = 0
+  const proxy = net.createServer((socket) => {
+    asked++
+    socket.destroy()
+  })
+  t.after(() => proxy.close())
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  const environment = { http_proxy: url, https_proxy: url, grpc_proxy: url, HTTP_PROXY: url, no_proxy: '', HERD_TOKEN: '' }
+  const main = coordinator('proxy', [], environment)
+  await finishes(main, 'proxy', [], environment)
+  assert.equal(asked, 0)
 })
 
 test('a worker without a file that it names is told by its option', async () => {

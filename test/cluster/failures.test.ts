@@ -94,7 +94,7 @@ test('a worker with another data set, another protocol version, and a peer that 
   assert.match(JSON.stringify(old.answers), /refused.*speaks protocol version \d+, the worker 999: install the same version/)
   assert.match((await talk({ heartbeat: { residentBytes: 1 } })).error, /heartbeat came before hello/)
   assert.match((await talk({ hello: { protocolVersion, name: '', instance: 'x' } })).error, /not as the protocol has it: hello.name/)
-  assert.match((await talk({ hello: { protocolVersion, name: 'x', instance: 'x' } }, { ready: { engine: '{', fingerprint: '', datasetDigest: '' } })).error, /ready came before ReceiveWeights/)
+  assert.match((await talk({ hello: { protocolVersion, name: 'x', instance: 'x' } }, { ready: { engine: '{', fingerprint: '', datasetDigest: '', inputFingerprint: '', versions: '' } })).error, /ready came before ReceiveWeights/)
   client.close()
 
   const other = workspace.path('other-data')

@@ -100,20 +100,33 @@ test('with a worker killed in mid-step, and one that joins late, it is the same;
   await isUndisturbed(out)
 })
 
-test('a reducer that is killed ends the run with the way to go on; resumed with another number of reducers, it is the same', async () => {
+test('a reducer that is killed costs the way back to the last checkpoint: the run goes on by itself, and it is the same', async () => {
   const out = workspace.path('reducer-killed')
-  const main = coordinator(out, '--local-workers', '2', '--reducers', '3', '--checkpoint-minutes', '0.0001')
+  const main = coordinator(out, '--local-workers', '1', '--reducers', '3', '--checkpoint-minutes', '0.0001')
   await main.said(/worker \S+ joined/)
   await eventOf(out, main, ({ event, step }) => event === 'checkpoint' && Number(step) > 0)
   const reducers = await reducersOf(main)
   assert.equal(reducers.length, 3)
   process.kill(reducers[1], 'SIGKILL')
   const ended = await main.ended
+  wentWell(ended)
+  assert.match(ended.stderr, /WARN: reducer \S+ .*(SIGKILL|is lost).* Going back to the last checkpoint in 1 s\./)
+  assert.match(ended.stdout, /Going on from \S+latest\.ckpt/)
+  await isUndisturbed(out)
+  const { restarts } = await summaryOf(out)
+  assert.equal(restarts, 1)
+})
+
+test('a reducer that is killed before anything was trained ends the run with the way to go on', async () => {
+  const out = workspace.path('reducer-killed-early')
+  const main = coordinator(out, '--workers', '1', '--reducers', '2')
+  await addressOf(main)
+  const [reducer] = await reducersOf(main)
+  process.kill(reducer, 'SIGKILL')
+  const ended = await main.ended
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --local-workers 2 --reducers 3 --listen 127\.0\.0\.1:0 --checkpoint-minutes 0\.0001 --step-events --pictures off\n$/)
-  const { position } = await latestOf(out)
-  assert.ok(position.step > 0 && position.step < STEPS, `the checkpoint is of step ${position.step}`)
-  wentWell(await coordinator(out, '--local-workers', '1', '--reducers', '2', '--resume', 'latest').ended)
+  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --workers 1 --reducers 2 --listen 127\.0\.0\.1:0 --step-events --pictures off\n$/)
+  wentWell(await coordinator(out, '--local-workers', '1', '--resume', 'latest').ended)
   await isUndisturbed(out)
 })
 

@@ -5,8 +5,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Program, run, type Ended } from '../support/processes.ts'
-import { linesOf } from '../support/run_events.ts'
+import { addressOf, Program, run, type Ended } from '../support/processes.ts'
+import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 
 /** Tests of a run under a supervisor, which starts the same command again and again, on this machine or on another one. */
@@ -44,7 +44,7 @@ test('one command begins a run, goes on with it after a signal and after a kill,
   await first.said(/epoch 1\/4/)
   assert.equal((await first.stop('SIGTERM')).code, 143)
   const second = start(out)
-  await second.said(/Going on from/)
+  await eventOf(workspace.path(out), second, ({ event, restarts }) => event === 'resumed' && restarts === 1)
   await second.stop('SIGKILL')
   assert.ok((await readdir(workspace.path(out))).includes('run.lock'), 'a process that is killed leaves its lock')
   await endsAsUndisturbed(out, await start(out).ended)
@@ -135,6 +135,29 @@ test('a run whose output nobody reads any more goes on, and says so once', async
   const ended = await main.ended
   await endsAsUndisturbed(out, ended)
   assert.equal(ended.stderr.match(/standard output cannot be written: write EPIPE\. Training goes on/g)?.length, 1, ended.stderr)
+})
+
+test('a signal is obeyed though the test after an epoch finds nobody that computes; the next start begins with it', async () => {
+  const out = 'given-up'
+  // An epoch has one step; its evaluation has nothing beside it.
+  const options = ['--batch', '75', '--epochs', '1', '--silence-limit', '3600', '--listen', '127.0.0.1:0', '--step-events']
+  const args = (place: string): string[] => command(place, ...options).filter((word) => word !== '--single-node')
+  const main = new Program('coordinator', [...args(out), '--workers', '1'], workspace.environment)
+  const address = await addressOf(main)
+  const worker = new Program('worker', ['--coordinator', address, '--data', data], workspace.environment)
+  await main.said(/worker \S+ joined/)
+  await eventOf(workspace.path(out), main, ({ event }) => event === 'step')
+  worker.child.kill('SIGSTOP')
+  const ended = await main.stop('SIGTERM')
+  await worker.stop()
+  assert.equal(ended.code, 143, ended.stderr)
+  const again = await new Program('coordinator', [...args(out), '--single-node'], workspace.environment).ended
+  assert.equal(again.code, 0, again.stderr)
+  const alone = await new Program('coordinator', [...args('given-up-alone'), '--single-node'], workspace.environment).ended
+  assert.equal(alone.code, 0, alone.stderr)
+  const results = async (place: string): Promise<unknown[]> => (await linesOf(workspace.path(place), 'history.jsonl')).map(({ epoch, testLoss, testAccuracy }) => ({ epoch, testLoss, testAccuracy }))
+  assert.deepEqual(await results(out), await results('given-up-alone'))
+  assert.equal((await summaryOf(workspace.path(out))).digest, (await summaryOf(workspace.path('given-up-alone'))).digest)
 })
 
 test('a terminal that is closed stops a run in order', async () => {

@@ -7,7 +7,7 @@ import type { Weights } from '../../coordinator/exchange/reduction.ts'
 import { optimizerStateOf } from '../../shared/checkpoint/checkpoint.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { train, type TrainingEnd } from '../../coordinator/training.ts'
-import { StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
+import { STOP_PATIENCE_MS, StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { WorkerCluster } from '../../coordinator/cluster/worker_cluster.ts'
 import { homeOfWeights } from '../../coordinator/open_cluster.ts'
@@ -80,7 +80,7 @@ export class SimulatedCoordinator {
     this.#weights = home.weights
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, reduce: home.reduce(), workersWanted, silenceLimitMs,
-      waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false,
+      waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: false,
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe, close: (outcome) => this.#close(outcome),
     })
     this.#checkpointer = new Checkpointer({
@@ -107,7 +107,8 @@ export class SimulatedCoordinator {
   stop(): void {
     this.process.run(() => {
       this.#stopRequested = true
-      if (this.#cluster.status.waiting) this.#cluster.fail(new StoppedWhileWaiting('stopped'))
+      if (this.#cluster.status.waiting) return this.#cluster.fail(new StoppedWhileWaiting('stopped'))
+      void this.process.sleep(STOP_PATIENCE_MS).then(() => this.process.run(() => this.#cluster.fail(new StoppedWhileWaiting('stopped'))))
     })
   }
 
@@ -173,6 +174,7 @@ export class SimulatedCoordinator {
         return blocks
       },
       evaluatesBeside: cluster.evaluatesBeside,
+      fail: (error) => cluster.fail(error),
       close: (outcome) => cluster.close(outcome),
       get status() {
         return cluster.status

@@ -1,3 +1,5 @@
+import { isPrintable } from '../../kit/fields.ts'
+
 /** Longest path in a data set, in characters: Linux's PATH_MAX. */
 const MAX_PATH = 4096
 
@@ -7,9 +9,10 @@ const MAX_PATH = 4096
  */
 export function pathProblem(path: string): string | undefined {
   if (path.length === 0 || path.length > MAX_PATH) return `must have 1 to ${MAX_PATH} characters`
-  // Control characters would also garble logs; a backslash separates folders on Windows.
-  if (/[\u0000-\u001f\u007f\\]/.test(path)) return 'must not contain control characters or a backslash'
-  if (path.startsWith('/') || /^[a-z]:/i.test(path)) return 'must not be absolute'
+  // Control characters, also those that turn the direction of writing, would forge lines in logs and terminals; a backslash separates folders on Windows.
+  if (!isPrintable(path) || path.includes('\\')) return 'must not contain control characters or a backslash'
+  // "c:x" is a place on another drive of Windows; a class called "a: first" is not meant so.
+  if (path.startsWith('/') || /^[a-z]:(?! )/i.test(path)) return 'must not be absolute'
   if (path.split('/').some((part) => part === '' || part === '.' || part === '..')) return "must not have empty parts, '.' or '..'"
   if (path !== path.normalize('NFC')) return 'must be Unicode-normalised (NFC)'
   return undefined

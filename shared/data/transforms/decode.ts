@@ -35,12 +35,13 @@ const FAIL_ON = 'error'
  * @param maxShortSide a larger image is reduced to this short side, in pixels, while it is decoded (JPEG at an eighth to a half of its
  *   size already inside the decoder), which saves most of the time that a photograph of 12 megapixels takes.
  * @param name name of the file, for the error.
+ * @param maxPixels an image of more pixels is refused.
  * @throws DataError that names the file and says what is wrong with it.
  */
-export async function decodeImage(bytes: Buffer, maxShortSide = Infinity, name = 'the image'): Promise<DecodedImage> {
+export async function decodeImage(bytes: Buffer, maxShortSide = Infinity, name = 'the image', maxPixels = MAX_PIXELS): Promise<DecodedImage> {
   if (bytes.length === 0) throw new DataError(`${name} is empty (0 bytes).`)
   try {
-    const options = { failOn: FAIL_ON, ignoreIcc: true, limitInputPixels: MAX_PIXELS } as const
+    const options = { failOn: FAIL_ON, ignoreIcc: true, limitInputPixels: maxPixels } as const
     const header = await sharp(bytes, options).metadata()
     checkHeader(header)
     const pipeline = sharp(bytes, options).autoOrient()

@@ -10,7 +10,7 @@ import { Model } from '../../../shared/optim/stepped_weights.ts'
 import { weightsOf } from '../../../coordinator/exchange/reduction.ts'
 import { StepUpdate } from '../../../coordinator/exchange/step_update.ts'
 import { train, type TrainingEnd, type TrainingParts } from '../../../coordinator/training.ts'
-import { InterruptedError } from '../../../coordinator/contract/interruptions.ts'
+import { InterruptedError, StoppedWhileWaiting } from '../../../coordinator/contract/interruptions.ts'
 import { beginning, type EpochResult, type Progress } from '../../../coordinator/contract/progress.ts'
 import type { Checkpoint } from '../../../shared/checkpoint/checkpoint.ts'
 import { layoutOf } from '../../../shared/model/layout.ts'
@@ -48,6 +48,7 @@ function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
     },
     evaluate: () => Promise.resolve([]),
     evaluatesBeside: false,
+    fail: () => undefined,
     close: () => Promise.resolve(),
   }
 }
@@ -304,6 +305,18 @@ test('a checkpoint that is due in mid-epoch waits until the epoch before is test
     assert.deepEqual([stopped, progress.at.step, held, epochs.length], [true, 3, undefined, 1])
     assert.deepEqual(reached.map(({ at }) => at.step), due ? [1, 2, 3] : [1, 2])
   }
+})
+
+test('an evaluation that is given up, with nothing trained beside it, leaves the run at the end of its epoch', async () => {
+  const { parts, model, epochs } = training(four, 'stop')
+  const givenUp: Cluster = { ...parts.cluster, evaluate: () => Promise.reject(new StoppedWhileWaiting('stopped')) }
+  const { stopped, failure, progress, held } = await train({ ...parts, cluster: givenUp }, beginning)
+  assert.deepEqual([stopped, failure, progress.at, epochs.length], [true, undefined, { epoch: 1, stepInEpoch: 2, step: 2 }, 0])
+  assert.deepEqual(await held?.state, steppedBy(...four.slice(0, 2)))
+  const resumed = training(four, 'stop', await held?.state)
+  await train(resumed.parts, progress)
+  assert.deepEqual(resumed.epochs.map(({ epoch }) => epoch), [1, 2])
+  assert.deepEqual([resumed.model.state, model.state.parameters.length], [steppedBy(...four), layout.size])
 })
 
 test('where nobody is left to test an epoch, the run stands at its end, and begins with testing it when it goes on', async () => {

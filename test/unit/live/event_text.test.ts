@@ -23,7 +23,7 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
   dealtAgain: [{ kind: 'TRAIN', worker: 'b', step: 4, units: [3], attempt: 2 }, 'info', 'Lane 3 of step 5 is dealt again, to b.'],
   takenOver: [{ kind: 'TRAIN', worker: 'b', step: 4, units: [3, 4], attempt: 2 }, 'info', 'Lanes 3, 4 of step 5 are taken over by b, which is expected to be sooner.'],
   dropped: [{ worker: 'a', units: 1, reason: 'it is late' }, 'info', 'A result of a is dropped: it is late.'],
-  fingerprintsDiffer: [{ fingerprints: { a: '1', b: '2' } }, 'warning', 'Workers compute different bits (numerics fingerprints: a 1, b 2): the result depends on who computes what.'],
+  fingerprintsDiffer: [{ worker: 'b', difference: 'it computes other bits than a (numerics fingerprints 2 and 1)', fingerprints: { a: '1', b: '2' } }, 'warning', 'Worker b: it computes other bits than a (numerics fingerprints 2 and 1): the result depends on who computes what.'],
   step: [
     { epoch: 1, stepInEpoch: 0, stepsPerEpoch: 2, step: 1, samples: 4, seconds: 0.5, loss: NaN, accuracy: 0, gradientNorm: 1, split: { lanes: 0, reduce: 0, optimizer: 0, broadcast: 0 }, computedBy: [] },
     'info', 'Step 1 of epoch 1: loss NaN, 0.50 s.',

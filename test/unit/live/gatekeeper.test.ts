@@ -115,7 +115,7 @@ test('on loopback, the page goes by no name that somebody may have made mean thi
 
 test('beyond loopback, the page goes by any name', async (t) => {
   const { port } = await served(t, { host: '0.0.0.0', token })
-  assert.equal((await ask(port, 'GET', '/', { host: 'trainer.example:8080' })).status, 200)
+  for (const host of ['trainer.example:8080', 'my_trainer:8080']) assert.equal((await ask(port, 'GET', '/', { host })).status, 200)
 })
 
 test("another origin's page neither connects nor posts", async (t) => {

@@ -42,7 +42,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
   link.openBulk(await welcome, onWeights)
   assert.equal((await link.fetchManifest()).length, of.manifest.length)
   const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
-  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } })
+  link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '', inputFingerprint: 'i', versions: 'v' } })
   return { link, member: await member }
 }
 

@@ -162,7 +162,7 @@ export class PixelCache {
   async #takeRoom(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
       const { folder, limitBytes } = this.#options
-      await makeFolders(folder)
+      await makeFolders(folder, 0o700)
       const step = Math.max(bytes, Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_ROOM_STEP_BYTES))
       const { full, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
       this.#bytes = total

@@ -25,7 +25,8 @@ export class SegmentWriter {
 
   /** Creates both files of a segment. @param base path of both files, without their extensions @throws the file system's error */
   static async create(base: string, variant: string): Promise<SegmentWriter> {
-    await makeFolders(path.dirname(base))
+    // Images may be private: other users of the machine must not see them.
+    await makeFolders(path.dirname(base), 0o700)
     const pixels = await open(base + PIXELS, 'wx')
     let index: FileHandle | undefined
     try {

@@ -97,7 +97,7 @@ export async function makePackage(fixture: Fixture, clone: string): Promise<stri
 }
 
 export function requestFor(fixture: Fixture, release: NativeRelease | undefined, packageFolder: string): SetupRequest {
-  return { variant: 'cpu', release, packageFolder, wheel: undefined, force: false, environment: fixture.environment }
+  return { variant: 'cpu', release, packageFolder, wheel: undefined, force: false, ownInstaller: true, environment: fixture.environment }
 }
 
 /** Parts that stand for the compiler, TensorFlow and tfjs-node's host, counting their calls. */

@@ -149,6 +149,15 @@ describe('herd setup', needsPython, () => {
     assert.match(reporter.notes.at(-1) ?? '', /from its own installer.*Nothing to do/)
   })
 
+  it("runs nothing without a pinned checksum, unless it is asked to", async () => {
+    await fixture.setPip('fails')
+    const parts = countingParts()
+    const reporter = recordingReporter()
+    assert.equal(await setUp({ ...requestFor(fixture, await makeRelease(fixture), await makePackage(fixture, 'first')), ownInstaller: false }, reporter, parts), 'wasm')
+    assert.equal(parts.calls.ownInstaller, 0)
+    assert.match(reporter.warnings.at(-1) ?? '', /"--own-installer" takes an older TensorFlow, without a checksum/)
+  })
+
   it('keeps an engine that was there without Herd when there is nothing better', async () => {
     await fixture.setPip('fails')
     const clone = await makePackage(fixture, 'first')

@@ -7,11 +7,13 @@ import { optimizerOf } from '../../../../shared/optim/optimizers.ts'
 import { stepRange } from '../../../../shared/optim/step_range.ts'
 import { Model } from '../../../../shared/optim/stepped_weights.ts'
 import { reduceHere, type Reduce } from '../../../../coordinator/exchange/reduction.ts'
+import { refusalOf, type FirstWorker } from '../../../../coordinator/cluster/admission.ts'
 import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts'
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
+import type { RunDescription } from '../../../../shared/wire/run_description.ts'
 import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
 import { article } from '../../../../shared/recipe/presets.ts'
@@ -42,7 +44,7 @@ function stillMember(name: string): StillMember {
   const evicted: string[] = []
   return {
     id: name, name, dealt, weights, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
-    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', datasetDigest: '', metricsAddress: '' },
+    facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', input: { fingerprint: 'i', versions: 'v' }, datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
     },
@@ -53,6 +55,8 @@ function stillMember(name: string): StillMember {
 
 const optimizer = optimizerOf(article.optimizer)
 const update = (number: number): UpdateNumbers => ({ samples: 8, update: number, rate: 0.1 })
+
+const description: RunDescription = { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false }
 
 interface Opened {
   cluster: WorkerCluster
@@ -66,10 +70,10 @@ function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(lay
   const events: RunEvent[] = []
   const time = { now: 0 }
   const cluster = new WorkerCluster({
-    run: { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 8, lanes: LANES, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false },
+    run: description,
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce,
-    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, strictNumerics: false, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
+    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: true, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
     close: () => Promise.resolve(),
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
@@ -387,4 +391,28 @@ test('a cluster that fails fails the step and the evaluation beside it', async (
   const waits = [cluster.evaluate(second), cluster.trainStep(second, update(2))]
   cluster.fail(new Error('nobody comes'))
   for (const wait of waits) await assert.rejects(wait, { message: 'nobody comes' })
+})
+
+test('workers that come under ever new names fill nothing: a few names of each fingerprint are kept, and each difference is told once', () => {
+  const { cluster, events } = openedWith([])
+  for (let number = 0; number < 100; number++) {
+    const member = stillMember(number === 50 ? '__proto__' : `pod-${number}`)
+    if (number === 50 || number === 51) Object.assign(member.facts ?? {}, { fingerprint: 'other' })
+    assert.equal(cluster.onReady(member), undefined)
+    cluster.onLost(member, 'it is gone')
+  }
+  const { fingerprints } = cluster.status
+  assert.equal(Object.keys(fingerprints).length, 10)
+  assert.equal(Object.getOwnPropertyDescriptor(fingerprints, '__proto__')?.value, 'other')
+  assert.equal(events.filter(({ type }) => type === 'fingerprintsDiffer').length, 1)
+})
+
+test('a worker with another arithmetic, another way with images, or another version is refused, and says which', () => {
+  const first: FirstWorker = { name: 'first', facts: stillMember('first').facts ?? assert.fail() }
+  const refused = (changes: object): string | undefined => refusalOf({ ...first.facts, ...changes }, description, first, false)
+  assert.equal(refused({}), undefined)
+  assert.match(refused({ fingerprint: 'g' }) ?? '', /^it computes other bits than first \(numerics fingerprints g and f\): the result would depend on who computes what/)
+  assert.match(refused({ input: { fingerprint: 'j', versions: 'v' } }) ?? '', /^it prepares images differently than first \(input fingerprints j and i\)/)
+  assert.match(refused({ input: { fingerprint: 'i', versions: 'w' } }) ?? '', /^it is of another version than first \(w, and v\)/)
+  assert.equal(refusalOf({ ...first.facts, fingerprint: 'g' }, description, first, true), undefined)
 })

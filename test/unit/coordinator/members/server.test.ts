@@ -77,7 +77,7 @@ function connect(t: TestContext, address: string): Calls {
 
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
 const hello = (): object => ({ hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: randomUUID() } })
-const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '' } }
+const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '', inputFingerprint: 'i', versions: 'v' } }
 const chunk = (session: string, offset = 0): object => ({ session, round: 1, attempt: 0, node: 0, offset, data: Buffer.alloc(4), lanes: [] })
 
 interface Joined {

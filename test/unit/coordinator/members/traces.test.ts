@@ -42,7 +42,7 @@ function workerMessage(words: string): WorkerMessage {
     case 'hello':
       return { message: 'hello', hello: { protocolVersion: rest[2] === undefined ? PROTOCOL : Number(rest[2]), name: rest[0], instance: rest[1] } }
     case 'ready':
-      return { message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: ':9100' } }
+      return { message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: ':9100', inputFingerprint: 'i', versions: 'v' } }
     case 'heartbeat':
       return { message: 'heartbeat', heartbeat: { residentBytes: 1 } }
     case 'computed':

@@ -27,7 +27,7 @@ async function answerTo(port: number, request: string | Buffer): Promise<string>
   return answer
 }
 
-const closing = 'Host: x\r\nConnection: close\r\n\r\n'
+const closing = 'Host: 127.0.0.1\r\nConnection: close\r\n\r\n'
 
 test('metrics and health are served, to GET and HEAD', async (t) => {
   const port = await serve(t)
@@ -36,6 +36,16 @@ test('metrics and health are served, to GET and HEAD', async (t) => {
   const head = await answerTo(port, `HEAD /metrics HTTP/1.1\r\n${closing}`)
   assert.match(head, /^HTTP\/1\.1 200 OK/)
   assert.doesNotMatch(head, /herd_test/)
+})
+
+test('a page of another site, whose name was made to mean this machine, reads nothing', async (t) => {
+  const port = await serve(t)
+  for (const host of ['evil.example', `evil.example:${port}`]) {
+    const answer = await answerTo(port, `GET /metrics HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 403 /)
+    assert.doesNotMatch(answer, /herd_test/)
+  }
+  assert.match(await answerTo(port, `GET /metrics HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`), /herd_test 7/)
 })
 
 const wrong: [what: string, request: string | Buffer, answer: RegExp][] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { mkdtemp, readlink, rm } from 'node:fs/promises'
+import { mkdtemp, open, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
@@ -50,6 +50,20 @@ test('a place that is not what it says is not opened: no such process, another f
   const child = spawn(process.execPath, nodeArguments(MODULE), { stdio: 'pipe' })
   t.after(() => child.kill())
   assert.equal(MemoryFile.open({ ...place, process: child.pid ?? 0, descriptor: 1 }, 'write'), undefined, 'a pipe')
+})
+
+test('a file with a name is not opened, though its first bytes are the key, in memory or on a disk', { skip: withoutSharedMemory }, async (t) => {
+  // The process may name any of its files whose beginning it knows, such as a database.
+  const key = Buffer.from('SQLite format 3\0')
+  for (const folder of ['/dev/shm', tmpdir()]) {
+    const file = path.join(folder, `herd-named-${process.pid}`)
+    await writeFile(file, Buffer.concat([key, Buffer.alloc(4096, 7)]))
+    t.after(() => rm(file))
+    const handle = await open(file, 'r+')
+    t.after(() => handle.close())
+    const place = { process: process.pid, descriptor: handle.fd, key: key.toString('hex') }
+    for (const access of ['read', 'write'] as const) assert.equal(MemoryFile.open(place, access), undefined, file)
+  }
 })
 
 test('it says how much memory it takes, and what is not there cannot be read', { skip: withoutSharedMemory }, (t) => {

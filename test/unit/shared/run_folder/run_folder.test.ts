@@ -167,7 +167,7 @@ test('plots are drawn from the history', async (context) => {
   const run = await RunFolder.create(join(await temporaryFolder(context), 'a'), clock)
   for (const epoch of [1, 2, 3]) run.appendHistory(historyLine(epoch))
   await run.writeCurves()
-  await run.writeConfusion([[3, 1], [0, 4]], ['cane', 'gatto'])
+  await run.writeConfusion({ confusion: [[3, 1], [0, 4]] }, ['cane', 'gatto'])
   assert.deepEqual((await readdir(run.plotsFolder)).sort(), ['accuracy.png', 'accuracy.svg', 'confusion.png', 'confusion.svg', 'loss.png', 'loss.svg'])
   assert.match(await readFile(join(run.plotsFolder, 'loss.svg'), 'utf8'), /lowest test loss 0\.700 after epoch 3/)
   assert.equal((await sharp(join(run.plotsFolder, 'loss.png')).metadata()).width, 1760)

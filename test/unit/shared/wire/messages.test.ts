@@ -75,3 +75,16 @@ test('what differs is found: a field, a list, a value, and each of them deep ins
   assert.deepEqual(of(union(b, { ...c, kind: z.enum(['ONE']) })), ['A.c.kind is one of ONE,TWO in the contract, of ONE in the schema'])
   assert.deepEqual(of(union(b, { ...c, rare: b })), ['A.c.rare is a message in the schema alone'])
 })
+
+test('an address of metrics is a host and a port, and nothing that a browser or Prometheus would take for more', () => {
+  const ready = (metricsAddress: string): boolean => workerMessageSchema.safeParse({ message: 'ready', ready: { engine: '{}', fingerprint: 'f', datasetDigest: '', metricsAddress, inputFingerprint: 'i', versions: 'v' } }).success
+  for (const right of ['', ':9464', '192.0.2.1:9464', '[::1]:1', 'rack-1.example:65535', 'my_worker:80']) assert.ok(ready(right), right)
+  for (const wrong of [':0', ':65536', 'a/b?c=:80', 'user@host:80', 'host', 'http://host:80', 'a b:80', '[host]:80']) assert.ok(!ready(wrong), wrong)
+})
+
+test('no duration, clock or size of a message is so large that a sum or its milliseconds would not be a number any more', () => {
+  const computed = (seconds: number): boolean => workerMessageSchema.safeParse({ message: 'computed', computed: { round: 1, lane: 0, seconds } }).success
+  assert.ok(computed(0) && computed(86_400))
+  for (const wrong of [-1, 1e306, Number.NaN, Number.POSITIVE_INFINITY]) assert.ok(!computed(wrong), String(wrong))
+  assert.ok(!workerMessageSchema.safeParse({ message: 'heartbeat', heartbeat: { residentBytes: 1e300 } }).success)
+})

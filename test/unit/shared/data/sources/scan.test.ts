@@ -67,6 +67,14 @@ describe('scanFolder', () => {
     await remove()
     await putNames('a/0\\1.jpg', 'a/2.jpg', 'b/0.jpg', 'b/1.jpg')
     await fails(folder, 'backslash', 'rename')
+    await remove()
+    for (const name of ['\u009bred', 'turned\u202eround', 'two\u2028lines']) {
+      await putNames(`a/${name}.jpg`, 'a/2.jpg', 'b/0.jpg', 'b/1.jpg')
+      await fails(folder, 'control characters')
+      await remove()
+    }
+    await putNames('a: first/0.jpg', 'a: first/1.jpg', 'b/0.jpg', 'b/1.jpg')
+    assert.deepEqual((await scanFolder(folder)).classes, ['a: first', 'b'])
   })
 
   it('takes raw-img where it is the only folder', async () => {

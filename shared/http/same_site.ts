@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { isLoopback } from '../shared/security/loopback.ts'
+import { isLoopback } from '../security/loopback.ts'
 
-/** Form of the header Host: host and port, without a user. */
-const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?$/i
+/** Form of the header Host: host and port, without a user. Names of services in Compose files may have underscores. */
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i
 
 /**
  * Checks that a request does not come from a page of another site: such a page, open in a browser that reaches this machine,
