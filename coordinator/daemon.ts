@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkViewers } from '../live/page_access.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
+import { cacheFolder } from '../shared/kit/paths.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
+import { cacheCaution, cautionsOf } from '../shared/security/cautions.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import { GoBackError } from './contract/interruptions.ts'
 import { Restarts } from './local/restarts.ts'
-import { readAccess } from './port/access.ts'
+import { ownTokenOf, readAccess } from './port/access.ts'
 import { createConsole } from './watch/console.ts'
 import { Onlookers } from './watch/onlookers.ts'
 import type { CoordinatorOptions } from './options.ts'
@@ -18,11 +20,12 @@ import { startRun, type StopRequest } from './run.ts'
  * @throws as `startRun`
  */
 export async function coordinate(options: CoordinatorOptions, given: ReadonlySet<string>): Promise<number> {
-  const { access, warning } = await readAccess(options, process.env, new Date())
+  const { access: asked, warning } = await readAccess(options, process.env, new Date())
+  const access = { ...asked, ownToken: ownTokenOf(asked, options) }
   const pageWarning = options.httpPort === undefined ? undefined : checkViewers({ ...access, httpHost: options.httpHost ?? '127.0.0.1', insecure: options.insecure })
 
   const log = createLog(options)
-  for (const each of [warning, pageWarning]) if (each !== undefined) log.warn(each)
+  for (const each of [warning, pageWarning, ...(await cautionsOf(options, new Date())), await cacheCaution(cacheFolder())]) if (each !== undefined) log.warn(each)
   const console = createConsole(process.stdout, log, options)
 
   const stop: StopRequest = { signal: undefined, onRequest: () => undefined }
@@ -35,15 +38,15 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
   })
   const goingBack = new Restarts()
   try {
-    for (let asked = options; ;) {
-      const onlookers = await Onlookers.open(asked, access, log)
+    for (let next = options; ;) {
+      const onlookers = await Onlookers.open(next, access, log)
       try {
-        await startRun(asked, { given, log, console, onlookers, stop, access })
+        await startRun(next, { given, log, console, onlookers, stop, access })
         return exitCode
       } catch (error) {
-        const again = stop.signal === undefined && error instanceof GoBackError ? await goneBack(error, asked, goingBack, log) : undefined
+        const again = stop.signal === undefined && error instanceof GoBackError ? await goneBack(error, next, goingBack, log) : undefined
         if (again === undefined) throw error
-        asked = again
+        next = again
       } finally {
         await onlookers.close()
       }

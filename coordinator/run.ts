@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { type Dataset } from '../shared/data/dataset.ts'
 import { manifestOf } from '../shared/data/manifest.ts'
-import { deferred } from '../shared/kit/async.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { shownPath } from '../shared/kit/paths.ts'
@@ -86,16 +85,8 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined }
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
-  const takenOver = deferred<never>()
-  let isOurs = true
-  takenOver.promise.catch(() => undefined)
   const record = new RunRecord({
-    folder, options,
-    requireOurs: () => place.requireOurs().catch((error: unknown) => {
-      isOurs = false
-      takenOver.reject(error)
-      throw error
-    }), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
+    folder, options, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -152,13 +143,13 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters: layout.size })
     for (const { path, reason } of dataset.skipped) observe({ type: 'imageSkipped', path, reason })
     for (const { file, reason } of resume?.damaged ?? []) observe({ type: 'checkpointDamaged', file, reason })
-    if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step, restarts: (await restartsOf(folder)) + 1 })
+    if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step, restarts: (await folder.countRestarts()) + 1 })
     if (asked.resume !== 'latest') await record.keepBeginning(progress)
 
     const training = train(
       {
         cluster, schedule, epochs: recipe.epochs, rateOf, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
-        stopRequested: () => stop.signal !== undefined || !isOurs,
+        stopRequested: () => stop.signal !== undefined || !place.isOurs,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),
         keepIsDue: () => record.keepIsDue,
@@ -169,7 +160,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       progress,
     )
     training.catch(() => undefined)
-    const end = await Promise.race([training, takenOver.promise])
+    const end = await Promise.race([training, place.takenOver])
     if (end.stopped) {
       await record.keepEnd(end.progress, end.held)
       if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
@@ -179,7 +170,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       return { stopped: true }
     }
     const last = end.last ?? (await evaluateOnly(cluster, dataset, folder, progress))
-    const { digest, sheet, summary } = await record.finish(last, end.progress, await restartsOf(folder))
+    const { digest, sheet, summary } = await record.finish(last, end.progress, await folder.countRestarts())
     observe({ type: 'finished', digest, epochs: recipe.epochs, seconds: end.progress.seconds })
     onlookers.finish(summary)
     await cluster.close({ finished: true, reason: 'the run has finished' })
@@ -193,9 +184,10 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       return { stopped: true }
     }
     if (error instanceof TakenOverError) record.abandon()
-    if (!(error instanceof ReducerLostError)) observe({ type: 'failed', reason: messageOf(error) })
+    const goesBack = error instanceof ReducerLostError && (await folder.checkpoints.hasAny())
+    if (!goesBack) observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
-    if (error instanceof ReducerLostError) throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address })
+    if (goesBack) throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address })
     throw error
   } finally {
     await closeAll(processes)
@@ -257,9 +249,3 @@ async function gatherReducers(hub: ReducerHub, options: CoordinatorOptions, { ac
 async function closeAll(processes: readonly LocalProcesses[]): Promise<void> {
   await Promise.all(processes.map((each) => each.close('SIGTERM')))
 }
-
-/** Counts how often the run has been resumed. */
-async function restartsOf(folder: RunFolder): Promise<number> {
-  return (await folder.readEvents()).filter((event) => event.event === 'resumed').length
-}
-

@@ -1,3 +1,4 @@
+import { deferred } from '../shared/kit/async.ts'
 import { isRunFolder, RunFolder } from '../shared/run_folder/run_folder.ts'
 import { lockRun, TakenOverError } from '../shared/run_folder/run_lock.ts'
 import type { HeldLock } from '../shared/kit/lock.ts'
@@ -14,12 +15,25 @@ export class RunPlace {
   /** The options, with --resume auto decided: `latest`, or undefined. */
   readonly options: CoordinatorOptions
   readonly #log: Pick<Log, 'info'>
+  readonly #takenOver = deferred<never>()
   #existing: RunFolder | undefined
   #lock: HeldLock | undefined
+  #isOurs = true
 
   private constructor(options: CoordinatorOptions, log: Pick<Log, 'info'>) {
     this.options = options
     this.#log = log
+    this.#takenOver.promise.catch(() => undefined)
+  }
+
+  /** False once another process is known to have taken the folder over. */
+  get isOurs(): boolean {
+    return this.#isOurs
+  }
+
+  /** Rejects with a TakenOverError when another process is found to have taken the folder over. */
+  get takenOver(): Promise<never> {
+    return this.#takenOver.promise
   }
 
   /**
@@ -50,7 +64,10 @@ export class RunPlace {
   /** @throws TakenOverError if another process has taken the folder over, because it took this one for dead */
   async requireOurs(): Promise<void> {
     if ((await this.#lock?.isOurs()) !== false) return
-    throw new TakenOverError('another process has taken over the folder of this run, since this one did not show for a minute that it is alive. The run goes on there.')
+    const error = new TakenOverError('another process has taken over the folder of this run, since this one did not show for a minute that it is alive. The run goes on there.')
+    this.#isOurs = false
+    this.#takenOver.reject(error)
+    throw error
   }
 
   release(): Promise<void> {

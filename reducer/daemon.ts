@@ -1,6 +1,7 @@
 import { parseAddress } from '../shared/command/options.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
+import { cautionsOf } from '../shared/security/cautions.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
 import { clearTokenWarning } from '../shared/wire/client_access.ts'
@@ -20,7 +21,7 @@ import type { ReducerOptions } from './options.ts'
 export async function reduceRange(options: ReducerOptions): Promise<number> {
   const { access, warning } = await readAccess({ ...options, singleNode: false }, process.env, new Date())
   const log = createLog(options)
-  for (const each of [warning, clearTokenWarning(access, options.coordinator)]) if (each !== undefined) log.warn(each)
+  for (const each of [warning, clearTokenWarning(access, options.coordinator), ...(await cautionsOf(options, new Date()))]) if (each !== undefined) log.warn(each)
 
   const { server, port } = await ReducerServer.listen(options.listen, access)
   const host = parseAddress(options.listen)?.host ?? ''

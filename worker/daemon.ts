@@ -6,6 +6,7 @@ import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
 import { openCopy } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
+import { inputFacts } from '../shared/data/input_fingerprint.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
@@ -123,6 +124,7 @@ export class WorkerDaemon {
       name, engine, metricsAddress, instance: this.#instance,
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#computes.lease(run),
+      inputFacts: (run) => inputFacts(run, run.network.imageSize),
       openSource: (link, manifest, run) => this.#openSource(link, manifest, run),
       residentBytes: async (compute) => process.memoryUsage.rss() + (await residentBytesOf(compute?.pid)),
       every: (milliseconds, action) => {

@@ -1,5 +1,5 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
-import { inputFacts } from '../shared/data/input_fingerprint.ts'
+import type { InputFacts } from '../shared/data/input_fingerprint.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
@@ -47,6 +47,8 @@ export interface MembershipParts<C extends Compute> {
   metricsAddress: string
   connect: Connect
   startCompute: (run: RunDescription) => Promise<C>
+  /** Finds out what this machine does to images before the engine gets them. */
+  inputFacts: (run: RunDescription) => Promise<InputFacts>
   openSource: (link: Link, manifest: Manifest, run: RunDescription) => Promise<OpenedSource>
   /** Measures the resident memory in bytes of the worker and, if there is one, its compute process. */
   residentBytes: (compute: C | undefined) => Promise<number>
@@ -176,7 +178,7 @@ export class Membership<C extends Compute> {
     link.openBulk(welcome, (chunk) => weights.receive(chunk))
     const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
     const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
-    const input = await inputFacts(run, run.network.imageSize)
+    const input = await this.#parts.inputFacts(run)
     this.#decoded = decoded
     this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({

@@ -2,6 +2,7 @@ import os from 'node:os'
 import { progressPlace } from '../shared/command/progress.ts'
 import { createLog } from '../shared/kit/log.ts'
 import { serveMetricsIfAsked } from '../shared/http/metrics_server.ts'
+import { cacheCaution, cautionsOf } from '../shared/security/cautions.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
@@ -20,8 +21,7 @@ export async function work(options: WorkerOptions): Promise<number> {
   const access = await readAccess(options, process.env, new Date())
 
   const log = createLog(options)
-  const warning = clearTokenWarning(access, options.coordinator)
-  if (warning !== undefined) log.warn(warning)
+  for (const warning of [clearTokenWarning(access, options.coordinator), ...(await cautionsOf(options, new Date())), await cacheCaution(options.cache ?? cacheFolder())]) if (warning !== undefined) log.warn(warning)
   const name = options.name ?? `${os.hostname()}-${process.pid}`
   const metrics = new WorkerMetrics(name, options.gpu)
   const server = await serveMetricsIfAsked(metrics, options, log)

@@ -28,6 +28,7 @@ await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   name: `still-${process.pid}-${index}`, instance: randomUUID(), engine: 'auto', metricsAddress: '',
   connect: (onMessage) => new Connection(coordinator, { token: undefined, tls }, onMessage),
   startCompute: ({ network, compress }) => Promise.resolve(new StillCompute(layoutOf(network).size, compress)),
+  inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
   openSource: () => Promise.resolve({ source: { read: (samples) => Promise.resolve(samples.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES), digest: '' }),
   residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),
   every: (milliseconds, action) => {

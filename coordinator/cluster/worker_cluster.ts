@@ -174,7 +174,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     roster.add(member, spans)
     spans.probe()
     this.#reduction.join(member)
-    observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts?.engine.version ?? '', device: member.facts?.engine.device ?? '', fingerprint: member.facts?.fingerprint ?? '', sharesMemory: member.memory !== undefined })
+    observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts.engine.version, device: member.facts.engine.device, fingerprint: member.facts.fingerprint, sharesMemory: member.memory !== undefined })
     const difference = differenceOf(member.facts, this.#first)
     if (difference !== undefined) this.#tellDifference(member.name, difference)
     this.#decide({ type: 'joined', worker: member.name, now: now() })

@@ -20,7 +20,7 @@ export function startLocalWorkers(count: number, options: CoordinatorOptions, ac
   const restarts = new Restarts()
   const { gpu } = options
   const workers = new LocalProcesses({
-    program: 'worker', count, coordinator: grpc.localAddress, token: access.token, tls: options, verbose: options.verbose, logFormat: options.logFormat,
+    program: 'worker', count, coordinator: grpc.localAddress, token: access.token ?? access.ownToken, tls: options, verbose: options.verbose, logFormat: options.logFormat,
     argumentsOf: (name, index) => [
       '--data', data, '--name', name, '--cache-size', `${options.cacheSize}B`,
       // The first worker gets the GPU that --gpu names, the others those after it.

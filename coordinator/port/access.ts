@@ -1,8 +1,9 @@
 import { parseAddress } from '../../shared/command/options.ts'
 import { UsageError } from '../../shared/kit/errors.ts'
 import { isLoopback } from '../../shared/security/loopback.ts'
+import { newSecret } from '../../shared/security/secret.ts'
 import { readTls, type TlsFiles, type TlsOptions } from '../../shared/security/tls.ts'
-import { takeToken, type Token } from '../../shared/security/token.ts'
+import { takeToken, Token } from '../../shared/security/token.ts'
 
 /** Options that decide how a port is protected. */
 export interface AccessOptions extends TlsOptions {
@@ -17,6 +18,8 @@ export interface AccessOptions extends TlsOptions {
 /** Credentials and limits that decide which workers and reducers may take part in a run. */
 export interface Access {
   token: Token | undefined
+  /** Token of a run without one of its user's, which only the processes that the coordinator starts have: nobody else needs to come in. */
+  ownToken?: Token | undefined
   tls: TlsFiles | undefined
   maxWorkers: number
 }
@@ -39,6 +42,12 @@ export async function readAccess(options: AccessOptions, environment: NodeJS.Pro
   }
   const warning = tls === undefined ? `--listen ${options.listen} without TLS: token, images and weights travel in the clear. \`herd certs\` makes certificates.` : undefined
   return { access, warning }
+}
+
+/** Makes the token of a run that starts all of its workers and reducers itself, on this machine, and whose user has closed the port in no other way. */
+export function ownTokenOf({ token, tls }: Access, { localWorkers, reducersElsewhere, listen }: { localWorkers: number | undefined; reducersElsewhere: boolean; listen: string }): Token | undefined {
+  const isAlone = localWorkers !== undefined && !reducersElsewhere && isLoopback(parseAddress(listen)?.host ?? '')
+  return isAlone && token === undefined && tls === undefined ? new Token(newSecret(), 'the run itself') : undefined
 }
 
 function openDoor(listen: string): string {

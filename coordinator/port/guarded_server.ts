@@ -25,10 +25,11 @@ export class GuardedServer {
    * @param implementation handlers of calls; other calls are answered by UNIMPLEMENTED
    */
   constructor(access: Access, { connectionsOfWorker, namelessMs }: { connectionsOfWorker: number; namelessMs: number }, implementation: UntypedServiceImplementation) {
-    const { token, maxWorkers } = access
+    const { token, ownToken, maxWorkers } = access
+    const gate = token !== undefined ? [tokenGate(token, false)] : ownToken !== undefined ? [tokenGate(ownToken, true)] : []
     this.#access = access
     this.connections = new Connections({ nameless: NAMELESS_CONNECTIONS + connectionsOfWorker * maxWorkers, namelessMs })
-    this.#server = new Server({ ...serverOptions, interceptors: token === undefined ? [] : [tokenGate(token)] })
+    this.#server = new Server({ ...serverOptions, interceptors: gate })
     this.#server.addService(herdService().service as ServiceDefinition, implementation)
   }
 

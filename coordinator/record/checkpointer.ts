@@ -81,10 +81,12 @@ export class Checkpointer {
 
   /**
    * Saves the state before a run's first step.
-   * @throws RunError if it cannot be saved: later ones could not either, and nothing is lost yet
+   * @throws RunError if it cannot be saved: later ones could not either, and nothing is lost yet; the error of the weights if they are gone
    */
   async saveFirst(progress: Progress): Promise<void> {
-    await this.save(progress, { keep: false })
+    const held = this.hold()
+    await held.state
+    await this.save(progress, { keep: false, held })
     if (this.#failures > 0) throw new RunError(`no checkpoint of the run can be saved: ${this.#lastFailure}\nNothing is lost yet: make room, or choose a folder with --out that can be written.`)
   }
 

@@ -1,6 +1,6 @@
 import type { PhotoPrediction } from '../view.ts'
 
-/** Requests of the page to its server over HTTP. */
+/** Requests of the page to its server over HTTP. Addresses are relative, since a proxy may serve the page below a path of its own. */
 
 /** Longest time to wait for an answer of a few bytes. */
 const PATIENCE_MS = 10_000
@@ -19,18 +19,18 @@ export class SaidError extends Error {
 
 /** Asks whether the server needs the token. @throws SaidError if it cannot be reached, or does not answer in time */
 export async function fetchAccess(): Promise<Access> {
-  const { access } = (await (await answered(fetch('/session', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) }))).json()) as { access: Access }
+  const { access } = (await (await answered(fetch('session', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) }))).json()) as { access: Access }
   return access
 }
 
 /** Logs in: the browser keeps the session's cookie. @throws SaidError if the token is wrong, or the server cannot be reached. */
 export async function logIn(token: string): Promise<void> {
-  await answered(fetch('/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) }))
+  await answered(fetch('login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) }))
 }
 
 /** Has a photograph classified by a run's weights. @throws SaidError if it is no image or too large, or there are no weights yet. */
 export async function predict(run: number, photograph: Blob): Promise<PhotoPrediction> {
-  const response = await answered(fetch(`/predict?run=${run}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: photograph }))
+  const response = await answered(fetch(`predict?run=${run}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: photograph }))
   return (await response.json()) as PhotoPrediction
 }
 

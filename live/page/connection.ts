@@ -58,7 +58,7 @@ export class Connection {
   }
 
   #open(): void {
-    const url = new URL('/live', location.href)
+    const url = new URL('live', document.baseURI)
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
     const socket = new WebSocket(url)
     this.#socket = socket

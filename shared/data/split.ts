@@ -26,9 +26,10 @@ export function checkTestFraction(testFraction: number): void {
 export function checkEveryClass(classes: readonly string[], samples: readonly { class: number; split: Split }[], testFraction: number | undefined): void {
   const counts = classes.map(() => ({ train: 0, test: 0 }))
   for (const sample of samples) counts[sample.class][sample.split]++
-  const lacking = counts.findIndex(({ train, test }) => train === 0 || test === 0)
-  if (lacking < 0) return
-  const { train, test } = counts[lacking]
-  const remedy = testFraction === undefined ? 'add images that can be read' : `at --test-fraction ${testFraction} (the file name decides): add images, or choose another fraction`
-  throw new DataError(`class ${classes[lacking]} has ${train} readable images for training and ${test} for testing, but needs at least one of each; ${remedy}.`)
+  const lacking = [...counts.keys()].filter((label) => counts[label].train === 0 || counts[label].test === 0)
+  if (lacking.length === 0) return
+  const { train, test } = counts[lacking[0]]
+  const others = lacking.length === 1 ? '' : `, and so ${lacking.length === 2 ? 'does another class' : `do ${lacking.length - 1} other classes`}`
+  const remedy = testFraction === undefined ? 'add images that can be read' : `at --test-fraction ${testFraction} (the file name decides): add images, choose another fraction, or sort the images into train/ and test/ yourself`
+  throw new DataError(`class ${classes[lacking[0]]} has ${train} readable images for training and ${test} for testing, but needs at least one of each${others}; ${remedy}.`)
 }

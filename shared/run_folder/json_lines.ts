@@ -52,6 +52,24 @@ export class JsonLines<T> {
   }
 
   /**
+   * Counts the lines that fit the schema and for which `matches` is true, one by one: a file of weeks may be larger than any string.
+   * @throws RunError if the file cannot be read
+   */
+  async count(matches: (value: T) => boolean): Promise<number> {
+    let count = 0
+    try {
+      const handle = await open(this.file)
+      for await (const line of handle.readLines()) {
+        const parsed = this.#schema.safeParse(parsedOrNull(line))
+        if (parsed.success && matches(parsed.data)) count++
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new RunError(`${this.file} cannot be read: ${messageOf(error)}.`, { cause: error })
+    }
+    return count
+  }
+
+  /**
    * Cuts off an incomplete last line that a crash left. Shortening the file needs no room on the disk.
    * @returns number of bytes cut off
    * @throws RunError if the file cannot be changed
@@ -69,6 +87,15 @@ export class JsonLines<T> {
       for (let line = 0; line < keep; line++) end = content.indexOf('\n', end) + 1
       return end
     })
+  }
+}
+
+/** Parses a line; null if it is no JSON, as half of one is. */
+function parsedOrNull(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
   }
 }
 

@@ -97,6 +97,8 @@ export class RunFolder {
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
+  /** Counts how often the run has been resumed. */
+  countRestarts(): Promise<number> { return this.#events.count(({ event }) => event === 'resumed') }
 
   /**
    * Appends an epoch to the history, durably: its checkpoint is written afterwards.

@@ -5,7 +5,9 @@ import type { Access } from './client_access.ts'
  * first that fits counts.
  */
 const meanings: [said: RegExp, when: 'tls' | 'certificate' | 'plain' | 'always', meaning: string][] = [
-  [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'always', 'the coordinator cannot be reached'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'always', 'the coordinator cannot be reached: its name is not known here'],
+  [/ECONNREFUSED/, 'always', 'the coordinator cannot be reached: nothing listens there'],
+  [/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/, 'always', 'the coordinator cannot be reached: there is no answer, and perhaps a firewall on the way'],
   [/wrong version number|packet length too long/, 'tls', 'the coordinator does not use TLS, which --tls-ca asks for'],
   [/does not match certificate's altnames/, 'tls', "the coordinator's certificate is not for this address: make one with it in `herd certs --host`"],
   [/certificate has expired|certificate is not yet valid/, 'tls', "the coordinator's certificate is not valid now: make a new one with `herd certs`"],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import http from 'node:http'
+import net from 'node:net'
 import { after, before, test, type TestContext } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { serveLive } from '../../live/server.ts'
@@ -252,6 +254,37 @@ test('runs whose epochs have different lengths are compared by epochs', needsBro
   const halved = { ...short, facts: { ...short.facts, stepsPerEpoch: STEPS_PER_EPOCH / 2 }, history: short.history.map((line) => ({ ...line, step: line.step / 2 })) }
   const { page } = await open(t, new FedSource([finishedRun('small-batches', 1, 'a1'.repeat(32)), halved], false))
   await eventually(() => chart(page, 'Loss').locator('.plot').getAttribute('aria-label'), (label) => label?.includes('at epoch 12:') === true)
+})
+
+test('below a path of a proxy, the page finds everything that it needs', needsBrowser, async (t) => {
+  const source = new FedSource([runAfter(90)])
+  const { port } = await serve(t, source)
+  const server = http.createServer((request, response) => {
+    request.pipe(http.request({ port, method: request.method, path: request.url?.replace(/^\/user\/trainer/, ''), headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    }))
+  })
+  server.on('upgrade', (request, socket) => {
+    const target = net.connect(port, '127.0.0.1', () => {
+      const headers = Object.entries(request.headers).map(([name, value]) => `${name}: ${String(value)}\r\n`).join('')
+      target.write(`GET ${request.url?.replace(/^\/user\/trainer/, '')} HTTP/1.1\r\n${headers}\r\n`)
+      target.pipe(socket).pipe(target)
+    })
+    for (const end of [socket, target]) end.on('error', () => undefined)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { page, complaints } = await openPage(browser, `http://127.0.0.1:${(server.address() as net.AddressInfo).port}/user/trainer/`)
+  t.after(() => page.close())
+  await page.getByRole('heading', { level: 1, name: 'first' }).waitFor()
+  await says(page.locator('.connection'), /^Live$/)
+  takeStep(source, 91)
+  await eventually(() => chart(page, 'Loss').locator('.plot').getAttribute('data-points'), (points) => points === '91')
+  assert.deepEqual(complaints, [])
 })
 
 for (const dark of [false, true]) {

@@ -105,6 +105,17 @@ test('by mutual TLS a coordinator knows its workers: those without a certificate
   await finishes(main, 'mutual', [...authority('certs'), ...certificate('certs', 'worker')])
 })
 
+test('a run that starts its workers itself lets in nobody else, and may be watched', async () => {
+  const main = coordinator('alone', ['--local-workers', '1', '--epochs', '1000'])
+  const address = await addressOf(main)
+  await main.said(/epoch +1\/1000/)
+  for (const environment of [{}, { HERD_TOKEN: TOKEN }]) complains(await worker(address, [], environment), /error: the coordinator refuses this worker: this run starts its workers itself, with --local-workers: to let others in, give it a token/)
+  const top = await run('herd', ['top', '--coordinator', address, '--once'], workspace.environment)
+  assert.equal(top.code, 0, top.stderr)
+  assert.match(top.stdout, /local-1/)
+  assert.equal((await main.stop('SIGTERM')).code, 143)
+})
+
 test('a proxy of the environment is not asked: connections go straight to the coordinator', async (t) => {
   let asked = 0
   const proxy = net.createServer((socket) => {

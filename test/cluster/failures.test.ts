@@ -113,7 +113,7 @@ test('a worker with another data set, another protocol version, and a peer that 
 test('a worker that cannot reach its coordinator tries for as long as its patience lasts, then says so', async () => {
   const ended = await run('worker', ['--coordinator', '127.0.0.1:1', '--patience', '2'], workspace.environment)
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /error: --coordinator 127\.0\.0\.1:1: the coordinator cannot be reached \(tried for 2 s\)/)
+  assert.match(ended.stderr, /error: --coordinator 127\.0\.0\.1:1: the coordinator cannot be reached: nothing listens there \(tried for 2 s\)/)
 })
 
 test('a local worker that dies is started again, and the digest is the same', async () => {

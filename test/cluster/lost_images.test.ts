@@ -60,7 +60,7 @@ test('an image that the coordinator cannot read ends the run and no worker by it
   for (const each of workers) {
     const { stderr } = await each.ended
     assert.doesNotMatch(stderr, /gatto|\/drawn\//, 'a worker is not told of paths on the disk of the coordinator')
-    assert.match(stderr, /the coordinator cannot be reached \(tried for 2 s\)/)
+    assert.match(stderr, /the coordinator cannot be reached: nothing listens there \(tried for 2 s\)/)
   }
   const again = await coordinator('unreadable', '--single-node', '--resume', 'latest').ended
   assert.equal(again.code, 0, again.stderr)

@@ -121,6 +121,7 @@ test('a reducer that is killed before anything was trained ends the run with the
   const out = workspace.path('reducer-killed-early')
   const main = coordinator(out, '--workers', '1', '--reducers', '2')
   await addressOf(main)
+  await eventOf(out, main, ({ event }) => event === 'checkpoint')
   const [reducer] = await reducersOf(main)
   process.kill(reducer, 'SIGKILL')
   const ended = await main.ended

@@ -91,7 +91,7 @@ test('Ctrl-C ends it too', { skip: withoutTerminal }, async () => {
 
 test('what keeps it from watching is said in one sentence', async () => {
   const wrong: [args: string[], token: string | undefined, says: RegExp][] = [
-    [['top', '--coordinator', '127.0.0.1:1', '--once'], TOKEN, /^error: the coordinator at 127\.0\.0\.1:1 cannot be watched: the coordinator cannot be reached\.\n$/],
+    [['top', '--coordinator', '127.0.0.1:1', '--once'], TOKEN, /^error: the coordinator at 127\.0\.0\.1:1 cannot be watched: the coordinator cannot be reached: nothing listens there\.\n$/],
     [top(), undefined, /^error: [^\n]* cannot be watched: this coordinator asks for a token: give it by HERD_TOKEN or --token-file\.\n$/],
     [top(), 'incorrect-horse-battery-staple', /^error: [^\n]* the token is not that of this coordinator[^\n]*\n$/],
     [top('--interval', '0.1'), TOKEN, /^error: --interval 0\.1: expected a number from 0\.25 to 3600\.\n$/],

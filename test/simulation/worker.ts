@@ -97,6 +97,7 @@ export class SimulatedWorker {
         this.#compute = new SimulatedCompute({ run, overflowFrom: problem.overflowFrom, worker: process, random, imageMs, count })
         return this.#compute
       },
+      inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
       openSource: async () => {
         await process.sleep(random.between(0, 50))
         return { source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded, digest: problem.run.datasetDigest }

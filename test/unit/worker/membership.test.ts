@@ -22,7 +22,7 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
       return link
     },
     startCompute: () => Promise.reject(new EngineError('it has none')),
-    openSource: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
+    inputFacts: () => never, openSource: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
     observer: unobserved,
   })
   return { hear: (message) => hear(message) }

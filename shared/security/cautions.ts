@@ -1,0 +1,39 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import type { TlsOptions } from './tls.ts'
+
+/** Time before the end of a certificate from which a user is warned. */
+const SOON_DAYS = 30
+const DAY_MS = 86_400_000
+
+/**
+ * Looks at the files with secrets and certificates, which must have proved usable before.
+ * @param now current time, to tell how long certificates are still valid
+ * @returns warnings for the user: others can read a secret, or nobody can join from a certificate's end on
+ */
+export async function cautionsOf({ tokenFile, tlsKey, tlsCert, tlsCa }: TlsOptions & { tokenFile: string | undefined }, now: Date): Promise<string[]> {
+  const secrets = await Promise.all([['--token-file', tokenFile], ['--tls-key', tlsKey]].map(([option, file]) => (file === undefined ? undefined : openSecret(`${option} ${file}`, file))))
+  const ends = await Promise.all([['--tls-cert', tlsCert], ['--tls-ca', tlsCa]].map(([option, file]) => (file === undefined ? undefined : nearEnd(`${option} ${file}`, file, now))))
+  return [...secrets, ...ends].filter((caution) => caution !== undefined)
+}
+
+/** Looks at a folder of caches, whose files are believed. @returns a warning if another user could write into it; undefined otherwise, or if there is none yet */
+export async function cacheCaution(folder: string): Promise<string | undefined> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found === undefined || process.getuid === undefined) return undefined
+  const isOpen = (found.mode & 0o022) !== 0
+  if (!isOpen && found.uid === process.getuid()) return undefined
+  return `the cache folder ${folder} ${isOpen ? 'can be written by' : 'belongs to'} other users of this machine: what they put there would be taken for decoded images. HERD_CACHE names another folder.`
+}
+
+async function openSecret(given: string, file: string): Promise<string | undefined> {
+  // Windows has other permissions than these bits tell.
+  if (process.platform === 'win32' || ((await stat(file)).mode & 0o044) === 0) return undefined
+  return `${given} can be read by other users of this machine: chmod 600 keeps them out.`
+}
+
+async function nearEnd(given: string, file: string, now: Date): Promise<string | undefined> {
+  const { validTo } = new X509Certificate(await readFile(file))
+  const days = Math.floor((new Date(validTo).getTime() - now.getTime()) / DAY_MS)
+  return days > SOON_DAYS ? undefined : `${given} is valid for ${days} more days, until ${validTo}: from then on nobody can join, nor join again. Make a new one in time, e.g. with \`herd certs\`.`
+}
