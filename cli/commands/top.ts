@@ -81,12 +81,12 @@ async function follow(coordinator: string, show: Show, once: boolean, signal: Ab
 
 /** Prints each brief as a line of JSON. */
 function asJson({ log }: Notices): Show {
-  return { brief: printJson, lost: toldOnce(log.warn.bind(log)), close: () => undefined }
+  return { ...onceEachTime(printJson, log.warn.bind(log)), close: () => undefined }
 }
 
 /** Prints each brief as a line of text. */
 function asLines({ log }: Notices): Show {
-  return { brief: (brief) => print(lineOf(brief)), lost: toldOnce(log.warn.bind(log)), close: () => undefined }
+  return { ...onceEachTime((brief) => print(lineOf(brief)), log.warn.bind(log)), close: () => undefined }
 }
 
 function asPicture(): Show {
@@ -118,11 +118,17 @@ function picture(brief: RunBrief, speeds: Speeds): string[] {
   return linesOf(brief, (member) => speeds.of(member), new Date())
 }
 
-/** Tells a reason only if it differs from the last one, since a new attempt each second repeats it. */
-function toldOnce(tell: (text: string) => void): (reason: string) => void {
-  let told = ''
-  return (reason) => {
-    if (reason !== told) tell(`${reason}; trying again.`)
-    told = reason
+/** Tells why the coordinator was lost once each time, since there is a new attempt, with a reason of its own, each second. */
+function onceEachTime(show: (brief: RunBrief) => void, tell: (text: string) => void): Pick<Show, 'brief' | 'lost'> {
+  let told = false
+  return {
+    brief: (brief) => {
+      told = false
+      show(brief)
+    },
+    lost: (reason) => {
+      if (!told) tell(`${reason}; trying again.`)
+      told = true
+    },
   }
 }

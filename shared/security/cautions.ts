@@ -12,9 +12,10 @@ const DAY_MS = 86_400_000
  * @returns warnings for the user: others can read a secret, or nobody can join from a certificate's end on
  */
 export async function cautionsOf({ tokenFile, tlsKey, tlsCert, tlsCa }: TlsOptions & { tokenFile: string | undefined }, now: Date): Promise<string[]> {
-  const secrets = await Promise.all([['--token-file', tokenFile], ['--tls-key', tlsKey]].map(([option, file]) => (file === undefined ? undefined : openSecret(`${option} ${file}`, file))))
-  const ends = await Promise.all([['--tls-cert', tlsCert], ['--tls-ca', tlsCa]].map(([option, file]) => (file === undefined ? undefined : nearEnd(`${option} ${file}`, file, now))))
-  return [...secrets, ...ends].filter((caution) => caution !== undefined)
+  const look = async (option: string, file: string | undefined, of: (given: string, file: string) => Promise<string | undefined>): Promise<string | undefined> => (file === undefined ? undefined : of(`${option} ${file}`, file))
+  const ends = (given: string, file: string): Promise<string | undefined> => nearEnd(given, file, now)
+  const cautions = await Promise.all([look('--token-file', tokenFile, openSecret), look('--tls-key', tlsKey, openSecret), look('--tls-cert', tlsCert, ends), look('--tls-ca', tlsCa, ends)])
+  return cautions.filter((caution) => caution !== undefined)
 }
 
 /** Looks at a folder of caches, whose files are believed. @returns a warning if another user could write into it; undefined otherwise, or if there is none yet */
