@@ -6,7 +6,7 @@ import type { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { MemberView } from '../live/view.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
 import { LaneTree } from '../shared/lanes/lane_tree.ts'
-import type { PreparedLane } from '../shared/lanes/lane_stack.ts'
+import type { LaneSum, PreparedLane } from '../shared/lanes/lane_stack.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
 import type { Network } from '../shared/model/network.ts'
@@ -51,6 +51,8 @@ export class SingleNodeCluster implements Cluster {
   #doing: Pick<MemberView, 'kind' | 'owes'> = { kind: null, owes: [] }
   #images = 0
   #laneSeconds: number | null = null
+  /** End of the lane that was computed last, in seconds. */
+  #computedAt = Number.NEGATIVE_INFINITY
   #failure: Error | undefined
 
   constructor(parts: SingleNodeParts) {
@@ -104,7 +106,7 @@ export class SingleNodeCluster implements Cluster {
       } else if (next.type === 'add') {
         compute.add(next.node)
       } else {
-        const [partial] = await Promise.all([compute.take(), computing])
+        const partial = await this.#collect(computing, at.step)
         steps.addAll(next.node, partial.values)
         reports.push(...partial.lanes)
       }
@@ -140,6 +142,11 @@ export class SingleNodeCluster implements Cluster {
     return results
   }
 
+  /** Nobody else computes anything. */
+  confirmed(): Promise<void> {
+    return Promise.resolve()
+  }
+
   fail(error: Error): void {
     this.#failure ??= error
   }
@@ -166,8 +173,18 @@ export class SingleNodeCluster implements Cluster {
     if (pushed < begin) onSpan?.({ name: 'feed', begin: pushed, end: begin, step, unit: lane })
     onSpan?.({ name: 'compute', begin, end, step, unit: lane })
     this.#laneSeconds = end - begin
+    this.#computedAt = end
     // wasm blocks the event loop while it computes, so the live page and metrics are served between two lanes.
     await setImmediate()
+  }
+
+  /** Takes the sum of the lanes so far from the engine, when the last of them is computed. */
+  async #collect(computing: Promise<void>, step: number): Promise<LaneSum> {
+    const { compute, now, onSpan } = this.#parts
+    const asked = now()
+    const [sum] = await Promise.all([compute.take(), computing])
+    onSpan?.({ name: 'collect', begin: Math.max(asked, this.#computedAt), end: now(), step, unit: sum.lanes[0]?.lane })
+    return sum
   }
 
   #view(): MemberView {
