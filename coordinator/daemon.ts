@@ -38,15 +38,17 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
   })
   const goingBack = new Restarts()
   try {
+    let attentiveUntil = 0
     for (let next = options; ;) {
       const onlookers = await Onlookers.open(next, access, log)
       try {
-        await startRun(next, { given, log, console, onlookers, stop, access })
+        await startRun(next, { given, log, console, onlookers, stop, access, attentiveUntil })
         return exitCode
       } catch (error) {
         const again = stop.signal === undefined && error instanceof GoBackError ? await goneBack(error, next, goingBack, log) : undefined
         if (again === undefined) throw error
-        next = again
+        next = again.options
+        attentiveUntil = Math.max(attentiveUntil, again.attentiveUntil)
       } finally {
         await onlookers.close()
       }
@@ -58,13 +60,13 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
 
 /**
  * Waits a moment before a run goes back to its last checkpoint.
- * @returns the options with which it goes on, at the same address; undefined if it has gone back too often
+ * @returns the options with which it goes on, at the same address, and the steps that need attention; undefined if it has gone back too often
  */
-async function goneBack(error: GoBackError, asked: CoordinatorOptions, goingBack: Restarts, log: Log): Promise<CoordinatorOptions | undefined> {
+async function goneBack(error: GoBackError, asked: CoordinatorOptions, goingBack: Restarts, log: Log): Promise<{ options: CoordinatorOptions; attentiveUntil: number } | undefined> {
   if (error.progressed) goingBack.takesPart('run')
   const waitMs = goingBack.after('run', machineSeconds())
   if (waitMs === undefined) return undefined
   log.warn(`${error.message.split('\n')[0]} Going back to the last checkpoint in ${waitMs / 1000} s.`)
   await sleep(waitMs)
-  return { ...asked, resume: 'latest', out: error.folder, listen: error.address }
+  return { options: { ...asked, resume: 'latest', out: error.folder, listen: error.address }, attentiveUntil: error.attentiveUntil }
 }

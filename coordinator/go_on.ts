@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { optionName } from '../shared/command/options.ts'
+import { optionName, type OptionSpec } from '../shared/command/options.ts'
 import { ROOT } from '../shared/kit/project.ts'
 import { recipeOptions } from '../shared/recipe/table.ts'
 import { coordinatorOptions, type CoordinatorOptions } from './options.ts'
@@ -18,7 +18,8 @@ export function goOnCommand(options: CoordinatorOptions, given: ReadonlySet<stri
   const others = Object.keys(coordinatorOptions).filter((key) => given.has(key) && !OWN.has(key)).flatMap((key): string[] => {
     const value = options[key as keyof CoordinatorOptions]
     if (value === false || value === undefined) return []
-    return value === true ? [optionName(key)] : [optionName(key), key === 'cacheSize' ? `${String(value)}B` : String(value)]
+    const option: OptionSpec<unknown> = coordinatorOptions[key as keyof CoordinatorOptions]
+    return value === true ? [optionName(key)] : [optionName(key), option.written?.(value) ?? String(value)]
   })
   // Elsewhere, npx would ask the registry for another package of that name.
   const program = cwd === ROOT || cwd.startsWith(ROOT + path.sep) ? ['npx', 'coordinator'] : [process.execPath, path.join(ROOT, 'bin', 'coordinator.mjs')]

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { parseAddress } from '../shared/command/options.ts'
 import type { Manifest } from '../shared/data/manifest.ts'
@@ -66,8 +66,12 @@ export function homeOfWeights({ run, layout, optimizer, start, version, options,
 
 export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'observe' | 'onSpan'> {
   home: WeightsHome
-  options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'allowMixedNumerics' | 'silenceLimit'>
+  options: Pick<CoordinatorOptions, 'listen' | 'sharedMemory' | 'minWorkers' | 'localWorkers' | 'workers' | 'waitForWorkers' | 'allowMixedNumerics' | 'silenceLimit' | 'verify'>
   access: Access
+  /** Number of the first steps in which everything is checked. */
+  attentiveUntil: number
+  /** Puts out whoever comes with an identity, for the rest of the run. */
+  ban: (identity: string, step: number, reason: string) => void
   manifest: Manifest
   source: ImageSource
   /** Sample ids of the test set. */
@@ -87,7 +91,7 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, home, options, access, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, attentiveUntil, ban, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
@@ -96,6 +100,8 @@ export async function openCluster({ run, layout, home, options, access, manifest
     workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     allowMixedNumerics: options.allowMixedNumerics,
+    vigilance: { share: options.verify, attentiveUntil, secret: newSecret(), random: secretUniform },
+    ban,
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
       runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access,
@@ -110,6 +116,9 @@ export async function openCluster({ run, layout, home, options, access, manifest
   const addressOf = (name: string): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
   return { cluster, address: addressOf(host), localAddress: addressOf(reachableHost(host)) }
 }
+
+/** Returns a uniform number, 0 <= x < 1, that nobody can foresee. */
+const secretUniform = (): number => randomInt(2 ** 32) / 2 ** 32
 
 const milliseconds = (): number => machineSeconds() * 1000
 

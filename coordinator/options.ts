@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { address, choice, flag, logFormat, optionalWhole, real, text, whole, type OptionValues } from '../shared/command/options.ts'
+import { address, choice, flag, logFormat, optionalWhole, real, share, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/command/cache_option.ts'
 import { UsageError } from '../shared/kit/errors.ts'
 import { checkRecipe } from '../shared/recipe/recipe.ts'
@@ -34,6 +34,7 @@ export const coordinatorOptions = {
   resume: text('<latest|auto|file>', 'Go on from the latest checkpoint in --out, or from a file; auto: begin, or go on if --out has a run, so that a supervisor can repeat the command.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   allowMixedNumerics: flag('Take workers that compute other bits than the first one (another kind of processor, another version), and report it: the weights then depend on who computes what.'),
+  verify: share('Have this share of all gradients computed a second time, by other workers, and compared: whoever sent something else is out, and the run goes back. 100%: each before it counts.', '0%'),
   stepEvents: flag('Note in events.jsonl too what is frequent: every step with its loss and its seconds, lanes that were taken over or dropped.'),
   metricsPort: optionalWhole('<port>', 'Serve Prometheus metrics at http://127.0.0.1:<port>/metrics.', { min: 0, max: 65535 }),
   metricsHost: { ...text('<host>', 'Address for --metrics-port.'), fallback: '127.0.0.1' },

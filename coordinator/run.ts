@@ -18,6 +18,7 @@ import type { Observer, RunEvent } from './contract/events.ts'
 import type { LocalProcesses } from './local/processes.ts'
 import { startLocalWorkers } from './local/workers.ts'
 import type { CoordinatorOptions } from './options.ts'
+import { confirmedWeights } from './exchange/reduction.ts'
 import { type ReducerHub, ReducerLostError } from './exchange/remote/hub.ts'
 import { startLocalReducers } from './local/reducers.ts'
 import type { Onlookers } from './watch/onlookers.ts'
@@ -25,7 +26,7 @@ import { printEnd } from './run_end.ts'
 import { RunRecord } from './record/run_record.ts'
 import { TensorBoardRecord } from './watch/tensorboard.ts'
 import { train } from './training.ts'
-import { GoBackError, STOP_PATIENCE_MS, StoppedWhileWaiting } from './contract/interruptions.ts'
+import { GoBackError, STOP_PATIENCE_MS, StoppedWhileWaiting, WrongStepError } from './contract/interruptions.ts'
 import type { beginning } from './contract/progress.ts'
 import { goOnCommand } from './go_on.ts'
 import { homeOfWeights, openCluster } from './open_cluster.ts'
@@ -41,6 +42,8 @@ export interface RunSurroundings {
   /** Metrics, live page, trace. */
   onlookers: Onlookers
   stop: StopRequest
+  /** Number of the first steps in which everything that workers send is checked, since the run has come back from a later one. */
+  attentiveUntil: number
   /** Credentials and limits that decide which workers and reducers may join. */
   access: Access
 }
@@ -86,7 +89,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: home.weights, now: machineSeconds, observe, rateOf,
+    folder, options, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: confirmedWeights(home.weights, () => cluster?.confirmed() ?? Promise.resolve()), now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -119,7 +122,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, home, options, access, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, ban: () => undefined, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
@@ -161,6 +164,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     )
     training.catch(() => undefined)
     const end = await Promise.race([training, place.takenOver])
+    await cluster.confirmed()
     if (end.stopped) {
       await record.keepEnd(end.progress, end.held)
       if (end.failure !== undefined) throw new RunError(`${end.failure.message}\nA checkpoint is saved; go on with: ${goOn}`)
@@ -184,10 +188,13 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       return { stopped: true }
     }
     if (error instanceof TakenOverError) record.abandon()
-    const goesBack = error instanceof ReducerLostError && (await folder.checkpoints.hasAny())
+    const goesBack = (error instanceof ReducerLostError || error instanceof WrongStepError) && (await folder.checkpoints.hasAny())
     if (!goesBack) observe({ type: 'failed', reason: messageOf(error) })
     await cluster?.close({ finished: false, reason: 'the run failed' })
-    if (goesBack) throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address })
+    if (goesBack) {
+      const { attentiveUntil, someoneIsOut } = error instanceof WrongStepError ? error : { attentiveUntil: 0, someoneIsOut: false }
+      throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: someoneIsOut || reached.at.step > progress.at.step, folder: folder.path, address, attentiveUntil })
+    }
     throw error
   } finally {
     await closeAll(processes)

@@ -3,7 +3,7 @@ import type { EventView } from './view.ts'
 
 /** Types of events that a viewer should not overlook. */
 const warnings: ReadonlySet<string> = new Set<EventType>([
-  'reducerLost', 'imageSkipped', 'workerLost', 'waiting', 'fingerprintsDiffer', 'gradientNotFinite', 'lossNotFinite', 'checkpointFailed', 'checkpointDamaged', 'writeFailed', 'stopped', 'failed',
+  'reducerLost', 'workerLied', 'disputed', 'checkWaiting', 'imageSkipped', 'workerLost', 'waiting', 'fingerprintsDiffer', 'gradientNotFinite', 'lossNotFinite', 'checkpointFailed', 'checkpointDamaged', 'writeFailed', 'stopped', 'failed',
 ])
 
 /**

@@ -57,6 +57,7 @@ export class ReducerSession {
       range, model: new Model(layoutOfRange(layout, range), optimizer, start), version, run, tree: new LaneTree(run.lanes), now, ...(onSpan === undefined ? {} : { onSpan }), ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: ({ id }, partial) => parts.send({ message: 'whole', whole: { session: id, ...partial } }),
       onUnfinished: ({ id }, partial) => parts.send({ message: 'unfinished', unfinished: { session: id, ...partial } }),
+      onDeposit: ({ id }, { round, node, floats, digest }) => parts.send({ message: 'deposited', deposited: { session: id, round, node, floats, digest } }),
     })
   }
 

@@ -143,6 +143,9 @@ export class Membership<C extends Compute> {
       case 'abandon':
         this.#session?.abandon(message.abandon)
         break
+      case 'check':
+        this.#session?.check(message.check)
+        break
       default:
         return this.#participation.take(message)
     }

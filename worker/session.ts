@@ -14,10 +14,11 @@ import { LaneTree } from '../shared/lanes/lane_tree.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
 import type { Span } from '../shared/trace/span.ts'
-import type { Deal } from '../shared/wire/messages.ts'
+import type { Check, Deal } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { TestBlocks } from './evaluation_blocks.ts'
 import type { Job } from './job.ts'
+import { LaneChecks } from './lane_checks.ts'
 import { LaneFeeder } from './lane_feeder.ts'
 import type { Link } from './link.ts'
 import { UnitClock } from './unit_clock.ts'
@@ -72,6 +73,7 @@ export class WorkSession {
   readonly #tests: TestBlocks
   readonly #clock: UnitClock
   readonly #lanes: LaneFeeder
+  readonly #checks: LaneChecks
   /** Pending work in its order: deals of lanes, and notes to tell the coordinator that all work on an abandoned round has ended here. */
   readonly #queue: (Job | { abandonedRound: number })[] = []
   #current: Job | undefined
@@ -95,15 +97,22 @@ export class WorkSession {
     this.#tree = new LaneTree(run.lanes)
     this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })
-    parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => this.#goOn())
+    parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => {
+      this.#checks.weightsCame()
+      this.#goOn()
+    })
     this.#outbox = run.trace ? new SpanOutbox((spans) => parts.link.send({ message: 'spans', spans: { spans } })) : undefined
     this.#clock = new UnitClock(parts.now)
     const { link, compute, now, onFailure, observer } = parts
     // An upload's span goes to metrics only: a trace gets the upload from the coordinator, which knows when the partial arrived.
-    const uploader = new Uploader({ link, codec: codecFor(run.compress), size: layoutOf(run.network).size, chunkFloats: parts.chunkFloats, ranges: parts.ranges, now, onSpan: (span) => observer.onSpan(span) })
+    const { size } = layoutOf(run.network)
+    const uploader = new Uploader({ link, codec: codecFor(run.compress), size, chunkFloats: parts.chunkFloats, ranges: parts.ranges, now, onSpan: (span) => observer.onSpan(span) })
     this.#lanes = new LaneFeeder({
       compute, input: this.#input, schedule: this.#schedule, uploader, clock: this.#clock, now, onFailure, onLane: (samples) => observer.onLane(samples),
       onSpan: (span) => this.#tell(span), onComputed: (deal, lane, seconds) => this.#report(deal, lane, seconds),
+    })
+    this.#checks = new LaneChecks({
+      tree: this.#tree, size, input: this.#input, compute, copyOfWeights: (version) => parts.weights.copyOf(version), setParameters: (version, parameters) => this.#setParameters(version, parameters),
     })
   }
 
@@ -118,6 +127,12 @@ export class WorkSession {
     if (isTraining) this.#queue.push({ deal, walk: new LaneWalk(this.#tree, deal.units), abandoned: false })
     else this.#tests.deal(deal)
     this.#tellQueue()
+    this.#goOn()
+  }
+
+  /** Accepts a check of lanes that another worker has computed. @throws ProtocolError if the run has no such lanes */
+  check(check: Check): void {
+    this.#checks.add(check)
     this.#goOn()
   }
 
@@ -148,15 +163,16 @@ export class WorkSession {
   }
 
   async #workOff(): Promise<void> {
-    if (this.#working || (this.#queue.length === 0 && !this.#canTest)) return
+    if (this.#working || (this.#queue.length === 0 && !this.#checks.any && !this.#canTest)) return
     this.#working = true
     this.#tell({ name: 'idle', begin: this.#idleSince, end: this.#parts.now() })
     try {
       for (;;) {
         const next = this.#queue.shift()
         if (next === undefined) {
-          if (!this.#canTest) break
-          await this.#testOne()
+          if (this.#checks.any) await this.#checkOne()
+          else if (this.#canTest) await this.#testOne()
+          else break
         } else if ('deal' in next) await this.#work(next)
         else this.#parts.link.send({ message: 'abandoned', abandoned: { round: next.abandonedRound } })
       }
@@ -172,6 +188,8 @@ export class WorkSession {
     if (job.abandoned) return
     this.#current = job
     this.#input.prefetch(deal, deal.units)
+    // A check never waits for more than one step, so that the run does not get far on what may be a lie.
+    while (this.#checks.hasBefore(deal.step)) await this.#checkOne()
     if (await this.#loadWeights(deal.step)) {
       this.#clock.restart()
       await this.#lanes.train(job)
@@ -180,7 +198,7 @@ export class WorkSession {
   }
 
   /**
-   * Waits for a version of the weights and gives it to the engine; blocks of the test set are computed meanwhile.
+   * Waits for a version of the weights and gives it to the engine; checks, and blocks of the test set, are computed meanwhile.
    * @returns false if a later version is complete already: the round that needed this one is over
    */
   async #loadWeights(version: number): Promise<boolean> {
@@ -195,9 +213,9 @@ export class WorkSession {
     // One turn of the microtask queue: weights that are here already then come before any block of the test set.
     await Promise.resolve()
     while (!here) {
-      if (this.#canTest) {
+      if (this.#checks.any || this.#canTest) {
         tellWait()
-        await this.#testOne()
+        await (this.#checks.any ? this.#checkOne() : this.#testOne())
         begin = this.#parts.now()
       } else await Promise.race([coming, new Promise<void>((resolve) => (this.#wake = resolve))])
     }
@@ -206,6 +224,16 @@ export class WorkSession {
     if (parameters === undefined) return false
     this.#setParameters(version, parameters)
     return true
+  }
+
+  /** Computes a check and sends its answer, if one waits. */
+  async #checkOne(): Promise<void> {
+    const begin = this.#parts.now()
+    const checked = await this.#checks.next()
+    if (checked === undefined) return
+    this.#tell({ name: 'check', begin, end: this.#parts.now() })
+    this.#outbox?.flush()
+    this.#parts.link.send({ message: 'checked', checked })
   }
 
   #setParameters(version: number, parameters: Float32Array): void {

@@ -48,6 +48,8 @@ export class WeightsInbox {
   #arriving: Version[] = []
   /** Memory of the versions that began last, oldest first. */
   readonly #memory: Float32Array[] = []
+  /** The versions that were completed last and whose memory is not in use again, oldest first. */
+  #recent: Pick<Version, 'version' | 'parameters'>[] = []
   /** Copies of epoch-end weights, oldest first. */
   #kept: Pick<Version, 'version' | 'parameters'>[] = []
   #keepEvery = Number.POSITIVE_INFINITY
@@ -119,6 +121,15 @@ export class WeightsInbox {
     return found?.parameters ?? (complete !== undefined && complete.version > version ? 'gone' : undefined)
   }
 
+  /**
+   * Copies the weights of a version, also of an earlier one that was not an epoch's end, as long as later ones have not overwritten it.
+   * @returns 'gone' if they are here no more; undefined if they are still to come
+   */
+  copyOf(version: number): Float32Array | 'gone' | undefined {
+    const found = [...this.#kept, ...this.#recent].find((each) => each.version === version)
+    return found?.parameters.slice() ?? this.find(version)
+  }
+
   #begin(place: Place, index: number, { version, leftOut }: ArrivedWeights): void {
     if (this.#complete !== undefined && version <= this.#complete.version) throw new ProtocolError(`a chunk of weights ${version} came after weights ${this.#complete.version}`)
     Object.assign(place, { version, leftOut, received: 0 })
@@ -135,6 +146,7 @@ export class WeightsInbox {
     const oldest = this.#memory.length < MEMORIES ? undefined : this.#memory.shift()
     const memory = oldest === undefined || oldest === this.#complete?.parameters ? new Float32Array(this.#size) : oldest
     this.#memory.push(memory)
+    this.#recent = this.#recent.filter(({ parameters }) => parameters !== memory).slice(-MEMORIES)
     return memory
   }
 
@@ -142,6 +154,7 @@ export class WeightsInbox {
     arriving.complete[index] = { leftOut }
     if (!arriving.complete.every((range) => range?.leftOut === leftOut)) return
     this.#complete = arriving
+    this.#recent.push(arriving)
     this.#arriving = this.#arriving.filter(({ version }) => version > arriving.version)
     if (arriving.version > 0 && arriving.version % this.#keepEvery === 0) this.#keep(arriving)
     this.#serve()

@@ -63,12 +63,12 @@ const observe = (event: RunEvent): void => {
 const access = { token: undefined, tls: await certificatesOf(options.certificates, 'coordinator'), maxWorkers: workers }
 const settings = {
   listen: `${options.host}:0`, reducers, reducersElsewhere: false, sharedMemory: options.sharedMemory, workers, minWorkers: undefined, localWorkers: undefined, waitForWorkers: undefined, allowMixedNumerics: true,
-  silenceLimit: SILENCE_LIMIT_SECONDS,
+  silenceLimit: SILENCE_LIMIT_SECONDS, verify: 0,
 }
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
 const home = homeOfWeights({ ...opening, optimizer, start })
 const { hub } = home
-const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, manifest, source, test, brief: () => undefined })
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, ban: () => undefined, manifest, source, test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
   access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },

@@ -68,6 +68,11 @@ export class Roster {
     return true
   }
 
+  /** The present members, in order of joining. */
+  get members(): Member[] {
+    return [...this.#places.values()].map(({ member }) => member)
+  }
+
   has(member: Member): boolean {
     return this.#places.get(member.name)?.member === member
   }

@@ -6,7 +6,7 @@ import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import { layoutOf, type Layout } from '../../shared/model/layout.ts'
 import { RemoteSpans } from '../../shared/trace/remote_spans.ts'
 import type { Span, SpanObserver } from '../../shared/trace/span.ts'
-import type { EvaluationResult, GradientChunk, LaneComputed } from '../../shared/wire/messages.ts'
+import type { Checked, EvaluationResult, GradientChunk, LaneComputed } from '../../shared/wire/messages.ts'
 import type { UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from '../contract/cluster.ts'
@@ -20,6 +20,7 @@ import type { Reduce, Reduction } from '../exchange/reduction.ts'
 import { sumOfPhases } from '../contract/step_split.ts'
 import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
 import { differenceOf, refusalOf, type FirstWorker } from './admission.ts'
+import { Checks, type Vigilance } from './checks.ts'
 import { sendDeal } from './deal.ts'
 import { Evaluation } from './evaluation.ts'
 import type { MemberFacts } from './member_view.ts'
@@ -38,6 +39,10 @@ export interface WorkerClusterParts {
   waitLimitMs: number
   /** True to take workers that compute other bits than the first one: then the result depends on who computes what. */
   allowMixedNumerics: boolean
+  /** How much of what workers send is checked. */
+  vigilance: Vigilance
+  /** Puts out whoever comes with an identity, for the rest of the run. */
+  ban: (identity: string, step: number, reason: string) => void
   /** Milliseconds on a monotonic clock. */
   now: () => number
   observe: (event: RunEvent) => void
@@ -65,6 +70,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
   readonly #layout: Layout
   readonly #dealer: Dealer
   readonly #evaluation: Evaluation
+  readonly #checks: Checks
   readonly #reduction: Reduction
   readonly #roster: Roster
   readonly #gathered = deferred<void>()
@@ -87,6 +93,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
       ...(chunkFloats === undefined ? {} : { chunkFloats }),
       onPartial: (member, partial) => this.#onPartial(member, partial),
       onUnfinished: (member, partial) => this.#onUnfinished(member, partial),
+      onDeposit: (member, deposit) => this.#checks.deposit(member, deposit),
       onFailed: (error) => this.fail(error),
     })
     this.#roster = new Roster({ now, trafficOf: (member) => this.#reduction.trafficOf(member) })
@@ -96,6 +103,14 @@ export class WorkerCluster implements Cluster, MemberHandler {
       send: (worker, message) => this.#roster.send(worker, message),
       evict: (worker, reason) => this.#roster.evict(worker, reason),
       onTesting: (worker, going, ms) => this.#decide({ type: 'testing', worker, going, ...(ms === undefined ? {} : { ms }), now: now() }),
+    })
+    this.#checks = new Checks({
+      ...parts.vigilance, tree: this.#tree, now, observe,
+      send: (worker, message) => this.#roster.send(worker, message),
+      evict: (worker, reason) => this.#roster.evict(worker, reason),
+      onChecking: (worker, lanes) => this.#decide({ type: 'checking', worker, lanes, now: now() }),
+      putOut: (identity, step, reason) => this.#putOut(identity, step, reason),
+      fail: (error) => this.fail(error),
     })
   }
 
@@ -118,14 +133,18 @@ export class WorkerCluster implements Cluster, MemberHandler {
   async trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult> {
     const { lanes, clip } = this.#parts.run
     const { samples } = numbers
+    const { disputes } = this.#checks
+    if (disputes !== undefined) await this.#waits.for(disputes)
     const step = new OpenStep(at)
-    this.#reduction.begin({ round: step.round, ...numbers })
+    this.#reduction.begin({ round: step.round, digestKey: this.#checks.begin(at, step.round), ...numbers })
     this.#lastRound = step.round
     this.#step = step
     this.#decide({ type: 'begin', round: { id: step.round, lanes, samples }, now: this.#parts.now() })
     await this.#waits.for(step.done)
     this.#step = undefined
     const outcome = outcomeOf(this.#layout, samples, await this.#waits.for(this.#reduction.sums()))
+    await this.#waits.for(this.#checks.decide(outcome))
+    this.#checks.settled()
     const settling = this.#reduction.settle(verdictOf(outcome, clip))
     return { ...outcome, phases: sumOfPhases(outcome.phases, settling), ...step.result }
   }
@@ -145,6 +164,10 @@ export class WorkerCluster implements Cluster, MemberHandler {
     return blocks
   }
 
+  confirmed(): Promise<void> {
+    return this.#checks.confirmed()
+  }
+
   fail(error: Error): void {
     this.#waits.fail(error)
   }
@@ -159,7 +182,9 @@ export class WorkerCluster implements Cluster, MemberHandler {
    */
   tick(): void {
     this.#decide({ type: 'tick', now: this.#parts.now() })
-    this.#evaluation.tick(new Set(this.#dealer.workers.filter((worker) => this.#dealer.isBusy(worker))))
+    const atLanes = new Set(this.#dealer.workers.filter((worker) => this.#dealer.isBusy(worker)))
+    this.#evaluation.tick(atLanes)
+    this.#checks.tick(atLanes, (worker) => this.#dealer.laneMs(worker))
     this.#roster.probeClocks()
     this.#reduction.tick()
   }
@@ -179,6 +204,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     if (difference !== undefined) this.#tellDifference(member.name, difference)
     this.#decide({ type: 'joined', worker: member.name, now: now() })
     this.#evaluation.join(member.name, undefined)
+    this.#checks.join(member)
     return undefined
   }
 
@@ -216,6 +242,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
 
   onDraining(member: Member): void {
     this.#evaluation.drain(member.name)
+    this.#checks.drain(member.name)
     this.#decide({ type: 'draining', worker: member.name, now: this.#parts.now() })
   }
 
@@ -225,11 +252,12 @@ export class WorkerCluster implements Cluster, MemberHandler {
   }
 
   /** Handles a partial that has arrived completely. One of a round that is over is late, and the dealer counts it as dropped. */
-  #onPartial(member: Member, { round, node: index, lanes, began }: WholePartial): void {
+  #onPartial(member: Member, { round, attempt, node: index, lanes, began }: WholePartial): void {
     const node = this.#tree.nodes.at(index)
     if (!this.#roster.has(member) || node === undefined) return
     // The upload ends here and now; its beginning is by the worker's clock.
     this.#roster.spansOf(member)?.takeEnding({ name: 'upload', begin: began, step: stepOf(round), unit: lanes[0].lane })
+    this.#checks.whole(member, { round, node: index, lanes, began, attempt })
     const actions = this.#dealer.step({ type: 'delivered', worker: member.name, round, begin: node.begin, end: node.end, now: this.#parts.now() })
     for (const action of actions) if (action.type === 'count') this.#count(member, lanes.filter(({ lane }) => action.lanes.includes(lane)))
     this.#carryOut(actions)
@@ -248,6 +276,16 @@ export class WorkerCluster implements Cluster, MemberHandler {
 
   onEvaluation(member: Member, result: EvaluationResult): void {
     this.#evaluation.deliver(member.name, result)
+  }
+
+  onChecked(member: Member, checked: Checked): void {
+    this.#checks.answered(member.name, checked)
+  }
+
+  /** Puts out an identity, and disconnects its workers. */
+  #putOut(identity: string, step: number, reason: string): void {
+    this.#parts.ban(identity, step, reason)
+    for (const member of this.#roster.members) if (member.identity === identity) member.evict(`${identity} is out: ${reason}`)
   }
 
   onSpans(member: Member, spans: readonly Span[]): void {
@@ -271,6 +309,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     if (!this.#roster.remove(member)) return false
     this.#reduction.leave(member)
     this.#evaluation.lose(member.name)
+    this.#checks.lose(member.name)
     return true
   }
 
@@ -330,7 +369,10 @@ export class WorkerCluster implements Cluster, MemberHandler {
     if (this.#step === undefined) throw new Error('a deal outside a step')
     const { round, at } = this.#step
     const member = this.#roster.named(worker)
-    if (member !== undefined) this.#reduction.dealt(member, round, lanes)
+    if (member !== undefined) {
+      this.#reduction.dealt(member, round, lanes)
+      this.#checks.dealt(member, lanes)
+    }
     sendDeal(worker, { kind: 'TRAIN', round, ...at, attempt, units: lanes }, reason === 'takenOver', {
       observe: this.#parts.observe, send: (name, message) => this.#roster.send(name, message),
     })

@@ -19,6 +19,7 @@ export interface Cluster {
    * @throws InterruptedError if the run has waited for workers as long as --wait-for-workers allows
    * @throws StoppedWhileWaiting if a stop is requested while the run waits for workers
    * @throws ReducerLostError if a reducer, and with it a part of the weights, is lost
+   * @throws WrongStepError if a worker has sent something else than the gradient of its lanes
    */
   trainStep(at: StepPosition, numbers: UpdateNumbers): Promise<StepResult>
   /**
@@ -30,6 +31,11 @@ export interface Cluster {
   evaluate(at: StepPosition): Promise<BlockResult[]>
   /** True if steps may be taken during an evaluation. False for a single node, which gains nothing, and with reducer processes. */
   readonly evaluatesBeside: boolean
+  /**
+   * Settles when no more check of a step that has been taken is open.
+   * @throws WrongStepError if one of these steps is wrong
+   */
+  confirmed(): Promise<void>
   /** Makes the step and the evaluation that go on fail with this error, and all later ones: a step that fails has changed nothing. */
   fail(error: Error): void
   /** Closes the cluster; workers are told that the run has finished, or why it stops. */

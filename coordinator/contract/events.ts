@@ -6,7 +6,7 @@ export type { RunEvent }
 export type Observer = (event: RunEvent) => void
 
 /** Events that are too frequent for events.jsonl, except with --step-events; history.jsonl, the summary and the metrics have their sums or numbers. */
-const frequent: ReadonlySet<EventType> = new Set<EventType>(['step', 'evaluating', 'testing', 'dealt', 'takenOver', 'dropped'])
+const frequent: ReadonlySet<EventType> = new Set<EventType>(['step', 'evaluating', 'testing', 'dealt', 'takenOver', 'dropped', 'checked'])
 
 export function isFrequent(event: RunEvent): boolean {
   return frequent.has(event.type)

@@ -6,20 +6,37 @@ export const STOP_PATIENCE_MS = 10_000
 /** A stop was requested while the run waited for workers or reducers, or it has waited too long for a step or an evaluation to end: nothing is finished first. */
 export class StoppedWhileWaiting extends Error {}
 
-/** A part of the run is lost that its last checkpoint has: the run can go back there by itself. */
+/** A part of the run is lost, or wrong, that its last checkpoint has: the run can go back there by itself. */
 export class GoBackError extends RunError {
-  /** True if the run had got further than where this process had begun it: going back is not in vain. */
+  /** True if the run had got further than where this process had begun it, or somebody who lied is out: going back is not in vain. */
   readonly progressed: boolean
   /** Folder of the run. */
   readonly folder: string
   /** HOST:PORT on which the coordinator listened, where its workers look for it. */
   readonly address: string
+  /** Number of the first steps of the run in which everything is to be checked; 0 for none. */
+  readonly attentiveUntil: number
 
-  constructor(message: string, { progressed, folder, address }: { progressed: boolean; folder: string; address: string }) {
+  constructor(message: string, { progressed, folder, address, attentiveUntil }: { progressed: boolean; folder: string; address: string; attentiveUntil: number }) {
     super(message)
     this.progressed = progressed
     this.folder = folder
     this.address = address
+    this.attentiveUntil = attentiveUntil
+  }
+}
+
+/** A step that was taken, or is about to be, is wrong or may be: its weights must not be kept. */
+export class WrongStepError extends RunError {
+  /** Number of the first steps of the run in which everything is to be checked from now on; 0 for none. */
+  readonly attentiveUntil: number
+  /** True if the worker that is to blame is out: going back is not in vain. */
+  readonly someoneIsOut: boolean
+
+  constructor(message: string, { attentiveUntil, someoneIsOut }: { attentiveUntil: number; someoneIsOut: boolean }) {
+    super(message)
+    this.attentiveUntil = attentiveUntil
+    this.someoneIsOut = someoneIsOut
   }
 }
 

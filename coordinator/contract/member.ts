@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { InputFacts } from '../../shared/data/input_fingerprint.ts'
 import type { Span } from '../../shared/trace/span.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
-import type { CoordinatorMessage, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
+import type { Checked, CoordinatorMessage, EvaluationResult, GradientChunk, LaneComputed, WeightsChunk } from '../../shared/wire/messages.ts'
 import type { engineInfoSchema } from '../../shared/engine/engine_info.ts'
 
 /** Facts that a worker has reported about itself. */
@@ -23,6 +23,8 @@ export interface Member {
   readonly id: string
   /** Name, unique among the present workers. */
   readonly name: string
+  /** Who the worker is for checks of what it sends: several workers of one identity could agree on a lie. */
+  readonly identity: string
   /** Facts that the worker has reported; undefined until it is ready. */
   readonly facts: WorkerFacts | undefined
   /** Resident memory of the worker and its compute process in bytes, from its last heartbeat. */
@@ -52,6 +54,8 @@ export interface MemberHandler {
   /** The member wants to leave once it has delivered what it owes. */
   onDraining(member: Member): void
   onEvaluation(member: Member, result: EvaluationResult): void
+  /** The member has computed lanes of another one again. */
+  onChecked(member: Member, checked: Checked): void
   onGradient(member: Member, chunk: GradientChunk): void
   /** Trace spans of the member have come, with times on its own clock. */
   onSpans(member: Member, spans: readonly Span[]): void

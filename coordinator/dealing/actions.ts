@@ -22,6 +22,8 @@ export type DealerEvent =
    * just delivered a block that took so long.
    */
   | { type: 'testing'; worker: string; going: boolean; ms?: number; now: number }
+  /** The worker computes this number of lanes for a check beside its own from now on; 0: no more. */
+  | { type: 'checking'; worker: string; lanes: number; now: number }
   /** The worker has ended the work that it had begun of an abandoned round. */
   | { type: 'abandoned'; worker: string; round: number; now: number }
   /** A worker has completely delivered the partial of lanes begin <= lane < end of a round. */

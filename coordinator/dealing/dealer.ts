@@ -97,6 +97,11 @@ export class Dealer {
     return block?.ms === undefined ? undefined : block.ms + (startMs ?? 0)
   }
 
+  /** Returns a worker's usual milliseconds for a lane; undefined before the first measurement. */
+  laneMs(worker: string): number | undefined {
+    return this.#members.get(worker)?.speed.lane.ms
+  }
+
   #owedLanes(worker: string): number[] {
     const tasks = this.#members.get(worker)?.tasks ?? []
     return tasks.flatMap(({ lane }) => (this.#round?.state[lane].counted === false ? [lane] : []))
@@ -109,6 +114,7 @@ export class Dealer {
    */
   step(event: DealerEvent): DealerAction[] {
     if (event.type === 'testing') return this.#testing(event)
+    if (event.type === 'checking') return this.#checking(event)
     this.#forgiveStall(event.now)
     return [...this.#handle(event), ...this.#dismissDrained(), ...this.#helpStragglers(event.now), ...this.#attendance.watch(this.#members.size, event.now)]
   }
@@ -120,7 +126,7 @@ export class Dealer {
     if (gapMs > LONGEST_TICK_MS) for (const member of this.#members.values()) member.forgive(gapMs)
   }
 
-  #handle(event: Exclude<DealerEvent, { type: 'testing' }>): DealerAction[] {
+  #handle(event: Exclude<DealerEvent, { type: 'testing' | 'checking' }>): DealerAction[] {
     const member = 'worker' in event ? this.#members.get(event.worker) : undefined
     if (member !== undefined) member.heardAt = event.now
     switch (event.type) {
@@ -243,6 +249,15 @@ export class Dealer {
     return []
   }
 
+  /** Notes a check beside the lanes; its end counts as progress. The event causes no actions. */
+  #checking({ worker, lanes, now }: Extract<DealerEvent, { type: 'checking' }>): [] {
+    const member = this.#members.get(worker)
+    if (member === undefined) return []
+    if (lanes === 0) [member.advancedAt, member.heardAt] = [now, now]
+    member.checking = lanes
+    return []
+  }
+
   #delivered({ worker, round: id, begin, end, now }: Extract<DealerEvent, { type: 'delivered' }>): DealerAction[] {
     const member = this.#members.get(worker)
     const round = this.#round
@@ -359,11 +374,11 @@ export class Dealer {
   }
 
   /** Returns the milliseconds for which a worker may make no progress; undefined if it has nothing to do. */
-  #deadlineMs({ idle, computing, testing, speed }: WorkerState): number | undefined {
+  #deadlineMs({ idle, computing, testing, checking, speed }: WorkerState): number | undefined {
     if (idle || this.#round === undefined) return undefined
     const laneMs = speed.lane.ms
     const blockMs = testing ? speed.block.ms : 0
-    const computingMs = laneMs === undefined || blockMs === undefined ? undefined : laneMs + blockMs + (speed.startMs ?? 0)
+    const computingMs = laneMs === undefined || blockMs === undefined ? undefined : laneMs * (1 + checking) + blockMs + (speed.startMs ?? 0)
     const usualMs = computing ? computingMs : speed.deliveryMs
     return deadlineMs(usualMs)
   }

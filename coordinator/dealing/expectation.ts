@@ -11,9 +11,9 @@ export function expectationOf(members: Iterable<WorkerState>): ((member: WorkerS
   if (laneMs === undefined) return undefined
   const startMs = meanOfKnown(speeds.map((speed) => speed.startMs)) ?? 0
   const deliveryMs = meanOfKnown(speeds.map((speed) => speed.deliveryMs)) ?? 0
-  return ({ speed, testing }) => ({
-    // The worker may be computing a block of the test set, which it finishes first.
-    startMs: (speed.startMs ?? startMs) + (testing ? (speed.block.ms ?? 0) : 0),
+  return ({ speed, testing, checking }) => ({
+    // The worker may be computing a block of the test set or a check, which it finishes first.
+    startMs: (speed.startMs ?? startMs) + (testing ? (speed.block.ms ?? 0) : 0) + checking * (speed.lane.ms ?? laneMs),
     laneMs: speed.lane.ms ?? laneMs,
     deliveryMs: speed.deliveryMs ?? deliveryMs,
   })

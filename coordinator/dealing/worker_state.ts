@@ -36,6 +36,8 @@ export class WorkerState {
   behind = false
   /** True if it may be computing a block of the test set, which its lanes then wait for. */
   testing = false
+  /** Number of lanes that it may be computing for a check, which its own lanes then wait for. */
+  checking = 0
   /** Time by which it is expected to have delivered all that it was dealt at the beginning of the round. */
   #dueAt: number | undefined
   /** True if it has been dealt lanes of a round whose weights it must wait for, and has computed none yet. */

@@ -4,6 +4,7 @@ import type { SpanObserver } from '../../shared/trace/span.ts'
 import type { OptimizerState, UpdateNumbers } from '../../shared/optim/optimizer.ts'
 import { CHUNK_FLOATS, chunkRanges, type Range } from '../../shared/vectors/chunks.ts'
 import type { LaneTree } from '../../shared/lanes/lane_tree.ts'
+import { depositKey, PartialDigest } from '../../shared/lanes/partial_digest.ts'
 import { VectorPool } from '../../shared/vectors/vector_pool.ts'
 import { VERSIONS_BEHIND, type WeightsBoard } from '../../shared/wire/board.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
@@ -47,9 +48,22 @@ export interface UnfinishedPartial {
   floats: number
 }
 
+/** What a worker has put into the sum of an open step, of one node and range: all of a partial, or its beginning. */
+export interface Deposit {
+  round: number
+  node: number
+  /** Index in the vector of its first element. */
+  begin: number
+  floats: number
+  /** Digest of its values (`PartialDigest`). */
+  digest: string
+}
+
 /** A step that is about to be reduced. */
 export interface StepToReduce extends UpdateNumbers {
   round: number
+  /** Key from which those of digests are derived (`roundKey`); empty if none are wanted. */
+  digestKey: string
 }
 
 /** The settings of a run that decide how its vectors are summed, rounded, clipped and encoded on the wire. */
@@ -70,6 +84,8 @@ export interface RangeReducerParts<R extends Receiver> {
   onPartial: (receiver: R, partial: WholePartial) => void
   /** Called when a worker leaves in the middle of a partial of the open step. */
   onUnfinished: (receiver: R, partial: UnfinishedPartial) => void
+  /** Called with everything that was offered to the sum of a step, before `onPartial` and before the step's sums are known; only in steps with a key. */
+  onDeposit: (receiver: R, deposit: Deposit) => void
   onSpan?: SpanObserver
   /** Floats per chunk on the wire; undefined means the default. */
   chunkFloats?: number
@@ -91,6 +107,8 @@ interface NewWeights {
 interface Upload extends Omit<WholePartial, 'lanes' | 'began'> {
   /** Number of floats received. */
   received: number
+  /** Digest of what was received; undefined if none is wanted, or it has been told. */
+  digest: PartialDigest | undefined
 }
 
 interface Place {
@@ -119,7 +137,7 @@ export class RangeReducer<R extends Receiver> {
   #version: number
   /** True if the step before the current weights was skipped. */
   #leftOut = false
-  #open: { round: number; update: StepUpdate } | undefined
+  #open: { round: number; update: StepUpdate; digestKey: string } | undefined
   /** Weights of an evaluation that goes on beside training, for workers that join meanwhile. */
   #kept: { version: number; parameters: Float32Array } | undefined
 
@@ -168,6 +186,7 @@ export class RangeReducer<R extends Receiver> {
     this.#places.delete(receiver)
     this.#dealt.delete(receiver)
     if (upload === undefined || upload.round !== this.#open?.round || upload.received === 0) return
+    this.#tellDeposit(receiver, upload)
     this.#parts.onUnfinished(receiver, { round: upload.round, node: upload.node, floats: upload.received })
   }
 
@@ -189,11 +208,11 @@ export class RangeReducer<R extends Receiver> {
   }
 
   /** Opens a step, whose partials `receive` takes from now on. */
-  begin({ round, ...numbers }: StepToReduce): void {
+  begin({ round, digestKey, ...numbers }: StepToReduce): void {
     const { model, range: { begin: origin }, run: { clip }, tree, now, onSpan } = this.#parts
     const version = stepOf(round) + 1
     this.#open = {
-      round,
+      round, digestKey,
       update: new StepUpdate({
         model, tree, step: stepOf(round), ...numbers, clip, chunkFloats: this.#chunkFloats, now, round: this.#round, origin,
         free: (values) => this.#pool.giveBack(values),
@@ -218,14 +237,15 @@ export class RangeReducer<R extends Receiver> {
     if (node === undefined) throw new ProtocolError(`a gradient chunk of node ${chunk.node}, which is not of this run`)
     // An unfinished partial is dropped if its round is over. In the open round its lanes would stay owed for ever, so it must be completed first.
     if (chunk.offset === range.begin && place.upload?.round !== this.#open?.round) place.upload = undefined
-    const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0 })
+    const upload = (place.upload ??= { round: chunk.round, node: chunk.node, attempt: chunk.attempt, received: 0, digest: this.#newDigest(chunk) })
     if (!this.wasDealt(receiver, chunk)) throw new ProtocolError(`a partial of ${lanesOf(node)}, of which it was not dealt all`)
     if (upload.round !== chunk.round || upload.node !== chunk.node || upload.attempt !== chunk.attempt || range.begin + upload.received !== chunk.offset) {
       throw new ProtocolError('gradient chunks came out of order')
     }
     const floats = this.#gradients.floatsIn(chunk.shared?.length ?? chunk.data.length, 'a gradient chunk')
-    if (this.#open?.round === chunk.round) this.#open.update.add(chunk.node, upload.received, this.#valuesOf(receiver, chunk, floats))
+    if (this.#open?.round === chunk.round) this.#add(this.#open.update, upload, this.#valuesOf(receiver, chunk, floats))
     upload.received += floats
+    if (this.#open?.round === chunk.round && this.#open.update.complete) this.#tellDeposits(chunk.round)
     if (chunk.lanes.length === 0) return
     place.upload = undefined
     const reported = chunk.lanes.map((report) => report.lane)
@@ -233,7 +253,30 @@ export class RangeReducer<R extends Receiver> {
       throw new ProtocolError(`the partial of ${lanesOf(node)} reports lanes ${reported.join()}`)
     }
     if (upload.received !== range.end - range.begin) throw new ProtocolError(`a partial ended after ${upload.received} floats`)
+    this.#tellDeposit(receiver, upload)
     onPartial(receiver, { round: chunk.round, attempt: chunk.attempt, node: chunk.node, lanes: chunk.lanes, began: chunk.began })
+  }
+
+  /** Begins the digest of an upload; undefined if none is wanted, or the sum is complete without it. */
+  #newDigest({ round, session, node }: GradientChunk): PartialDigest | undefined {
+    const open = this.#open
+    return open === undefined || open.round !== round || open.digestKey === '' || open.update.complete ? undefined : new PartialDigest(depositKey(open.digestKey, { session, node }))
+  }
+
+  #add(update: StepUpdate, upload: Upload, values: Float32Array): void {
+    upload.digest?.add(values)
+    update.add(upload.node, upload.received, values)
+  }
+
+  /** Tells of the partials of a round that were cut short, because its sum is complete without the rest. */
+  #tellDeposits(round: number): void {
+    for (const [receiver, { upload }] of this.#places) if (upload?.round === round && upload.received > 0) this.#tellDeposit(receiver, upload)
+  }
+
+  #tellDeposit(receiver: R, upload: Upload): void {
+    const { digest, round, node } = upload
+    upload.digest = undefined
+    if (digest !== undefined) this.#parts.onDeposit(receiver, { round, node, begin: this.#parts.range.begin, floats: digest.floats, digest: digest.end() })
   }
 
   /** Sums of the open step; undefined while partials are missing. */

@@ -5,7 +5,7 @@ import type { WeightsBoard } from '../../shared/wire/board.ts'
 import type { GradientChunk } from '../../shared/wire/messages.ts'
 import type { Member } from '../contract/member.ts'
 import type { Model } from '../../shared/optim/stepped_weights.ts'
-import { RangeReducer, type ExchangedRun, type StepToReduce, type UnfinishedPartial, type WholePartial } from './range_reducer.ts'
+import { RangeReducer, type Deposit, type ExchangedRun, type StepToReduce, type UnfinishedPartial, type WholePartial } from './range_reducer.ts'
 import type { PhaseSeconds } from '../contract/step_split.ts'
 import type { RangeSums, Verdict } from './step_update.ts'
 
@@ -65,6 +65,8 @@ export interface ReductionSurroundings {
   onPartial: (member: Member, partial: WholePartial) => void
   /** Called when a member has left in the middle of a partial of the open step. */
   onUnfinished: (member: Member, partial: UnfinishedPartial) => void
+  /** Called with each part of a member's partial that was offered to the sum, in steps with a key; before `onPartial`, and before `sums` settles. */
+  onDeposit: (member: Member, deposit: Deposit) => void
   /** Called when a part of the weights is lost. */
   onFailed: (error: Error) => void
 }
@@ -78,6 +80,20 @@ export function weightsOf(model: Model): Weights {
   return {
     snapshot: () => Promise.resolve(copyOfState(model.state)),
     parameters: () => Promise.resolve(model.parameters.slice()),
+  }
+}
+
+/**
+ * Gives access to weights that may be kept: a snapshot comes when it is known that no step before it is wrong.
+ * @param confirmed settles when the checks of all steps before the call are decided; rejects if one of them is wrong
+ */
+export function confirmedWeights(weights: Weights, confirmed: () => Promise<void>): Weights {
+  return {
+    parameters: () => weights.parameters(),
+    snapshot: async () => {
+      const [state] = await Promise.all([weights.snapshot(), confirmed()])
+      return state
+    },
   }
 }
 

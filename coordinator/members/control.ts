@@ -57,6 +57,8 @@ export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessa
         return handler.onDraining(session)
       case 'evaluation':
         return handler.onEvaluation(session, message.evaluation)
+      case 'checked':
+        return handler.onChecked(session, message.checked)
       case 'spans':
         return handler.onSpans(session, message.spans.spans)
       case 'clockReading':

@@ -23,6 +23,10 @@ export interface WorkerSessionParts {
 export class WorkerSession implements Member, BulkSession {
   readonly id: string
   readonly name: string
+  /** Identity. */
+  get identity(): string {
+    return this.name
+  }
   readonly instance: string
   readonly streams: WorkerStreams
   /** Requests for images, answered one after the other: a worker that does not read them keeps only one image in memory. */

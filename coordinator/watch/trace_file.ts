@@ -15,7 +15,7 @@ const STEPS = 'steps'
 const rowOf: Record<SpanName, string> = {
   // An evaluation may overlap several steps.
   evaluation: 'evaluation', step: STEPS, 'lanes wait': STEPS, reduce: STEPS, optimizer: STEPS, broadcast: STEPS,
-  compute: 'engine', test: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
+  compute: 'engine', test: 'engine', check: 'engine', feed: 'feed', collect: 'feed', idle: 'waits', 'weights wait': 'waits', 'input wait': 'waits', upload: 'upload', decode: 'decode',
 }
 
 interface Row {

@@ -19,6 +19,8 @@ export interface OptionSpec<T> {
   fallback: T
   /** The fallback as people write it, if that differs from `String(fallback)`. */
   shown?: string
+  /** Writes a value as on the command line, if that differs from `String(value)`. */
+  written?(value: T): string
 }
 /** An option whose value can also be a field of a JSON document; `value` is its schema there, where numbers are numbers and not text. */
 export interface ValueSpec<T> extends OptionSpec<T> {
@@ -71,7 +73,14 @@ export function size(description: string, fallback: string): OptionSpec<number> 
     return z.NEVER
   })
   const schema = z.union([z.number(), written]).pipe(z.int().min(0))
-  return { placeholder: '<size>', description, expects: 'a size with its unit, e.g. 500MB, 20GB or 1TiB, or 0', schema, fallback: schema.parse(fallback), shown: fallback }
+  return { placeholder: '<size>', description, expects: 'a size with its unit, e.g. 500MB, 20GB or 1TiB, or 0', schema, fallback: schema.parse(fallback), shown: fallback, written: (bytes) => `${bytes}B` }
+}
+
+/** Declares an option for a share, written as a percentage. In a configuration file, a bare number is the share itself, from 0 to 1. */
+export function share(description: string, fallback: string): OptionSpec<number> {
+  const percentage = z.string().regex(/^\s*(\d+(\.\d+)?\s*%|0)\s*$/).transform((value) => Number.parseFloat(value) / 100)
+  const schema = z.union([z.number(), percentage]).pipe(z.number().min(0).max(1))
+  return { placeholder: '<percent>', description, expects: 'a percentage from 0% to 100%, e.g. 1%', schema, fallback: schema.parse(fallback), shown: fallback, written: (value) => `${value * 100}%` }
 }
 
 /** Declares an option for text that may be left out, and is undefined then. */

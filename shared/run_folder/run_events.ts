@@ -67,6 +67,18 @@ const kinds = {
   workerLost: kind({ worker: text, workers: number, reason: text }, ['worker', 'workers', 'reason'], ({ worker, workers, reason }) => `worker ${worker} is lost: ${reason}; ${workers} left.`),
   /** Field `lanes`: lanes of the partial of which a part had come, and was added unless another worker's result was there first. */
   uploadUnfinished: kind({ worker: text, step: number, lanes: numbers }, ['worker', 'step', 'lanes'], ({ worker, step, lanes }) => `worker ${worker} left in the middle of its upload of ${listed('lane', lanes)} of step ${step + 1}; what had come of it counts.`),
+  /**
+   * A worker has said something else of some lanes than two others. Fields `digest` and `truth`: keyed digests, which mean nothing outside the run; `counted`: true if what it
+   * sent is in the weights, which then go back, and false if it has answered a check wrongly.
+   */
+  workerLied: kind({ identity: text, step: number, lanes: numbers, digest: text, truth: text, witnesses: z.array(text), counted: z.boolean() }, ['identity', 'step', 'lanes', 'digest', 'truth', 'witnesses', 'counted'],
+    ({ identity, step, lanes, digest, truth, witnesses, counted: isCounted }) =>
+      `${identity} is put out of the run: ${listed('lane', lanes)} of step ${step + 1} ${isCounted ? 'came from it' : 'were checked by it'} as ${digest}, where ${witnesses.join(' and ')} have ${truth}.`),
+  /** Field `between`: identities of the two workers. */
+  disputed: kind({ step: number, lanes: numbers, between: z.array(text) }, ['step', 'lanes', 'between'], ({ step, lanes, between }) => `${between.join(' and ')} do not agree on ${listed('lane', lanes)} of step ${step + 1}; a third worker is to decide.`),
+  checkWaiting: kind({ step: number, lanes: numbers, worker: text }, ['step', 'lanes', 'worker'], ({ step, lanes, worker }) => `${listed('lane', lanes)} of step ${step + 1}, from ${worker}, must be checked: waiting for a worker of another identity.`),
+  /** Field `worker`: the worker that sent what was checked. */
+  checked: kind({ step: number, lanes: numbers, worker: text, result: z.enum(['confirmed', 'missed', 'undecided', 'lied']) }, ['step', 'lanes', 'worker', 'result'], ({ step, lanes, worker, result }) => `check of ${listed('lane', lanes)} of step ${step + 1}, from ${worker}: ${result}.`),
   workerLeft: kind({ worker: text, workers: number }, ['worker', 'workers'], ({ worker, workers }) => `worker ${worker} has left; ${workers} in.`),
   waiting: kind({}, [], () => 'no worker is left; waiting for one to join.'),
   goingOn: kind({ workers: number, waitedSeconds: number }, ['waitedSeconds'], ({ waitedSeconds }) => `going on after ${waitedSeconds.toFixed(0)} s of waiting.`),

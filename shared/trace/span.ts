@@ -5,7 +5,7 @@ import { seconds } from '../kit/fields.ts'
  * Activities that a run spends its time on. Those up to `test` are a worker's (idle: nothing is dealt to it; feed: a lane's images go to the
  * engine; collect: a partial is fetched from the engine; upload: until the coordinator has the partial), the others the coordinator's.
  */
-export const spanNames = ['idle', 'decode', 'input wait', 'weights wait', 'feed', 'compute', 'collect', 'upload', 'test', 'step', 'lanes wait', 'reduce', 'optimizer', 'broadcast', 'evaluation'] as const
+export const spanNames = ['idle', 'decode', 'input wait', 'weights wait', 'feed', 'compute', 'collect', 'upload', 'test', 'check', 'step', 'lanes wait', 'reduce', 'optimizer', 'broadcast', 'evaluation'] as const
 export type SpanName = (typeof spanNames)[number]
 
 /** An activity of a process, in seconds on its clock; also the schema of a span on the wire. */

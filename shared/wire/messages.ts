@@ -5,7 +5,7 @@ import { laneReportSchema } from '../lanes/lane_report.ts'
 import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
 /** Version of the protocol. Both sides must have the same; it grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 8
+export const PROTOCOL_VERSION = 9
 
 const bytes = z.instanceof(Buffer)
 /** Limit of a vector's bytes in one message. */
@@ -13,6 +13,8 @@ const MAX_CHUNK_BYTES = 1024 * 1024
 /** Limit of the reducers of a run. */
 export const MAX_REDUCERS = 256
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
+/** A key or a digest of 128 bits. */
+const hex32 = z.string().regex(/^[0-9a-f]{32}$/)
 
 /** Address of a peer: HOST:PORT, or :PORT at the host that it connects from. */
 const addressOfPeer = z.string().max(270).regex(/^(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5}$/).refine(hasPort, 'must have a port from 1 to 65535')
@@ -42,7 +44,7 @@ const clockReading = z.object({ sent: seconds, clock: seconds })
 export const reducerPlaceSchema = z.object({ address: addressOfPeer, begin: uint, end: uint }).refine(({ begin, end }) => begin < end, 'a range must not be empty')
 /** Address of the reducer that owns a range of the vector. */
 export type ReducerPlace = z.infer<typeof reducerPlaceSchema>
-const memoryPlace = z.object({ process: uint, descriptor: uint, key: z.string().regex(/^[0-9a-f]{32}$/) })
+const memoryPlace = z.object({ process: uint, descriptor: uint, key: hex32 })
 const sharedMemorySchema = z.object({ weights: memoryPlace, gradients: memoryPlace })
 /** Files in memory that a coordinator offers to a worker on its own machine. */
 export type SharedMemory = z.infer<typeof sharedMemorySchema>
@@ -61,6 +63,13 @@ const deal = z.object({
 const release = z.object({ round: uint, units: z.array(uint).min(1).max(65536) })
 const abandon = z.object({ round: uint })
 const stop = z.object({ reason: text, finished: z.boolean() })
+const checkedPart = z.object({ begin: uint, floats: z.int().min(1) })
+const check = z.object({ id: uint, step: uint, epoch: uint, stepInEpoch: uint, node: uint, key: hex32, parts: z.array(checkedPart).max(MAX_REDUCERS) })
+/** Lanes that are to be computed once more, and compared. */
+export type Check = z.infer<typeof check>
+const answer = z.object({ id: uint, digests: z.array(hex32).max(MAX_REDUCERS), notFinite: z.boolean(), gone: z.boolean() })
+/** The answer to a `Check`. */
+export type Checked = z.infer<typeof answer>
 
 export const workerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('hello'), hello }),
@@ -73,6 +82,7 @@ export const workerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('leaving'), leaving }),
   z.object({ message: z.literal('spans'), spans }),
   z.object({ message: z.literal('clockReading'), clockReading }),
+  z.object({ message: z.literal('checked'), checked: answer }),
 ])
 export type WorkerMessage = z.infer<typeof workerMessageSchema>
 
@@ -84,6 +94,7 @@ export const coordinatorMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('abandon'), abandon }),
   z.object({ message: z.literal('stop'), stop }),
   z.object({ message: z.literal('clockProbe'), clockProbe }),
+  z.object({ message: z.literal('check'), check }),
 ])
 export type CoordinatorMessage = z.infer<typeof coordinatorMessageSchema>
 export type Deal = z.infer<typeof deal>
@@ -132,6 +143,7 @@ const summed = z.object({
   traffic: z.array(z.object({ session, received: byteCount, sent: byteCount })).max(65536),
 })
 const unfinished = z.object({ session, round: uint, node: uint, floats: uint })
+const deposited = unfinished.extend({ digest: hex32 })
 export const reducerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('hello'), hello: z.object({ protocolVersion: uint, address: addressOfPeer }) }),
   z.object({ message: z.literal('ready'), ready: z.object({}) }),
@@ -140,6 +152,7 @@ export const reducerMessageSchema = z.discriminatedUnion('message', [
   z.object({ message: z.literal('summed'), summed }),
   z.object({ message: z.literal('broken'), broken: z.object({ session, reason: text }) }),
   z.object({ message: z.literal('unfinished'), unfinished }),
+  z.object({ message: z.literal('deposited'), deposited }),
   z.object({ message: z.literal('heartbeat'), heartbeat: z.object({}) }),
   z.object({ message: z.literal('spans'), spans }),
   z.object({ message: z.literal('clockReading'), clockReading }),
@@ -152,7 +165,7 @@ export type Unfinished = z.infer<typeof unfinished>
 const assigned = z
   .object({ session, run: runJson, begin: uint, end: uint, version: uint })
   .refine(({ begin, end }) => begin < end, 'a range must not be empty')
-const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295), rate: z.number().min(0) })
+const begin = z.object({ round: uint, samples: z.int().min(1).max(65536), update: z.int().min(1).max(4294967295), rate: z.number().min(0), digestKey: z.union([z.literal(''), hex32]) })
 const dealt = z.object({ session, round: uint, lanes: z.array(uint).min(1).max(65536) })
 const settle = z.object({ round: uint, leaveOut: z.boolean(), scale: z.number().min(0).max(1) })
 const gather = z.object({ id: uint, moments: z.boolean(), version: uint })

@@ -3,11 +3,11 @@ import { checkpointFacts, progressOf, type CheckpointFacts } from '../../coordin
 import type { Cluster, StepResult } from '../../coordinator/contract/cluster.ts'
 import type { RunEvent } from '../../coordinator/contract/events.ts'
 import type { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
-import type { Weights } from '../../coordinator/exchange/reduction.ts'
+import { confirmedWeights, type Weights } from '../../coordinator/exchange/reduction.ts'
 import { optimizerStateOf } from '../../shared/checkpoint/checkpoint.ts'
 import { requireSameRun } from '../../coordinator/resume.ts'
 import { train, type TrainingEnd } from '../../coordinator/training.ts'
-import { STOP_PATIENCE_MS, StoppedWhileWaiting } from '../../coordinator/contract/interruptions.ts'
+import { STOP_PATIENCE_MS, StoppedWhileWaiting, WrongStepError } from '../../coordinator/contract/interruptions.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { WorkerCluster } from '../../coordinator/cluster/worker_cluster.ts'
 import { homeOfWeights } from '../../coordinator/open_cluster.ts'
@@ -39,10 +39,19 @@ export interface CoordinatorParts {
   silenceLimitMs: number
   /** Number of reducers; with 0 the coordinator reduces. */
   reducers: number
+  /** Share of the partials that is checked. */
+  verify: number
+  /** Number of the first steps in which everything is checked. */
+  attentiveUntil: number
+  /** Secret of the checks, and random numbers for the choice of who makes them. */
+  secret: string
+  random: () => number
+  /** Called with each identity that is put out of the run. */
+  onBan: (identity: string) => void
   /** Called when an epoch has been recorded. */
   onEpoch: (result: Undisturbed['epochs'][number]) => void
   /** Called when the process has ended by itself. */
-  onExit: (end: { how: 'stopped' | 'failed' } | { how: 'finished'; state: OptimizerState; progress: Progress }) => void
+  onExit: (end: { how: 'stopped' } | { how: 'failed'; attentiveUntil: number } | { how: 'finished'; state: OptimizerState; progress: Progress }) => void
 }
 
 const TICK_MS = 100
@@ -80,11 +89,11 @@ export class SimulatedCoordinator {
     this.#weights = home.weights
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, reduce: home.reduce(), workersWanted, silenceLimitMs,
-      waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: false,
+      waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: false, vigilance: { share: parts.verify, attentiveUntil: parts.attentiveUntil, secret: parts.secret, random: parts.random }, ban: parts.onBan,
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe, close: (outcome) => this.#close(outcome),
     })
     this.#checkpointer = new Checkpointer({
-      folder: parts.disk.folderOf(this.process), weights: this.#weights, factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
+      folder: parts.disk.folderOf(this.process), weights: confirmedWeights(this.#weights, () => this.#cluster.confirmed()), factsOf: (progress) => this.#factsOf(progress), everySeconds: parts.checkpointSeconds,
       now: () => clock.now / 1000, observe,
     })
     this.#server = new SimulatedServer({ network, handler: this.#cluster, run: problem.run, manifest: problem.manifest, newId, silenceLimitMs, reducers: this.#hub })
@@ -119,17 +128,18 @@ export class SimulatedCoordinator {
       await this.#hub?.ready()
       if (disk.read() === undefined) await checkpointer.save(this.#from, { keep: false })
       const end = await this.#train()
+      await this.#cluster.confirmed()
       await checkpointer.saveLast(end.progress, { keep: !end.stopped, held: end.held })
       const state = await this.#weights.snapshot()
       trace.add(this.process.name, `${end.stopped ? 'stopped' : 'finished'} at step ${end.progress.at.step}`)
       await this.#cluster.close(end.stopped ? { finished: false, reason: 'it was stopped' } : { finished: true, reason: 'the run has finished' })
       onExit(end.stopped ? { how: 'stopped' } : { how: 'finished', state, progress: end.progress })
     } catch (error) {
-      // A run whose last state could not be saved, or that lost a reducer, ends and is started again.
+      // A run whose last state could not be saved, that lost a reducer or took a lie, ends and is started again.
       if (!(error instanceof RunError)) throw error
       trace.add(this.process.name, `fails: ${error.message}`)
       await this.#cluster.close({ finished: false, reason: 'the run failed' })
-      onExit({ how: 'failed' })
+      onExit({ how: 'failed', attentiveUntil: error instanceof WrongStepError ? error.attentiveUntil : 0 })
     }
   }
 
@@ -174,6 +184,7 @@ export class SimulatedCoordinator {
         return blocks
       },
       evaluatesBeside: cluster.evaluatesBeside,
+      confirmed: () => cluster.confirmed(),
       fail: (error) => cluster.fail(error),
       close: (outcome) => cluster.close(outcome),
       get status() {
@@ -214,5 +225,8 @@ export class SimulatedCoordinator {
     if (event.type === 'reducerJoined') count('reducers joined')
     if (event.type === 'reducerLost') count('reducers lost')
     if (event.type === 'workerLost') count('workers lost')
+    if (event.type === 'checked') count(`checks ${event.result}`)
+    if (event.type === 'disputed') count('checks disputed')
+    if (event.type === 'workerLied') count(event.counted ? 'lies counted' : 'lies in checks')
   }
 }

@@ -57,7 +57,9 @@ export class Faults {
       worker.process.goOn()
       this.#simulation.setSpeed(worker.process.name, 10)
     }
-    while (workers.size < plan.workersWanted) this.#simulation.addWorker()
+    // Where workers lie, two honest ones are needed to find the truth.
+    const least = plan.liars === 0 ? plan.workersWanted : Math.max(plan.workersWanted, plan.liars + 2)
+    while (workers.size < least) this.#simulation.addWorker()
   }
 
   #inject(fault: Fault): void {

@@ -1,4 +1,5 @@
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
+import { lieKinds, type LieKind } from './liar.ts'
 import { meddlings, type Meddling } from './meddler.ts'
 import { problems } from './problem.ts'
 
@@ -51,6 +52,14 @@ export interface Plan {
   silenceLimitMs: number
   /** Seconds between two checkpoints in mid-epoch; 0 for none. */
   checkpointSeconds: number
+  /** Share of the partials that is checked. */
+  verify: number
+  /** Number of workers that lie. */
+  liars: number
+  /** Share of their sums that they change. */
+  lieRate: number
+  /** Ways in which they do. */
+  lies: LieKind[]
   faults: Fault[]
   meddling: { rate: number; kinds: Meddling[] }
   /** Time from which nothing fails any more, and at which everything is repaired. */
@@ -66,7 +75,12 @@ const REDUCER_FAULTS_RATE = 0.15
 /** The schedule of a seed. */
 export function planOf(seed: number): Plan {
   const random = new KeyedRandom(seed, Purpose.simulation, 1)
-  const workers = 1 + random.below(5)
+  const lying = random.pick([0, 0, 0, 1, 2])
+  // Two honest workers are needed to find a lie, and to prove another honest one right.
+  const workers = (lying === 0 ? 1 : lying + 2) + random.below(lying === 0 ? 5 : 2)
+  const verify = random.pick(lying === 0 ? [0, 0, 0.3, 1] : [0, 1, 1])
+  // Without digests only a gradient that is not finite is looked into, so nothing else may be a lie, and two liars would agree on that one.
+  const liars = verify === 0 ? Math.min(lying, 1) : lying
   const problem = random.below(problems.length)
   // Two reducers need a vector of at least two chunks.
   const reducers = problems[problem].layout.size > problems[problem].chunkFloats && random.uniform() < REDUCERS_RATE ? 2 : 0
@@ -80,8 +94,10 @@ export function planOf(seed: number): Plan {
     durationMs: random.pick([random.between(10, 500), random.between(500, 3000), random.between(3000, 15_000)]),
   })).sort((a, b) => a.atMs - b.atMs)
   return {
-    problem, workers, reducers, faults,
-    workersWanted: 1 + random.below(Math.min(workers, 3)),
+    problem, workers, reducers, faults, liars, verify,
+    lieRate: random.pick([0.02, 0.1, 0.5]),
+    lies: verify === 0 ? ['not finite'] : [...lieKinds],
+    workersWanted: Math.max(verify === 1 ? 2 : 1, 1 + random.below(Math.min(workers, 3))),
     checkpointSeconds: random.pick([0, 0.3, 1]),
     silenceLimitMs: random.pick([2500, 4000, 8000]),
     meddling: { rate: random.pick([0, 0, 0.002, 0.02]), kinds: meddlings.filter(() => random.uniform() < 0.6).concat(random.pick(meddlings)) },

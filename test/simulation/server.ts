@@ -99,6 +99,7 @@ function watched(handler: MemberHandler, violated: (what: string) => void): Memb
     onDraining: guard((member) => handler.onDraining(member)),
     onEvaluation: guard((member, result) => handler.onEvaluation(member, result)),
     onGradient: guard((member, chunk) => handler.onGradient(member, chunk)),
+    onChecked: guard((member, checked) => handler.onChecked(member, checked)),
     onSpans: guard((member, spans) => handler.onSpans(member, spans)),
     onClock: guard((member, reading) => handler.onClock(member, reading)),
     onLost: guard((member, reason) => handler.onLost(member, reason)),

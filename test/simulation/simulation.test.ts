@@ -13,7 +13,7 @@ import { ROOT } from '../../shared/kit/project.ts'
 /** Number of schedules; `npm run simulate` runs thousands. */
 const SCHEDULES = shortOrLong(150, 3000)
 
-const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, reducers: 0, silenceLimitMs: 4000, checkpointSeconds: 0.3, faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
+const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, reducers: 0, silenceLimitMs: 4000, checkpointSeconds: 0.3, verify: 0, liars: 0, lieRate: 0, lies: [], faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
 
 function command(...options: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [path.join(import.meta.dirname, 'main.js'), ...options], { encoding: 'utf8', cwd: ROOT })

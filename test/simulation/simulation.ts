@@ -9,6 +9,7 @@ import { VirtualClock } from './clock.ts'
 import { SimulatedCoordinator } from './coordinator.ts'
 import { SimulatedDisk } from './disk.ts'
 import { Faults } from './faults.ts'
+import { liar } from './liar.ts'
 import { Meddler } from './meddler.ts'
 import { Network } from './network.ts'
 import { planOf, type Plan } from './plan.ts'
@@ -59,6 +60,9 @@ export class Simulation {
   readonly #epochs = new Map<number, string>()
   #end: { state: OptimizerState; progress: Progress } | undefined
   #incarnations = 0
+  #attentiveUntil = 0
+  readonly #liars = new Set<string>()
+  readonly #banned = new Set<string>()
   #streams = 0
   #names = 0
 
@@ -87,7 +91,11 @@ export class Simulation {
       if (this.plan.reducers > 0) this.statistics.count('runs with reducers')
       this.coordinator.start()
       this.startReducers()
-      for (let i = 0; i < this.plan.workers; i++) this.addWorker()
+      for (let i = 0; i < this.plan.workers; i++) {
+        const name = `worker ${++this.#names}`
+        if (i < this.plan.liars) this.#liars.add(name)
+        this.addWorker(name)
+      }
       const faults = new Faults(this, this.random())
       faults.schedule()
       this.clock.after(this.plan.calmFromMs, () => {
@@ -110,6 +118,7 @@ export class Simulation {
     const worker = new SimulatedWorker({
       name, clock: this.clock, network: this.network, problem: problems[this.plan.problem], random, trace: this.trace, count: this.statistics.count,
       imageMs: () => this.#speeds.get(name) ?? 10,
+      lie: this.#liars.has(name) ? liar(this.plan.lies, this.plan.lieRate, this.random(), this.statistics.count) : undefined,
       onExit: (ended, how) => {
         this.workers.delete(name)
         this.network.connectionsOf(ended.process).forEach((connection) => connection.break({ client: undefined, server: 1 }))
@@ -123,7 +132,7 @@ export class Simulation {
   }
 
   startAgain(name: string): void {
-    if (!this.workers.has(name)) this.addWorker(name)
+    if (!this.workers.has(name) && !this.#banned.has(name)) this.addWorker(name)
   }
 
   setSpeed(name: string, imageMs: number): void {
@@ -153,20 +162,36 @@ export class Simulation {
   }
 
   #newCoordinator(): SimulatedCoordinator {
-    const { workersWanted, silenceLimitMs, reducers } = this.plan
+    const { workersWanted, silenceLimitMs, reducers, verify } = this.plan
+    const random = this.random()
     return new SimulatedCoordinator({
       incarnation: ++this.#incarnations, clock: this.clock, network: this.network, problem: problems[this.plan.problem], disk: this.disk,
       checkpointSeconds: this.plan.checkpointSeconds, trace: this.trace, count: this.statistics.count, workersWanted, silenceLimitMs, reducers,
+      verify, attentiveUntil: this.#attentiveUntil, secret: `secret ${this.#seed}`, random: () => random.uniform(), onBan: (identity) => this.#ban(identity),
       onEpoch: (result) => this.#epochs.set(result.epoch, JSON.stringify(result)),
       onExit: (end) => {
         if (end.how === 'finished') this.#end = end
-        else this.clock.after(500, () => this.startCoordinator())
+        else {
+          this.#attentiveUntil = end.how === 'failed' ? end.attentiveUntil : 0
+          this.clock.after(500, () => this.startCoordinator())
+        }
       },
     })
   }
 
+  /** A worker that was put out is not let in again; an honest one never is. */
+  #ban(name: string): void {
+    if (!this.#liars.has(name)) this.#violated(`${name}, which is honest, is put out`)
+    this.#banned.add(name)
+    this.workers.get(name)?.stop()
+    this.statistics.count('liars put out')
+  }
+
   async #compare(): Promise<void> {
     if (this.#end === undefined) return
+    const { counts } = this.statistics
+    // Where nobody else was there to ask, and without --verify, a lie that is not finite is taken for the run's own.
+    if (this.plan.liars > 0 && this.plan.verify === 0 && (counts['checks missed'] ?? 0) > 0) return
     const expected = await baselineOf(this.plan.problem)
     const { parameters, moments } = this.#end.state
     if (parameterDigest(parameters) !== expected.digest) this.#violated('the weights are not those of the undisturbed run')

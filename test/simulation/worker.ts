@@ -2,7 +2,7 @@ import { HerdError, messageOf } from '../../shared/kit/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { Membership, type MembershipResult } from '../../worker/membership.ts'
 import type { VirtualClock } from './clock.ts'
-import { SimulatedCompute } from './compute.ts'
+import { SimulatedCompute, type ComputeParts } from './compute.ts'
 import type { Network } from './network.ts'
 import type { Problem } from './problem.ts'
 import { SimulatedProcess } from './process.ts'
@@ -20,6 +20,8 @@ export interface WorkerParts {
   count: Count
   /** Milliseconds for one image, which can change during the run. */
   imageMs: () => number
+  /** Changes sums of gradients; undefined for a worker that does not lie. */
+  lie: ComputeParts['lie']
   /** Called when the process has ended by itself. */
   onExit: (worker: SimulatedWorker, how: 'finished' | 'left' | 'failed') => void
 }
@@ -87,14 +89,14 @@ export class SimulatedWorker {
   }
 
   #join(): Promise<MembershipResult> {
-    const { name, network, problem, random, count, imageMs } = this.#parts
+    const { name, network, problem, random, count, imageMs, lie } = this.#parts
     const { process } = this
     this.#membership = new Membership<SimulatedCompute>({
       name, instance: this.#instance, engine: 'auto', metricsAddress: '', chunkFloats: problem.chunkFloats,
       connect: (onMessage) => network.connect(process, onMessage),
       startCompute: async (run) => {
         await process.sleep(random.between(20, 400))
-        this.#compute = new SimulatedCompute({ run, overflowFrom: problem.overflowFrom, worker: process, random, imageMs, count })
+        this.#compute = new SimulatedCompute({ run, overflowFrom: problem.overflowFrom, worker: process, random, imageMs, count, lie })
         return this.#compute
       },
       inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),

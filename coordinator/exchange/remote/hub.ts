@@ -289,6 +289,12 @@ export class ReducerHub implements Reduction {
         if (member !== undefined) this.#surroundings?.onUnfinished(member, partial)
         return
       }
+      case 'deposited': {
+        const { session, ...deposit } = message.deposited
+        const member = this.#sessions.get(session)?.member ?? this.#departed.get(session)
+        if (member !== undefined) this.#surroundings?.onDeposit(member, { ...deposit, begin: reducer.range.begin })
+        return
+      }
       case 'broken': {
         const { session, reason } = message.broken
         this.#sessions.get(session)?.member?.evict(`${reason} (reducer ${reducer.number})`)

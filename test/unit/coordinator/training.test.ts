@@ -48,6 +48,7 @@ function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
     },
     evaluate: () => Promise.resolve([]),
     evaluatesBeside: false,
+    confirmed: () => Promise.resolve(),
     fail: () => undefined,
     close: () => Promise.resolve(),
   }

@@ -16,6 +16,10 @@ const examples: { [T in RunEvent['type']]: [fields: Omit<Extract<RunEvent, { typ
   workerJoined: [{ worker: 'a', workers: 2, engine: 'tf', device: 'cpu', fingerprint: '1', sharesMemory: true }, 'info', 'Worker a joined (tf, cpu); 2 in.'],
   workerLost: [{ worker: 'a', workers: 1, reason: 'the connection broke' }, 'warning', 'Worker a is lost: the connection broke; 1 left.'],
   uploadUnfinished: [{ worker: 'a', step: 4, lanes: [2, 3] }, 'info', 'Worker a left in the middle of its upload of lanes 2, 3 of step 5; what had come of it counts.'],
+  workerLied: [{ identity: 'a', step: 4, lanes: [2, 3], digest: '00', truth: '11', witnesses: ['b', 'c'], counted: true }, 'warning', 'A is put out of the run: lanes 2, 3 of step 5 came from it as 00, where b and c have 11.'],
+  disputed: [{ step: 4, lanes: [2], between: ['a', 'b'] }, 'warning', 'A and b do not agree on lane 2 of step 5; a third worker is to decide.'],
+  checkWaiting: [{ step: 4, lanes: [2], worker: 'a' }, 'warning', 'Lane 2 of step 5, from a, must be checked: waiting for a worker of another identity.'],
+  checked: [{ step: 4, lanes: [2], worker: 'a', result: 'confirmed' }, 'info', 'Check of lane 2 of step 5, from a: confirmed.'],
   workerLeft: [{ worker: 'a', workers: 0 }, 'info', 'Worker a has left; 0 in.'],
   waiting: [{}, 'warning', 'No worker is left; waiting for one to join.'],
   goingOn: [{ workers: 1, waitedSeconds: 12.34 }, 'info', 'Going on after 12 s of waiting.'],
@@ -52,7 +56,7 @@ const told: Partial<Record<RunEvent['type'], string>> = {
   started: 'result', resumed: 'result', epoch: 'result',
   listening: 'info', waitingForReducers: 'info', reducerJoined: 'info', workerJoined: 'info', workerLeft: 'info', uploadUnfinished: 'info', goingOn: 'info', dealtAgain: 'info', repaired: 'info',
   takenOver: 'debug', dropped: 'debug', checkpoint: 'debug',
-  reducerLost: 'warn', imageSkipped: 'warn', workerLost: 'warn', waiting: 'warn', fingerprintsDiffer: 'warn', gradientNotFinite: 'warn', lossNotFinite: 'warn', checkpointFailed: 'warn',
+  workerLied: 'warn', disputed: 'warn', checkWaiting: 'warn', checked: 'debug', reducerLost: 'warn', imageSkipped: 'warn', workerLost: 'warn', waiting: 'warn', fingerprintsDiffer: 'warn', gradientNotFinite: 'warn', lossNotFinite: 'warn', checkpointFailed: 'warn',
   checkpointDamaged: 'warn', writeFailed: 'warn',
 }
 

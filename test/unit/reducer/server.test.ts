@@ -104,7 +104,7 @@ test('an admitted worker gets the weights once it is a member, and those of a st
   for (const chunk of partial('w', 1)) stream.write(chunk)
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.deepEqual(told.map(({ message }) => message), ['admitted'])
-  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } })
+  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1, digestKey: '' } })
   // The coordinator's word that the lane is the worker's comes later still: until then, its chunks wait.
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.deepEqual(told.map(({ message }) => message), ['admitted'])
@@ -131,7 +131,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
   for (const call of ['control', 'watch'] as const) assert.match(await endOf(call === 'control' ? client().control() : client().watch({ intervalMs: 1000 })), /method/)
   assert.ok(told.every(({ message }) => message === 'admitted'))
 
-  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } })
+  session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1, digestKey: '' } })
   const breaches: [id: string, chunk: object, reason: RegExp][] = [
     ['a', [...partial('a', 1)][0], /a gradient chunk of no member/],
     ['b', { ...[...partial('b', 1)][0], round: 2 }, /round 2, which is of another kind/],
@@ -153,7 +153,7 @@ test('whoever is not admitted gets nothing, and who breaks the protocol is repor
     assert.ok(broken?.message === 'broken' && broken.broken.session === id && reason.test(broken.broken.reason), JSON.stringify(broken))
   }
   assert.throws(() => session.take({ message: 'settle', settle: { round: 1, leaveOut: false, scale: 1 } }), /settles round 1, which is not summed/)
-  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1 } }), /begins round 1, and round 1 is not settled/)
+  assert.throws(() => session.take({ message: 'begin', begin: { round: 1, samples: 4, update: 1, rate: 0.1, digestKey: '' } }), /begins round 1, and round 1 is not settled/)
   assert.throws(() => session.take({ message: 'gather', gather: { id: 1, moments: true, version: 1 } }), /asks for weights 1, where weights 0 are/)
 })
 

@@ -25,7 +25,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
   const member = new Promise<Member>((resolve) => (joined = resolve))
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
     handler: {
-      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
+      onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onChecked: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
       onGradient: (_, chunk) => onGradient(chunk),
     },
     runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined,

@@ -12,9 +12,10 @@ import { WorkerCluster } from '../../../../coordinator/cluster/worker_cluster.ts
 import { ProtocolError } from '../../../../shared/kit/errors.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { networkSchema } from '../../../../shared/model/network.ts'
+import { deferred } from '../../../../shared/kit/async.ts'
 import { bytesOf, floatsOf } from '../../../../shared/kit/floats.ts'
 import type { RunDescription } from '../../../../shared/wire/run_description.ts'
-import type { CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
+import type { Check, CoordinatorMessage, Deal, EvaluationResult, GradientChunk, WeightsChunk } from '../../../../shared/wire/messages.ts'
 import { WeightsInbox } from '../../../../worker/weights_inbox.ts'
 import { article } from '../../../../shared/recipe/presets.ts'
 import { defaultTransforms } from '../../../../shared/data/transforms/transforms.ts'
@@ -34,6 +35,8 @@ const second = { epoch: 1, stepInEpoch: 1, step: 1 }
 interface StillMember extends Member {
   readonly dealt: Deal[]
   readonly weights: WeightsChunk[]
+  /** The first check that it is asked for. */
+  readonly asked: Promise<Check>
   /** Reasons for which it was evicted. */
   readonly evicted: string[]
 }
@@ -41,12 +44,14 @@ interface StillMember extends Member {
 function stillMember(name: string): StillMember {
   const dealt: Deal[] = []
   const weights: WeightsChunk[] = []
+  const asked = deferred<Check>()
   const evicted: string[] = []
   return {
-    id: name, name, dealt, weights, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    id: name, name, identity: name, dealt, weights, asked: asked.promise, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
     facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', input: { fingerprint: 'i', versions: 'v' }, datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
+      if (message.message === 'check') asked.resolve(message.check)
     },
     sendWeights: (chunk: WeightsChunk) => weights.push(chunk),
     evict: (reason) => evicted.push(reason),
@@ -73,7 +78,7 @@ function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(lay
     run: description,
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce,
-    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: true, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
+    workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: true, vigilance: { share: 0, attentiveUntil: 0, secret: '', random: () => 0 }, ban: () => undefined, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
     close: () => Promise.resolve(),
   })
   for (const member of members) assert.equal(cluster.onReady(member), undefined)
@@ -186,7 +191,9 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   cluster.onGradient(member, first)
   assert.equal(cluster.onReady(late), undefined)
   floatsOf(rest[0].data)[3] = NaN
+  rest[rest.length - 1].lanes[0].notFinite = true
   for (const chunk of rest) cluster.onGradient(member, chunk)
+  cluster.onChecked(late, { id: (await late.asked).id, digests: [], notFinite: true, gone: false })
   assert.equal((await step).notFinite, 'dense_1/kernel')
 
   const before = new Float32Array(layout.size)

@@ -94,13 +94,13 @@ async function trained(ranges: readonly Range[], { shared, clip = null }: { shar
     model: new Model(layoutOfRange(layout, range), optimizer, viewOfState(start, range)),
     onPartial: (node: number): void => void whole[index].push(node),
   }))
-  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), onUnfinished: () => undefined, ...(shared === undefined ? {} : { board: shared.board }) }))
+  const reducers = owners.map(({ range, model, onPartial }) => new RangeReducer<Worker>({ range, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip }, now: () => 0, chunkFloats: CHUNK, onPartial: (_, { node }) => onPartial(node), onUnfinished: () => undefined, onDeposit: () => undefined, ...(shared === undefined ? {} : { board: shared.board }) }))
   for (const reducer of reducers) reducer.join(worker)
   const outcomes = []
   const weights: (number[] | undefined)[] = []
   for (let step = 0; step < gradients.length; step++) {
     for (const reducer of reducers) {
-      reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01 })
+      reducer.begin({ round: 2 * step + 1, samples: SAMPLES, update: step + 1, rate: 0.01, digestKey: '' })
       reducer.dealt(worker, 2 * step + 1, allLanes)
     }
     reducers.forEach((reducer, index) => {
@@ -146,10 +146,10 @@ test('clipped by the norm of the whole vector, they are the same however it is c
 
 test('who joins while a gradient waits for its norm gets the weights before, and then the new ones, whole', async () => {
   const range = { begin: 0, end: size }
-  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, start), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: 0.5 }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined })
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, start), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: 0.5 }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined, onDeposit: () => undefined })
   const [early, late] = [workerWith(), workerWith()]
   reducer.join(early)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   reducer.dealt(early, 1, allLanes)
   for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(early, chunk)
   reducer.join(late)
@@ -174,9 +174,9 @@ test('a gradient that is not where a worker says is refused', { skip: withoutSha
   const { board, gradients } = sharedMemory(t)
   const worker = workerWith(gradients)
   const range = { begin: 0, end: size }
-  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined, board })
+  const reducer = new RangeReducer<Worker>({ range, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined, onDeposit: () => undefined, board })
   reducer.join(worker)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   reducer.dealt(worker, 1, allLanes)
   const [own] = chunksOf(range, 0, 0)
   assert.throws(() => reducer.receive(worker, { ...own, data: Buffer.alloc(0), shared: { at: 2 ** 40, length: own.data.length } }), new ProtocolError(`shared memory has no ${own.data.length} bytes at ${2 ** 40}`))
@@ -186,10 +186,10 @@ test('chunks that are not of the range, or do not follow each other, are refused
   const [first, second] = rangesOf([2, Math.ceil(size / CHUNK) - 2])
   const model = new Model(layoutOfRange(layout, second), optimizer, freshState(optimizer, second.end - second.begin))
   const opened = (): { reducer: RangeReducer<Worker>; worker: Worker } => {
-    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined })
+    const reducer = new RangeReducer<Worker>({ range: second, model, version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK, onPartial: () => undefined, onUnfinished: () => undefined, onDeposit: () => undefined })
     const worker = workerWith()
     reducer.join(worker)
-    reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+    reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
     reducer.dealt(worker, 1, allLanes)
     return { reducer, worker }
   }
@@ -213,7 +213,7 @@ function opened(): { reducer: RangeReducer<Worker>; unfinished: UnfinishedPartia
   const whole: number[] = []
   const reducer = new RangeReducer<Worker>({
     range: { begin: 0, end: size }, model: new Model(layout, optimizer, freshState(optimizer, size)), version: 0, tree, run: { seed: 0, compress: 'none', compressWeights: 'none', clip: null }, now: () => 0, chunkFloats: CHUNK,
-    onPartial: (_, { node }) => whole.push(node), onUnfinished: (_, partial) => unfinished.push(partial),
+    onPartial: (_, { node }) => whole.push(node), onUnfinished: (_, partial) => unfinished.push(partial), onDeposit: () => undefined,
   })
   return { reducer, unfinished, whole }
 }
@@ -222,7 +222,7 @@ test('a partial is taken only from a worker that was dealt every lane of it in t
   const { reducer, whole } = opened()
   const [liar, honest] = [workerWith(), workerWith()]
   for (const worker of [liar, honest]) reducer.join(worker)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   reducer.dealt(honest, 1, [0, 1])
   reducer.dealt(liar, 1, [2, 3])
   const range = { begin: 0, end: size }
@@ -235,12 +235,12 @@ test('a partial is taken only from a worker that was dealt every lane of it in t
   assert.equal(whole.length, LANES)
   const calm = opened().reducer
   calm.join(honest)
-  calm.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  calm.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   calm.dealt(honest, 1, allLanes)
   for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) calm.receive(honest, chunk)
   assert.deepEqual(reducer.sums?.squares, calm.sums?.squares, 'nothing of the lie is in the sum')
   reducer.settle({ leaveOut: false, scale: 1 })
-  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01 })
+  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01, digestKey: '' })
   assert.throws(() => reducer.receive(honest, { ...chunksOf(range, 0, 0)[0], round: 3 }), /lane 0, of which it was not dealt all/, 'what was dealt in one round is not dealt in the next')
 })
 
@@ -248,7 +248,7 @@ test('a worker that goes in the middle of a partial of the open step is told of,
   const { reducer, unfinished } = opened()
   const [gone, late] = [workerWith(), workerWith()]
   for (const worker of [gone, late]) reducer.join(worker)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   for (const worker of [gone, late]) reducer.dealt(worker, 1, allLanes)
   const range = { begin: 0, end: size }
   for (const chunk of chunksOf(range, 0, 2).slice(0, 2)) reducer.receive(gone, chunk)
@@ -262,13 +262,13 @@ test('a partial of a round that is over may lack its end', () => {
   const { reducer, whole } = opened()
   const [slow, fast] = [workerWith(), workerWith()]
   for (const worker of [slow, fast]) reducer.join(worker)
-  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01 })
+  reducer.begin({ round: 1, samples: SAMPLES, update: 1, rate: 0.01, digestKey: '' })
   for (const worker of [slow, fast]) reducer.dealt(worker, 1, allLanes)
   const range = { begin: 0, end: size }
   reducer.receive(slow, chunksOf(range, 0, 0)[0])
   for (const leaf of leaves.keys()) for (const chunk of chunksOf(range, 0, leaf)) reducer.receive(fast, chunk)
   reducer.settle({ leaveOut: false, scale: 1 })
-  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01 })
+  reducer.begin({ round: 3, samples: SAMPLES, update: 2, rate: 0.01, digestKey: '' })
   reducer.dealt(slow, 3, allLanes)
   for (const chunk of chunksOf(range, 0, 1)) reducer.receive(slow, { ...chunk, round: 3 })
   assert.equal(whole.length, LANES + 1)

@@ -48,6 +48,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }
       onDraining: (member) => tell(`${member.name} draining`),
       onEvaluation: (member) => tell(`${member.name} evaluation`),
       onGradient: (member: Member, chunk) => tell(`${member.name} gradient ${chunk.offset}`),
+      onChecked: () => undefined,
       onSpans: (member, spans) => tell(`${member.name} ${spans.length} spans`),
       onClock: (member, { clock }) => tell(`${member.name} clock ${clock}`),
       onLost: (member, reason) => tell(`${member.name} lost: ${reason}`),

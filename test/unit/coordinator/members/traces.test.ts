@@ -18,7 +18,7 @@ import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimize
  */
 type Trace = [happens: string, follows: string[]][]
 
-const PROTOCOL = 8
+const PROTOCOL = 9
 const HELLO_MS = 8000
 const SILENCE_MS = 20_000
 const TICK_MS = 1000
@@ -71,7 +71,7 @@ function playWorkers(trace: Trace, refusal?: string): Trace {
       return refusal
     },
     onHeard: ({ name }) => say(`${name} is heard`), onComputed: ({ name }, { lane }) => say(`${name} has computed lane ${lane}`), onAbandoned: () => undefined,
-    onDraining: ({ name }) => say(`${name} drains`), onEvaluation: () => undefined, onGradient: () => undefined, onSpans: () => undefined, onClock: () => undefined,
+    onDraining: ({ name }) => say(`${name} drains`), onEvaluation: () => undefined, onGradient: () => undefined, onChecked: () => undefined, onSpans: () => undefined, onClock: () => undefined,
     onLost: ({ name }, reason) => say(`${name} is lost: ${reason}`),
   }
   const wordsOf = (message: CoordinatorMessage): string => {
@@ -114,7 +114,7 @@ const workers: Record<string, Trace> = {
   ],
   'is of another version, never says hello, comes too many, or falls silent before it is ready': [
     ['a: calls', []],
-    ['a > hello ant i1 6', ['a < refused: this coordinator speaks protocol version 8, the worker 6: install the same version of Herd on both.', 'a < end']],
+    ['a > hello ant i1 6', ['a < refused: this coordinator speaks protocol version 9, the worker 6: install the same version of Herd on both.', 'a < end']],
     ['b: calls', []],
     ['time: 7', []],
     ['time: 1', ['b < cut: no hello came within 8 s']],
@@ -196,7 +196,7 @@ function playReducers(trace: Trace): Trace {
     const [, member, what] = /^(\w+)(?: > |: )(.+)$/.exec(words) ?? []
     if (member === 'time') for (const end = now + Number(what) * 1000; now < end; hub.watch()) now += TICK_MS
     else if (member === 'hub') {
-      if (what === 'begins') hub.begin({ round: 7, samples: 1, update: 4, rate: 0.1 })
+      if (what === 'begins') hub.begin({ round: 7, samples: 1, update: 4, rate: 0.1, digestKey: '' })
       else if (what === 'settles') hub.settle({ leaveOut: true, scale: 1 })
       else if (what === 'gathers') hub.snapshot().catch(() => lines.push('the weights do not come'))
       else hub.close({ finished: true, reason: what })
@@ -215,7 +215,7 @@ const reducers: Record<string, Trace> = {
     ['a: calls', []],
     ['a > hello', ['a < assigned 0 to 4 from 3']],
     ['b: calls', []],
-    ['b > hello 6', ['b < refused: this coordinator speaks protocol version 8, the reducer 6: install the same version of Herd on both.', 'b < end']],
+    ['b > hello 6', ['b < refused: this coordinator speaks protocol version 9, the reducer 6: install the same version of Herd on both.', 'b < end']],
     ['c: calls', []],
     ['c > hello', ['c < assigned 4 to 8 from 3']],
     ['d: calls', []],

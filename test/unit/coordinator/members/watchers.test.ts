@@ -22,7 +22,7 @@ interface Watched {
 async function listen(t: TestContext, brief: () => RunBrief | undefined): Promise<Watched> {
   const none = (): undefined => undefined
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
-    handler: { onReady: none, onHeard: none, onComputed: none, onAbandoned: none, onDraining: none, onEvaluation: none, onGradient: none, onSpans: none, onClock: none, onLost: none },
+    handler: { onReady: none, onHeard: none, onComputed: none, onAbandoned: none, onDraining: none, onEvaluation: none, onGradient: none, onChecked: none, onSpans: none, onClock: none, onLost: none },
     runId: 'run', run: '{}', manifest: Buffer.alloc(0), sampleCount: 0, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, brief,
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 1000, now: () => performance.now(), patience: { namelessMs: NAMELESS_MS, helloMs: 400 },
   })
