@@ -135,11 +135,11 @@ export class Checks {
     for (const sum of open.all) if (!sum.whole && this.#isChosen(open, sum)) this.#check(open, sum)
     const jumps = notFinite === undefined && this.#suspicions.normJumps(gradientNorm)
     const isInQuestion = notFinite !== undefined || (open.key !== '' && (jumps || open.hasty.size > 0))
-    if (isInQuestion) for (const sum of open.all) if (sum.check === undefined) this.#check(open, sum)
-    if (isInQuestion || this.#checksAll(open.at)) await this.#decided(open.round)
+    if (isInQuestion) await this.#checkAll(open)
+    else if (this.#checksAll(open.at)) await this.#decided(open.round)
     for (const identity of open.hasty) this.#suspicions.clear(identity)
-    if (isInQuestion && notFinite !== undefined) this.#requireDiverged(open)
-    if (notFinite === undefined) for (const sum of open.diverged) this.#accuse(sum.member.identity, open.at.step, sum, { said: 'not finite, and sent what is', truth: 'not finite', witnesses: ['another worker'] })
+    if (notFinite === undefined) await this.#requireNoneDiverged(open)
+    else this.#requireDiverged(open)
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -155,6 +155,12 @@ export class Checks {
   async confirmed(): Promise<void> {
     await Promise.all([...this.#open.values()].flatMap(({ round, decided }) => (round === this.#round?.round ? [] : [decided.promise])))
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Checks all that was sent in a step, and waits for it. @throws WrongStepError if the step is wrong */
+  async #checkAll(open: SentSums): Promise<void> {
+    for (const sum of open.all) if (sum.check === undefined) this.#check(open, sum)
+    await this.#decided(open.round)
   }
 
   /** Waits until no check of a round is open; more can begin meanwhile, of results that came late. */
@@ -174,6 +180,17 @@ export class Checks {
   #requireDiverged({ at, key, diverged, missed }: SentSums): void {
     if (key !== '' || diverged.length > 0 || missed) return
     this.#goBack(new WrongStepError(`the sum of step ${at.step + 1} is not finite, though each lane is where it was computed again: somebody has sent something else.`, { attentiveUntil: at.step + 1, someoneIsOut: false }))
+  }
+
+  /**
+   * Finds who has sent something else than it has reported, where the sum of a step is finite though a part of it is not: if nobody else has changed
+   * that part, it is a sender whose bits are not those that another worker has.
+   */
+  async #requireNoneDiverged(open: SentSums): Promise<void> {
+    const inexact = open.diverged.filter(({ exact }) => !exact)
+    if (inexact.length === 0) return
+    await this.#checkAll(open)
+    for (const { sum } of inexact) this.#accuse(sum.member.identity, open.at.step, sum, { said: 'not finite, and sent what is', truth: 'not finite', witnesses: ['another worker'] })
   }
 
   #isAttentive({ step }: StepPosition): boolean {
@@ -220,7 +237,7 @@ export class Checks {
       case 'waiting':
         return this.#parts.observe({ type: 'checkWaiting', ...of, worker: sum.member.name })
       case 'confirmed':
-        if (sum.notFinite && this.#round?.round === open.round) this.#round.diverged.push(sum)
+        if (sum.notFinite && this.#round?.round === open.round) this.#round.diverged.push({ sum, exact: action.exact })
         break
       case 'missed':
         if (this.#round?.round === open.round) this.#round.missed = true

@@ -27,8 +27,8 @@ export class SentSums {
   readonly key: string
   /** Identities whose results came too soon. */
   readonly hasty = new Set<string>()
-  /** Sums that are not finite, as another identity has found too. */
-  readonly diverged: SentSum[] = []
+  /** Sums that are not finite, as another identity has found too; `exact`: with the same bits. */
+  readonly diverged: { sum: SentSum; exact: boolean }[] = []
   /** True if nobody was there to compute one of them again. */
   missed = false
   readonly #tree: LaneTree

@@ -34,8 +34,8 @@ export type CheckEvent =
 
 export type CheckAction =
   | { type: 'ask'; worker: string; id: number }
-  /** The sum is what another identity has computed too. */
-  | { type: 'confirmed'; id: number }
+  /** The sum is what another identity has computed too. `exact`: to the last bit; otherwise both are not finite, and more was not compared. */
+  | { type: 'confirmed'; id: number; exact: boolean }
   /** Two identities differ, so a third one is to decide. */
   | { type: 'disputed'; id: number; between: string[] }
   /** Two identities agree, and these others had said something else. */
@@ -151,7 +151,7 @@ export class CheckDealer {
     if (truth === undefined) return opinions.length === 2 ? [{ type: 'disputed', id, between: opinions.map(({ identity }) => identity) }] : []
     this.#open.delete(id)
     const liars = opinions.filter(({ opinion }) => !agree(opinion, truth.opinion)).map(({ identity }) => identity)
-    if (liars.length === 0) return [{ type: 'confirmed', id }]
+    if (liars.length === 0) return [{ type: 'confirmed', id, exact: opinions.every(({ opinion }) => sameDigests(opinion, truth.opinion)) }]
     return [{ type: 'lied', id, liars, truth: truth.opinion, witnesses: opinions.flatMap(({ identity }) => (liars.includes(identity) ? [] : [identity])) }]
   }
 
@@ -199,6 +199,9 @@ export class CheckDealer {
 /** True if two opinions are of the same sum. The bits of values that are not numbers are nobody's lie. */
 export function agree(one: Opinion, other: Opinion): boolean {
   if (one.notFinite && other.notFinite) return true
-  if (one.digests.length === 0) return one.notFinite === other.notFinite
+  return one.digests.length === 0 ? one.notFinite === other.notFinite : sameDigests(one, other)
+}
+
+function sameDigests(one: Opinion, other: Opinion): boolean {
   return one.digests.length === other.digests.length && one.digests.every((digest, index) => digest === other.digests[index])
 }

@@ -51,6 +51,9 @@ export function whatIsNotFinite(lanes: readonly number[], parameter: string): st
   return `the gradient of ${lanes.length === 0 ? 'the sum of all lanes' : listed('lane', lanes)} is not finite, first in ${parameter}`
 }
 
+/** How a check of a worker's gradients can end. */
+export const checkResults = ['confirmed', 'missed', 'undecided', 'lied'] as const
+
 const kinds = {
   started: kind({ runId: text, images: number, testImages: number, classes: z.array(text), parameters: number }, ['images', 'testImages', 'classes', 'parameters'], ({ images, testImages, classes, parameters }) =>
     `Training on ${images} images of ${classes.length} classes, testing on ${testImages}; ${parameters.toLocaleString('en')} parameters.`),
@@ -78,7 +81,7 @@ const kinds = {
   disputed: kind({ step: number, lanes: numbers, between: z.array(text) }, ['step', 'lanes', 'between'], ({ step, lanes, between }) => `${between.join(' and ')} do not agree on ${listed('lane', lanes)} of step ${step + 1}; a third worker is to decide.`),
   checkWaiting: kind({ step: number, lanes: numbers, worker: text }, ['step', 'lanes', 'worker'], ({ step, lanes, worker }) => `${listed('lane', lanes)} of step ${step + 1}, from ${worker}, must be checked: waiting for a worker of another identity.`),
   /** Field `worker`: the worker that sent what was checked. */
-  checked: kind({ step: number, lanes: numbers, worker: text, result: z.enum(['confirmed', 'missed', 'undecided', 'lied']) }, ['step', 'lanes', 'worker', 'result'], ({ step, lanes, worker, result }) => `check of ${listed('lane', lanes)} of step ${step + 1}, from ${worker}: ${result}.`),
+  checked: kind({ step: number, lanes: numbers, worker: text, result: z.enum(checkResults) }, ['step', 'lanes', 'worker', 'result'], ({ step, lanes, worker, result }) => `check of ${listed('lane', lanes)} of step ${step + 1}, from ${worker}: ${result}.`),
   workerLeft: kind({ worker: text, workers: number }, ['worker', 'workers'], ({ worker, workers }) => `worker ${worker} has left; ${workers} in.`),
   waiting: kind({}, [], () => 'no worker is left; waiting for one to join.'),
   goingOn: kind({ workers: number, waitedSeconds: number }, ['waitedSeconds'], ({ waitedSeconds }) => `going on after ${waitedSeconds.toFixed(0)} s of waiting.`),

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { CheckDealer, type CheckAction, type CheckEvent, type CheckTask, type Opinion } from '../../coordinator/dealing/check_dealer.ts'
 import { Dealer, type DealerAction, type DealerEvent } from '../../coordinator/dealing/dealer.ts'
+import { Checks } from '../../coordinator/cluster/checks.ts'
+import { SentSums, type SentSum } from '../../coordinator/cluster/sent_sums.ts'
 import { ChunkSum } from '../../shared/lanes/chunk_sum.ts'
 import { addInto } from '../../shared/vectors/vectors.ts'
 import { WeightsInbox } from '../../worker/weights_inbox.ts'
 import { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import { ReducerSession } from '../../reducer/session.ts'
-import { planOf } from './plan.ts'
+import { planOf, type Fault, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
 import { Simulation, type Outcome } from './simulation.ts'
 
@@ -15,32 +18,42 @@ import { Simulation, type Outcome } from './simulation.ts'
 const [{ run: { lanes } }] = problems
 
 /** Runs the schedule of a seed with the first of the problems. */
-function simulate(seed: number, reducers: number): Promise<Outcome> {
-  return new Simulation(seed, { ...planOf(seed), problem: 0, reducers }, undefined).run()
+function simulate(seed: number, change: Partial<Plan>): Promise<Outcome> {
+  return new Simulation(seed, { ...planOf(seed), problem: 0, ...change }, undefined).run()
 }
 
 /** The outcome of the first schedule that fails. @throws Error if none up to `limit` does */
-async function firstFailure(limit: number, reducers: number): Promise<Outcome> {
+async function firstFailure(limit: number, change: Partial<Plan>): Promise<Outcome> {
   for (let seed = 1; seed <= limit; seed++) {
-    const outcome = await simulate(seed, reducers)
+    const outcome = await simulate(seed, change)
     if (outcome.failures.length > 0) return outcome
   }
   throw new Error(`${limit} schedules passed`)
 }
 
 /** Asserts that a failure is found, that its seed finds it again, and that it is gone without the fault. */
-async function assertFound(context: TestContext, expected: RegExp, reducers = 0): Promise<void> {
-  const found = await firstFailure(100, reducers)
+async function assertFound(context: TestContext, expected: RegExp, change: Partial<Plan> = { reducers: 0 }): Promise<void> {
+  const found = await firstFailure(100, change)
   assert.match(found.failures.join('\n'), expected)
-  assert.deepEqual(await simulate(found.seed, reducers), found)
+  assert.deepEqual(await simulate(found.seed, change), found)
   context.mock.restoreAll()
-  assert.deepEqual((await simulate(found.seed, reducers)).failures, [])
+  assert.deepEqual((await simulate(found.seed, change)).failures, [])
 }
+
+/** A liar among honest workers, of which everything is checked. */
+const lying: Partial<Plan> = { reducers: 0, workers: 3, workersWanted: 2, verify: 1, liars: 1, lieRate: 0.1 }
 
 function breakDealer(context: TestContext, change: (event: DealerEvent, actions: DealerAction[]) => DealerAction[]): void {
   const step = Dealer.prototype.step
   context.mock.method(Dealer.prototype, 'step', function (this: Dealer, event: DealerEvent) {
     return change(event, step.call(this, event))
+  })
+}
+
+function breakCheckDealer(context: TestContext, change: (event: CheckEvent, step: (event: CheckEvent) => CheckAction[]) => CheckAction[]): void {
+  const step = CheckDealer.prototype.step
+  context.mock.method(CheckDealer.prototype, 'step', function (this: CheckDealer, event: CheckEvent) {
+    return change(event, (changed) => step.call(this, changed))
   })
 }
 
@@ -91,5 +104,44 @@ test('a reducer that takes a step which is to be left out, or leaves out one tha
   context.mock.method(ReducerSession.prototype, 'take', function (this: ReducerSession, message: Parameters<typeof take>[0]) {
     take.call(this, message.message === 'settle' && message.settle.round === 3 ? { message: 'settle', settle: { ...message.settle, leaveOut: !message.settle.leaveOut } } : message)
   })
-  await assertFound(context, /not those of the undisturbed run/, 2)
+  await assertFound(context, /not those of the undisturbed run/, { reducers: 2 })
+})
+
+test('checks that confirm whatever is answered are found: the weights differ', async (context) => {
+  const claims = new Map<number, Opinion>()
+  breakCheckDealer(context, (event, step) => {
+    if (event.type === 'open') claims.set(event.task.id, event.task.claim)
+    return step(event.type === 'answered' ? { ...event, opinion: claims.get(event.id) ?? event.opinion } : event)
+  })
+  await assertFound(context, /not those of the undisturbed run/, lying)
+})
+
+test('checks that believe the one who is asked, without a third, are found: an honest worker is put out', async (context) => {
+  const tasks = new Map<number, CheckTask>()
+  breakCheckDealer(context, (event, step) => {
+    if (event.type === 'open') tasks.set(event.task.id, event.task)
+    return step(event).map((action): CheckAction => {
+      const task = action.type === 'disputed' ? tasks.get(action.id) : undefined
+      if (task === undefined || action.type !== 'disputed' || event.type !== 'answered' || event.opinion === 'gone') return action
+      return { type: 'lied', id: task.id, liars: [task.suspect], truth: event.opinion, witnesses: action.between.slice(1) }
+    })
+  })
+  await assertFound(context, /which is honest, is put out/, lying)
+})
+
+test('checks that checkpoints do not wait for are found: the run goes back to weights with a lie', async (context) => {
+  context.mock.method(Checks.prototype, 'confirmed', () => Promise.resolve())
+  // With a share of nearly 1, nearly all is checked, but no step waits for it.
+  await assertFound(context, /not those of the undisturbed run/, { ...lying, verify: 0.999, checkpointSeconds: 0.01 })
+})
+
+test('checks that leave out what was sent only in part are found: the weights differ', async (context) => {
+  const all = Object.getOwnPropertyDescriptor(SentSums.prototype, 'all')?.get
+  assert.ok(all !== undefined)
+  context.mock.getter(SentSums.prototype, 'all', function (this: SentSums) {
+    return (all.call(this) as SentSum[]).filter(({ whole }) => whole)
+  })
+  // Connections that break again and again cut results short.
+  const faults = Array.from({ length: 60 }, (_, index): Fault => ({ kind: 'connection reset', atMs: 80 * index, durationMs: 50 }))
+  await assertFound(context, /not those of the undisturbed run/, { ...lying, problem: 3, workers: 4, liars: 2, lieRate: 0.3, lies: ['lazy'], checkpointSeconds: 0.3, faults, meddling: { rate: 0, kinds: ['lost'] } })
 })

@@ -10,13 +10,15 @@ export const lieKinds = [
   'huge',
   /** One number is NaN; the reports of the lanes may say so or not. */
   'not finite',
-  /** Nothing was computed. */
+  /** Nothing was computed, and the gradient is made up. */
   'lazy',
 ] as const
 export type LieKind = (typeof lieKinds)[number]
 
 /** Makes what a lying worker does to its sums. @param rate share of the sums that it changes */
 export function liar(kinds: readonly LieKind[], rate: number, random: KeyedRandom, count: Count): (sum: LaneSum) => void {
+  // Two liars that say the same are believed, as whoever agrees is; so each of them makes up a value of its own.
+  const madeUp = random.uniform()
   return ({ values, lanes }) => {
     if (random.uniform() >= rate) return
     const kind = random.pick(kinds)
@@ -34,7 +36,7 @@ export function liar(kinds: readonly LieKind[], rate: number, random: KeyedRando
         if (random.uniform() < 0.5) for (const lane of lanes) lane.notFinite = true
         break
       case 'lazy':
-        values.fill(0)
+        values.fill(madeUp)
         break
     }
   }

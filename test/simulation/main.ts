@@ -5,6 +5,8 @@ import { createProgram, runProgram } from '../../shared/command/program.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { simulationOptions, type SimulationOptions } from './options.ts'
 import { planOf, reducerFaults, runFaults, workerFaults } from './plan.ts'
+import { checkResults } from '../../shared/run_folder/run_events.ts'
+import { lieKinds } from './liar.ts'
 import { meddlings } from './meddler.ts'
 import { outcomeSchema, simulate, type Outcome } from './simulation.ts'
 import { Statistics } from './statistics.ts'
@@ -55,6 +57,7 @@ function report(schedules: number, seconds: number, counts: Readonly<Record<stri
   print(`faults of workers: ${some(workerFaults)}`)
   print(`faults of reducers: ${some(reducerFaults)}`)
   print(`faults of the run: ${some(runFaults)}`)
+  print(`liars: ${some(lieKinds, (kind) => `lies ${kind}`)}, put out ${counts['liars put out'] ?? 0}; checks: ${some(checkResults, (result) => `checks ${result}`)}`)
   print(`messages: ${some(meddlings, (kind) => `message ${kind}`)}`)
   print(some(['workers joined', 'workers lost', 'lanes computed', 'lanes counted', 'test blocks computed', 'test blocks counted', 'units dealt again', 'units taken over', 'units dropped', 'steps left out', 'workers left', 'runs with reducers', 'reducers joined', 'reducers lost', 'checkpoints', 'checkpoints failed']))
 }

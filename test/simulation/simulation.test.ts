@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import test from 'node:test'
 import { shortOrLong } from '../runner/long_forms.ts'
+import { lieKinds } from './liar.ts'
 import { meddlings } from './meddler.ts'
 import { planOf, reducerFaults, runFaults, workerFaults, type Plan } from './plan.ts'
 import { problems } from './problem.ts'
@@ -49,7 +50,7 @@ test(`under ${SCHEDULES} random schedules of faults a run ends with the undistur
     assert.deepEqual(failures, [], `npm run simulate -- --seed ${seed} --schedules 1 --verbose`)
     statistics.merge(counts)
   }
-  const missing = [...workerFaults, ...reducerFaults, ...runFaults, 'reducers lost', 'units taken over', 'steps left out', 'workers left', ...meddlings.map((kind) => `message ${kind}`)].filter((kind) => statistics.counts[kind] === undefined)
+  const missing = [...workerFaults, ...reducerFaults, ...runFaults, 'reducers lost', 'units taken over', 'steps left out', 'workers left', 'liars put out', 'checks confirmed', ...lieKinds.map((kind) => `lies ${kind}`), ...meddlings.map((kind) => `message ${kind}`)].filter((kind) => statistics.counts[kind] === undefined)
   assert.deepEqual(missing, [], 'faults that never happened')
 })
 

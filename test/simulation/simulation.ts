@@ -180,7 +180,9 @@ export class Simulation {
   }
 
   /** A worker that was put out is not let in again; an honest one never is. */
-  #ban(name: string): void {
+  #ban(identity: string): void {
+    // While an old connection of the worker is open, a new one gets the name with a number.
+    const name = identity.replace(/ \(\d+\)$/, '')
     if (!this.#liars.has(name)) this.#violated(`${name}, which is honest, is put out`)
     this.#banned.add(name)
     this.workers.get(name)?.stop()
