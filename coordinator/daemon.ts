@@ -4,6 +4,7 @@ import { createLog, type Log } from '../shared/kit/log.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
 import { cacheCaution, cautionsOf } from '../shared/security/cautions.ts'
+import { followTokens } from '../shared/security/token.ts'
 import { machineSeconds } from '../shared/trace/span.ts'
 import { GoBackError } from './contract/interruptions.ts'
 import { Restarts } from './local/restarts.ts'
@@ -36,6 +37,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
     stop.signal = signal
     stop.onRequest()
   })
+  const following = [followTokens(access.token, log), access.deny?.follow(log)]
   const goingBack = new Restarts()
   try {
     let attentiveUntil = 0
@@ -55,6 +57,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
     }
   } finally {
     removeSignals()
+    for (const end of following) end?.()
   }
 }
 

@@ -17,6 +17,7 @@ import type { Observer } from './contract/events.ts'
 import { ReducerHub } from './exchange/remote/hub.ts'
 import { cutRanges } from './exchange/remote/ranges.ts'
 import { reduceHere, weightsOf, type Reduce, type Weights } from './exchange/reduction.ts'
+import type { Bans } from './members/bans.ts'
 import { MachineMemory } from './members/machine_memory.ts'
 import type { ServerParts } from './members/server.ts'
 import type { CoordinatorOptions } from './options.ts'
@@ -70,8 +71,8 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'obs
   access: Access
   /** Number of the first steps in which everything is checked. */
   attentiveUntil: number
-  /** Puts out whoever comes with an identity, for the rest of the run. */
-  ban: (identity: string, step: number, reason: string) => void
+  /** Identities that were put out of the run. */
+  bans: Bans
   manifest: Manifest
   source: ImageSource
   /** Sample ids of the test set. */
@@ -91,7 +92,7 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, home, options, access, attentiveUntil, ban, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, attentiveUntil, bans, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
@@ -101,10 +102,10 @@ export async function openCluster({ run, layout, home, options, access, attentiv
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     allowMixedNumerics: options.allowMixedNumerics,
     vigilance: { share: options.verify, attentiveUntil, secret: newSecret(), random: secretUniform },
-    ban,
+    ban: (who, why) => bans.ban(who, why),
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
-      runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access,
+      runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access, bans,
       ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
     },
     now: milliseconds,

@@ -23,6 +23,7 @@ import { type ReducerHub, ReducerLostError } from './exchange/remote/hub.ts'
 import { startLocalReducers } from './local/reducers.ts'
 import type { Onlookers } from './watch/onlookers.ts'
 import { printEnd } from './run_end.ts'
+import { BannedFile } from './record/banned.ts'
 import { RunRecord } from './record/run_record.ts'
 import { TensorBoardRecord } from './watch/tensorboard.ts'
 import { train } from './training.ts'
@@ -112,6 +113,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     },
   }, observe)
 
+  const banned = await BannedFile.open(folder, log)
   const processes: LocalProcesses[] = []
   let address = options.listen
   let closeInput = async (): Promise<void> => undefined
@@ -122,7 +124,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, ban: () => undefined, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, bans: banned.bans, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
@@ -200,6 +202,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     await closeAll(processes)
     await closeInput()
     await record.idle()
+    await banned.close()
     await tensorBoard.close()
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Token } from '../shared/security/token.ts'
+import type { Tokens } from '../shared/security/token.ts'
 
 /** Access of a request: 'open' if there is no token, 'granted' if the request proves it, else 'token needed'. */
 export type PageAccess = 'open' | 'granted' | 'token needed'
@@ -18,11 +18,14 @@ const MAX_ADDRESSES = 1000
  * script can read; a program sends the token itself, as workers do.
  */
 export class Gatekeeper {
-  readonly #token: Token | undefined
+  readonly #token: Pick<Tokens, 'holderOf'> | undefined
   readonly #secure: boolean
   readonly #now: () => number
-  /** Sessions by the hash of their id, so that the time of a look-up reveals nothing about other ids; oldest first. */
-  readonly #sessions = new Map<string, { until: number }>()
+  /**
+   * Sessions by the hash of their id, so that the time of a look-up reveals nothing about other ids; oldest first. Each ends with the token that it
+   * was begun with, whose header it keeps.
+   */
+  readonly #sessions = new Map<string, { until: number; header: string }>()
   readonly #failures = new Map<string, { count: number; until: number }>()
   /** Name of the cookie. It contains the port, since all ports of a host share their cookies, and another coordinator may have one of them. */
   #cookie = ''
@@ -32,7 +35,7 @@ export class Gatekeeper {
    * @param secure true if the page is served over TLS.
    * @param now milliseconds, on a clock that only goes forward.
    */
-  constructor(token: Token | undefined, secure: boolean, now: () => number) {
+  constructor(token: Pick<Tokens, 'holderOf'> | undefined, secure: boolean, now: () => number) {
     this.#token = token
     this.#secure = secure
     this.#now = now
@@ -60,13 +63,14 @@ export class Gatekeeper {
 
   /** Checks a token, and begins a session if it is right. @returns the header `set-cookie`; undefined for a wrong token. */
   login(request: IncomingMessage, token: string): string | undefined {
-    if (!this.#check(request, `Bearer ${token}`)) return undefined
+    const header = `Bearer ${token}`
+    if (!this.#check(request, header)) return undefined
     const id = randomBytes(32).toString('base64url')
     for (const oldest of this.#sessions.keys()) {
       if (this.#sessions.size < MAX_SESSIONS) break
       this.#sessions.delete(oldest)
     }
-    this.#sessions.set(hashOf(id), { until: this.#now() + SESSION_MS })
+    this.#sessions.set(hashOf(id), { until: this.#now() + SESSION_MS, header })
     return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_MS / 1000}${this.#secure ? '; Secure' : ''}`
   }
 
@@ -76,7 +80,7 @@ export class Gatekeeper {
     return pairs.some((pair) => {
       if (!pair.startsWith(prefix)) return false
       const session = this.#sessions.get(hashOf(pair.slice(prefix.length)))
-      return session !== undefined && this.#now() < session.until
+      return session !== undefined && this.#now() < session.until && this.#isRight(session.header)
     })
   }
 
@@ -87,9 +91,13 @@ export class Gatekeeper {
 
   #check(request: IncomingMessage, header: string): boolean {
     if (this.mustWait(request)) return false
-    const right = this.#token?.admits(header) === true
+    const right = this.#isRight(header)
     if (!right) this.#noteFailure(addressOf(request))
     return right
+  }
+
+  #isRight(header: string): boolean {
+    return this.#token?.holderOf(header) !== undefined
   }
 
   #failuresOf(address: string): { count: number; until: number } | undefined {

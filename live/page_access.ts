@@ -1,12 +1,12 @@
 import { UsageError } from '../shared/kit/errors.ts'
 import { isLoopback } from '../shared/security/loopback.ts'
 import type { TlsFiles } from '../shared/security/tls.ts'
-import type { Token } from '../shared/security/token.ts'
+import type { Tokens } from '../shared/security/token.ts'
 
 /** Options that decide who can reach the live page. */
 export interface PageAccess {
   httpHost: string
-  token: Token | undefined
+  token: Pick<Tokens, 'holderOf'> | undefined
   tls: TlsFiles | undefined
   insecure: boolean
 }

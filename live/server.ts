@@ -7,7 +7,7 @@ import { DataError, messageOf, RunError } from '../shared/kit/errors.ts'
 import { boundedHttp, listenHttp, type HttpLimits, type ListeningServer } from '../shared/http/http_server.ts'
 import { isLoopback, reachableHost } from '../shared/security/loopback.ts'
 import type { TlsFiles } from '../shared/security/tls.ts'
-import type { Token } from '../shared/security/token.ts'
+import type { Tokens } from '../shared/security/token.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { Audience, type AudienceLimits } from './audience.ts'
 import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
@@ -37,7 +37,7 @@ export interface LiveOptions {
   /** Port to listen on; 0 takes a free one. */
   port: number
   /** Token that viewers must give; undefined if everybody may look. */
-  token: Token | undefined
+  token: Pick<Tokens, 'holderOf'> | undefined
   /** TLS files; with an identity among them, the page is served over HTTPS. */
   tls: TlsFiles | undefined
 }

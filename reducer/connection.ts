@@ -43,7 +43,7 @@ export class ReducerConnection implements ReducerLink {
     })
     this.#control.on('error', (error: ServiceError) => {
       // Trying again with the same token would be useless.
-      if (error.code === status.UNAUTHENTICATED) this.#accuse(new RunError(error.details))
+      if (error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED) this.#accuse(new RunError(error.details))
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))

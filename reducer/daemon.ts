@@ -2,6 +2,7 @@ import { parseAddress } from '../shared/command/options.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
 import { cautionsOf } from '../shared/security/cautions.ts'
+import { followTokens } from '../shared/security/token.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
 import { clearTokenWarning } from '../shared/wire/client_access.ts'
@@ -26,6 +27,7 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
   const { server, port } = await ReducerServer.listen(options.listen, access)
   const host = parseAddress(options.listen)?.host ?? ''
   const address = `${isEveryAddress(host) ? '' : host.includes(':') ? `[${host}]` : host}:${port}`
+  const unfollow = followTokens(access.token, log)
   let exitCode = 0
   let membership: ReducerMembership | undefined
   const stop = new AbortController()
@@ -46,6 +48,7 @@ export async function reduceRange(options: ReducerOptions): Promise<number> {
     })))
   } finally {
     removeSignals()
+    unfollow()
     await server.close()
   }
   return exitCode

@@ -56,8 +56,8 @@ export class Connection implements Link {
       if (!this.#over) this.#judge(() => onMessage(checked(coordinatorMessageSchema, raw, 'a message of the coordinator')))
     })
     this.#control.on('error', (error: ServiceError) => {
-      // A wrong token is a refusal, not a lost connection: joining again with it would be in vain.
-      if (error.code === status.UNAUTHENTICATED && !this.#over) onMessage({ message: 'refused', refused: { reason: plainText(error.details, 1000) } })
+      // A wrong token, or an identity that may not take part, is a refusal, not a lost connection: joining again would be in vain.
+      if ((error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED) && !this.#over) onMessage({ message: 'refused', refused: { reason: plainText(error.details, 1000) } })
       else this.#lose(reasonOf(error, access))
     })
     this.#control.on('end', () => this.#lose('the coordinator closed the connection'))

@@ -7,7 +7,7 @@ export const workerOptions = {
   coordinator: address('Where the coordinator listens.', '127.0.0.1:7070'),
   ...accessOptions,
   data: text('<folder>', 'A copy of the data set on this machine; without it, images are fetched from the coordinator.'),
-  name: text('<name>', 'How the worker is called (default: host name and process id).'),
+  name: text('<name>', 'How the worker is called (default: the name in its certificate, else host name and process id).'),
   engine: choice('Refuse a run that computes on another engine.', ['auto', 'native', 'wasm'], 'auto'),
   gpu: optionalWhole('<index>', 'GPU to compute on (default: one CPU core).', { min: 0, max: 255 }),
   cache: text('<folder>', "Where decoded and fetched images and results of data checks are kept (default: the user's cache folder)."),

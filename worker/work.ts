@@ -5,8 +5,9 @@ import { serveMetricsIfAsked } from '../shared/http/metrics_server.ts'
 import { cacheCaution, cautionsOf } from '../shared/security/cautions.ts'
 import { isEveryAddress } from '../shared/security/loopback.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
+import { followTokens } from '../shared/security/token.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
-import { clearTokenWarning, readAccess } from '../shared/wire/client_access.ts'
+import { clearTokenWarning, nameOf, readAccess } from '../shared/wire/client_access.ts'
 import { WorkerDaemon } from './daemon.ts'
 import { WorkerMetrics } from './metrics.ts'
 import type { WorkerOptions } from './options.ts'
@@ -22,7 +23,7 @@ export async function work(options: WorkerOptions): Promise<number> {
 
   const log = createLog(options)
   for (const warning of [clearTokenWarning(access, options.coordinator), ...(await cautionsOf(options, new Date())), await cacheCaution(options.cache ?? cacheFolder())]) if (warning !== undefined) log.warn(warning)
-  const name = options.name ?? `${os.hostname()}-${process.pid}`
+  const name = options.name ?? nameOf(access) ?? `${os.hostname()}-${process.pid}`
   const metrics = new WorkerMetrics(name, options.gpu)
   const server = await serveMetricsIfAsked(metrics, options, log)
 
@@ -44,6 +45,7 @@ export async function work(options: WorkerOptions): Promise<number> {
     metrics.observer,
     progressPlace(process.stderr, log, options),
   )
+  const unfollow = followTokens(access.token, log)
   let exitCode = 0
   const removeSignals = onStopSignal((signal, code) => {
     log.info(`${signal}: leaving the run.`)
@@ -54,6 +56,7 @@ export async function work(options: WorkerOptions): Promise<number> {
     await daemon.run()
   } finally {
     removeSignals()
+    unfollow()
     await server?.close()
   }
   return exitCode

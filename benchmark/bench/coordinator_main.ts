@@ -19,6 +19,7 @@ import { clusterOptionsSchema, type Step } from './cluster_options.ts'
 import { between, processorTime } from './processor_time.ts'
 import { article } from '../../shared/recipe/presets.ts'
 import { homeOfWeights, openCluster } from '../../coordinator/open_cluster.ts'
+import { Bans } from '../../coordinator/members/bans.ts'
 
 /**
  * A coordinator that takes steps only on demand, so that a benchmark can let other contenders have their turns in between: the cluster,
@@ -68,7 +69,7 @@ const settings = {
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
 const home = homeOfWeights({ ...opening, optimizer, start })
 const { hub } = home
-const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, ban: () => undefined, manifest, source, test, brief: () => undefined })
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, bans: new Bans(), manifest, source, test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
   access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },

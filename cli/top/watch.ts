@@ -55,6 +55,7 @@ function whatItMeans(error: ServiceError, access: Access): RunError {
   const reason = reasonOf(error, access)
   switch (error.code) {
     case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
     case status.RESOURCE_EXHAUSTED:
       return new RunError(reason)
     case status.UNIMPLEMENTED:

@@ -7,7 +7,7 @@ import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { Checked, CoordinatorMessage } from '../../shared/wire/messages.ts'
 import type { RunEvent } from '../contract/events.ts'
 import { WrongStepError } from '../contract/interruptions.ts'
-import type { Member } from '../contract/member.ts'
+import { identityKey, type Identity, type Member } from '../contract/member.ts'
 import { CheckDealer, type CheckAction, type CheckEvent } from '../dealing/check_dealer.ts'
 import type { Deposit, WholePartial } from '../exchange/range_reducer.ts'
 import { arithmeticOf, laneNames, opinionOf, SentSums, shownOpinion, type SentSum } from './sent_sums.ts'
@@ -36,7 +36,7 @@ export interface ChecksParts extends Vigilance {
   /** Called when a worker begins (or, with 0 lanes, ends) a check. */
   onChecking: (worker: string, lanes: number) => void
   /** Puts out whoever comes with an identity, for the rest of the run. */
-  putOut: (identity: string, step: number, reason: string) => void
+  putOut: (who: Identity, why: { step: number; reason: string }) => void
   /** Makes the run go back, since its weights may be wrong. */
   fail: (error: WrongStepError) => void
 }
@@ -59,6 +59,8 @@ export class Checks {
   readonly #dealer: CheckDealer
   readonly #suspicions = new Suspicions()
   readonly #open = new Map<number, OpenCheck>()
+  /** Who has come with each identity, by its key. */
+  readonly #identities = new Map<string, Identity>()
   #round: SentSums | undefined
   readonly #disputes = new Set<number>()
   #failure: WrongStepError | undefined
@@ -83,7 +85,9 @@ export class Checks {
   }
 
   join(member: Member): void {
-    this.#step({ type: 'joined', worker: member.name, identity: member.identity, arithmetic: arithmeticOf(member), now: this.#parts.now() })
+    const { identity, identityBy } = member
+    this.#identities.set(identityKey(member), { identity, identityBy })
+    this.#step({ type: 'joined', worker: member.name, identity: identityKey(member), arithmetic: arithmeticOf(member), now: this.#parts.now() })
   }
 
   lose(worker: string): void {
@@ -112,7 +116,7 @@ export class Checks {
     const open = this.#round
     if (open?.round !== partial.round) return
     const sum = open.whole(member, partial)
-    if (this.#suspicions.tooSoon(member.identity, sum.lanes.length, this.#parts.now() - open.dealtAt(sum))) open.hasty.add(member.identity)
+    if (this.#suspicions.tooSoon(identityKey(member), sum.lanes.length, this.#parts.now() - open.dealtAt(sum))) open.hasty.add(identityKey(member))
     if (this.#isChosen(open, sum)) this.#check(open, sum)
   }
 
@@ -190,7 +194,7 @@ export class Checks {
     const inexact = open.diverged.filter(({ exact }) => !exact)
     if (inexact.length === 0) return
     await this.#checkAll(open)
-    for (const { sum } of inexact) this.#accuse(sum.member.identity, open.at.step, sum, { said: 'not finite, and sent what is', truth: 'not finite', witnesses: ['another worker'] })
+    for (const { sum } of inexact) this.#accuse(identityKey(sum.member), open.at.step, sum, { said: 'not finite, and sent what is', truth: 'not finite', witnesses: ['another worker'] })
   }
 
   #isAttentive({ step }: StepPosition): boolean {
@@ -214,7 +218,7 @@ export class Checks {
     const id = this.#checks++
     sum.check = id
     this.#open.set(id, { sum, at, round, key: depositKey(key === '' ? roundKey(this.#parts.secret, round) : key, { session: member.id, node }), decided: deferred() })
-    const task = { id, suspect: member.identity, arithmetic: arithmeticOf(member), claim: opinionOf(sum), lanes: lanes.length, mustDecide: this.#checksAll(at) }
+    const task = { id, suspect: identityKey(member), arithmetic: arithmeticOf(member), claim: opinionOf(sum), lanes: lanes.length, mustDecide: this.#checksAll(at) }
     this.#step({ type: 'open', task, now: this.#parts.now() })
   }
 
@@ -233,7 +237,7 @@ export class Checks {
         return this.#ask(action.worker, action.id, open)
       case 'disputed':
         this.#disputes.add(action.id)
-        return this.#parts.observe({ type: 'disputed', ...of, between: action.between })
+        return this.#parts.observe({ type: 'disputed', ...of, between: this.#namesOf(action.between) })
       case 'waiting':
         return this.#parts.observe({ type: 'checkWaiting', ...of, worker: sum.member.name })
       case 'confirmed':
@@ -243,7 +247,7 @@ export class Checks {
         if (this.#round?.round === open.round) this.#round.missed = true
         break
       case 'undecided':
-        this.#goBack(new WrongStepError(`${action.between.join(' and ')} do not agree on ${laneNames(of.lanes)} of step ${step + 1}, and nobody is there to decide.`, { attentiveUntil: step + 1, someoneIsOut: false }))
+        this.#goBack(new WrongStepError(`${this.#namesOf(action.between).join(' and ')} do not agree on ${laneNames(of.lanes)} of step ${step + 1}, and nobody is there to decide.`, { attentiveUntil: step + 1, someoneIsOut: false }))
         break
       case 'lied':
         this.#expose(action, open)
@@ -260,18 +264,25 @@ export class Checks {
 
   #expose({ liars, truth, witnesses }: Extract<CheckAction, { type: 'lied' }>, { at: { step }, sum }: OpenCheck): void {
     for (const identity of liars) {
-      const said = identity === sum.member.identity ? shownOpinion(opinionOf(sum)) : 'something else'
-      this.#accuse(identity, step, sum, { said, truth: shownOpinion(truth), witnesses })
+      const said = identity === identityKey(sum.member) ? shownOpinion(opinionOf(sum)) : 'something else'
+      this.#accuse(identity, step, sum, { said, truth: shownOpinion(truth), witnesses: this.#namesOf(witnesses) })
     }
   }
 
   /** Puts out an identity that has said something wrong of a sum; the run goes back if it has sent the sum. */
-  #accuse(identity: string, step: number, { member, lanes }: SentSum, { said, truth, witnesses }: { said: string; truth: string; witnesses: string[] }): void {
+  #accuse(key: string, step: number, { member, lanes }: SentSum, { said, truth, witnesses }: { said: string; truth: string; witnesses: string[] }): void {
+    const who = this.#identities.get(key)
+    if (who === undefined) throw new Error(`${key} has said something, and never was a member`)
     const { observe, putOut } = this.#parts
-    const isSender = identity === member.identity
+    const { identity } = who
+    const isSender = key === identityKey(member)
     observe({ type: 'workerLied', identity, step, lanes, digest: said, truth, witnesses, counted: isSender })
-    putOut(identity, step, `it ${isSender ? 'sent' : 'answered'} ${said} for ${laneNames(lanes)}, where ${witnesses.join(' and ')} have ${truth}`)
+    putOut(who, { step, reason: `it ${isSender ? 'sent' : 'answered'} ${said} for ${laneNames(lanes)}, where ${witnesses.join(' and ')} have ${truth}` })
     if (isSender) this.#goBack(new WrongStepError(`step ${step + 1} is wrong: ${identity} lied about ${laneNames(lanes)}.`, { attentiveUntil: 0, someoneIsOut: true }))
+  }
+
+  #namesOf(keys: readonly string[]): string[] {
+    return keys.map((key) => this.#identities.get(key)?.identity ?? key)
   }
 
   /** Makes the run go back, and tells everybody who waits for a check. */

@@ -12,7 +12,7 @@ import type { RunDescription } from '../../shared/wire/run_description.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult } from '../contract/cluster.ts'
 import type { RunEvent } from '../contract/events.ts'
 import { InterruptedError } from '../contract/interruptions.ts'
-import type { Member, MemberHandler } from '../contract/member.ts'
+import { identityKey, type Identity, type Member, type MemberHandler } from '../contract/member.ts'
 import { kindOf, requireBegun, stepOf } from '../contract/rounds.ts'
 import { Dealer, type DealerAction, type DealerEvent } from '../dealing/dealer.ts'
 import type { UnfinishedPartial, WholePartial } from '../exchange/range_reducer.ts'
@@ -42,7 +42,7 @@ export interface WorkerClusterParts {
   /** How much of what workers send is checked. */
   vigilance: Vigilance
   /** Puts out whoever comes with an identity, for the rest of the run. */
-  ban: (identity: string, step: number, reason: string) => void
+  ban: (who: Identity, why: { step: number; reason: string }) => void
   /** Milliseconds on a monotonic clock. */
   now: () => number
   observe: (event: RunEvent) => void
@@ -109,7 +109,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
       send: (worker, message) => this.#roster.send(worker, message),
       evict: (worker, reason) => this.#roster.evict(worker, reason),
       onChecking: (worker, lanes) => this.#decide({ type: 'checking', worker, lanes, now: now() }),
-      putOut: (identity, step, reason) => this.#putOut(identity, step, reason),
+      putOut: (who, why) => this.#putOut(who, why),
       fail: (error) => this.fail(error),
     })
   }
@@ -283,9 +283,9 @@ export class WorkerCluster implements Cluster, MemberHandler {
   }
 
   /** Puts out an identity, and disconnects its workers. */
-  #putOut(identity: string, step: number, reason: string): void {
-    this.#parts.ban(identity, step, reason)
-    for (const member of this.#roster.members) if (member.identity === identity) member.evict(`${identity} is out: ${reason}`)
+  #putOut(who: Identity, why: { step: number; reason: string }): void {
+    this.#parts.ban(who, why)
+    for (const member of this.#roster.members) if (identityKey(member) === identityKey(who)) member.evict(`${who.identity} is out: ${why.reason}`)
   }
 
   onSpans(member: Member, spans: readonly Span[]): void {

@@ -17,13 +17,30 @@ export interface WorkerFacts {
   metricsAddress: string
 }
 
+/** What vouches for an identity; `name`: nothing does, since the worker has chosen it itself. */
+export type IdentityBy = 'certificate' | 'token' | 'name'
+
+/** Who takes part, beyond one membership. */
+export interface Identity {
+  identity: string
+  identityBy: IdentityBy
+}
+
+/** Returns a text that two identities have in common only if they are one. */
+export function identityKey({ identity, identityBy }: Identity): string {
+  return `${identityBy} ${identity}`
+}
+
 /** One worker's membership as the cluster sees it, whatever the transport. */
-export interface Member {
+export interface Member extends Readonly<Identity> {
   /** Secret session id of this membership. */
   readonly id: string
   /** Name, unique among the present workers. */
   readonly name: string
-  /** Who the worker is for checks of what it sends: several workers of one identity could agree on a lie. */
+  /**
+   * Who the worker is: the name in its certificate, else that of its token, else the name of this membership. Several members can have the same
+   * one. The last kind proves nothing: such a worker can come back under another name.
+   */
   readonly identity: string
   /** Facts that the worker has reported; undefined until it is ready. */
   readonly facts: WorkerFacts | undefined

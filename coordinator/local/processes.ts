@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { LogFormat } from '../../shared/kit/log_options.ts'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import type { TlsOptions } from '../../shared/security/tls.ts'
-import type { Token } from '../../shared/security/token.ts'
+import type { Tokens } from '../../shared/security/token.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 export interface LocalProcessesOptions {
@@ -13,8 +13,8 @@ export interface LocalProcessesOptions {
   argumentsOf: (name: string, index: number) => string[]
   /** HOST:PORT of the coordinator. */
   coordinator: string
-  /** Token for the processes, passed in their environment: command lines can be read by every user of the machine. */
-  token: Token | undefined
+  /** Token for the processes. */
+  token: Tokens | undefined
   /** Certificate of the coordinator, which the processes use too. */
   tls: TlsOptions
   verbose: boolean
@@ -44,11 +44,11 @@ export class LocalProcesses {
     const child = spawn(
       process.execPath,
       [
-        ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...argumentsOf(name, index), ...tlsArguments(tls),
+        ...NODE_OPTIONS, path.join(ROOT, 'bin', `${program}.mjs`), '--coordinator', coordinator, ...argumentsOf(name, index), ...tlsArguments(tls), ...(token?.handedOn.arguments ?? []),
         '--log-format', logFormat,
         verbose ? '--verbose' : '--quiet',
       ],
-      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.environment }, detached: true },
+      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...withoutOptions(process.env), ...NODE_ENVIRONMENT, ...token?.handedOn.environment }, detached: true },
     )
     this.#children.add(child)
     const ended = (how: string): void => {

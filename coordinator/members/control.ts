@@ -1,13 +1,13 @@
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import { checkedJson, type CoordinatorMessage, type WorkerMessage } from '../../shared/wire/messages.ts'
 import { engineInfoSchema } from '../../shared/engine/engine_info.ts'
-import type { MemberHandler } from '../contract/member.ts'
+import type { Identity, MemberHandler } from '../contract/member.ts'
 import type { ReducerHub } from '../exchange/remote/hub.ts'
 import { hostOf } from '../port/connections.ts'
 import { MemberControl, type ControlOutlet, type Denial } from '../protocol/control.ts'
 import type { MachineMemory } from './machine_memory.ts'
 import type { Sessions } from './sessions.ts'
-import type { WorkerSession } from './worker_session.ts'
+import { WorkerSession } from './worker_session.ts'
 
 export interface WorkerControlParts {
   handler: MemberHandler
@@ -19,6 +19,8 @@ export interface WorkerControlParts {
   reducers?: Pick<ReducerHub, 'places' | 'admit' | 'dismiss'>
   /** Memory that is shared with workers on this machine. */
   memory?: MachineMemory
+  /** Whom the worker has proved to be, by its certificate or token; undefined: nobody in particular. */
+  proven?: Identity | undefined
   /** Milliseconds within which hello must come. */
   helloMs: number
   /** Longest silence between hello and ready, in milliseconds. From then on, the handler watches. */
@@ -79,11 +81,10 @@ export class WorkerControl extends MemberControl<WorkerMessage, CoordinatorMessa
   }
 
   #join({ name, instance }: MessageOf<'hello'>['hello']): Denial | undefined {
-    const { sessions, reducers, handler } = this.#parts
+    const { sessions, reducers, handler, proven } = this.#parts
     if (reducers !== undefined && reducers.places === undefined) return { how: 'early', reason: 'its reducers are not in yet' }
-    const session = sessions.open({ name, instance, control: this, peer: this.outlet.peer, onGradient: (member, chunk) => handler.onGradient(member, chunk) })
-    // This is no refusal for good, since other workers may leave: the worker tries again.
-    if (session === undefined) return { how: 'full', reason: `${sessions.maximum} workers are in, and --max-workers lets no more in` }
+    const session = sessions.open({ name, instance, control: this, peer: this.outlet.peer, proven, onGradient: (member, chunk) => handler.onGradient(member, chunk) })
+    if (!(session instanceof WorkerSession)) return session
     this.#session = session
     if (reducers === undefined) this.#welcome(session)
     else void reducers.admit(session.id).then(() => this.#welcome(session))

@@ -16,6 +16,8 @@ import { WorkerControl } from './control.ts'
 import { GuardedServer } from '../port/guarded_server.ts'
 import type { MemberHandler } from '../contract/member.ts'
 import type { ReducerHub } from '../exchange/remote/hub.ts'
+import { Bans } from './bans.ts'
+import { JoinPace } from './join_pace.ts'
 import { Sessions } from './sessions.ts'
 import type { MachineMemory } from './machine_memory.ts'
 import { Watchers } from './watchers.ts'
@@ -37,6 +39,8 @@ export interface ServerParts {
   /** Returns the state of the run for watchers; undefined as long as there is nothing to see. */
   brief: () => RunBrief | undefined
   access: Access
+  /** Identities that were put out of the run; undefined: nobody is. */
+  bans?: Bans | undefined
   /** Memory that is shared with workers on this machine. */
   memory?: MachineMemory
   /** A worker that is silent for longer than this before it is ready is disconnected. */
@@ -70,11 +74,15 @@ export class CoordinatorServer {
   private constructor(parts: ServerParts) {
     this.#parts = parts
     const { namelessMs } = parts.patience ?? PATIENCE
-    this.#workers = new Controls(parts.now)
+    const { access, now, bans = new Bans() } = parts
+    this.#workers = new Controls(now)
     this.#bulk = new BulkCalls((id) => this.#sessions.get(id))
-    this.#server = new GuardedServer(parts.access, { connectionsOfWorker: CONNECTIONS_OF_WORKER, namelessMs }, this.#implementation())
+    this.#server = new GuardedServer(access, { connectionsOfWorker: CONNECTIONS_OF_WORKER, namelessMs }, this.#implementation())
     const { connections } = this.#server
-    this.#sessions = new Sessions({ maximum: parts.access.maxWorkers, connections, newId: newSecret })
+    this.#sessions = new Sessions({
+      maximum: access.maxWorkers, connections, newId: newSecret, now, pace: new JoinPace(now),
+      exclusionOf: (who) => access.deny?.refusalOf(who.identity) ?? bans.exclusionOf(who),
+    })
     this.#watchers = new Watchers(parts.brief, connections)
   }
 
@@ -104,6 +112,9 @@ export class CoordinatorServer {
 
   #tick(): void {
     this.#workers.tick()
+    // Workers are told why first; then whatever else of such an identity is open ends.
+    this.#sessions.putOut()
+    this.#server.endDenied()
     this.#parts.reducers?.watch()
   }
 
@@ -125,7 +136,7 @@ export class CoordinatorServer {
     if (this.#closing) return void call.end()
     const { handler, runId, run, silenceLimitMs, patience, reducers, memory } = this.#parts
     this.#workers.add(serveControl(call, workerMessageSchema, 'a message of a worker', (outlet) => new WorkerControl(outlet, {
-      handler, sessions: this.#sessions, runId, run, helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs,
+      handler, sessions: this.#sessions, runId, run, proven: this.#server.callers.provenBy(call, call.metadata), helloMs: (patience ?? PATIENCE).helloMs, silenceMs: silenceLimitMs,
       ...(reducers === undefined ? {} : { reducers }), ...(memory === undefined ? {} : { memory }),
     })))
   }

@@ -2,15 +2,17 @@ import { ProtocolError } from '../../shared/kit/errors.ts'
 import type { MemoryFile } from '../../shared/kit/memory_file.ts'
 import { Turns } from '../../shared/kit/async.ts'
 import type { CoordinatorMessage, GradientChunk, WeightsChunk, WorkerMessage } from '../../shared/wire/messages.ts'
-import type { Member, WorkerFacts } from '../contract/member.ts'
+import type { Identity, IdentityBy, Member, WorkerFacts } from '../contract/member.ts'
 import { WorkerStreams, type BulkSession, type Claims, type GradientsStream, type WeightsStream } from '../exchange/worker_streams.ts'
 import type { MemberControl } from '../protocol/control.ts'
 
-export interface WorkerSessionParts {
+export interface WorkerSessionParts extends Identity {
   /** Secret session id of this membership. */
   id: string
   /** Name, unique among members: the one that the worker gave, numbered if it is taken. */
   name: string
+  /** Time of hello, in milliseconds on a monotonic clock. */
+  openedAt: number
   /** Random id of the worker's process. */
   instance: string
   control: Pick<MemberControl<WorkerMessage, CoordinatorMessage>, 'send' | 'cut'>
@@ -23,16 +25,17 @@ export interface WorkerSessionParts {
 export class WorkerSession implements Member, BulkSession {
   readonly id: string
   readonly name: string
-  /** Identity. */
-  get identity(): string {
-    return this.name
-  }
+  readonly identity: string
+  readonly identityBy: IdentityBy
+  readonly openedAt: number
   readonly instance: string
   readonly streams: WorkerStreams
   /** Requests for images, answered one after the other: a worker that does not read them keeps only one image in memory. */
   readonly images = new Turns()
   facts: WorkerFacts | undefined
   residentBytes = 0
+  /** True once a chunk of a gradient has come from it. */
+  gaveGradients = false
   readonly #parts: WorkerSessionParts
   /** Shared-memory file that the worker was offered for its gradients. */
   #offered: MemoryFile | undefined
@@ -42,6 +45,9 @@ export class WorkerSession implements Member, BulkSession {
     this.#parts = parts
     this.id = parts.id
     this.name = parts.name
+    this.identity = parts.identity
+    this.identityBy = parts.identityBy
+    this.openedAt = parts.openedAt
     this.instance = parts.instance
     this.streams = new WorkerStreams(parts.connections)
   }
@@ -78,6 +84,7 @@ export class WorkerSession implements Member, BulkSession {
     if (this.facts === undefined) throw new ProtocolError('a gradient chunk of no member')
     const isNew = this.streams.onGradient(stream, chunk)
     this.#parts.onGradient(this, chunk)
+    this.gaveGradients = true
     return isNew
   }
 

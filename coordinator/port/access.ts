@@ -3,12 +3,15 @@ import { UsageError } from '../../shared/kit/errors.ts'
 import { isLoopback } from '../../shared/security/loopback.ts'
 import { newSecret } from '../../shared/security/secret.ts'
 import { readTls, type TlsFiles, type TlsOptions } from '../../shared/security/tls.ts'
-import { takeToken, Token } from '../../shared/security/token.ts'
+import { takeToken, Token, type Tokens } from '../../shared/security/token.ts'
+import { DenyList } from './deny_list.ts'
 
 /** Options that decide how a port is protected. */
 export interface AccessOptions extends TlsOptions {
   listen: string
   tokenFile: string | undefined
+  /** File of identities that may not take part. */
+  deny?: string | undefined
   insecure: boolean
   /** True if the process does not listen at all. */
   singleNode: boolean
@@ -17,23 +20,26 @@ export interface AccessOptions extends TlsOptions {
 
 /** Credentials and limits that decide which workers and reducers may take part in a run. */
 export interface Access {
-  token: Token | undefined
+  token: Tokens | undefined
   /** Token of a run without one of its user's, which only the processes that the coordinator starts have: nobody else needs to come in. */
   ownToken?: Token | undefined
   tls: TlsFiles | undefined
   maxWorkers: number
+  /** Identities that may not take part; undefined: there is no such list. */
+  deny?: Pick<DenyList, 'refusalOf'> | undefined
 }
 
 /**
- * Reads token and certificates.
+ * Reads tokens, certificates and the list of those who may not take part.
  * @param environment HERD_TOKEN is removed from it
  * @returns what was read, and a warning for the user if the port is not fully protected
  * @throws UsageError if a file is invalid, or if any peer could join from another machine and --insecure is not given
  */
-export async function readAccess(options: AccessOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access; warning: string | undefined }> {
+export async function readAccess(options: AccessOptions, environment: NodeJS.ProcessEnv, now: Date): Promise<{ access: Access & { deny: DenyList | undefined }; warning: string | undefined }> {
   const token = await takeToken(environment, options.tokenFile)
   const tls = await readTls(options, now)
-  const access = { token, tls, maxWorkers: options.maxWorkers }
+  const deny = options.deny === undefined ? undefined : await DenyList.read(options.deny)
+  const access = { token, tls, deny, maxWorkers: options.maxWorkers }
   const host = parseAddress(options.listen)?.host ?? ''
   if (options.singleNode || isLoopback(host)) return { access, warning: undefined }
   if (token === undefined && tls?.ca === undefined) {

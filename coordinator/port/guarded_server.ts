@@ -2,8 +2,9 @@ import { Server, type ServiceDefinition, type UntypedServiceImplementation } fro
 import { parseAddress } from '../../shared/command/options.ts'
 import { herdService, serverOptions } from '../../shared/wire/service.ts'
 import type { Access } from './access.ts'
+import { Callers } from './callers.ts'
 import { Connections } from './connections.ts'
-import { serverCredentials, tokenGate } from './gate.ts'
+import { Gate, serverCredentials } from './gate.ts'
 import { withLimitedHttp2 } from './http2_server.ts'
 import { listenOn, type ListeningPort } from './listen.ts'
 
@@ -15,8 +16,10 @@ const SHUTDOWN_MS = 3000
 /** A port for the calls of proto/herd.proto. Token, certificates and limits on connections are checked before any call is answered. */
 export class GuardedServer {
   readonly connections: Connections
+  readonly callers: Callers
   readonly #access: Access
   readonly #server: Server
+  readonly #gate: Gate
   #port: ListeningPort | undefined
 
   /**
@@ -25,11 +28,12 @@ export class GuardedServer {
    * @param implementation handlers of calls; other calls are answered by UNIMPLEMENTED
    */
   constructor(access: Access, { connectionsOfWorker, namelessMs }: { connectionsOfWorker: number; namelessMs: number }, implementation: UntypedServiceImplementation) {
-    const { token, ownToken, maxWorkers } = access
-    const gate = token !== undefined ? [tokenGate(token, false)] : ownToken !== undefined ? [tokenGate(ownToken, true)] : []
+    const { maxWorkers } = access
     this.#access = access
+    this.callers = new Callers(access)
+    this.#gate = new Gate(access, this.callers)
     this.connections = new Connections({ nameless: NAMELESS_CONNECTIONS + connectionsOfWorker * maxWorkers, namelessMs })
-    this.#server = new Server({ ...serverOptions, interceptors: gate })
+    this.#server = new Server({ ...serverOptions, interceptors: [this.#gate.interceptor] })
     this.#server.addService(herdService().service as ServiceDefinition, implementation)
   }
 
@@ -49,6 +53,11 @@ export class GuardedServer {
       injector.injectConnection(socket)
     })
     return this.#port.port
+  }
+
+  /** Ends the open calls of identities that may no longer take part. To be called now and then. */
+  endDenied(): void {
+    this.#gate.endDenied()
   }
 
   /** Stops taking connections, and closes those that belong to no session. */

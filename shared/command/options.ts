@@ -21,6 +21,8 @@ export interface OptionSpec<T> {
   shown?: string
   /** Writes a value as on the command line, if that differs from `String(value)`. */
   written?(value: T): string
+  /** True if the option may be given several times, and has a list of values. */
+  repeated?: true
 }
 /** An option whose value can also be a field of a JSON document; `value` is its schema there, where numbers are numbers and not text. */
 export interface ValueSpec<T> extends OptionSpec<T> {
@@ -86,6 +88,11 @@ export function share(description: string, fallback: string): OptionSpec<number>
 /** Declares an option for text that may be left out, and is undefined then. */
 export function text(placeholder: string, description: string): OptionSpec<string | undefined> {
   return { placeholder, description, expects: 'some text', schema: z.string().min(1).optional(), fallback: undefined }
+}
+
+/** Declares an option for text that may be given several times, and is undefined if it is not given. */
+export function texts(placeholder: string, description: string): OptionSpec<readonly string[] | undefined> {
+  return { placeholder, description, expects: 'some text', schema: z.array(z.string().min(1)).optional(), fallback: undefined, repeated: true }
 }
 
 /** Declares an option for one of several words. */
@@ -160,6 +167,7 @@ export function addOptions(command: Command, specs: OptionSpecs, environment: No
     const flags = spec.placeholder === undefined ? `--${kebab(key)}` : `--${kebab(key)} ${spec.placeholder}`
     const option = new Option(flags, spec.description).env(variable(key))
     if (spec.fallback !== undefined && spec.fallback !== false) option.default(spec.fallback, spec.shown)
+    if (spec.repeated === true) option.argParser((value, before: string[] | undefined) => [...(before ?? []), value])
     command.addOption(option)
   }
   command.addOption(new Option('--config <file>', 'JSON file with any of these options; the command line and the environment win over it.').env('HERD_CONFIG'))

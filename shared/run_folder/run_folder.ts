@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
-import { evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
+import { bannedSchema, type Banned, evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 import type { Confused } from '../evaluation/confusion.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
 import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
@@ -80,6 +80,7 @@ export class RunFolder {
   get eventsFile(): string { return join(this.path, 'events.jsonl') }
   get summaryFile(): string { return join(this.path, 'summary.json') }
   get evaluationFile(): string { return join(this.path, 'evaluation.json') }
+  get bannedFile(): string { return join(this.path, 'banned.json') }
   get plotsFolder(): string { return join(this.path, 'plots') }
 
   writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
@@ -94,6 +95,11 @@ export class RunFolder {
    */
   async readEvaluation(): Promise<EvaluationView | undefined> {
     return (await exists(this.evaluationFile)) ? readJson(this.evaluationFile, evaluationSchema) : undefined
+  }
+  writeBanned(banned: Banned): Promise<void> { return writeJson(this.bannedFile, bannedSchema, banned) }
+  /** Reads who was put out of the run; nobody, if the file does not exist. @throws RunError if it is not as expected */
+  async readBanned(): Promise<Banned> {
+    return (await exists(this.bannedFile)) ? readJson(this.bannedFile, bannedSchema) : []
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }

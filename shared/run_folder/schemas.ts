@@ -102,6 +102,16 @@ export const evaluationSchema = z.object({
 })
 export type EvaluationView = z.infer<typeof evaluationSchema>
 
+/** Content of banned.json: the identities that were put out of the run, and are not let in again. */
+export const bannedSchema = z.array(z.strictObject({
+  identity: z.string().min(1).max(256),
+  /** What vouched for the identity; `name`: nothing did, since the worker chose it. */
+  identityBy: z.enum(['certificate', 'token', 'name']),
+  step: count,
+  reason: z.string().max(4096),
+})).readonly()
+export type Banned = z.infer<typeof bannedSchema>
+
 /** Content of config.json: every option as resolved, and what else the run depends on. The coordinator decides its keys. */
 export const configSchema = z.record(z.string(), z.unknown())
 export type RunConfig = z.infer<typeof configSchema>

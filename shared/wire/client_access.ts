@@ -1,11 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import { credentials, InterceptingCall, type ChannelCredentials, type ChannelOptions, type Interceptor } from '@grpc/grpc-js'
 import { parseAddress, text, type OptionValues } from '../command/options.ts'
 import { UsageError } from '../kit/errors.ts'
+import { nameInCertificate } from '../security/identity.ts'
 import { isLoopback } from '../security/loopback.ts'
 import { readTls, type TlsFiles } from '../security/tls.ts'
-import { takeToken, type Token } from '../security/token.ts'
+import { takeToken, type Tokens } from '../security/token.ts'
 
 /** Options by which a client proves its identity to a coordinator. */
 export const accessOptions = {
@@ -17,7 +19,7 @@ export const accessOptions = {
 
 /** The credentials that a client shows to a coordinator, and the certificates by which it recognises the right coordinator. */
 export interface Access {
-  token: Token | undefined
+  token: Tokens | undefined
   tls: TlsFiles | undefined
 }
 
@@ -32,6 +34,11 @@ export async function readAccess(options: OptionValues<typeof accessOptions>, en
     throw new UsageError(`--tls-cert ${options.tlsCert} needs --tls-ca, the authority by which the coordinator is known.`)
   }
   return { token: await takeToken(environment, options.tokenFile), tls: await readTls(options, now) }
+}
+
+/** Returns whom the certificate names that a client shows; undefined if it has none, or one that names nobody. */
+export function nameOf({ tls }: Access): string | undefined {
+  return tls?.identity === undefined ? undefined : nameInCertificate(new X509Certificate(tls.identity.cert))
 }
 
 /** Returns a warning for the user if the token would be sent in the clear to a coordinator beyond this machine; otherwise undefined. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { run } from '../support/processes.ts'
 import { createWorkspace, type Workspace } from '../support/workspace.ts'
@@ -42,6 +42,40 @@ test('herd certs makes an authority and certificates of coordinator and worker, 
   assert.equal(again.code, 1)
   assert.match(again.stderr, /^error: --out .*certs: ca\.crt is there already, and is not overwritten/)
   assert.equal(await readFile(workspace.path('certs', 'ca.crt'), 'utf8'), before)
+})
+
+test('herd certs makes certificates for single workers, at once or later, of the same authority', async () => {
+  const out = workspace.path('named')
+  const first = await run('herd', ['certs', '--out', out, '--host', '192.0.2.10', '--days', '90', '--worker', 'gpu1'])
+  assert.equal(first.code, 0, first.stderr)
+  assert.match(first.stdout, /ca\.key +its key: move it off this machine/)
+  const later = await run('herd', ['certs', '--out', out, '--worker', 'gpu2', '--worker', 'gpu-3.example.org'])
+  assert.equal(later.code, 0, later.stderr)
+  assert.match(later.stdout, /certificates of gpu2, gpu-3\.example\.org, valid until .* \(90 days\)\.[^]*gpu2\.key +for the worker gpu2 alone, --tls-key; secret[^]*ca\.key has done its work/, 'no longer than the authority')
+  const authority = new X509Certificate(await readFile(workspace.path('named', 'ca.crt')))
+  for (const name of ['gpu1', 'gpu2', 'gpu-3.example.org']) {
+    const certificate = new X509Certificate(await readFile(workspace.path('named', `${name}.crt`)))
+    assert.equal(certificate.subject, `CN=${name}`)
+    assert.ok(certificate.verify(authority.publicKey), name)
+    assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'it cannot pass for a coordinator')
+    assert.ok(certificate.checkPrivateKey(createPrivateKey(await readFile(workspace.path('named', `${name}.key`)))), name)
+    assert.equal((await stat(workspace.path('named', `${name}.key`))).mode & 0o777, 0o600, name)
+  }
+  await rename(workspace.path('named', 'ca.key'), workspace.path('ca.key'))
+  const wrong: [args: string[], code: number, message: RegExp][] = [
+    [['--out', out, '--worker', 'gpu4'], 1, /^error: --out .*named: ca\.key is not there, without which no certificate can be made/],
+    [['--out', workspace.path('none'), '--worker', 'gpu4'], 2, /^error: --out .*none has no authority \(ca\.crt\)/],
+    [['--out', out, '--worker', '../gpu4'], 2, /^error: --worker \.\.\/gpu4: expected at most 63 letters/],
+    [['--out', out, '--worker', 'Worker'], 2, /^error: --worker Worker: this is the name of other files/],
+    [['--out', out, '--worker', 'gpu4', '--host', 'x'], 1, /^error: --out .*named: ca\.crt is there already.* To add a worker, leave --host out/],
+  ]
+  await Promise.all(wrong.map(async ([args, code, message]) => {
+    const ended = await run('herd', ['certs', ...args])
+    assert.deepEqual([ended.code, message.test(ended.stderr)], [code, true], ended.stderr)
+  }))
+  await writeFile(workspace.path('named', 'ca.key'), await readFile(workspace.path('named', 'gpu1.key')))
+  const foreign = await run('herd', ['certs', '--out', out, '--worker', 'gpu4'])
+  assert.match(foreign.stderr, /^error: ca\.crt and ca\.key are no authority that herd certs has made: they do not belong together/)
 })
 
 test('herd certs says what is wrong with its options, and writes nothing', async () => {

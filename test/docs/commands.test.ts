@@ -106,8 +106,8 @@ test('the commands of docs/cluster.md make a cluster of four workers, go on with
   await Promise.all([succeeds(begin.replace('runs/first', 'runs/cluster')), ...four.map((command) => succeeds(command))])
   const output = await Promise.all([succeeds(resume.replace('runs/first', 'runs/cluster'), { HERD_EPOCHS: '2' }), ...four.map((command) => succeeds(command))])
   assert.match(output[0], /epoch 2\/2/)
-  const [coordinator, worker] = all.filter((command) => command.includes('--tls-'))
-  await Promise.all([succeeds(coordinator), ...four.map(() => succeeds(worker))])
+  const [coordinator, ...secured] = all.filter((command) => command.includes('--tls-'))
+  await Promise.all([succeeds(coordinator), ...four.map((_, index) => succeeds(secured[index % secured.length]))])
   for (const command of all) executed.add(command)
 })
 

@@ -89,7 +89,7 @@ export class SimulatedCoordinator {
     this.#weights = home.weights
     this.#cluster = new WorkerCluster({
       run: problem.run, test: problem.test, reduce: home.reduce(), workersWanted, silenceLimitMs,
-      waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: false, vigilance: { share: parts.verify, attentiveUntil: parts.attentiveUntil, secret: parts.secret, random: parts.random }, ban: parts.onBan,
+      waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: false, vigilance: { share: parts.verify, attentiveUntil: parts.attentiveUntil, secret: parts.secret, random: parts.random }, ban: ({ identity }) => parts.onBan(identity),
       now: () => clock.now, chunkFloats: problem.chunkFloats, observe, close: (outcome) => this.#close(outcome),
     })
     this.#checkpointer = new Checkpointer({

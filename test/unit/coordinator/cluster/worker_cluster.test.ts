@@ -47,7 +47,7 @@ function stillMember(name: string): StillMember {
   const asked = deferred<Check>()
   const evicted: string[] = []
   return {
-    id: name, name, identity: name, dealt, weights, asked: asked.promise, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
+    id: name, name, identity: name, identityBy: 'name', dealt, weights, asked: asked.promise, evicted, residentBytes: 0, bytesReceived: 0, bytesSent: 0, backlogBytes: 0,
     facts: { engine: { kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' }, fingerprint: 'f', input: { fingerprint: 'i', versions: 'v' }, datasetDigest: '', metricsAddress: '' },
     send: (message: CoordinatorMessage) => {
       if (message.message === 'deal') dealt.push(message.deal)
