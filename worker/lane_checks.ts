@@ -74,10 +74,10 @@ export class LaneChecks {
     if (waiting?.parameters === undefined) return undefined
     this.#waiting = this.#waiting.filter((each) => each !== waiting)
     const { check: { id, step, key, parts }, parameters } = waiting
-    if (parameters === 'gone') return { id, digests: [], notFinite: false, gone: true }
+    if (parameters === 'gone') return { id, key, digests: [], notFinite: false, gone: true }
     this.#parts.setParameters(step, parameters)
     const sum = await this.#sumOf(waiting)
-    return { id, digests: parts.map(({ begin, floats }) => digestOf(key, sum.subarray(begin, begin + floats))), notFinite: firstNotFinite(sum) !== undefined, gone: false }
+    return { id, key, digests: parts.map(({ begin, floats }) => digestOf(key, sum.subarray(begin, begin + floats))), notFinite: firstNotFinite(sum) !== undefined, gone: false }
   }
 
   async #sumOf({ check, lanes }: Waiting): Promise<Float32Array> {

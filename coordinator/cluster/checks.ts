@@ -121,9 +121,11 @@ export class Checks {
   }
 
   /** Takes a worker's answer. @throws ProtocolError if it does not fit what was asked */
-  answered(worker: string, { id, digests, notFinite, gone }: Checked): void {
+  answered(worker: string, { id, key, digests, notFinite, gone }: Checked): void {
     if (id >= this.#checks) throw new ProtocolError(`an answer to check ${id}, which nobody has asked for`)
-    const expected = this.#open.get(id)?.sum.parts.length ?? digests.length
+    const open = this.#open.get(id)
+    if (open !== undefined && key !== open.key) throw new ProtocolError(`an answer to another check than number ${id}`)
+    const expected = open?.sum.parts.length ?? digests.length
     if (!gone && digests.length !== expected) throw new ProtocolError(`${digests.length} digests in answer to check ${id}, which asked for ${expected}`)
     this.#parts.onChecking(worker, 0)
     this.#step({ type: 'answered', worker, id, opinion: gone ? 'gone' : { digests, notFinite }, now: this.#parts.now() })

@@ -34,7 +34,7 @@ export type CheckEvent =
 
 export type CheckAction =
   | { type: 'ask'; worker: string; id: number }
-  /** The sum is what another identity has computed too. `exact`: to the last bit; otherwise both are not finite, and more was not compared. */
+  /** The sum is what another identity has computed too. `exact`: to the last bit; otherwise it is not finite for all who were asked, with other bits. */
   | { type: 'confirmed'; id: number; exact: boolean }
   /** Two identities differ, so a third one is to decide. */
   | { type: 'disputed'; id: number; between: string[] }
@@ -48,6 +48,9 @@ export type CheckAction =
   | { type: 'waiting'; id: number }
   /** The worker is to be disconnected; a `lost` event follows. */
   | { type: 'evict'; worker: string; reason: string }
+
+/** Number of identities that are believed when they have only in common that the sum is not finite: processors may differ in the bits of such values. */
+const ENOUGH = 3
 
 interface Checker {
   name: string
@@ -148,11 +151,17 @@ export class CheckDealer {
   #judge(check: OpenCheck): CheckAction[] {
     const { id, opinions } = check
     const truth = opinions.find((one, index) => opinions.some((other, place) => place > index && agree(one.opinion, other.opinion)))
+    if (truth === undefined && isNotFiniteForAll(check)) return opinions.length < ENOUGH ? [] : this.#confirm(id, false)
     if (truth === undefined) return opinions.length === 2 ? [{ type: 'disputed', id, between: opinions.map(({ identity }) => identity) }] : []
-    this.#open.delete(id)
     const liars = opinions.filter(({ opinion }) => !agree(opinion, truth.opinion)).map(({ identity }) => identity)
-    if (liars.length === 0) return [{ type: 'confirmed', id, exact: opinions.every(({ opinion }) => sameDigests(opinion, truth.opinion)) }]
+    if (liars.length === 0) return this.#confirm(id, true)
+    this.#open.delete(id)
     return [{ type: 'lied', id, liars, truth: truth.opinion, witnesses: opinions.flatMap(({ identity }) => (liars.includes(identity) ? [] : [identity])) }]
+  }
+
+  #confirm(id: number, exact: boolean): CheckAction[] {
+    this.#open.delete(id)
+    return [{ type: 'confirmed', id, exact }]
   }
 
   #askOpen(now: number): CheckAction[] {
@@ -175,6 +184,7 @@ export class CheckDealer {
       check.waiting = true
       return [{ type: 'waiting', id }]
     }
+    if (opinions.length > 1 && isNotFiniteForAll(check)) return this.#confirm(id, false)
     this.#open.delete(id)
     return [opinions.length === 1 ? { type: 'missed', id } : { type: 'undecided', id, between: opinions.map(({ identity }) => identity) }]
   }
@@ -196,12 +206,12 @@ export class CheckDealer {
   }
 }
 
-/** True if two opinions are of the same sum. The bits of values that are not numbers are nobody's lie. */
+/** True if two opinions are of the same sum, to the last bit; without digests, if both or none of them are not finite. */
 export function agree(one: Opinion, other: Opinion): boolean {
-  if (one.notFinite && other.notFinite) return true
-  return one.digests.length === 0 ? one.notFinite === other.notFinite : sameDigests(one, other)
+  if (one.digests.length === 0) return one.notFinite === other.notFinite
+  return one.digests.length === other.digests.length && one.digests.every((digest, index) => digest === other.digests[index])
 }
 
-function sameDigests(one: Opinion, other: Opinion): boolean {
-  return one.digests.length === other.digests.length && one.digests.every((digest, index) => digest === other.digests[index])
+function isNotFiniteForAll({ opinions }: OpenCheck): boolean {
+  return opinions.every(({ opinion }) => opinion.notFinite)
 }

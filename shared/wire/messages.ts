@@ -67,7 +67,7 @@ const checkedPart = z.object({ begin: uint, floats: z.int().min(1) })
 const check = z.object({ id: uint, step: uint, epoch: uint, stepInEpoch: uint, node: uint, key: hex32, parts: z.array(checkedPart).max(MAX_REDUCERS) })
 /** Lanes that are to be computed once more, and compared. */
 export type Check = z.infer<typeof check>
-const answer = z.object({ id: uint, digests: z.array(hex32).max(MAX_REDUCERS), notFinite: z.boolean(), gone: z.boolean() })
+const answer = z.object({ id: uint, key: hex32, digests: z.array(hex32).max(MAX_REDUCERS), notFinite: z.boolean(), gone: z.boolean() })
 /** The answer to a `Check`. */
 export type Checked = z.infer<typeof answer>
 

@@ -57,8 +57,8 @@ export class Faults {
       worker.process.goOn()
       this.#simulation.setSpeed(worker.process.name, 10)
     }
-    // Where workers lie, two honest ones are needed to find the truth.
-    const least = plan.liars === 0 ? plan.workersWanted : Math.max(plan.workersWanted, plan.liars + 2)
+    // Where workers lie, two honest ones are needed to find the truth, and as many as are wanted when the liars are out.
+    const least = plan.liars === 0 ? plan.workersWanted : plan.liars + Math.max(plan.workersWanted, 2)
     while (workers.size < least) this.#simulation.addWorker()
   }
 

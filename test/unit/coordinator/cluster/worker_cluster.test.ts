@@ -193,7 +193,8 @@ test('after a step whose gradient is not finite, every worker gets the weights a
   floatsOf(rest[0].data)[3] = NaN
   rest[rest.length - 1].lanes[0].notFinite = true
   for (const chunk of rest) cluster.onGradient(member, chunk)
-  cluster.onChecked(late, { id: (await late.asked).id, digests: [], notFinite: true, gone: false })
+  const { id, key } = await late.asked
+  cluster.onChecked(late, { id, key, digests: [], notFinite: true, gone: false })
   assert.equal((await step).notFinite, 'dense_1/kernel')
 
   const before = new Float32Array(layout.size)
