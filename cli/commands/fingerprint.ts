@@ -6,6 +6,7 @@ import { inputFacts } from '../../shared/data/input_fingerprint.ts'
 import { resolveEngine, type EngineRequest } from '../../shared/engine/create.ts'
 import { numericsKinds } from '../../shared/engine/engine.ts'
 import { engineInfoSchema } from '../../shared/engine/engine_info.ts'
+import { portableObstacle } from '../../shared/engine/portable.ts'
 import { EngineError, UsageError } from '../../shared/kit/errors.ts'
 import type { Log } from '../../shared/kit/log.ts'
 import { machineOf } from '../../shared/kit/machine.ts'
@@ -75,8 +76,8 @@ export const fingerprintCommand = (): Command =>
  */
 function requestsOf({ engine, numerics, precision, threads, gpu }: OptionValues<typeof options>, log: Log): EngineRequest[] {
   const asked = WAYS.filter((way) => (engine === 'auto' || way.engine === engine) && (numerics === ANY || way.numerics === numerics) && (precision === ANY || way.precision === precision))
-    .filter((way) => (gpu === undefined || way.numerics === 'native') && (threads === 1 || way.engine === 'native'))
-  if (asked.length === 0) throw new UsageError('nothing computes so: wasm and --numerics portable compute in float32 on the CPU, wasm with one thread. Leave an option out.')
+    .filter((way) => way.numerics === 'native' || portableObstacle({ precision: way.precision, threads, onGpu: gpu !== undefined }) === undefined)
+  if (asked.length === 0) throw new UsageError('nothing computes so: wasm and --numerics portable compute in float32 on the CPU with one thread. Leave an option out.')
   const resolved = engine === 'wasm' ? { engine, notice: undefined } : resolveEngine(engine, 'f32', gpu)
   if (resolved.notice !== undefined) log.warn(resolved.notice)
   return asked.filter((way) => resolved.engine === 'native' || way.engine === 'wasm').map((way) => ({ ...way, threads, gpu }))

