@@ -48,6 +48,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'the live page of runs that have ended, or that another process goes on with',
     load: async () => (await import('./commands/show.ts')).showCommand(),
   },
+  fingerprint: {
+    description: 'the bits that this machine computes, to compare with others',
+    load: async () => (await import('./commands/fingerprint.ts')).fingerprintCommand(),
+  },
   plan: {
     description: 'predict the speed of a cluster: steps/s, what limits it, how many workers are worth having',
     load: async () => (await import('./commands/plan.ts')).planCommand(),

@@ -6,7 +6,8 @@ import type { TransformLists } from '../shared/data/transforms/transforms.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { startCompute } from '../shared/compute/start.ts'
 import { resolveEngine } from '../shared/engine/create.ts'
-import type { EngineKind, Precision } from '../shared/engine/engine.ts'
+import { numericsKinds, type EngineKind, type Numerics, type Precision } from '../shared/engine/engine.ts'
+import { portableObstacle } from '../shared/engine/portable.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
@@ -23,18 +24,27 @@ const precision: OptionSpec<Precision | undefined> = {
   fallback: undefined,
 }
 
+const numerics: OptionSpec<Numerics | undefined> = {
+  placeholder: '<native|portable>',
+  description: "Choice of the native engine's kernels (default: the run's).",
+  expects: 'one of native, portable',
+  schema: z.enum(numericsKinds).optional(),
+  fallback: undefined,
+}
+
 /** Options of the commands that compute with a checkpoint. */
 export const inferenceOptions = {
   checkpoint: checkpointOption,
   engine: choice('auto takes what the run computed with, or else what is installed.', ['auto', 'native', 'wasm'], 'auto'),
   precision,
+  numerics,
   threads: optionalWhole('<count>', "Threads inside one operation (default: the run's).", { min: 1, max: 1024 }),
   gpu: optionalWhole('<index>', 'GPU to compute on.', { min: 0, max: 255 }),
 }
 export type InferenceOptions = OptionValues<typeof inferenceOptions>
 
 /** Part of a run's recipe that decides how to compute. A checkpoint that no run has written may lack engine and testFraction. */
-export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads'>
+export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads' | 'numerics'>
 
 /** A trained network that is ready to compute, until its `compute` is closed. */
 export interface TrainedModel {
@@ -52,15 +62,15 @@ export async function openCheckpoint(file: string | undefined): Promise<{ file: 
   return { file: path, checkpoint: await loadCheckpoint(path) }
 }
 
-/** The settings that a checkpoint records; precision and threads default to f32 and 1. */
+/** The settings that a checkpoint records; precision, threads and numerics default to f32, 1 and native. */
 export function settingsOf(checkpoint: Checkpoint): RunSettings {
-  const { engine, testFraction, precision = 'f32', threads = 1 } = knownRecipe(checkpoint.config)
-  return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads }
+  const { engine, testFraction, precision = 'f32', threads = 1, numerics = 'native' } = knownRecipe(checkpoint.config)
+  return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads, numerics }
 }
 
 /**
- * Compiles a checkpoint's network as its run did, unless the options say otherwise: the same engine, precision and
- * threads compute the same bits.
+ * Compiles a checkpoint's network as its run did, unless the options say otherwise: the same engine, precision, threads
+ * and numerics compute the same bits.
  * @throws EngineError if the engine is not installed or cannot do what is asked; CheckpointError if a transform is unknown.
  */
 export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
@@ -70,8 +80,10 @@ export async function openModel(opened: { file: string; checkpoint: Checkpoint }
   const precision = options.precision ?? run.precision
   const kind = chooseEngine(options, run, precision, log)
   const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
+  // An option that portable numerics cannot have asks for other bits than the run's.
+  const numerics = options.numerics ?? (portableObstacle({ precision, threads, onGpu: options.gpu !== undefined }) === undefined ? run.numerics : 'native')
   // Neither a seed nor a compression matters where no gradient is computed.
-  const compute = await startCompute(checkpoint.network, { seed: 0, compress: 'none' }, { engine: kind, precision, threads, gpu: options.gpu }, log)
+  const compute = await startCompute(checkpoint.network, { seed: 0, compress: 'none' }, { engine: kind, precision, threads, numerics, gpu: options.gpu }, log)
   compute.setParameters(checkpoint.parameters)
   log.debug(`${compute.info.version}, ${compute.info.device}, ${precision}, threads ${threads}`)
   return { ...opened, run, compute, transforms }

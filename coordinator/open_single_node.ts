@@ -25,8 +25,8 @@ export async function openSingleNode(
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
   try {
     const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, decoded, ...tracing(onSpan) })
-    const { engine, precision, threads } = recipe
-    const compute = await startCompute(network, recipe, { engine, precision, threads, gpu: options.gpu }, log)
+    const { engine, precision, threads, numerics } = recipe
+    const compute = await startCompute(network, recipe, { engine, precision, threads, numerics, gpu: options.gpu }, log)
     const cluster = new SingleNodeCluster({
       compute, model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
       now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onSpan),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, choice, flag, logFormat, optionalWhole, real, share, text, whole, type OptionValues } from '../shared/command/options.ts'
 import { cacheSize } from '../shared/command/cache_option.ts'
+import { portableObstacle } from '../shared/engine/portable.ts'
 import { UsageError } from '../shared/kit/errors.ts'
 import { checkRecipe } from '../shared/recipe/recipe.ts'
 import { recipeOptions, type Recipe } from '../shared/recipe/table.ts'
@@ -60,6 +61,8 @@ export type RunOptions = CoordinatorOptions & Recipe
 export function checkOptions(options: CoordinatorOptions): void {
   if (options.data === undefined) throw new UsageError('--data is missing: expected a folder of images, e.g. --data raw-img. `npx herd data draw --out data` makes one to try.')
   checkRecipe(options)
+  const obstacle = options.numerics === 'portable' ? portableObstacle({ precision: options.precision, threads: options.threads, onGpu: options.gpu !== undefined }) : undefined
+  if (obstacle !== undefined) throw new UsageError(obstacle)
   const modes = [options.workers === undefined ? [] : ['--workers'], options.localWorkers === undefined ? [] : ['--local-workers'], options.singleNode ? ['--single-node'] : []].flat()
   if (modes.length > 1) throw new UsageError(`${modes.join(' and ')} exclude each other: choose one.`)
   const { maxWorkers } = options

@@ -97,9 +97,9 @@ async function checkedData(data: string, testFraction: number, { log, console, s
 }
 
 /** Resolves `--precision auto` by a measurement on this machine. */
-async function decidedPrecision({ precision, threads, gpu, localWorkers, singleNode }: CoordinatorOptions, engine: EngineKind, log: Log): Promise<Pick<PreparedRun, 'measured'> & Pick<Recipe, 'precision'>> {
+async function decidedPrecision({ precision, numerics, threads, gpu, localWorkers, singleNode }: CoordinatorOptions, engine: EngineKind, log: Log): Promise<Pick<PreparedRun, 'measured'> & Pick<Recipe, 'precision'>> {
   if (precision !== 'auto') return { precision, measured: {} }
-  const chosen = await choosePrecision(engine, () => measurePrecision({ threads, gpu }))
+  const chosen = await choosePrecision({ engine, numerics }, () => measurePrecision({ threads, gpu }))
   const elsewhere = localWorkers === undefined && !singleNode && chosen.ratio !== undefined ? ' Workers of another kind may differ: then say --precision f32 or bf16.' : ''
   log.info(`--precision auto is ${chosen.precision}: ${chosen.reason}.${elsewhere}`)
   return { precision: chosen.precision, measured: { precisionMeasured: { ratio: chosen.ratio ?? null, reason: chosen.reason } } }

@@ -99,7 +99,7 @@ export class Predictor {
     if (this.#started?.key === key && (await this.#started.compute).usable) return this.#started.compute
     await this.#end()
     if (this.#closed) throw new RunError('The run ends.')
-    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, gpu: undefined }, { priority: NICENESS })
+    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, numerics: 'native', gpu: undefined }, { priority: NICENESS })
     this.#started = { key, compute }
     compute.catch(() => (this.#started = undefined))
     return compute

@@ -3,7 +3,7 @@ import type { RunDescription } from '../shared/wire/run_description.ts'
 import { ComputeLease } from './compute_lease.ts'
 
 /** The parts of a run that a compute process is started with: it can serve another run only if they are equal. */
-export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'compress' | 'engine' | 'precision' | 'threads'>
+export type ComputeRequest = Pick<RunDescription, 'network' | 'seed' | 'compress' | 'engine' | 'precision' | 'threads' | 'numerics'>
 
 interface Kept {
   process: ComputeProcess
@@ -34,8 +34,8 @@ export class ComputeKeeper {
    * Lends a compute process to a session, which returns it by closing the lease.
    * @throws EngineError if the engine cannot be loaded on this machine
    */
-  async lease({ network, seed, compress, engine, precision, threads }: RunDescription): Promise<ComputeLease> {
-    const request = { network, seed, compress, engine, precision, threads }
+  async lease({ network, seed, compress, engine, precision, threads, numerics }: RunDescription): Promise<ComputeLease> {
+    const request = { network, seed, compress, engine, precision, threads, numerics }
     const key = JSON.stringify(request)
     const kept = this.#kept
     this.#kept = undefined

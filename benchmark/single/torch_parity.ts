@@ -72,7 +72,7 @@ async function compare(checkpoint: Checkpoint, images: number, python: string): 
   const { network, parameters } = checkpoint
   const random = new KeyedRandom(2, Purpose.draw)
   const pixels = Uint8Array.from({ length: images * network.imageSize ** 2 * 3 }, () => random.below(256))
-  const engine = await createEngine(network, { ...resolveEngine('auto', 'f32'), precision: 'f32', threads: 1, gpu: undefined })
+  const engine = await createEngine(network, { ...resolveEngine('auto', 'f32'), precision: 'f32', threads: 1, numerics: 'native', gpu: undefined })
   engine.setParameters(parameters)
   const logits = engine.logits(pixels, images)
   engine.dispose()

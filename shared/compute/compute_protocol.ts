@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
 import { networkSchema } from '../model/network.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
+import { numericsKinds } from '../engine/engine.ts'
 import { engineInfoSchema } from '../engine/engine_info.ts'
 
 /** Position and length, in bytes, of a body that is in shared memory instead of in its frame. */
@@ -17,6 +18,7 @@ export const requestSchema = z.discriminatedUnion('type', [
     engine: z.enum(['native', 'wasm']),
     precision: z.enum(['f32', 'bf16']),
     threads: z.number(),
+    numerics: z.enum(numericsKinds),
     gpu: z.number().nullable(),
     /** True if the process has inherited shared memory as descriptor `MEMORY_FD`. */
     sharesMemory: z.boolean(),

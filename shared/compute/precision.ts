@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { EngineKind, Precision } from '../engine/engine.ts'
+import type { EngineKind, Numerics, Precision } from '../engine/engine.ts'
 import { computeEnvironment } from '../engine/native.ts'
 import { messageOf } from '../kit/errors.ts'
 import { nodeArguments } from '../kit/node_process.ts'
@@ -37,11 +37,12 @@ export async function measurePrecision(settings: PrecisionSettings): Promise<Pre
 
 /**
  * Chooses bf16 if it is faster than f32 by `BF16_MARGIN`. This is measured on the machine, not looked up in a table of processors.
- * @param engine the run's engine
- * @param measure called only if there is a choice, which wasm does not have
+ * @param run the run's engine and numerics
+ * @param measure called only if there is a choice, which neither wasm nor portable numerics have
  */
-export async function choosePrecision(engine: EngineKind, measure: () => Promise<PrecisionMeasurement>): Promise<ChosenPrecision> {
+export async function choosePrecision({ engine, numerics }: { engine: EngineKind; numerics: Numerics }, measure: () => Promise<PrecisionMeasurement>): Promise<ChosenPrecision> {
   if (engine === 'wasm') return { precision: 'f32', ratio: undefined, reason: 'wasm computes in float32 only' }
+  if (numerics === 'portable') return { precision: 'f32', ratio: undefined, reason: '--numerics portable computes in float32 only' }
   const measurement = await measure()
   if ('failure' in measurement) return { precision: 'f32', ratio: undefined, reason: `bf16 could not be measured (${measurement.failure})` }
   const { ratio } = measurement

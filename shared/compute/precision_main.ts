@@ -45,7 +45,7 @@ function secondsOf(engine: Engine): number {
 /** Measures the speed of bf16 divided by that of f32. @returns the median over the turns */
 async function measure(): Promise<number> {
   const { threads, gpu } = settingsSchema.parse(JSON.parse(process.argv[2]))
-  const engineOf = (precision: Precision): Promise<Engine> => createEngine(network, { engine: 'native', precision, threads, gpu })
+  const engineOf = (precision: Precision): Promise<Engine> => createEngine(network, { engine: 'native', precision, threads, numerics: 'native', gpu })
   const [f32, bf16] = [await engineOf('f32'), await engineOf('bf16')]
   // The first turn compiles and allocates, so it is not measured.
   for (const engine of [f32, bf16]) secondsOf(engine)

@@ -48,6 +48,12 @@ export interface LaneResult {
 export type EngineKind = 'native' | 'wasm'
 export type EngineChoice = 'auto' | EngineKind
 export type Precision = 'f32' | 'bf16'
+/**
+ * How the native engine chooses its kernels: `native` by the processor, as fast as it can; `portable` as on every processor with AVX2, so that
+ * machines of different kinds compute the same bits. wasm computes the same bits on every processor in any case.
+ */
+export const numericsKinds = ['native', 'portable'] as const
+export type Numerics = (typeof numericsKinds)[number]
 
 export interface EngineInfo {
   kind: EngineKind

@@ -31,9 +31,10 @@ const SAMPLES = 8
  * Computes a numerics fingerprint: a hash of the gradient of a small fixed problem. Machines whose fingerprints are equal compute
  * the same bits, as far as a small problem can tell.
  * @param create compiles a network on the engine whose fingerprint is computed.
+ * @param known what else is known to decide the bits, and shows with other networks only
  * @returns 16 hexadecimal digits
  */
-export async function numericsFingerprint(create: (network: typeof problem) => Promise<Engine>): Promise<string> {
+export async function numericsFingerprint(create: (network: typeof problem) => Promise<Engine>, known: readonly string[] = []): Promise<string> {
   const engine = await create(problem)
   try {
     const layout = layoutOf(problem)
@@ -43,7 +44,7 @@ export async function numericsFingerprint(create: (network: typeof problem) => P
     const gradient = new Float32Array(layout.size)
     engine.setParameters(initialParameters(layout, 0))
     engine.laneGradient({ images, labels, masks: [] }, gradient)
-    return createHash('sha256').update(bytesOf(gradient)).digest('hex').slice(0, 16)
+    return createHash('sha256').update(bytesOf(gradient)).update(known.join()).digest('hex').slice(0, 16)
   } finally {
     engine.dispose()
   }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../kit/errors.ts'
+import type { Numerics } from './engine.ts'
 
 /** Settings with which TensorFlow is loaded. */
 export interface NativeOptions {
@@ -10,6 +11,8 @@ export interface NativeOptions {
   threads: number
   /** Index of a GPU of this machine, or undefined for the CPU. */
   gpu: number | undefined
+  /** Choice of kernels; by default that of the processor. */
+  numerics?: Numerics
 }
 
 export interface NativeTensorFlow {
@@ -49,13 +52,15 @@ export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boo
  * level is kept. (Settings of glibc's malloc are not among them: measured with the article's network, a step makes some
  * 1,500 page faults, and neither a higher mmap and trim threshold nor huge pages changed its time.)
  */
-export function computeEnvironment({ threads, gpu }: NativeOptions): Record<string, string> {
+export function computeEnvironment({ threads, gpu, numerics }: NativeOptions): Record<string, string> {
   return {
     TF_NUM_INTRAOP_THREADS: String(threads),
     TF_NUM_INTEROP_THREADS: '1',
     OMP_NUM_THREADS: String(threads),
     TF_ENABLE_ONEDNN_OPTS: '1',
     TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
+    // oneDNN generates its kernels for the best instruction set that it finds, up to this one.
+    ...(numerics === 'portable' ? { ONEDNN_MAX_CPU_ISA: 'AVX2' } : {}),
     ...(gpu === undefined
       ? // The installed TensorFlow may be one with CUDA, which would use a GPU unasked.
         { CUDA_VISIBLE_DEVICES: '-1' }
@@ -74,16 +79,14 @@ export function computeEnvironment({ threads, gpu }: NativeOptions): Record<stri
 let loaded: { options: NativeOptions; native: NativeTensorFlow } | undefined
 
 /**
- * Loads native TensorFlow and makes it the backend of tfjs. The number of threads and the GPU are settings of the whole
+ * Loads native TensorFlow and makes it the backend of tfjs. Threads, GPU and numerics are settings of the whole
  * process, so they can be given only once; a second call returns the same TensorFlow.
  * @throws EngineError if it is not set up or cannot be loaded, or was loaded with other settings.
  */
 export function loadNative(options: NativeOptions): NativeTensorFlow {
   if (loaded !== undefined) {
-    if (loaded.options.threads !== options.threads || loaded.options.gpu !== options.gpu) {
-      throw new EngineError(
-        `TensorFlow already runs in this process with threads ${loaded.options.threads} and gpu ${loaded.options.gpu ?? 'none'}: start another process for threads ${options.threads} and gpu ${options.gpu ?? 'none'}.`,
-      )
+    if (describe(loaded.options) !== describe(options)) {
+      throw new EngineError(`TensorFlow already runs in this process with ${describe(loaded.options)}: start another process for ${describe(options)}.`)
     }
     return loaded.native
   }
@@ -95,6 +98,11 @@ export function loadNative(options: NativeOptions): NativeTensorFlow {
   const native = load(options)
   loaded = { options, native }
   return native
+}
+
+/** Names the settings that a process has for TensorFlow. */
+function describe({ threads, gpu, numerics = 'native' }: NativeOptions): string {
+  return `threads ${threads}, gpu ${gpu ?? 'none'} and ${numerics} numerics`
 }
 
 /** Provides the functions of Node's util that tfjs-node 4.22.0 calls on its eager path and that Node 23 has removed. */

@@ -1,3 +1,4 @@
+import { exponentialOf, logarithmOf } from '../kit/exponential.ts'
 import type { Network } from '../model/network.ts'
 
 /** Number of test images in a block. Blocks are the unit that is dealt to workers, and losses are added in the order of blocks. */
@@ -25,7 +26,7 @@ export function blockCount(test: readonly number[]): number {
  */
 export function softmax(logits: Float32Array): Float64Array {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
-  const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - largest))
+  const exponentials = Float64Array.from(logits, (logit) => exponentialOf(logit - largest))
   const sum = exponentials.reduce((a, b) => a + b, 0)
   return exponentials.map((value) => value / sum)
 }
@@ -46,7 +47,7 @@ export function evaluateBlock(network: Network, logits: Float32Array, labels: re
   labels.forEach((label, row) => {
     const probabilities = softmax(logits.subarray(row * network.classes, (row + 1) * network.classes))
     const predicted = argmax(probabilities)
-    result.lossSum -= Math.log(Math.max(probabilities[label], Number.MIN_VALUE))
+    result.lossSum -= logarithmOf(Math.max(probabilities[label], Number.MIN_VALUE))
     result.predicted.push(predicted)
     result.probability.push(probabilities[predicted])
   })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { powerOf } from '../kit/exponential.ts'
 import { defineOptimizer, type StepElements, type StepNumbers } from './optimizer.ts'
 
 /** Options of Adam, with the default constants of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1. */
@@ -29,7 +30,7 @@ export const adam = defineOptimizer({
  * @param keep factor of the parameters by decoupled weight decay; 1 (no decay) leaves every bit as it is
  */
 export function adamCoefficients({ beta1, beta2, epsilon }: { beta1: number; beta2: number; epsilon: number }, { update, rate }: StepNumbers, keep: number): number[] {
-  return [keep, beta1, 1 - beta1, beta2, 1 - beta2, rate / (1 - beta1 ** update), Math.sqrt(1 - beta2 ** update), epsilon]
+  return [keep, beta1, 1 - beta1, beta2, 1 - beta2, rate / (1 - powerOf(beta1, update)), Math.sqrt(1 - powerOf(beta2, update)), epsilon]
 }
 
 /** Steps elements by Adam or AdamW in plain TypeScript: the inner loop that the kernel is held to. */

@@ -3,6 +3,9 @@
  * 4.3). A number depends on its key and counter only, never on earlier draws, so every process of a cluster draws the same numbers in any order.
  */
 
+import { cosineOfAngle } from '../kit/cosine.ts'
+import { logarithmOf } from '../kit/exponential.ts'
+
 const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
 const WEYL_0 = 0x9e3779b9
@@ -116,8 +119,8 @@ export class KeyedRandom {
 
   /** Draws from the standard normal distribution, by the Box-Muller transform. */
   normal(): number {
-    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()))
-    return radius * Math.cos(2 * Math.PI * this.uniform())
+    const radius = Math.sqrt(-2 * logarithmOf(1 - this.uniform()))
+    return radius * cosineOfAngle(2 * Math.PI * this.uniform())
   }
 }
 

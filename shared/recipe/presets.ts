@@ -17,6 +17,7 @@ export const article = {
   labelSmoothing: 0,
   seed: 0,
   precision: 'f32',
+  numerics: 'native',
   compress: 'none',
   compressWeights: 'none',
   threads: 1,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { normalisationOf, withNormalisation, type TransformList } from '../data/transforms/transforms.ts'
+import { portableObstacle } from '../engine/portable.ts'
 import { UsageError } from '../kit/errors.ts'
 import { scheduleOver } from '../optim/schedule.ts'
 import { recipeKeys, recipeShape, recipeTable, type AskedRecipe, type Recipe, type RecipeKey } from './table.ts'
@@ -19,7 +20,9 @@ export function recipeOf(options: AskedRecipe): AskedRecipe {
  * Checks the rules between ingredients.
  * @throws UsageError that names them and says what to do
  */
-export function checkRecipe({ lanes, batch }: Pick<AskedRecipe, 'lanes' | 'batch'>): void {
+export function checkRecipe({ lanes, batch, numerics, precision, threads }: Pick<AskedRecipe, 'lanes' | 'batch' | 'numerics' | 'precision' | 'threads'>): void {
+  const obstacle = numerics === 'portable' ? portableObstacle({ precision, threads, onGpu: false }) : undefined
+  if (obstacle !== undefined) throw new UsageError(obstacle)
   if (lanes > batch) throw new UsageError(`--lanes ${lanes}: expected at most --batch ${batch}, since each lane needs an image.`)
 }
 

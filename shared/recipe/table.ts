@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { choice, named, real, structured, whole, type OptionSpec, type ValueSpec } from '../command/options.ts'
+import { numericsKinds } from '../engine/engine.ts'
 import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { initialisations } from '../model/initial.ts'
@@ -53,6 +54,7 @@ export const recipeTable = {
     value: z.enum(['native', 'wasm']),
     mayChange: false,
   },
+  numerics: ingredient(choice("portable computes the same bits on every processor with AVX2, by kernels that all of them have; native by this processor's fastest.", numericsKinds, article.numerics)),
   threads: ingredient(whole('<count>', 'Threads inside one operation. Part of the result; more cores are used by more workers.', { min: 1, max: 1024 }, article.threads)),
   testFraction: ingredient(real('<share>', 'Share of the images held out for testing, chosen by a hash of their path.', 'a number above 0 and below 1', z.number().gt(0).lt(1), article.testFraction)),
   onNonfinite: ingredient(choice('At a step whose gradient is NaN or infinite: stop saves the state before it and ends the run, skip leaves the step out.', ['stop', 'skip'], article.onNonfinite), { mayChange: true }),

@@ -52,6 +52,8 @@ const badOptions: [options: string[], message: RegExp][] = [
   [['--data', 'x', '--workers', '2', '--single-node'], /^error: --workers and --single-node exclude each other/],
   [['--data', 'x', '--resume', 'latest'], /^error: --resume latest needs --out/],
   [['--data', 'x', '--engine', 'wasm', '--precision', 'bf16'], /^error: --precision bf16 needs the native engine/],
+  [['--data', 'x', '--numerics', 'portable', '--precision', 'bf16'], /^error: --numerics portable computes in float32: leave --precision bf16 out/],
+  [['--data', 'x', '--numerics', 'portable', '--gpu', '0'], /^error: --numerics portable computes on the CPU: leave --gpu out/],
   [['--no-such-option'], /^error: unknown option '--no-such-option'/],
 ]
 for (const [options, message] of badOptions) {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { drawDataset } from '../../cli/draw/dataset.ts'
+import { processorExtensions } from '../../shared/kit/processor.ts'
 import { run } from '../support/processes.ts'
+import { EVERYWHERE } from '../support/same_everywhere.ts'
 import { createWorkspace, summaryOf, withoutNative, type Workspace } from '../support/workspace.ts'
 
 /**
@@ -37,12 +39,18 @@ for (const [format, cluster, digest] of [
   })
 }
 
-/** Digests of the native engine by numerics fingerprint: AVX2 without AVX512, TensorFlow 2.18.1. */
-const native: Readonly<Record<string, string>> = { '41fbb71eeeeebfd1': '057d8fafba82d4991eb52ab1fdcd7d7f138a65464d34d50387fbc964182b28a8' }
+/** Digests of the native engine by numerics fingerprint: AVX2 without AVX512, 32 and 512 KiB of cache, TensorFlow 2.18.1. */
+const native: Readonly<Record<string, string>> = { '7a5da9555a5095b3': '057d8fafba82d4991eb52ab1fdcd7d7f138a65464d34d50387fbc964182b28a8' }
 
 test('native: the digest is what it was, where the processor is known; a cluster comes to it on every one', { skip: withoutNative }, async () => {
   const alone = await trained('native-alone', '--engine', 'native', '--single-node')
   const [fingerprint] = alone.fingerprints
   assert.equal((await trained('native-cluster', '--engine', 'native', '--local-workers', '2')).digest, alone.digest)
   assert.equal(alone.digest, native[fingerprint] ?? alone.digest)
+})
+
+test('native, portable: a cluster comes to the digest that a single node had, whatever the processor, if it has AVX2', { skip: withoutNative === false && !processorExtensions().has('avx2') ? 'this processor has no AVX2' : withoutNative }, async () => {
+  const { digest, fingerprints } = await trained('portable', '--engine', 'native', '--numerics', 'portable', '--local-workers', '1')
+  assert.deepEqual(fingerprints, [EVERYWHERE.portable])
+  assert.equal(digest, 'ceb497fdf90307b0c77beb6ab2438a982dfe708808d55a3a71611a02aa5dc9f8')
 })

@@ -5,6 +5,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import { EVERYWHERE } from '../support/same_everywhere.ts'
 import { readTrace } from '../support/trace.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
 import { ROOT } from '../../shared/kit/project.ts'
@@ -138,6 +139,14 @@ test('the commands of docs/recipes.md print a recipe; its example is one', async
   await writeFile(workspace.path('recipe.json'), example)
   assert.match(await succeeds('npx herd recipe check recipe.json'), /is a recipe that Herd can train with/)
   executed.add(command)
+})
+
+test('the commands of docs/numerics.md tell what this machine computes, and train with portable numerics', async () => {
+  const [fingerprint, train, ...more] = await commandsOf('docs/numerics.md')
+  assert.deepEqual(more, [])
+  assert.match(await succeeds(fingerprint), new RegExp(`portable +f32 +${EVERYWHERE.wasm}`))
+  await succeeds(train)
+  for (const command of [fingerprint, train]) executed.add(command)
 })
 
 test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {

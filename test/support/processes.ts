@@ -3,8 +3,6 @@ import path from 'node:path'
 import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
-const BIN = path.join(ROOT, 'bin')
-
 export interface Ended {
   code: number | null
   signal: NodeJS.Signals | null
@@ -25,9 +23,10 @@ export class Program {
    * @param launcher command that is put in front of the program's own, such as `ip netns exec NAME`
    * @param how.folder working directory, by default that of this process
    * @param how.node path of a Node.js, by default the running one
+   * @param how.project folder of another copy of the project
    */
-  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string } = {}) {
-    const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, path.join(BIN, `${name}.mjs`), ...args]
+  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string; project?: string } = {}) {
+    const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, path.join(how.project ?? ROOT, 'bin', `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
       stdio: [how.stdin ?? 'ignore', 'pipe', 'pipe'],
       cwd: how.folder,

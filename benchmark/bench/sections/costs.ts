@@ -102,7 +102,7 @@ interface Engine {
 
 async function startEngine(imageSize: number): Promise<Engine> {
   const network = articleNetwork({ imageSize, classes: CLASSES })
-  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: 'native', precision: 'f32', threads: 1, gpu: undefined })
+  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: 'native', precision: 'f32', threads: 1, numerics: 'native', gpu: undefined })
   const parameters = initialParameters(layoutOf(network), 0, 'pytorch')
   const pixels = imageSize * imageSize * 3
   const random = new KeyedRandom(0, Purpose.draw)

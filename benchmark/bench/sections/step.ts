@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { z } from 'zod'
 import { ComputeProcess } from '../../../shared/compute/compute_process.ts'
+import type { Numerics } from '../../../shared/engine/engine.ts'
 import { computeEnvironment } from '../../../shared/engine/native.ts'
 import { RunError } from '../../../shared/kit/errors.ts'
 import { NODE_ENVIRONMENT, nodeArguments } from '../../../shared/kit/node_process.ts'
@@ -24,9 +25,9 @@ const WASM_IMAGES = 2
 const GPU_STEPS = 10
 
 /** Starts a worker's compute process, which takes weights and the images of a lane, and returns the gradient. */
-async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 'bf16', batch: number, imageSize: number, gpu?: number): Promise<Contender> {
+export async function herd(name: string, engine: 'native' | 'wasm', precision: 'f32' | 'bf16', batch: number, imageSize: number, gpu?: number, numerics: Numerics = 'native'): Promise<Contender> {
   const { network, parameters } = benchNetwork(imageSize)
-  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine, precision, threads: 1, gpu })
+  const compute = await ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine, precision, threads: 1, numerics, gpu })
   if (compute.note !== undefined) {
     await compute.close()
     throw new RunError(compute.note)

@@ -2,6 +2,7 @@ import type { Parameter } from '../../model/layout.ts'
 import { outputShape, type Shape } from '../../model/network.ts'
 import type { GraphForms } from './forms.ts'
 import { favoursProducts, productKernelGradient } from './kernel_gradient.ts'
+import { productInputGradient } from './product_convolution.ts'
 import { poolAttributes, windowAttributes, type Step } from './forward.ts'
 import type { NodeBuilder, Value } from './node_builder.ts'
 
@@ -19,6 +20,11 @@ export class Backward {
   constructor(graph: NodeBuilder, forms: GraphForms) {
     this.#graph = graph
     this.#forms = forms
+  }
+
+  /** True on processors where the library's gradients of kernels are slow, and where they are to be the same on all. */
+  get #hasProducts(): boolean {
+    return this.#forms === 'products' || this.#forms === 'portable'
   }
 
   /**
@@ -87,16 +93,18 @@ export class Backward {
     const output = outputShape(step.layer, step.inputShape)
     // TensorFlow fuses the gradients of kernel and bias if both take the same dy, and the fused operation sums the bias's in a plain loop: a dy of
     // another shape prevents this.
-    this.#bias(step.biasParameter, this.#forms === 'products' ? graph.reshape(dy, [-1, output[2]]) : dy)
+    this.#bias(step.biasParameter, this.#hasProducts ? graph.reshape(dy, [-1, output[2]]) : dy)
     const kernelGradient = this.#products(step, dy, output)
       ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]
     this.#store(step.kernelParameter, kernelGradient)
-    return needed ? graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0] : undefined
+    if (!needed) return undefined
+    if (this.#forms === 'portable' && step.layer.type === 'conv2d') return productInputGradient(graph, step.kernel, dy, { ...step.layer, inputShape: step.inputShape, outputShape: output })
+    return graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0]
   }
 
   /** Emits the kernel's gradient as matrix products, if these are faster. */
   #products(step: Extract<Step, { type: 'conv2d' | 'depthwiseConv2d' }>, dy: Value, output: Shape): Value | undefined {
-    if (this.#forms !== 'products' || step.layer.type !== 'conv2d' || step.layer.stride !== 1) return undefined
+    if (!this.#hasProducts || step.layer.type !== 'conv2d' || step.layer.stride !== 1) return undefined
     const convolution = { ...step.layer, inputShape: step.inputShape, outputShape: output }
     return favoursProducts(convolution) ? productKernelGradient(this.#graph, step.input, dy, convolution) : undefined
   }

@@ -27,7 +27,7 @@ export interface GraphOptions extends EngineOptions, NativeOptions {
 export async function createGraphEngine(network: Network, options: GraphOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
   const layout = layoutOf(network)
-  const forms = options.forms ?? formsFor(options.precision, device)
+  const forms = options.forms ?? formsFor(options.precision, device, options)
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
     await writeTrainingModel(folder, network, layout, options.precision, forms)

@@ -1,6 +1,8 @@
 import type { Layer, Network, Shape, SimpleLayer } from '../../model/network.ts'
 import { outputShape } from '../../model/network.ts'
 import type { Parameter, ParameterRole } from '../../model/layout.ts'
+import type { GraphForms } from './forms.ts'
+import { productConvolution } from './product_convolution.ts'
 import type { NodeBuilder, Value, ValueType } from './node_builder.ts'
 
 /** A parameter and the float32 value that feeds it. */
@@ -39,6 +41,8 @@ export interface ForwardSources {
   masks: readonly Value[] | undefined
   /** Type in which convolutions and matrix products are computed. */
   type: 'float32' | 'bfloat16'
+  /** Form of the graph; by default with the library's own operations. */
+  forms?: GraphForms
 }
 
 /** Returns padding and strides as attributes of TensorFlow's operations over images. */
@@ -69,9 +73,11 @@ class Forward {
   readonly #take: (role: ParameterRole) => ParameterValue
   readonly #takeMask: (() => Value) | undefined
   readonly #statistics: ParameterValue[]
+  readonly #forms: GraphForms
 
-  constructor(graph: NodeBuilder, take: (role: ParameterRole) => ParameterValue, takeMask: (() => Value) | undefined, statistics: ParameterValue[]) {
+  constructor(graph: NodeBuilder, take: (role: ParameterRole) => ParameterValue, takeMask: (() => Value) | undefined, statistics: ParameterValue[], forms: GraphForms) {
     this.#graph = graph
+    this.#forms = forms
     this.#take = take
     this.#takeMask = takeMask
     this.#statistics = statistics
@@ -102,7 +108,7 @@ class Forward {
         const kernel = graph.cast(value, x.type)
         const bias = layer.bias ? this.#take('bias') : undefined
         this.steps.push({ type: layer.type, layer, input: x, inputShape: shape, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
-        return this.#addBias(graph.operation(layer.type === 'conv2d' ? 'Conv2D' : 'DepthwiseConv2dNative', [x, kernel], windowAttributes(layer)), bias)
+        return this.#addBias(this.#convolution(layer, x, kernel, shape), bias)
       }
       case 'dense': {
         const { parameter, value } = this.#take('kernel')
@@ -152,6 +158,11 @@ class Forward {
     }
   }
 
+  #convolution(layer: Of<'conv2d' | 'depthwiseConv2d'>, x: Value, kernel: Value, shape: Shape): Value {
+    if (layer.type === 'conv2d' && this.#forms === 'portable') return productConvolution(this.#graph, x, kernel, { ...layer, inputShape: shape, outputShape: outputShape(layer, shape) })
+    return this.#graph.operation(layer.type === 'conv2d' ? 'Conv2D' : 'DepthwiseConv2dNative', [x, kernel], windowAttributes(layer))
+  }
+
   #addBias(x: Value, bias: ParameterValue | undefined): Value {
     return bias === undefined ? x : this.#graph.operation('BiasAdd', [x, this.#graph.cast(bias.value, x.type)])
   }
@@ -185,7 +196,7 @@ class Forward {
   }
 
   #branch(): Forward {
-    return new Forward(this.#graph, this.#take, this.#takeMask, this.#statistics)
+    return new Forward(this.#graph, this.#take, this.#takeMask, this.#statistics, this.#forms)
   }
 }
 
@@ -195,7 +206,7 @@ class Forward {
  * @returns logits float32 [batch, classes]. With bfloat16, a last dense layer is still computed in float32: it is cheap, and
  *   logits of eight significant bits would be too coarse for the loss.
  */
-export function emitForward(graph: NodeBuilder, network: Network, images: Value, { parameters, masks, type }: ForwardSources): ForwardPass {
+export function emitForward(graph: NodeBuilder, network: Network, images: Value, { parameters, masks, type, forms = 'library' }: ForwardSources): ForwardPass {
   let parameterIndex = 0
   const take = (role: ParameterRole): ParameterValue => {
     const next = parameters[parameterIndex++]
@@ -206,7 +217,7 @@ export function emitForward(graph: NodeBuilder, network: Network, images: Value,
   const takeMask = masks === undefined ? undefined : (): Value => masks[maskIndex++]
 
   const statistics: ParameterValue[] = []
-  const forward = new Forward(graph, take, takeMask, statistics)
+  const forward = new Forward(graph, take, takeMask, statistics, forms)
   const { layers } = network
   const last = layers.at(-1)?.type === 'dense' ? layers.length - 1 : layers.length
   const inputShape = [network.imageSize, network.imageSize, 3]

@@ -133,7 +133,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
   const endpoints = (fed: typeof parameters): Record<string, Endpoint> => Object.fromEntries(fed.map(({ parameter, input }) => [parameter.name, input]))
 
   const train = graph.within('train', (): Signature => {
-    const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type })
+    const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type, forms })
     const [loss, dLogits] = crossEntropy(graph, network, logits, labels, forms)
     const backward = new Backward(graph, forms)
     backward.steps(steps, dLogits, false)
@@ -153,7 +153,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
     }
   })
   const infer = graph.within('infer', (): Signature => {
-    const { logits } = emitForward(graph, network, images, { parameters, masks: undefined, type })
+    const { logits } = emitForward(graph, network, images, { parameters, masks: undefined, type, forms })
     return { inputs: { ...endpoints(parameters), [IMAGES]: imagesInput }, outputs: { [LOGITS]: output(graph, logits, [-1, network.classes]) } }
   })
   await writeSavedModel(folder, graph, { train, infer })

@@ -44,7 +44,7 @@ test('a photograph gets what an evaluation with the newest weights says of it, f
   const photographs = await Promise.all(['#e02010', '#1020e0', '#808080'].map(photograph))
   const predicted = await Promise.all(photographs.map((image) => made.predict(image)))
 
-  const engine = await createEngine(network, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  const engine = await createEngine(network, { engine: 'wasm', precision: 'f32', threads: 1, numerics: 'native', gpu: undefined })
   for (const [index, image] of photographs.entries()) {
     engine.setParameters(weightsOf(index + 1).parameters)
     const [probabilities] = probabilitiesOf(engine.logits(evaluationPixels([await decodeImage(image, decodeTarget(transforms, 32))], 32, transforms.evaluation), 1), 3) ?? []

@@ -33,7 +33,7 @@ before(async () => {
   workspace = await createWorkspace()
   const folder = await drawAnimals(workspace.path('drawn'), 6)
   images = await openDataset(folder, { testFraction: 0.5, cacheFolder: workspace.path('cache'), warn: assert.fail })
-  compute = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  compute = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, numerics: 'native', gpu: undefined })
 })
 after(async () => {
   await compute.close()
@@ -253,7 +253,7 @@ test('units that the run does not have are a failure', () => {
 })
 
 test('lanes of different steps never meet on the stack', async () => {
-  const local = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined })
+  const local = await LocalCompute.start(network, { seed: 1, compress: 'none' }, { engine: 'wasm', precision: 'f32', threads: 1, numerics: 'native', gpu: undefined })
   local.setParameters(initialParameters(layout, 1))
   const lane = { lane: 0, samples: [], labels: [], images: new Uint8Array() }
   await local.push({ ...lane, step: 0 }, 1)

@@ -13,7 +13,7 @@ import { MemoryFile } from '../../../../shared/kit/memory_file.ts'
 
 const network = buildNetwork('tiny', { imageSize: 24, classes: 3 })
 const settings = { seed: 1, compress: 'none' } as const
-const request = { engine: 'wasm', precision: 'f32', threads: 1, gpu: undefined } as const
+const request = { engine: 'wasm', precision: 'f32', threads: 1, numerics: 'native', gpu: undefined } as const
 
 function laneOf(lane: number, step: number): PreparedLane {
   const random = new KeyedRandom(lane, Purpose.draw)

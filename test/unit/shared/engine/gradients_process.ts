@@ -44,7 +44,7 @@ const [precision, gpu] = process.argv.slice(2) as [Precision, string | undefined
 for (const [name, network] of Object.entries(networks)) {
   let line: Line
   try {
-    const engine = await createEngine(network, { engine: 'native', precision, threads: 1, gpu: gpu === undefined ? undefined : Number(gpu) })
+    const engine = await createEngine(network, { engine: 'native', precision, threads: 1, numerics: 'native', gpu: gpu === undefined ? undefined : Number(gpu) })
     line = compute(name, network, engine)
     engine.dispose()
   } catch (error) {

@@ -222,6 +222,19 @@ test('a graph is written for a GPU where there is one', () => {
   assert.equal(formsFor('bf16', 'cpu'), 'library')
 })
 
+test('what is portable has one form on all processors with AVX2, and is refused where it cannot be computed', () => {
+  const [sse, avx2, avx512] = [['sse4_2', 'avx'], ['avx', 'avx2'], ['avx2', 'avx512f', 'avx512_bf16']].map((extensions) => new Set(extensions))
+  assert.deepEqual([avx2, avx512].map((extensions) => formsFor('f32', 'cpu', { numerics: 'portable', threads: 1 }, extensions)), ['portable', 'portable'])
+  assert.deepEqual([sse, avx2, avx512].map((extensions) => formsFor('f32', 'cpu', { numerics: 'native', threads: 2 }, extensions)), ['library', 'products', 'library'])
+  const refuses = (message: RegExp, ...asked: Parameters<typeof formsFor>): void => assert.throws(() => formsFor(...asked), (error: unknown) => error instanceof EngineError && message.test(error.message))
+  refuses(/^--numerics portable needs a processor with AVX2, and this one, .*, has none: compute on another machine, or take --engine wasm or --numerics native\.$/, 'f32', 'cpu', { numerics: 'portable', threads: 1 }, sse)
+  refuses(/^--numerics portable computes on the CPU: leave --gpu out/, 'f32', 'gpu:0', { numerics: 'portable', threads: 1 }, avx2)
+  refuses(/^--numerics portable computes in float32: leave --precision bf16 out/, 'bf16', 'cpu', { numerics: 'portable', threads: 1 }, avx2)
+  refuses(/^--numerics portable computes with one thread: leave --threads 2 out/, 'f32', 'cpu', { numerics: 'portable', threads: 2 }, avx2)
+  assert.equal(computeEnvironment({ threads: 1, gpu: undefined, numerics: 'portable' }).ONEDNN_MAX_CPU_ISA, 'AVX2')
+  assert.equal('ONEDNN_MAX_CPU_ISA' in computeEnvironment({ threads: 1, gpu: undefined, numerics: 'native' }), false)
+})
+
 test('a compute process\'s environment fixes the threads, and on a GPU what would change the bits', () => {
   const cpu = computeEnvironment({ threads: 2, gpu: undefined })
   assert.equal(cpu.TF_NUM_INTRAOP_THREADS, '2')
