@@ -62,14 +62,15 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
 }
 
 /**
- * Waits a moment before a run goes back to its last checkpoint.
+ * Waits a moment, unless somebody who lied is out, before a run goes back to its last checkpoint.
  * @returns the options with which it goes on, at the same address, and the steps that need attention; undefined if it has gone back too often
  */
 async function goneBack(error: GoBackError, asked: CoordinatorOptions, goingBack: Restarts, log: Log): Promise<{ options: CoordinatorOptions; attentiveUntil: number } | undefined> {
   if (error.progressed) goingBack.takesPart('run')
-  const waitMs = goingBack.after('run', machineSeconds())
+  // Liars are out one after the other, however many there are: no number of them ends the run.
+  const waitMs = error.someoneIsOut ? 0 : goingBack.after('run', machineSeconds())
   if (waitMs === undefined) return undefined
-  log.warn(`${error.message.split('\n')[0]} Going back to the last checkpoint in ${waitMs / 1000} s.`)
+  log.warn(`${error.message.split('\n')[0]} Going back to the last checkpoint${waitMs === 0 ? '' : ` in ${waitMs / 1000} s`}.`)
   await sleep(waitMs)
   return { options: { ...asked, resume: 'latest', out: error.folder, listen: error.address }, attentiveUntil: error.attentiveUntil }
 }

@@ -195,7 +195,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     await cluster?.close({ finished: false, reason: 'the run failed' })
     if (goesBack) {
       const { attentiveUntil, someoneIsOut } = error instanceof WrongStepError ? error : { attentiveUntil: 0, someoneIsOut: false }
-      throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: someoneIsOut || reached.at.step > progress.at.step, folder: folder.path, address, attentiveUntil })
+      throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address, attentiveUntil, someoneIsOut })
     }
     throw error
   } finally {

@@ -8,7 +8,7 @@ export class StoppedWhileWaiting extends Error {}
 
 /** A part of the run is lost, or wrong, that its last checkpoint has: the run can go back there by itself. */
 export class GoBackError extends RunError {
-  /** True if the run had got further than where this process had begun it, or somebody who lied is out: going back is not in vain. */
+  /** True if the run had got further than where this process had begun it: going back is not in vain. */
   readonly progressed: boolean
   /** Folder of the run. */
   readonly folder: string
@@ -16,13 +16,16 @@ export class GoBackError extends RunError {
   readonly address: string
   /** Number of the first steps of the run in which everything is to be checked; 0 for none. */
   readonly attentiveUntil: number
+  /** True if somebody is out whose lie is the reason, and who cannot be it again. */
+  readonly someoneIsOut: boolean
 
-  constructor(message: string, { progressed, folder, address, attentiveUntil }: { progressed: boolean; folder: string; address: string; attentiveUntil: number }) {
+  constructor(message: string, { progressed, folder, address, attentiveUntil, someoneIsOut }: { progressed: boolean; folder: string; address: string; attentiveUntil: number; someoneIsOut: boolean }) {
     super(message)
     this.progressed = progressed
     this.folder = folder
     this.address = address
     this.attentiveUntil = attentiveUntil
+    this.someoneIsOut = someoneIsOut
   }
 }
 

@@ -2,11 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { RunError } from '../../shared/kit/errors.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
-import type { HistoryLine } from '../../shared/run_folder/schemas.ts'
+import type { EventLine, HistoryLine } from '../../shared/run_folder/schemas.ts'
 import { blockCount } from '../../shared/evaluation/blocks.ts'
 import { Program } from '../support/processes.ts'
 import { ChaosCluster } from './cluster.ts'
 import type { InjectedFault, PlannedFault } from './faults.ts'
+import { joinLiars, namedIn, type LyingKind } from './liars.ts'
 import { inject } from './inject.ts'
 import { reportOf, type ChaosReport } from './report.ts'
 import { timelineOf } from './timeline.ts'
@@ -25,18 +26,25 @@ export interface ChaosOptions {
   seed: number
   engine: 'auto' | 'native' | 'wasm'
   epochs: number
+  /** Options that choose the network. Liars need one whose vector is cut into several chunks. */
+  model: readonly string[]
   /** Folder that gets the folders of the two runs, undisturbed/ and disturbed/. */
   out: string
   environment: Record<string, string>
   /** Lists of faults: those of one list come one after the other, the lists side by side. */
   plans: Iterable<PlannedFault>[]
+  /** Ways of lying: a worker that lies so joins as well, one after the other. */
+  liars: readonly LyingKind[]
   say: (line: string) => void
 }
 
-/** Arguments of a coordinator for a network of 24,442 parameters on small images, whose steps take some tens of milliseconds. */
-export function training(data: string, { seed, engine }: Pick<ChaosOptions, 'seed' | 'engine'>, out: string, epochs: number): string[] {
+/** Options for a network of 24,442 parameters on small images, whose steps take some tens of milliseconds. */
+export const QUICK_MODEL = ['--model', 'tiny', '--image-size', '48']
+
+/** Arguments of a coordinator for a run of these options. */
+export function training(data: string, { seed, engine, model }: Pick<ChaosOptions, 'seed' | 'engine' | 'model'>, out: string, epochs: number): string[] {
   return [
-    '--data', data, '--out', out, '--model', 'tiny', '--image-size', '48', '--batch', String(BATCH), '--lanes', String(LANES),
+    '--data', data, '--out', out, ...model, '--batch', String(BATCH), '--lanes', String(LANES),
     '--epochs', String(epochs), '--seed', String(seed), '--engine', engine,
   ]
 }
@@ -62,13 +70,15 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
   const [wanted, got] = await Promise.all([one.readSummary(), other.readSummary()])
   const [wantedHistory, gotHistory] = await Promise.all([one.readHistory(), other.readHistory()])
   const config = await other.readConfig()
+  const events = await other.readEvents()
+  const liars = options.liars.map((kind) => ({ kind, named: namedIn(events, kind) }))
   const { trainImages, testImages } = config
   const report = reportOf(
     {
       seed, epochs, undisturbedSeconds,
       engine: String(knownRecipe(config).engine),
       stepsPerEpoch: Math.ceil(Number(trainImages) / BATCH),
-      workers: WORKERS, lanes: LANES,
+      workers: WORKERS, lanes: LANES, liars,
       blocks: blockCount(new Array<number>(Number(testImages))),
       digest: got.digest,
       differences: [
@@ -76,7 +86,7 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
         ...differences(wantedHistory, gotHistory),
       ],
     },
-    timelineOf(await other.readEvents()),
+    timelineOf(events),
     faults,
   )
   await writeFile(path.join(disturbed, 'chaos.json'), `${JSON.stringify(report, null, 2)}\n`)
@@ -84,15 +94,18 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
 }
 
 async function runUnderFaults(options: ChaosOptions, data: string, out: string): Promise<InjectedFault[]> {
-  const { environment, epochs, plans } = options
+  const { environment, epochs, plans, liars } = options
   const cluster = await ChaosCluster.start({
-    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events', '--shared-memory', options.seed % 2 === 0 ? 'off' : 'auto'],
+    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events', '--shared-memory', options.seed % 2 === 0 ? 'off' : 'auto', ...(liars.length === 0 ? [] : ['--verify', '100%'])],
     data, workers: WORKERS, environment,
   })
   try {
     const injected = Promise.all(plans.map((plan) => inject(cluster, plan)))
-    // The first failure of the run or of the injection is the one to report.
-    await Promise.race([cluster.ended(), injected.then(() => cluster.ended())])
+    const readEvents = async (): Promise<EventLine[]> => (await RunFolder.open(out, () => new Date())).readEvents()
+    const lying = joinLiars(cluster, liars, { data, environment, readEvents })
+    // The first failure of the run, of the injection or of the liars is the one to report.
+    await Promise.race([cluster.ended(), Promise.all([injected, lying]).then(() => cluster.ended())])
+    await lying
     return (await injected).flat().sort((a, b) => a.at - b.at)
   } finally {
     await cluster.close()
@@ -106,7 +119,7 @@ const CALM_EPOCHS = 12
 const WARM_EPOCHS = 6
 
 /** Measures the seconds of one epoch on the warm cluster, without faults. */
-export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'environment' | 'out'>, data: string): Promise<number> {
+export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'model' | 'environment' | 'out'>, data: string): Promise<number> {
   const out = path.join(options.out, 'calm')
   const cluster = await ChaosCluster.start({ coordinator: training(data, options, out, CALM_EPOCHS), data, workers: WORKERS, environment: options.environment })
   try {

@@ -90,8 +90,23 @@ export class ChaosCluster {
     return /^epoch /m.test(this.#coordinator.stdout)
   }
 
+  /** HOST:PORT of the coordinator. */
+  get address(): string {
+    return this.#address
+  }
+
+  /** Waits for a moment. */
+  pause(): Promise<void> {
+    return sleep(POLL_MS)
+  }
+
+  /** Keeps what a program has said for the log. */
+  note(name: string, program: Program): void {
+    this.#said.push(describe(name, program))
+  }
+
   restartWorker(member: Member): void {
-    this.#said.push(describe(member.name, member.program))
+    this.note(member.name, member.program)
     if (!this.#over) member.program = this.#startWorker(member.name, member.link)
   }
 
@@ -100,7 +115,7 @@ export class ChaosCluster {
     const killed = this.#coordinator
     if (!running(killed)) return
     this.#restarting = killed.stop('SIGKILL').then(() => {
-      this.#said.push(describe('coordinator', killed))
+      this.note('coordinator', killed)
       this.#coordinator = new Program('coordinator', [...this.#options.coordinator, '--workers', '1', '--listen', this.#address, '--resume', 'latest'], this.#options.environment)
     })
     await this.#restarting

@@ -1,4 +1,5 @@
 import { faultKinds, type FaultKind, type InjectedFault } from './faults.ts'
+import type { LyingKind } from './liars.ts'
 import { calmOf, coordinatorDeaths, median, noticedAfter, timeLost, workerDeaths, type Recovery } from './recovery.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -11,6 +12,8 @@ export interface ChaosReport {
   /** Differences from the undisturbed run; there must be none. */
   differences: string[]
   faults: KindReport[]
+  /** Ways of lying that a worker tried, and whether the run's events name it. */
+  liars: { kind: LyingKind; named: boolean }[]
   lanes: LaneReport
   seconds: { undisturbedSingleNode: number; disturbed: number; calm: number; lost: number }
   calm: { step: number; evaluation: number; between: number }
@@ -65,11 +68,12 @@ export interface RunFacts {
   blocks: number
   digest: string
   differences: string[]
+  liars: ChaosReport['liars']
   undisturbedSeconds: number
 }
 
 export function reportOf(facts: RunFacts, timeline: Timeline, faults: readonly InjectedFault[]): ChaosReport {
-  const { seed, engine, epochs, digest, differences, workers, lanes, blocks } = facts
+  const { seed, engine, epochs, digest, differences, liars, workers, lanes, blocks } = facts
   const calm = calmOf(timeline, faults, workers)
   const lost = timeLost(timeline, faults, workers)
   const disturbed = timeline.rounds.length === 0 ? 0 : (timeline.end - timeline.rounds[0].begin) / 1000
@@ -78,7 +82,7 @@ export function reportOf(facts: RunFacts, timeline: Timeline, faults: readonly I
   const needed = epochs * (facts.stepsPerEpoch * lanes + blocks)
   const inRounds = timeline.rounds.reduce((sum, { kind }) => sum + (kind === 'step' ? lanes : blocks), timeline.evaluationsBeside * blocks)
   return {
-    seed, engine, epochs, digest, differences,
+    seed, engine, epochs, digest, differences, liars,
     faults: faultKinds.map((kind) => kindReport(kind, timeline, faults, lost)),
     lanes: {
       needed,
@@ -136,6 +140,15 @@ const names: Record<FaultKind, string> = {
   killCoordinator: 'coordinator killed (-9), resumed',
 }
 
+const lies: Record<LyingKind, string> = {
+  flipped: 'one bit of a sum is another one',
+  huge: 'one number of a sum is huge',
+  'not finite': 'one number of a sum is NaN',
+  lazy: 'a sum is made up',
+  'forged root': 'the sum of its lanes is passed off as that of all',
+  unfinished: 'a changed chunk of a sum, and no more of it',
+}
+
 /** The report as tables in Markdown, which are readable on a terminal too. */
 export function describeReport(report: ChaosReport): string {
   const { lanes, seconds, recovery, calm } = report
@@ -164,6 +177,7 @@ export function describeReport(report: ChaosReport): string {
       ],
     ),
     `${report.epochs} epochs in ${seconds.disturbed.toFixed(0)} s; without faults about ${seconds.calm.toFixed(0)} s (a calm step takes ${(calm.step * 1000).toFixed(0)} ms), so ${seconds.lost.toFixed(0)} s were lost; in one process ${seconds.undisturbedSingleNode.toFixed(0)} s.`,
+    ...(report.liars.length === 0 ? [] : [table(['a worker that lies', 'named'], report.liars.map(({ kind, named }) => [lies[kind], named ? 'yes' : 'NO']))]),
     report.differences.length === 0
       ? `Digest ${report.digest}: that of the undisturbed run, and so are loss, accuracy and images of every epoch.`
       : `DIFFERENT from the undisturbed run:\n${report.differences.map((difference) => `  ${difference}`).join('\n')}`,

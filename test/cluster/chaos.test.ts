@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { runChaos } from '../chaos/chaos.ts'
+import { QUICK_MODEL, runChaos } from '../chaos/chaos.ts'
 import type { PlannedFault } from '../chaos/faults.ts'
 import { describeReport } from '../chaos/report.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
@@ -24,7 +24,7 @@ after(() => workspace.remove())
 test('workers killed, hung and cut off, and the coordinator killed, change neither the digest nor the loss, accuracy and images of any epoch', async () => {
   const data = await drawAnimals(workspace.path('data'), 20)
   const report = await runChaos(
-    { seed: 1, engine: 'wasm', epochs: 7, out: workspace.folder, environment: workspace.environment, plans: [faults], say: () => undefined },
+    { seed: 1, engine: 'wasm', epochs: 7, model: QUICK_MODEL, liars: [], out: workspace.folder, environment: workspace.environment, plans: [faults], say: () => undefined },
     data,
   )
   assert.deepEqual(report.differences, [], describeReport(report))

@@ -24,9 +24,10 @@ export class Program {
    * @param how.folder working directory, by default that of this process
    * @param how.node path of a Node.js, by default the running one
    * @param how.project folder of another copy of the project
+   * @param how.file file of a program that stands in for Herd's own
    */
-  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string; project?: string } = {}) {
-    const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, path.join(how.project ?? ROOT, 'bin', `${name}.mjs`), ...args]
+  constructor(name: 'coordinator' | 'worker' | 'reducer' | 'herd', args: readonly string[], environment: Record<string, string> = {}, launcher: readonly string[] = [], how: { stdin?: 'ignore' | 'pipe'; folder?: string; node?: string; project?: string; file?: string } = {}) {
+    const [command, ...rest] = [...launcher, how.node ?? process.execPath, ...NODE_OPTIONS, how.file ?? path.join(how.project ?? ROOT, 'bin', `${name}.mjs`), ...args]
     this.child = spawn(command, rest, {
       stdio: [how.stdin ?? 'ignore', 'pipe', 'pipe'],
       cwd: how.folder,
