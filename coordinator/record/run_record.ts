@@ -272,7 +272,7 @@ export class RunRecord {
     const sheet = await predictionSheet(
       await Promise.all(
         chosen.map(async ({ sample, label, predicted, probability }, index) => ({
-          image: await sheetImage(images[index], dataset.samples[sample].path),
+          image: await sheetImage(images[index], dataset.samples.path(sample)),
           predicted: dataset.classes[predicted],
           probability,
           truth: dataset.classes[label],

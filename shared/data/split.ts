@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { DataError, UsageError } from '../kit/errors.ts'
+import type { Samples } from './samples.ts'
 import { type Split } from './sources/scan.ts'
 
 /**
@@ -23,13 +24,19 @@ export function checkTestFraction(testFraction: number): void {
  * @param testFraction for the error; undefined if the data set's own train/ and test/ decide.
  * @throws DataError that names the class, its counts and what to do.
  */
-export function checkEveryClass(classes: readonly string[], samples: readonly { class: number; split: Split }[], testFraction: number | undefined): void {
-  const counts = classes.map(() => ({ train: 0, test: 0 }))
-  for (const sample of samples) counts[sample.class][sample.split]++
+export function checkEveryClass(classes: readonly string[], samples: Samples, testFraction: number | undefined): void {
+  const counts = countByClass(classes, samples)
   const lacking = [...counts.keys()].filter((label) => counts[label].train === 0 || counts[label].test === 0)
   if (lacking.length === 0) return
   const { train, test } = counts[lacking[0]]
   const others = lacking.length === 1 ? '' : `, and so ${lacking.length === 2 ? 'does another class' : `do ${lacking.length - 1} other classes`}`
   const remedy = testFraction === undefined ? 'add images that can be read' : `at --test-fraction ${testFraction} (the file name decides): add images, choose another fraction, or sort the images into train/ and test/ yourself`
   throw new DataError(`class ${classes[lacking[0]]} has ${train} readable images for training and ${test} for testing, but needs at least one of each${others}; ${remedy}.`)
+}
+
+/** Counts the images of each class on both sides of the split. */
+export function countByClass(classes: readonly string[], samples: Samples): Record<Split, number>[] {
+  const counts = classes.map(() => ({ train: 0, test: 0 }))
+  for (let id = 0; id < samples.length; id++) counts[samples.classOf(id)][samples.split(id)]++
+  return counts
 }
