@@ -7,7 +7,7 @@ import { startProgress, type ProgressPlace } from '../shared/command/progress.ts
 import { openCopy } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import { inputFacts } from '../shared/data/input_fingerprint.ts'
-import type { Samples } from '../shared/data/samples.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'

@@ -1,7 +1,7 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { InputFacts } from '../shared/data/input_fingerprint.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
-import type { Samples } from '../shared/data/samples.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/kit/errors.ts'
 import { codecFor } from '../shared/compress/codec.ts'

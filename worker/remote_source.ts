@@ -1,4 +1,4 @@
-import type { Samples } from '../shared/data/samples.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import { DataError, ProtocolError } from '../shared/kit/errors.ts'
 import { sha256Of } from '../shared/kit/sha256.ts'

@@ -6,29 +6,18 @@ import { z } from 'zod'
 import { FileCache } from '../../shared/data/caches/file_cache.ts'
 import { Known } from '../../shared/data/caches/file_facts.ts'
 import { openDataset } from '../../shared/data/dataset.ts'
-import { HASH_BYTES } from '../../shared/data/hash_index.ts'
-import { ManifestReader, manifestParts, type ManifestPart } from '../../shared/data/manifest.ts'
-import { PathList } from '../../shared/data/path_list.ts'
+import { HASH_BYTES } from '../../shared/data/columns/hash_index.ts'
+import type { ManifestPart } from '../../shared/data/manifest.ts'
+import { PathList } from '../../shared/data/columns/path_list.ts'
 import { scanFolder } from '../../shared/data/sources/scan.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import { readManifest } from '../../worker/manifest.ts'
+import { dataWorks, type DataFigures, type DataWork } from './data_figures.ts'
 
 /**
  * One measurement on a data set of made-up images, in a process of its own, since its memory is measured: `data_main.ts DO FOLDER IMAGES`. It prints one
  * line of JSON, as `dataFiguresSchema` has it.
  */
-export const dataFiguresSchema = z.object({
-  seconds: z.number(),
-  /** Processor time of all threads. */
-  processorSeconds: z.number(),
-  /** Most resident memory of the process. */
-  residentMib: z.number(),
-  /** Longest time for which timers, signals and sockets had to wait. */
-  longestPauseMs: z.number(),
-})
-export type DataFigures = z.infer<typeof dataFiguresSchema>
-export type DataWork = 'draw' | 'check' | 'start' | 'writeCache' | 'readCache' | 'manifest'
-
 const CLASSES = 1000
 const FILE_BYTES = 1000
 const DIGEST = '0'.repeat(64)
@@ -125,7 +114,7 @@ function fail(message: string): never {
   throw new Error(message)
 }
 
-const [work, folder, images] = z.tuple([z.enum(Object.keys(works) as [DataWork, ...DataWork[]]), z.string(), z.coerce.number()]).parse(process.argv.slice(2))
+const [work, folder, images] = z.tuple([z.enum(dataWorks), z.string(), z.coerce.number()]).parse(process.argv.slice(2))
 const delay = monitorEventLoopDelay({ resolution: 1 })
 delay.enable()
 const before = process.cpuUsage()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import { Samples } from '../../shared/data/samples.ts'
+import { Samples } from '../../shared/data/columns/samples.ts'
 import { fileOf, scanFolder } from '../../shared/data/sources/scan.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 

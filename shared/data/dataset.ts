@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { FileFacts } from './caches/file_facts.ts'
-import { HASH_BYTES } from './hash_index.ts'
-import { PathList } from './path_list.ts'
-import { Samples } from './samples.ts'
-import { SLICE } from './slice.ts'
+import { HASH_BYTES } from './columns/hash_index.ts'
+import { PathList } from './columns/path_list.ts'
+import { Samples } from './columns/samples.ts'
+import { SLICE } from './columns/slice.ts'
 import { FolderSource } from './sources/folder_source.ts'
 import type { ImageSource } from './sources/image_source.ts'
 import { inspectFiles, type InspectOptions } from './sources/inspect.ts'
@@ -99,20 +99,19 @@ export function idsBySplit(samples: Samples): { train: number[]; test: number[] 
 async function samplesOf({ candidates: { paths, classes, tests } }: Scan, facts: FileFacts, skipped: readonly number[], testFraction: number | undefined): Promise<Samples> {
   const count = paths.length - skipped.length
   const columns = { paths: new PathList(), classes: new Uint32Array(count), hashes: Buffer.alloc(count * HASH_BYTES), bytes: new Uint32Array(count), tests: new Uint8Array(count) }
-  let nextSkipped = 0
-  for (let place = 0; place < paths.length; place++) {
-    if (place % SLICE === 0) await setImmediate()
-    if (place === skipped[nextSkipped]) {
-      nextSkipped++
-      continue
+  let begin = 0
+  for (const end of [...skipped, paths.length]) {
+    const from = columns.paths.length
+    columns.classes.set(classes.subarray(begin, end), from)
+    columns.bytes.set(facts.bytes.subarray(begin, end), from)
+    facts.hashes.copy(columns.hashes, from * HASH_BYTES, begin * HASH_BYTES, end * HASH_BYTES)
+    for (let place = begin; place < end; place++) {
+      if (place % SLICE === 0) await setImmediate()
+      const path = paths.at(place)
+      columns.tests[columns.paths.length] = testFraction === undefined ? (tests?.[place] ?? 0) : Number(splitOf(path, testFraction) === 'test')
+      columns.paths.add(path)
     }
-    const path = paths.at(place)
-    const id = columns.paths.length
-    columns.paths.add(path)
-    columns.classes[id] = classes[place]
-    facts.hash(place).copy(columns.hashes, id * HASH_BYTES)
-    columns.bytes[id] = facts.bytes[place]
-    columns.tests[id] = testFraction === undefined ? (tests?.[place] ?? 0) : Number(splitOf(path, testFraction) === 'test')
+    begin = end + 1
   }
   return new Samples(columns)
 }
@@ -124,9 +123,11 @@ function sourceOf({ root, candidates: { spelled } }: Scan, samples: Samples): Fo
 /** Computes a sha256 over path, class and content of every file that is an image by its name, readable or not, so that nothing has to be decoded. */
 async function digestOf({ classes, candidates }: Scan, facts: FileFacts): Promise<string> {
   const hash = createHash('sha256')
-  for (let place = 0; place < facts.length; place++) {
-    if (place % SLICE === 0) await setImmediate()
-    hash.update(`${candidates.paths.at(place)}\0${classes[candidates.classes[place]]}\0${facts.hash(place).toString('hex')}\n`)
+  for (let begin = 0; begin < facts.length; begin += SLICE) {
+    await setImmediate()
+    let lines = ''
+    for (let place = begin; place < Math.min(begin + SLICE, facts.length); place++) lines += `${candidates.paths.at(place)}\0${classes[candidates.classes[place]]}\0${facts.hash(place).toString('hex')}\n`
+    hash.update(lines)
   }
   return hash.digest('hex')
 }

@@ -1,10 +1,10 @@
 import { ProtocolError } from '../kit/errors.ts'
 import type { Dataset, WantedCopy } from './dataset.ts'
-import { HASH_BYTES } from './hash_index.ts'
-import { GROUP, PathList, PathReader } from './path_list.ts'
-import { Samples } from './samples.ts'
+import { HASH_BYTES } from './columns/hash_index.ts'
+import { GROUP, PathList, PathReader } from './columns/path_list.ts'
+import { Samples } from './columns/samples.ts'
 import { MAX_FILE_BYTES } from './sources/inspect.ts'
-import { pathProblem } from './sources/paths.ts'
+import { pathProblem } from './columns/paths.ts'
 
 /** Description of a data set for a worker that does not have the images. */
 export interface Manifest {

@@ -1,4 +1,4 @@
-import type { Samples } from './samples.ts'
+import type { Samples } from './columns/samples.ts'
 import type { DecodedCache } from './caches/decoded_cache.ts'
 import { decodeImage, type DecodedImage } from './transforms/decode.ts'
 import type { ImageSource } from './sources/image_source.ts'

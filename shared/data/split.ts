@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { DataError, UsageError } from '../kit/errors.ts'
-import type { Samples } from './samples.ts'
-import { type Split } from './sources/scan.ts'
+import type { Samples, Split } from './columns/samples.ts'
 
 /**
  * Decides on which side of the split an image is: it is a test image if the sha256 of its relative path, as a number in [0, 1), is below
@@ -10,7 +9,7 @@ import { type Split } from './sources/scan.ts'
  * 7 percentage points in a class of 32 images, 1.3 in one of 1,000, and 0.25 in the whole of Animals-10.
  */
 export function splitOf(path: string, testFraction: number): Split {
-  const uniform = createHash('sha256').update(path).digest().readUIntBE(0, 6) / 2 ** 48
+  const uniform = hash('sha256', path, 'buffer').readUIntBE(0, 6) / 2 ** 48
   return uniform < testFraction ? 'test' : 'train'
 }
 

@@ -1,4 +1,4 @@
-import type { Samples } from '../data/samples.ts'
+import type { Samples } from '../data/columns/samples.ts'
 import { countPredictions, resultsByClass, type Cell, type Confused } from './confusion.ts'
 import { blockSamples, type EvaluatedBlock } from './blocks.ts'
 

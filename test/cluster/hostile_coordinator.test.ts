@@ -8,7 +8,7 @@ import { Server, ServerCredentials, status, type ServerDuplexStream, type Server
 import pMap from 'p-map'
 import { layoutOf } from '../../shared/model/layout.ts'
 import { manifestParts, type ManifestSource } from '../../shared/data/manifest.ts'
-import { Samples, type Sample } from '../../shared/data/samples.ts'
+import { Samples, type Sample } from '../../shared/data/columns/samples.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { buildNetwork } from '../../shared/model/models.ts'
 import { herdService } from '../../shared/wire/service.ts'

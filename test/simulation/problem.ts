@@ -1,6 +1,6 @@
 import type { Compression } from '../../shared/compress/format.ts'
 import { idsBySplit } from '../../shared/data/dataset.ts'
-import { Samples, type Sample } from '../../shared/data/samples.ts'
+import { Samples, type Sample } from '../../shared/data/columns/samples.ts'
 import { DecodedCache } from '../../shared/data/caches/decoded_cache.ts'
 import type { DecodedImage } from '../../shared/data/transforms/decode.ts'
 import { copyParts, type ManifestPart } from '../../shared/data/manifest.ts'

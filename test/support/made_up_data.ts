@@ -1,5 +1,5 @@
 import type { ManifestSource } from '../../shared/data/manifest.ts'
-import { Samples, type Sample } from '../../shared/data/samples.ts'
+import { Samples, type Sample } from '../../shared/data/columns/samples.ts'
 import { sha256Of } from '../../shared/kit/sha256.ts'
 
 /** Makes up a data set without files, with every fifth image to test on; two are left out. */

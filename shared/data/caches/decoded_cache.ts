@@ -1,5 +1,5 @@
 import type { DecodedImage } from '../transforms/decode.ts'
-import type { Samples } from '../samples.ts'
+import type { Samples } from '../columns/samples.ts'
 import type { PixelCache } from './pixel_cache/pixel_cache.ts'
 
 /** Memory in bytes that a process uses for decoded images: enough for a thousand of Animals-10's. */

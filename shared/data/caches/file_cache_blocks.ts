@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { HASH_BYTES } from '../hash_index.ts'
-import { PathList, PathReader } from '../path_list.ts'
+import { HASH_BYTES } from '../columns/hash_index.ts'
+import { PathList, PathReader } from '../columns/path_list.ts'
 import { FileFacts, Known, type FoundFacts } from './file_facts.ts'
 
 /**

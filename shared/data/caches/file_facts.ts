@@ -1,4 +1,4 @@
-import { HASH_BYTES } from '../hash_index.ts'
+import { HASH_BYTES } from '../columns/hash_index.ts'
 
 /** What was found out about one image file. */
 export interface FoundFacts {

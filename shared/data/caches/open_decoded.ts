@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { Log } from '../../kit/log.ts'
 import { DECODED_CACHE_BYTES, DecodedCache } from './decoded_cache.ts'
-import type { Samples } from '../samples.ts'
+import type { Samples } from '../columns/samples.ts'
 import { PixelCache, type PixelCacheObserver } from './pixel_cache/pixel_cache.ts'
 
 export interface OpenDecodedOptions {

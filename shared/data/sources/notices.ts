@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Samples } from '../samples.ts'
-import { SLICE } from '../slice.ts'
+import type { Samples } from '../columns/samples.ts'
+import { SLICE } from '../columns/slice.ts'
 import type { Scan } from './scan.ts'
 
 /** Longest list of names in a sentence. */

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { DataError, messageOf } from '../../kit/errors.ts'
-import { PathList } from '../path_list.ts'
-import { SLICE } from '../slice.ts'
-import { foldersIn, imagesBelow, nothingPassedOver, type Found, type PassedOver } from './found_images.ts'
-import { byCodeUnits, pathProblem } from './paths.ts'
+import { PathList } from '../columns/path_list.ts'
+import type { Split } from '../columns/samples.ts'
+import { SLICE } from '../columns/slice.ts'
+import { below, foldersIn, imagesBelow, nothingPassedOver, type Found, type PassedOver } from './found_images.ts'
+import { byCodeUnits, pathProblem } from '../columns/paths.ts'
 
 /** Files that are images by their names, sorted by path in code-unit order; they have not been decoded yet, and may turn out to be unreadable. */
 export interface Candidates {
@@ -18,8 +19,6 @@ export interface Candidates {
   /** Files of the paths that the disk spells in another Unicode form; all others are below the root as their paths say. */
   spelled: ReadonlyMap<string, string>
 }
-
-export type Split = 'train' | 'test'
 
 export interface Scan {
   /** Absolute path of the folder that holds the classes, or train/ and test/. */
@@ -56,9 +55,11 @@ export async function scanFolder(folder: string): Promise<Scan> {
   return { root, classes, candidates: await candidatesOf(folders, halves !== undefined, spelled), passedOver }
 }
 
+const NONE: Candidates['spelled'] = new Map()
+
 /** Returns the path of a candidate's file on this machine. */
 export function fileOf(root: string, path: string, spelled: Candidates['spelled']): string {
-  return spelled.get(path) ?? join(root, path)
+  return spelled.get(path) ?? below(root, sep === '/' ? path : path.replaceAll('/', sep))
 }
 
 /** Sorted paths by the class folder that they are in; folders without images are left out. */
@@ -198,7 +199,7 @@ async function imagesByFolder(to: { root: string; folder: string; prefix: string
     if (images.length === 0) continue
     images.sort((a, b) => byCodeUnits(a.path, b.path))
     checkPaths(root, images)
-    for (const { path, file } of images) if (file !== join(root, path)) spelled.set(path, file)
+    for (const { path, file } of images) if (file !== fileOf(root, path, NONE)) spelled.set(path, file)
     found.set(normal, PathList.of(images.map(({ path }) => path)))
   }
   return found

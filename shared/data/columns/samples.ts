@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { HASH_BYTES, HashIndex } from './hash_index.ts'
 import { PathList } from './path_list.ts'
-import type { Split } from './sources/scan.ts'
+
+export type Split = 'train' | 'test'
 
 /** One readable image. Its index in the data set's samples is its id. */
 export interface Sample {

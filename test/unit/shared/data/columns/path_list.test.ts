@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { GROUP, PathList, PathReader } from '../../../../shared/data/path_list.ts'
+import { GROUP, PathList, PathReader } from '../../../../../shared/data/columns/path_list.ts'
 
 /** Paths as data sets have them, and those that are hard to cut: characters of several bytes that differ in one, long ones, one that is in another. */
 const paths = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HashIndex } from '../../../../shared/data/hash_index.ts'
-import { sha256Of } from '../../../../shared/kit/sha256.ts'
+import { HashIndex } from '../../../../../shared/data/columns/hash_index.ts'
+import { sha256Of } from '../../../../../shared/kit/sha256.ts'
 
 const columnOf = (hashes: readonly string[]): Buffer => Buffer.concat(hashes.map((hash) => Buffer.from(hash, 'hex')))
 const others = (): Promise<void> => Promise.resolve()
