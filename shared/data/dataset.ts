@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { ProtocolError } from '../kit/errors.ts'
 import type { FileFacts } from './caches/file_facts.ts'
 import { HASH_BYTES } from './columns/hash_index.ts'
 import { PathList } from './columns/path_list.ts'
@@ -10,7 +11,7 @@ import type { ImageSource } from './sources/image_source.ts'
 import { inspectFiles, type InspectOptions } from './sources/inspect.ts'
 import { duplicatesOf, tellPassedOver } from './sources/notices.ts'
 import { fileOf, scanFolder, type Scan } from './sources/scan.ts'
-import { checkEveryClass, checkTestFraction, splitOf } from './split.ts'
+import { checkEveryClass, checkSize, checkTestFraction, splitOf } from './split.ts'
 
 export interface Dataset {
   /** Absolute path of the folder to which the samples' paths are relative. */
@@ -52,6 +53,7 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
   checkTestFraction(options.testFraction)
   const scan = await scanFolder(folder)
   const { root, classes, candidates: { paths, tests } } = scan
+  checkSize(root, classes.length, paths.length)
   const facts = await inspectFiles(scan, true, options)
   const skipped: Dataset['skipped'] = []
   for (let place = 0; place < facts.length; place++) {
@@ -70,6 +72,8 @@ export async function openDataset(folder: string, options: OpenOptions): Promise
 export interface WantedCopy {
   /** Digest of the data set. */
   digest: string
+  /** Number of its samples. */
+  samples: number
   /** Share of the images to test on; undefined if the data set has its own train/ and test/. */
   testFraction: number | undefined
   /** Places of the images that are left out since they cannot be decoded, ascending, among all files that are images by their names. */
@@ -80,12 +84,15 @@ export interface WantedCopy {
  * Opens a worker's own copy of a run's data set, which is hashed and not decoded.
  * @returns `images`: undefined for a copy with another digest, which is no error here: the coordinator refuses it, with both digests in its words.
  * @throws DataError as `openDataset` does for the folder and for files that cannot be read.
+ * @throws ProtocolError if what is left out cannot be of a data set with this digest.
  */
 export async function openCopy(folder: string, wanted: WantedCopy, options: InspectOptions): Promise<{ digest: string; images: { samples: Samples; source: ImageSource } | undefined }> {
   const scan = await scanFolder(folder)
   const facts = await inspectFiles(scan, false, options)
   const digest = await digestOf(scan, facts)
   if (digest !== wanted.digest) return { digest, images: undefined }
+  const images = scan.candidates.paths.length
+  if (wanted.samples + wanted.skipped.length !== images) throw new ProtocolError(`the coordinator has ${wanted.samples} samples and leaves out ${wanted.skipped.length} images, in a data set of ${images}.`)
   const samples = await samplesOf(scan, facts, wanted.skipped, wanted.testFraction)
   return { digest, images: { samples, source: sourceOf(scan, samples) } }
 }

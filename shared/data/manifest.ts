@@ -1,8 +1,8 @@
-import { ProtocolError } from '../kit/errors.ts'
+import { messageOf, ProtocolError } from '../kit/errors.ts'
 import type { Dataset, WantedCopy } from './dataset.ts'
 import { HASH_BYTES } from './columns/hash_index.ts'
 import { GROUP, PathList, PathReader } from './columns/path_list.ts'
-import { Samples } from './columns/samples.ts'
+import { MAX_CLASSES, MAX_SAMPLES, Samples } from './columns/samples.ts'
 import { MAX_FILE_BYTES } from './sources/inspect.ts'
 import { pathProblem } from './columns/paths.ts'
 
@@ -37,8 +37,6 @@ interface ManifestColumns {
   tests: Buffer
 }
 
-const MAX_CLASSES = 100_000
-const MAX_SAMPLES = 100_000_000
 /** Bytes of a sample besides its path. */
 const SAMPLE_BYTES = HASH_BYTES + 4 + 4 + 1
 /** Bytes from which on a part is full. It may become longer by one group of paths, or one name. */
@@ -122,9 +120,9 @@ export class ManifestReader {
 
   /** Returns what a worker with a copy of its own needs. @throws ProtocolError if something is not there */
   copy(): WantedCopy {
-    const { digest, testFraction, skipped } = this.#begun
+    const { digest, samples, testFraction, skipped } = this.#begun
     if (this.#skipped.length < skipped) wrong(`has ${this.#skipped.length} of ${skipped} images that are left out`)
-    return { digest, testFraction: testFraction === 0 ? undefined : testFraction, skipped: this.#skipped }
+    return { digest, samples, testFraction: testFraction === 0 ? undefined : testFraction, skipped: this.#skipped }
   }
 
   get #begun(): ManifestHead {
@@ -164,17 +162,23 @@ export class ManifestReader {
     const begin = this.#paths.length
     if (count === 0 || begin + count > head.samples) wrong(`has columns of ${count} samples after ${begin} of ${head.samples}`)
     if (hashes.length !== count * HASH_BYTES || classes.length !== count * 4 || bytes.length !== count * 4) wrong('has columns of different lengths')
-    // Memory for all samples takes up room only as far as they come.
-    if (begin === 0) {
-      this.#classColumn = new Uint32Array(head.samples)
-      this.#bytes = new Uint32Array(head.samples)
-      this.#tests = new Uint8Array(head.samples)
-      this.#hashes = Buffer.alloc(head.samples * HASH_BYTES)
-    }
+    if (begin === 0) this.#makeRoom(head.samples)
     const reader = new PathReader(paths)
     for (let row = 0; row < count; row++) this.#takeSample(begin + row, { path: nextOf(reader, begin + row), class: classes.readUInt32LE(row * 4), bytes: bytes.readUInt32LE(row * 4), test: tests[row] })
     if (!reader.ended) wrong('has more paths than samples')
     hashes.copy(this.#hashes, begin * HASH_BYTES)
+  }
+
+  /** Makes columns for all samples. Their memory takes up room only as far as they come. */
+  #makeRoom(samples: number): void {
+    try {
+      this.#classColumn = new Uint32Array(samples)
+      this.#bytes = new Uint32Array(samples)
+      this.#tests = new Uint8Array(samples)
+      this.#hashes = Buffer.alloc(samples * HASH_BYTES)
+    } catch (error) {
+      wrong(`has ${samples} samples, which do not fit into this machine's memory: ${messageOf(error)}`)
+    }
   }
 
   #takeSample(id: number, sample: { path: string; class: number; bytes: number; test: number }): void {
@@ -196,7 +200,7 @@ function nextOf(reader: PathReader, id: number): string {
   try {
     return reader.next()
   } catch (error) {
-    return wrong(`has a path of sample ${id} that cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    return wrong(`has a path of sample ${id} that cannot be read: ${messageOf(error)}`)
   }
 }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { DataError, UsageError } from '../kit/errors.ts'
-import type { Samples, Split } from './columns/samples.ts'
+import { MAX_CLASSES, MAX_SAMPLES, type Samples, type Split } from './columns/samples.ts'
 
 /**
  * Decides on which side of the split an image is: it is a test image if the sha256 of its relative path, as a number in [0, 1), is below
@@ -16,6 +16,15 @@ export function splitOf(path: string, testFraction: number): Split {
 /** Checks a test fraction. @throws UsageError unless 0 < testFraction < 1 */
 export function checkTestFraction(testFraction: number): void {
   if (!(testFraction > 0 && testFraction < 1)) throw new UsageError(`--test-fraction is ${testFraction}, but must be between 0 and 1, both excluded: for example 0.2.`)
+}
+
+/**
+ * Checks that a data set is one that workers take.
+ * @throws DataError that names what there is too much of.
+ */
+export function checkSize(root: string, classes: number, images: number): void {
+  if (classes > MAX_CLASSES) throw new DataError(`data folder ${root} has ${classes} classes, where at most ${MAX_CLASSES} may be: check --data.`)
+  if (images > MAX_SAMPLES) throw new DataError(`data folder ${root} has ${images} images, where at most ${MAX_SAMPLES} may be: check --data.`)
 }
 
 /**

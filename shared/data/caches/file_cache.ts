@@ -58,7 +58,7 @@ export class FileCache {
   }
 
   /**
-   * Writes the cache if anything was added since the last time, in one piece or not at all; otherwise only looks whether it could.
+   * Writes the cache if anything was added since it was written last, in one piece or not at all; otherwise only looks whether it could.
    * @throws the error of the file system if the folder cannot be written
    */
   async save(): Promise<void> {
@@ -67,7 +67,12 @@ export class FileCache {
     await access(folder, constants.W_OK)
     if (!this.#changed) return
     this.#changed = false
-    await writeAtomically(this.#file, this.#encoded())
+    try {
+      await writeAtomically(this.#file, this.#encoded())
+    } catch (error) {
+      this.#changed = true
+      throw error
+    }
     await rm(this.#oldFile, { force: true })
   }
 

@@ -4,6 +4,10 @@ import { PathList } from './path_list.ts'
 
 export type Split = 'train' | 'test'
 
+/** Limits of a data set: those of what travels to workers. */
+export const MAX_CLASSES = 100_000
+export const MAX_SAMPLES = 100_000_000
+
 /** One readable image. Its index in the data set's samples is its id. */
 export interface Sample {
   /** Path relative to the root, with '/'; Unicode-normalised, so that it is the same on every machine. */

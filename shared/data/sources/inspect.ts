@@ -49,7 +49,10 @@ export async function inspectFiles({ root, candidates }: Pick<Scan, 'root' | 'ca
   const { paths, spelled } = candidates
   const cache = await FileCache.open(cacheFolder, root, paths, warn)
   const { facts } = cache
-  const candidateAt = (place: number): Candidate => ({ place, path: paths.at(place), file: fileOf(root, paths.at(place), spelled) })
+  const candidateAt = (place: number): Candidate => {
+    const path = paths.at(place)
+    return { path, file: fileOf(root, path, spelled) }
+  }
   const isKnown = (place: number, { size, modified }: SizeAndTime): boolean => facts.knows(place, size, modified) && (!decode || facts.known[place] !== Known.hash)
   let done = 0
   const ready = (): void => onProgress?.(++done, paths.length)
@@ -138,7 +141,6 @@ class Keeper {
 
 /** One file of a scan. */
 interface Candidate {
-  place: number
   path: string
   file: string
 }

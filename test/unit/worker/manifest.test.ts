@@ -52,7 +52,7 @@ describe('readManifest', () => {
     let next = setImmediate(turn)
     await read(parts, madeUp(40_000).digest)
     clearImmediate(next)
-    assert.ok(parts.length > 10 && turns >= parts.length - 1, `${turns} turns, ${parts.length} parts`)
+    assert.ok(parts.length >= 10 && turns >= parts.length - 1, `${turns} turns, ${parts.length} parts`)
   })
 
   it('refuses paths that lead out of the root, or cannot be read', async () => {
@@ -100,11 +100,11 @@ describe('readWantedCopy', () => {
   const copyOf = (parts: Iterable<ManifestPart>): ReturnType<typeof readWantedCopy> => readWantedCopy(sent(parts), { datasetDigest: sha256 })
 
   it('reads what is left out and how images are split, and no column', async () => {
-    const skipped = Array.from({ length: 100_000 }, (_, index) => ({ place: 2 * index }))
-    const parts = [...copyParts(source({ samples: madeUp(2).samples, skipped: skipped }))]
+    const skipped = Array.from({ length: 100_000 }, (_, index) => ({ place: index + 1 }))
+    const parts = [...copyParts(source({ samples: madeUp(2).samples, skipped }))]
     assert.ok(parts.length > 2 && parts.every(({ part }) => part === 'head' || part === 'skipped'))
-    assert.deepEqual(await copyOf(parts), { digest: sha256, testFraction: 0.2, skipped: skipped.map(({ place }) => place) })
-    assert.deepEqual(await copyOf(copyParts(source({ testFraction: undefined }))), { digest: sha256, testFraction: undefined, skipped: [] })
+    assert.deepEqual(await copyOf(parts), { digest: sha256, samples: 2, testFraction: 0.2, skipped: skipped.map(({ place }) => place) })
+    assert.deepEqual(await copyOf(copyParts(source({ testFraction: undefined }))), { digest: sha256, samples: 2, testFraction: undefined, skipped: [] })
   })
 
   it('refuses images that cannot be left out, and a list that is cut off', async () => {

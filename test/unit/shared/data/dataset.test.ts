@@ -8,7 +8,7 @@ import { FileCache } from '../../../../shared/data/caches/file_cache.ts'
 import { Known } from '../../../../shared/data/caches/file_facts.ts'
 import { PathList } from '../../../../shared/data/columns/path_list.ts'
 import { DECODER_VERSION } from '../../../../shared/data/transforms/decode.ts'
-import { DataError, UsageError } from '../../../../shared/kit/errors.ts'
+import { DataError, ProtocolError, UsageError } from '../../../../shared/kit/errors.ts'
 import { listed } from '../../../support/made_up_data.ts'
 import { numbered, picture, put, putImages, temporaryFolder } from './images.ts'
 
@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => remove())
 
 const open = async (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => (await openDataset(root, { testFraction, cacheFolder, warn: assert.fail, onProgress: progress })).dataset
-const digest = async (): Promise<string> => (await openCopy(root, { digest: '', testFraction: 0.3, skipped: [] }, { cacheFolder, warn: assert.fail })).digest
+const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: 0, testFraction: 0.3, skipped: [] }, { cacheFolder, warn: assert.fail })).digest
 const pathsOf = (dataset: Dataset, ids: number[]): string[] => ids.map((id) => dataset.samples.path(id))
 
 describe('openDataset', () => {
@@ -261,6 +261,21 @@ describe('cache', () => {
     assert.match(warnings[0], /^what is found out about the images cannot be kept: (ENOTDIR|EEXIST).*HERD_CACHE names another folder\.$/)
   })
 
+  it('that the disk refused is written by the next save', async () => {
+    const paths = PathList.of(['a/0.jpg'])
+    const cache = await FileCache.open(cacheFolder, root, paths, assert.fail)
+    cache.add(0, { bytes: 1, modified: 1, sha256: Buffer.alloc(32), problem: null })
+    await cache.save()
+    const file = await cacheFile()
+    await rm(file)
+    await mkdir(join(file, 'in the way'), { recursive: true })
+    cache.add(0, { bytes: 2, modified: 1, sha256: Buffer.alloc(32), problem: null })
+    await assert.rejects(cache.save())
+    await rm(file, { recursive: true })
+    await cache.save()
+    assert.equal((await FileCache.open(cacheFolder, root, paths, assert.fail)).facts.bytes[0], 2)
+  })
+
   it('keeps what was found out when the check is ended early', async () => {
     await putImages(root, [...numbered('a', 30), ...numbered('b', 30)])
     const ending = new AbortController()
@@ -278,16 +293,18 @@ describe('openCopy', () => {
     await put(root, 'a/text.jpg', 'text')
     await put(root, 'b/0.jpg', 'text')
     const { dataset } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail })
-    const wanted = { digest: dataset.digest, testFraction: dataset.testFraction, skipped: dataset.skipped.map(({ place }) => place) }
+    const wanted = { digest: dataset.digest, samples: dataset.samples.length, testFraction: dataset.testFraction, skipped: dataset.skipped.map(({ place }) => place) }
     const copy = await openCopy(root, wanted, { cacheFolder: join(folder, 'other cache'), warn: assert.fail })
     assert.ok(copy.images !== undefined)
     assert.deepEqual(listed(copy.images.samples), listed(dataset.samples))
     assert.deepEqual(await copy.images.source.read([3]), [await readFile(join(root, dataset.samples.path(3)))])
+    // The digest is that of all 25 files, so no honest coordinator has more or fewer.
+    for (const more of [{ samples: dataset.samples.length + 1 }, { skipped: [0] }]) await assert.rejects(openCopy(root, { ...wanted, ...more }, { cacheFolder, warn: assert.fail }), (error) => error instanceof ProtocolError && /in a data set of 25/.test(error.message))
   })
 
   it('has no samples where it is another data set', async () => {
     await putImages(root, [...numbered('a', 3), ...numbered('b', 3)])
-    const copy = await openCopy(root, { digest: 'f'.repeat(64), testFraction: 0.3, skipped: [1000] }, { cacheFolder, warn: assert.fail })
+    const copy = await openCopy(root, { digest: 'f'.repeat(64), samples: 5, testFraction: 0.3, skipped: [1000] }, { cacheFolder, warn: assert.fail })
     assert.equal(copy.images, undefined)
     assert.match(copy.digest, /^[0-9a-f]{64}$/)
   })
