@@ -200,7 +200,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   } finally {
     await closeAll(processes)
     await closeInput()
-    await record.idle()
+    await record.close()
     await banned.close()
     await tensorBoard.close()
   }
