@@ -4,6 +4,11 @@ import { z } from 'zod'
 export const dataWorks = ['draw', 'check', 'start', 'writeCache', 'readCache', 'manifest'] as const
 export type DataWork = (typeof dataWorks)[number]
 
+/** Returns the number of classes of a data set of so many made-up images: those of ImageNet, or so many that none is left without images to test on. */
+export function classesOf(images: number): number {
+  return Math.min(1000, Math.max(2, Math.floor(images / 500)))
+}
+
 /** Figures of one measurement. */
 export const dataFiguresSchema = z.object({
   seconds: z.number(),

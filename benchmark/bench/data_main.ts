@@ -12,13 +12,12 @@ import { PathList } from '../../shared/data/columns/path_list.ts'
 import { scanFolder } from '../../shared/data/sources/scan.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import { readManifest } from '../../worker/manifest.ts'
-import { dataWorks, type DataFigures, type DataWork } from './data_figures.ts'
+import { classesOf, dataWorks, type DataFigures, type DataWork } from './data_figures.ts'
 
 /**
  * One measurement on a data set of made-up images, in a process of its own, since its memory is measured: `data_main.ts DO FOLDER IMAGES`. It prints one
  * line of JSON, as `dataFiguresSchema` has it.
  */
-const CLASSES = 1000
 const FILE_BYTES = 1000
 const DIGEST = '0'.repeat(64)
 
@@ -67,8 +66,8 @@ const works: Record<DataWork, (folder: string, images: number) => Promise<unknow
 
 /** Makes the parts of a manifest as they come from the wire, without holding the whole. */
 async function* partsOf(images: number): AsyncGenerator<ManifestPart> {
-  yield { part: 'head', head: { digest: DIGEST, classes: CLASSES, samples: images, skipped: 0, testFraction: 0.04 } }
-  yield { part: 'classNames', classNames: { names: Array.from({ length: CLASSES }, (_, index) => nameOf(index)) } }
+  yield { part: 'head', head: { digest: DIGEST, classes: classesOf(images), samples: images, skipped: 0, testFraction: 0.04 } }
+  yield { part: 'classNames', classNames: { names: Array.from({ length: classesOf(images) }, (_, index) => nameOf(index)) } }
   const SLICE = 4096
   for (let begin = 0; begin < images; begin += SLICE) {
     const count = Math.min(SLICE, images - begin)
@@ -99,7 +98,7 @@ function pathOf(id: number, images: number): string {
 }
 
 function classOf(id: number, images: number): number {
-  return Math.floor((id * CLASSES) / images)
+  return Math.floor((id * classesOf(images)) / images)
 }
 
 function nameOf(index: number): string {

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { nodeArguments, NODE_ENVIRONMENT } from '../../../shared/kit/node_process.ts'
-import { dataFiguresSchema, type DataFigures, type DataWork } from '../data_figures.ts'
+import { classesOf, dataFiguresSchema, type DataFigures, type DataWork } from '../data_figures.ts'
 import type { BenchSettings, Section } from '../section.ts'
 
 const MAIN = path.join(import.meta.dirname, '../data_main.js')
@@ -46,7 +46,7 @@ export async function dataSection({ rounds, folder: all, log }: BenchSettings, i
   const derived = (what: string, unit: string, key: keyof DataFigures): Section['derived'] => [...figures].map(([name, values]) => ({ name: `${name}: ${what}`, unit, values: values.map((each) => each[key]) }))
   return {
     title: `A data set of ${images.toLocaleString('en')} made-up images`,
-    about: 'In 1,000 classes, with names as those of ImageNet. Files are there, sparse ones that nobody reads, and what was found out about them as if they had been hashed and decoded; the manifest comes without a network in between.',
+    about: `In ${classesOf(images).toLocaleString('en')} classes, with names as those of ImageNet. Files are there, sparse ones that nobody reads, and what was found out about them as if they had been hashed and decoded; the manifest comes without a network in between.`,
     unit: 's', more: false, baseline: measured[0].name,
     measures: [...figures].map(([name, values]) => ({ name, values: values.map(({ seconds }) => seconds) })),
     derived: [...derived('processor time', 's', 'processorSeconds'), ...derived('memory', 'MiB', 'residentMib'), ...derived('longest time without a turn for others', 'ms', 'longestPauseMs')],
