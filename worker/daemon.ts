@@ -4,7 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
-import { openCopy } from '../shared/data/dataset.ts'
+import { openCopy, type WantedCopy } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import { inputFacts } from '../shared/data/input_fingerprint.ts'
 import type { Samples } from '../shared/data/columns/samples.ts'
@@ -126,7 +126,7 @@ export class WorkerDaemon {
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#computes.lease(run),
       inputFacts: (run) => inputFacts(run, run.network.imageSize),
-      openData: (link, run) => this.#openData(link, run),
+      fetchData: (link, run) => this.#fetchData(link, run),
       residentBytes: async (compute) => process.memoryUsage.rss() + (await residentBytesOf(compute?.pid)),
       every: (milliseconds, action) => {
         const timer = setInterval(action, milliseconds)
@@ -151,15 +151,21 @@ export class WorkerDaemon {
     return compute
   }
 
-  /** Opens the images of a run: the worker's own copy, or those of the coordinator. */
-  async #openData(link: Link, run: RunDescription): Promise<OpenedData> {
+  /** Fetches what this worker needs to know of a run's images. @returns the function that opens them: the worker's own copy, or those of the coordinator */
+  async #fetchData(link: Link, run: RunDescription): Promise<() => Promise<OpenedData>> {
     const { data, cacheFolder, imageCacheBytes } = this.#options
     const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, { now: () => new Date(), log: this.#log })
     if (data === undefined) {
       const { samples } = await readManifest(link.fetchManifest(false), run)
-      return { digest: '', images: { samples, source: new RemoteSource(link, samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded: await this.#decodedImages(samples, run) } }
+      const source = new RemoteSource(link, samples, cache, this.#observer.onImageCache, this.#cachingProgress())
+      return async () => ({ digest: '', images: { samples, source, decoded: await this.#decodedImages(samples, run) } })
     }
     const wanted = await readWantedCopy(link.fetchManifest(true), run)
+    return () => this.#openCopy(data, wanted, { link, run, cache })
+  }
+
+  async #openCopy(data: string, wanted: WantedCopy, { link, run, cache }: { link: Link; run: RunDescription; cache: ImageCache }): Promise<OpenedData> {
+    const { cacheFolder } = this.#options
     const bar = startProgress(this.#place, 'checking images')
     const checking = new AbortController()
     this.#checking = checking

@@ -55,7 +55,8 @@ export interface MembershipParts<C extends Compute> {
   startCompute: (run: RunDescription) => Promise<C>
   /** Finds out what this machine does to images before the engine gets them. */
   inputFacts: (run: RunDescription) => Promise<InputFacts>
-  openData: (link: Link, run: RunDescription) => Promise<OpenedData>
+  /** Fetches what the coordinator tells of the data set. @returns the function that then opens the data */
+  fetchData: (link: Link, run: RunDescription) => Promise<() => Promise<OpenedData>>
   /** Measures the resident memory in bytes of the worker and, if there is one, its compute process. */
   residentBytes: (compute: C | undefined) => Promise<number>
   /**
@@ -170,7 +171,7 @@ export class Membership<C extends Compute> {
   /**
    * Does everything between Welcome and Ready: opens the bulk streams, loads the engine, opens the data.
    * @throws EngineError if the run computes on another engine than --engine asks for
-   * @throws ProtocolError if the run's description or its reducers are not valid; what `openData` throws
+   * @throws ProtocolError if the run's description or its reducers are not valid; what `fetchData` and opening throw
    */
   async #prepare(welcome: Welcome): Promise<void> {
     const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
@@ -185,7 +186,8 @@ export class Membership<C extends Compute> {
     const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
     const weights = new WeightsInbox(size, ranges, codecFor(run.compressWeights))
     link.openBulk(welcome, (chunk) => weights.receive(chunk))
-    const [compute, { digest, images }] = await Promise.all([this.#startCompute(run), this.#parts.openData(link, run)])
+    const [compute, openData] = await Promise.all([this.#startCompute(run), this.#parts.fetchData(link, run)])
+    const { digest, images } = await openData()
     const input = await this.#parts.inputFacts(run)
     this.#decoded = images?.decoded
     if (images !== undefined) this.#session = new WorkSession({ link, run, ...images, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })

@@ -30,9 +30,9 @@ await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   connect: (onMessage) => new Connection(coordinator, { token: undefined, tls }, onMessage),
   startCompute: ({ network, compress }) => Promise.resolve(new StillCompute(layoutOf(network).size, compress)),
   inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
-  openData: async (link, run) => {
+  fetchData: async (link, run) => {
     const { samples } = await readManifest(link.fetchManifest(false), run)
-    return { digest: '', images: { samples, source: { read: (ids) => Promise.resolve(ids.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES) } }
+    return () => Promise.resolve({ digest: '', images: { samples, source: { read: (ids) => Promise.resolve(ids.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES) } })
   },
   residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),
   every: (milliseconds, action) => {

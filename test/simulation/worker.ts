@@ -101,12 +101,14 @@ export class SimulatedWorker {
         return this.#compute
       },
       inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
-      openData: async (link) => {
+      fetchData: async (link) => {
         const manifest = new ManifestReader()
         for await (const part of link.fetchManifest(true)) manifest.take(part)
-        await process.sleep(random.between(0, 50))
         const { digest } = manifest.copy()
-        return { digest, images: { samples: problem.samples, source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded } }
+        return async () => {
+          await process.sleep(random.between(0, 50))
+          return { digest, images: { samples: problem.samples, source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded } }
+        }
       },
       residentBytes: () => Promise.resolve(0),
       every: (milliseconds, action) => process.every(milliseconds, action),

@@ -22,7 +22,7 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
       return link
     },
     startCompute: () => Promise.reject(new EngineError('it has none')),
-    inputFacts: () => never, openData: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
+    inputFacts: () => never, fetchData: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
     observer: unobserved,
   })
   return { hear: (message) => hear(message) }
