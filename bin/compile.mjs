@@ -10,12 +10,12 @@ const ELSEWHERE = /(^|\/)assembly\//
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = path.join(ROOT, 'dist')
 /**
- * What a user starts, and the processes that these start: each a module below dist/programs/, in one piece with everything it imports, since
+ * What a user starts, and the processes and threads that these start: each a module below dist/programs/, in one piece with everything it imports, since
  * hundreds of small files take longer to load than to run. Parts that several share, or that are imported when they are needed, are files of their own.
  */
 const PROGRAMS = {
   coordinator: 'coordinator/main.ts', worker: 'worker/main.ts', reducer: 'reducer/main.ts', herd: 'cli/main.ts',
-  compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts',
+  compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts', drawing: 'shared/pictures/drawing_thread_main.ts',
   program: 'shared/command/program.ts',
 }
 /** Packages that stay outside of the programs: native ones, and those that look for files beside them. */

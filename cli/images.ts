@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { decodeImage, type DecodedImage } from '../shared/data/transforms/decode.ts'
 import { MAX_FILE_BYTES } from '../shared/data/sources/inspect.ts'
-import { byCodeUnits } from '../shared/data/sources/paths.ts'
+import { byCodeUnits } from '../shared/data/columns/paths.ts'
 import { imagesBelow } from '../shared/data/sources/found_images.ts'
 import { DataError, messageOf } from '../shared/kit/errors.ts'
 

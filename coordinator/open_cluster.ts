@@ -1,7 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { gzipSync } from 'node:zlib'
 import { parseAddress } from '../shared/command/options.ts'
-import type { Manifest } from '../shared/data/manifest.ts'
+import type { ManifestSource } from '../shared/data/manifest.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
 import type { Layout } from '../shared/model/layout.ts'
 import type { Optimizer, OptimizerState } from '../shared/optim/optimizer.ts'
@@ -73,7 +72,8 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'obs
   attentiveUntil: number
   /** Identities that were put out of the run. */
   bans: Bans
-  manifest: Manifest
+  /** What workers are told of the data set. */
+  dataset: ManifestSource
   source: ImageSource
   /** Sample ids of the test set. */
   test: readonly number[]
@@ -92,7 +92,7 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, home, options, access, attentiveUntil, bans, manifest, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, attentiveUntil, bans, dataset, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
@@ -105,7 +105,7 @@ export async function openCluster({ run, layout, home, options, access, attentiv
     ban: (who, why) => bans.ban(who, why),
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
-      runId: randomUUID(), run: JSON.stringify(run), manifest: gzipSync(JSON.stringify(manifest)), source, sampleCount: manifest.samples.length, brief, access, bans,
+      runId: randomUUID(), run: JSON.stringify(run), dataset, source, brief, access, bans,
       ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
     },
     now: milliseconds,

@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { type Dataset } from '../shared/data/dataset.ts'
-import { manifestOf } from '../shared/data/manifest.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { shownPath } from '../shared/kit/paths.ts'
@@ -124,7 +123,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, bans: banned.bans, manifest: manifestOf(dataset), source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, bans: banned.bans, dataset, source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
@@ -201,7 +200,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   } finally {
     await closeAll(processes)
     await closeInput()
-    await record.idle()
+    await record.close()
     await banned.close()
     await tensorBoard.close()
   }

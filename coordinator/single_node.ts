@@ -10,7 +10,7 @@ import type { LaneSum, PreparedLane } from '../shared/lanes/lane_stack.ts'
 import { LaneWalk } from '../shared/lanes/lane_walk.ts'
 import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
 import type { Network } from '../shared/model/network.ts'
-import type { Sample } from '../shared/data/dataset.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import type { LaneReport } from '../shared/lanes/lane_report.ts'
 import type { BlockResult, Cluster, ClusterStatus, StepResult, DealerTotals } from './contract/cluster.ts'
 import type { Observer } from './contract/events.ts'
@@ -30,7 +30,7 @@ export interface SingleNodeParts {
   schedule: Schedule
   lanes: number
   run: ExchangedRun
-  samples: readonly Sample[]
+  samples: Samples
   test: readonly number[]
   /** Seconds on a monotonic clock. */
   now: () => number
@@ -134,7 +134,7 @@ export class SingleNodeCluster implements Cluster {
       const begin = now()
       const logits = await compute.logits(images, ids.length)
       onSpan?.({ name: 'test', begin, end: now(), step, unit: block })
-      results.push(evaluateBlock(network, logits, ids.map((id) => samples[id].class)))
+      results.push(evaluateBlock(network, logits, ids.map((id) => samples.classOf(id))))
       observe({ type: 'testing', done: block + 1, total })
       await setImmediate()
     }

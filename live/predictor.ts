@@ -1,11 +1,10 @@
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
-import { decodeImage } from '../shared/data/transforms/decode.ts'
 import { decodeTarget, type TransformLists } from '../shared/data/transforms/transforms.ts'
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { nativeAvailable } from '../shared/engine/native.ts'
 import { RunError } from '../shared/kit/errors.ts'
 import type { Network } from '../shared/model/network.ts'
-import { evaluationPixels, likeliest, probabilitiesOf } from '../shared/evaluation/probabilities.ts'
+import { likeliest, probabilitiesOf } from '../shared/evaluation/probabilities.ts'
 import { Turns } from '../shared/kit/async.ts'
 import type { PhotoPrediction } from './view.ts'
 
@@ -38,8 +37,8 @@ interface Started {
 }
 
 /**
- * Classifies photographs with a run's newest weights, one photograph at a time. It computes in a process of its own, which is
- * started on demand and yields to the training: in float32, on the CPU, in one thread.
+ * Classifies photographs with a run's newest weights, one photograph at a time. They are decoded and computed in a process of its own, which
+ * is started on demand and yields to the training: in float32, on the CPU, in one thread.
  */
 export class Predictor {
   readonly #newest: () => Promise<Weights>
@@ -85,10 +84,11 @@ export class Predictor {
   async #predict(photograph: Buffer): Promise<PhotoPrediction> {
     const weights = await this.#newest()
     const { network, transforms, classes, parameters, step, epoch } = weights
-    const image = await decodeImage(photograph, decodeTarget(transforms, network.imageSize), 'The photograph', MAX_PHOTOGRAPH_PIXELS)
     const compute = await this.#compute(weights)
     compute.setParameters(parameters)
-    const probabilities = probabilitiesOf(await compute.logits(evaluationPixels([image], network.imageSize, transforms.evaluation), 1), network.classes)
+    const { imageSize } = network
+    const logits = await compute.photograph(photograph, { evaluation: transforms.evaluation, imageSize, shortSide: decodeTarget(transforms, imageSize), maxPixels: MAX_PHOTOGRAPH_PIXELS })
+    const probabilities = probabilitiesOf(logits, network.classes)
     if (probabilities === undefined) throw new RunError(`The weights of step ${step} give no numbers: the training diverged.`)
     return { step, epoch, classes: likeliest(probabilities[0], classes, MAX_CLASSES) }
   }

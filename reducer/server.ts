@@ -1,5 +1,5 @@
 import type { handleServerStreamingCall } from '@grpc/grpc-js'
-import { sessionRequestSchema } from '../shared/wire/messages.ts'
+import { manifestRequestSchema } from '../shared/wire/messages.ts'
 import type { Access } from '../coordinator/port/access.ts'
 import type { Connections } from '../coordinator/port/connections.ts'
 import { GuardedServer } from '../coordinator/port/guarded_server.ts'
@@ -46,7 +46,7 @@ export class ReducerServer {
 
   /** Answers without a manifest, which only the coordinator has: the call shows on which connection gradients will come. */
   readonly #fetchManifest: handleServerStreamingCall<unknown, object> = (call) => {
-    this.#bulk.answer(call, sessionRequestSchema, ({ streams }) => {
+    this.#bulk.answer(call, manifestRequestSchema, ({ streams }) => {
       streams.introduce(call.getPeer())
       call.end()
     })

@@ -17,7 +17,7 @@ interface SessionRequest {
 export interface BulkCalls {
   receiveWeights(request: SessionRequest): ClientReadableStream<unknown>
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
-  fetchManifest(request: SessionRequest): ClientReadableStream<unknown>
+  fetchManifest(request: { session: string; ownCopy: boolean }): ClientReadableStream<unknown>
   fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
 }
 
@@ -84,7 +84,7 @@ export class Bulk {
    * coordinator needs no such call, because the worker fetches the manifest from it on this connection.
    */
   introduce(onLost: (reason: string) => void): void {
-    const call = this.up.fetchManifest({ session: this.#session, sharesMemory: false })
+    const call = this.up.fetchManifest({ session: this.#session, ownCopy: true })
     this.#introduced = new Promise((resolve) => {
       call.on('error', (error: ServiceError) => onLost(reasonOf(error, this.#access)))
       call.on('end', resolve)

@@ -1,8 +1,9 @@
 import { status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js'
 import { deferred } from '../shared/kit/async.ts'
+import type { ManifestPart } from '../shared/data/manifest.ts'
 import { HerdError, ProtocolError } from '../shared/kit/errors.ts'
 import {
-  bytesSchema, checked, coordinatorMessageSchema, imageFileSchema, type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
+  checked, coordinatorMessageSchema, imageFileSchema, manifestPartSchema, type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import { plainText } from '../shared/kit/fields.ts'
 import type { Access } from '../shared/wire/client_access.ts'
@@ -11,7 +12,6 @@ import { Bulk } from './bulk.ts'
 import type { ArrivedWeights, Link } from './link.ts'
 import { CoordinatorMemory } from './shared_memory.ts'
 
-const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 /** Time within which a coordinator must answer; it does so at once. A peer that does not is no coordinator, or hangs. */
 const WELCOME_MS = 10_000
 
@@ -127,20 +127,11 @@ export class Connection implements Link {
   }
 
   /**
-   * Fetches the gzipped manifest on the gradient connection, before any gradient: the session in this call tells the coordinator whose
-   * connection it is.
-   * @throws ProtocolError if the manifest is too large or cannot be sent
+   * Fetches the manifest on the gradient connection, before any gradient: the session in this call tells the coordinator whose connection it is.
+   * @throws ProtocolError if the manifest cannot be sent, or a part is not as it should be
    */
-  async fetchManifest(): Promise<Buffer> {
-    const parts: Buffer[] = []
-    let size = 0
-    for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session, sharesMemory: false }))) {
-      const { data } = checked(bytesSchema, raw, 'a part of the manifest')
-      size += data.length
-      if (size > MAX_MANIFEST_BYTES) throw new ProtocolError('the manifest of the coordinator is larger than 64 MiB.')
-      parts.push(data)
-    }
-    return Buffer.concat(parts)
+  async *fetchManifest(ownCopy: boolean): AsyncGenerator<ManifestPart> {
+    for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session, ownCopy }))) yield checked(manifestPartSchema, raw, 'a part of the manifest')
   }
 
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {

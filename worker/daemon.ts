@@ -4,10 +4,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ComputeProcess } from '../shared/compute/compute_process.ts'
 import { startProgress, type ProgressPlace } from '../shared/command/progress.ts'
-import { openCopy } from '../shared/data/dataset.ts'
+import { openCopy, type WantedCopy } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import { inputFacts } from '../shared/data/input_fingerprint.ts'
-import type { Manifest } from '../shared/data/manifest.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
 import type { PixelCacheObserver } from '../shared/data/caches/pixel_cache/pixel_cache.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
@@ -23,7 +23,8 @@ import { Connection } from './connection.ts'
 import { CopySource } from './copy_source.ts'
 import { ImageCache } from './image_cache.ts'
 import type { Link } from './link.ts'
-import { Membership, type MembershipObserver, type MembershipResult, type OpenedSource } from './membership.ts'
+import { readManifest, readWantedCopy } from './manifest.ts'
+import { Membership, type MembershipObserver, type MembershipResult, type OpenedData } from './membership.ts'
 import { RemoteSource } from './remote_source.ts'
 
 export interface DaemonOptions {
@@ -125,7 +126,7 @@ export class WorkerDaemon {
       connect: (onMessage) => new Connection(coordinator, access, onMessage),
       startCompute: (run) => this.#computes.lease(run),
       inputFacts: (run) => inputFacts(run, run.network.imageSize),
-      openSource: (link, manifest, run) => this.#openSource(link, manifest, run),
+      fetchData: (link, run) => this.#fetchData(link, run),
       residentBytes: async (compute) => process.memoryUsage.rss() + (await residentBytesOf(compute?.pid)),
       every: (milliseconds, action) => {
         const timer = setInterval(action, milliseconds)
@@ -150,16 +151,28 @@ export class WorkerDaemon {
     return compute
   }
 
-  async #openSource(link: Link, manifest: Manifest, run: RunDescription): Promise<OpenedSource> {
+  /** Fetches what this worker needs to know of a run's images. @returns the function that opens them: the worker's own copy, or those of the coordinator */
+  async #fetchData(link: Link, run: RunDescription): Promise<() => Promise<OpenedData>> {
     const { data, cacheFolder, imageCacheBytes } = this.#options
-    const decoded = await this.#decodedImages(manifest, run)
     const cache = new ImageCache(path.join(cacheFolder, 'images'), imageCacheBytes, { now: () => new Date(), log: this.#log })
-    if (data === undefined) return { source: new RemoteSource(link, manifest.samples, cache, this.#observer.onImageCache, this.#cachingProgress()), decoded, digest: '' }
+    if (data === undefined) {
+      const { samples } = await readManifest(link.fetchManifest(false), run)
+      const source = new RemoteSource(link, samples, cache, this.#observer.onImageCache, this.#cachingProgress())
+      return async () => ({ digest: '', images: { samples, source, decoded: await this.#decodedImages(samples, run) } })
+    }
+    const wanted = await readWantedCopy(link.fetchManifest(true), run)
+    return () => this.#openCopy(data, wanted, { link, run, cache })
+  }
+
+  async #openCopy(data: string, wanted: WantedCopy, { link, run, cache }: { link: Link; run: RunDescription; cache: ImageCache }): Promise<OpenedData> {
+    const { cacheFolder } = this.#options
     const bar = startProgress(this.#place, 'checking images')
     const checking = new AbortController()
     this.#checking = checking
-    const copy = await openCopy(data, manifest, { cacheFolder, warn: (message) => this.#log.warn(message), onProgress: bar.update, signal: checking.signal }).finally(bar.end)
-    return { source: new CopySource(copy.source, new RemoteSource(link, manifest.samples, cache), this.#log), decoded, digest: copy.digest }
+    const { digest, images } = await openCopy(data, wanted, { cacheFolder, warn: (message) => this.#log.warn(message), onProgress: bar.update, signal: checking.signal }).finally(bar.end)
+    if (images === undefined) return { digest, images }
+    const { samples } = images
+    return { digest, images: { samples, source: new CopySource(images.source, new RemoteSource(link, samples, cache), this.#log), decoded: await this.#decodedImages(samples, run) } }
   }
 
   /**
@@ -175,9 +188,9 @@ export class WorkerDaemon {
   }
 
   /** Opens the cache of decoded images, or keeps the present one if the next session has the same images in the same size. */
-  async #decodedImages({ digest, samples }: Manifest, run: RunDescription): Promise<DecodedCache> {
+  async #decodedImages(samples: Samples, run: RunDescription): Promise<DecodedCache> {
     const shortSide = decodeTarget(run, run.network.imageSize)
-    const of = `${digest} ${shortSide}`
+    const of = `${run.datasetDigest} ${shortSide}`
     if (this.#decoded?.of === of) return this.#decoded.cache
     await this.#decoded?.cache.close()
     const { cacheFolder, pixelCacheBytes } = this.#options

@@ -1,3 +1,4 @@
+import type { ManifestPart } from '../shared/data/manifest.ts'
 import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
 import type { Payload } from '../shared/wire/payload.ts'
 
@@ -17,8 +18,8 @@ export interface Link {
   openBulk(welcome: Welcome, onWeights: (chunk: ArrivedWeights) => void): void
   /** Sends one chunk of a partial (a gradient sum over a subtree of lanes) to the reducer of its range. Settles when that reducer can take more. */
   sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void>
-  /** Fetches the manifest of the data set, gzipped. */
-  fetchManifest(): Promise<Buffer>
+  /** Fetches the manifest of the data set in parts. @param ownCopy true for what a worker with a copy of the data set needs, which is little */
+  fetchManifest(ownCopy: boolean): AsyncIterable<ManifestPart>
   /** Fetches the original image files of samples, and yields them as they arrive. */
   fetchImages(samples: readonly number[]): AsyncIterable<{ sample: number; data: Buffer }>
   /** Ends the link; messages that were written before are still sent. */

@@ -1,24 +1,32 @@
-import { gunzipSync } from 'node:zlib'
-import { manifestSchema, type Manifest } from '../shared/data/manifest.ts'
+import { setImmediate } from 'node:timers/promises'
+import type { WantedCopy } from '../shared/data/dataset.ts'
+import { ManifestReader, type Manifest, type ManifestPart } from '../shared/data/manifest.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
-import { checkedJson } from '../shared/wire/messages.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 
-/** Limit of the unpacked manifest: about three million images. */
-const MAX_MANIFEST_BYTES = 512 * 1024 * 1024
-
 /**
- * Unpacks and checks the coordinator's manifest.
+ * Reads the coordinator's manifest as it comes. Between two parts others have their turn, so that heartbeats go on however many images there are.
  * @throws ProtocolError if it is not a manifest, or not that of this run's data set
  */
-export function readManifest(gzipped: Buffer, run: Pick<RunDescription, 'datasetDigest'>): Manifest {
-  let json: string
-  try {
-    json = gunzipSync(gzipped, { maxOutputLength: MAX_MANIFEST_BYTES }).toString('utf8')
-  } catch {
-    throw new ProtocolError(`the manifest of the coordinator cannot be unpacked, or is larger than ${MAX_MANIFEST_BYTES} bytes.`)
+export async function readManifest(parts: AsyncIterable<ManifestPart>, run: Pick<RunDescription, 'datasetDigest'>): Promise<Manifest> {
+  return ofRun((await readParts(parts)).manifest(), run)
+}
+
+/** Reads what a worker with a copy of its own needs. @throws as `readManifest` does */
+export async function readWantedCopy(parts: AsyncIterable<ManifestPart>, run: Pick<RunDescription, 'datasetDigest'>): Promise<WantedCopy> {
+  return ofRun((await readParts(parts)).copy(), run)
+}
+
+async function readParts(parts: AsyncIterable<ManifestPart>): Promise<ManifestReader> {
+  const reader = new ManifestReader()
+  for await (const part of parts) {
+    reader.take(part)
+    await setImmediate()
   }
-  const manifest = checkedJson(manifestSchema, json, 'the manifest of the coordinator')
+  return reader
+}
+
+function ofRun<T extends { digest: string }>(manifest: T, run: Pick<RunDescription, 'datasetDigest'>): T {
   if (manifest.digest !== run.datasetDigest) throw new ProtocolError('the manifest of the coordinator is of another data set than its run.')
   return manifest
 }

@@ -1,7 +1,7 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { InputFacts } from '../shared/data/input_fingerprint.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
-import type { Manifest } from '../shared/data/manifest.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/kit/errors.ts'
 import { codecFor } from '../shared/compress/codec.ts'
@@ -13,7 +13,6 @@ import { plainText } from '../shared/kit/fields.ts'
 import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
 import type { Connect, Link } from './link.ts'
-import { readManifest } from './manifest.ts'
 import { WorkSession, type SessionObserver } from './session.ts'
 import { WeightsInbox } from './weights_inbox.ts'
 
@@ -29,12 +28,19 @@ export interface MembershipObserver extends SessionObserver {
 }
 
 /** The images of a run, as a worker reads them. */
-export interface OpenedSource {
+export interface OpenedImages {
+  samples: Samples
   source: ImageSource
   /** Cache of decoded images. */
   decoded: DecodedCache
+}
+
+/** What a worker knows of a run's data set. */
+export interface OpenedData {
   /** Digest of the worker's own copy of the data set; empty if it has none. */
   digest: string
+  /** Undefined if the own copy is of another data set, with which no worker is taken. */
+  images: OpenedImages | undefined
 }
 
 /** The surroundings of a membership: network, engine, data and time are passed in. */
@@ -49,7 +55,8 @@ export interface MembershipParts<C extends Compute> {
   startCompute: (run: RunDescription) => Promise<C>
   /** Finds out what this machine does to images before the engine gets them. */
   inputFacts: (run: RunDescription) => Promise<InputFacts>
-  openSource: (link: Link, manifest: Manifest, run: RunDescription) => Promise<OpenedSource>
+  /** Fetches what the coordinator tells of the data set. @returns the function that then opens the data */
+  fetchData: (link: Link, run: RunDescription) => Promise<() => Promise<OpenedData>>
   /** Measures the resident memory in bytes of the worker and, if there is one, its compute process. */
   residentBytes: (compute: C | undefined) => Promise<number>
   /**
@@ -164,7 +171,7 @@ export class Membership<C extends Compute> {
   /**
    * Does everything between Welcome and Ready: opens the bulk streams, loads the engine, opens the data.
    * @throws EngineError if the run computes on another engine than --engine asks for
-   * @throws ProtocolError if the run's description, its reducers or its manifest are not valid
+   * @throws ProtocolError if the run's description or its reducers are not valid; what `fetchData` and opening throw
    */
   async #prepare(welcome: Welcome): Promise<void> {
     const { engine, metricsAddress, observer, now, chunkFloats } = this.#parts
@@ -179,11 +186,11 @@ export class Membership<C extends Compute> {
     const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
     const weights = new WeightsInbox(size, ranges, codecFor(run.compressWeights))
     link.openBulk(welcome, (chunk) => weights.receive(chunk))
-    const [compute, manifest] = await Promise.all([this.#startCompute(run), link.fetchManifest().then((gzipped) => readManifest(gzipped, run))])
-    const { source, decoded, digest } = await this.#parts.openSource(link, manifest, run)
+    const [compute, openData] = await Promise.all([this.#startCompute(run), this.#parts.fetchData(link, run)])
+    const { digest, images } = await openData()
     const input = await this.#parts.inputFacts(run)
-    this.#decoded = decoded
-    this.#session = new WorkSession({ link, run, manifest, source, decoded, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
+    this.#decoded = images?.decoded
+    if (images !== undefined) this.#session = new WorkSession({ link, run, ...images, compute, weights, observer, now, onFailure: this.#participation.fail, ranges, ...(chunkFloats === undefined ? {} : { chunkFloats }) })
     link.send({
       message: 'ready',
       ready: { engine: JSON.stringify(compute.info), fingerprint: compute.fingerprint, inputFingerprint: input.fingerprint, versions: input.versions, datasetDigest: digest, metricsAddress },

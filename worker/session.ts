@@ -1,8 +1,8 @@
 import { codecFor } from '../shared/compress/codec.ts'
-import { idsBySplit, type Sample } from '../shared/data/dataset.ts'
+import { idsBySplit } from '../shared/data/dataset.ts'
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
-import type { Manifest } from '../shared/data/manifest.ts'
+import type { Samples } from '../shared/data/columns/samples.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
 import type { Compute } from '../shared/compute/compute.ts'
@@ -43,7 +43,7 @@ export interface SessionObserver {
 export interface SessionParts {
   link: Pick<Link, 'send' | 'sendGradient'>
   run: RunDescription
-  manifest: Manifest
+  samples: Samples
   source: ImageSource
   decoded: DecodedCache
   compute: Compute
@@ -65,7 +65,7 @@ export interface SessionParts {
  */
 export class WorkSession {
   readonly #parts: SessionParts
-  readonly #samples: readonly Sample[]
+  readonly #samples: Samples
   readonly #test: readonly number[]
   readonly #schedule: Schedule
   readonly #tree: LaneTree
@@ -87,15 +87,15 @@ export class WorkSession {
   #idleSince: number
 
   constructor(parts: SessionParts) {
-    const { run, manifest, source, decoded } = parts
+    const { run, samples, source, decoded } = parts
     this.#parts = parts
     this.#idleSince = parts.now()
-    this.#samples = manifest.samples
-    const { train, test } = idsBySplit(manifest.samples)
+    this.#samples = samples
+    const { train, test } = idsBySplit(samples)
     this.#test = test
     this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
     this.#tree = new LaneTree(run.lanes)
-    this.#input = new InputPipeline({ source, samples: manifest.samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
+    this.#input = new InputPipeline({ source, samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })
     parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => {
       this.#checks.weightsCame()
@@ -266,7 +266,7 @@ export class WorkSession {
     const logits = await compute.logits(images, samples.length)
     this.#tell({ name: 'test', begin, end: now(), step, unit: block })
     this.#outbox?.flush()
-    const result = evaluateBlock(run.network, logits, samples.map((id) => this.#samples[id].class))
+    const result = evaluateBlock(run.network, logits, samples.map((id) => this.#samples.classOf(id)))
     link.send({ message: 'evaluation', evaluation: { round, attempt, block, seconds: this.#clock.lap(), ...result } })
   }
 

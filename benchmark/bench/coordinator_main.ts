@@ -3,11 +3,11 @@ import type { RunEvent } from '../../coordinator/contract/events.ts'
 import { freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { startLocalReducers } from '../../coordinator/local/reducers.ts'
-import { openDataset } from '../../shared/data/dataset.ts'
+import { idsBySplit, openDataset } from '../../shared/data/dataset.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
-import { FolderSource } from '../../shared/data/sources/folder_source.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import { manifestOf, type Manifest } from '../../shared/data/manifest.ts'
+import type { ManifestSource } from '../../shared/data/manifest.ts'
+import { Samples } from '../../shared/data/columns/samples.ts'
 import { initialParameters } from '../../shared/model/initial.ts'
 import { layoutOf } from '../../shared/model/layout.ts'
 import { cacheFolder } from '../../shared/kit/paths.ts'
@@ -31,33 +31,33 @@ const LEARNING_RATE = 1e-4
 const SEED = 0
 const TEST_FRACTION = 0.2
 
-/** Makes the manifest of a data set without files, for workers that need no images. */
-function countedOnly(images: number, classes: number): Manifest {
+/** Makes a data set without files, for workers that need no images. */
+function countedOnly(images: number, classes: number): ManifestSource {
   const digest = '0'.repeat(64)
   const name = (index: number): string => String(index).padStart(8, '0')
   return {
-    digest,
+    digest, testFraction: TEST_FRACTION, skipped: [],
     classes: Array.from({ length: classes }, (_, index) => name(index)),
-    samples: Array.from({ length: images + 1 }, (_, index) => ({ path: `${name(0)}/${name(index)}`, class: 0, sha256: digest, bytes: 1, split: index < images ? 'train' as const : 'test' as const })),
+    samples: Samples.of(Array.from({ length: images + 1 }, (_, index) => ({ path: `${name(0)}/${name(index)}`, class: 0, sha256: digest, bytes: 1, split: index < images ? 'train' as const : 'test' as const }))),
   }
 }
 
-async function openData(): Promise<{ manifest: Manifest; source: ImageSource; train: readonly number[]; test: readonly number[] }> {
+async function openData(): Promise<{ dataset: ManifestSource; source: ImageSource; train: readonly number[]; test: readonly number[] }> {
   if (options.data === undefined) {
-    const manifest = countedOnly(64 * options.batch, options.network.classes)
-    return { manifest, source: new FolderSource([]), train: manifest.samples.slice(0, -1).map((_, id) => id), test: [manifest.samples.length - 1] }
+    const dataset = countedOnly(64 * options.batch, options.network.classes)
+    return { dataset, source: { read: () => Promise.resolve([]) }, ...idsBySplit(dataset.samples) }
   }
   const { dataset, source } = await openDataset(options.data, { testFraction: TEST_FRACTION, cacheFolder: cacheFolder(), warn: () => undefined })
-  return { manifest: manifestOf(dataset), source, train: dataset.train, test: dataset.test }
+  return { dataset, source, train: dataset.train, test: dataset.test }
 }
 
-const { manifest, source, train, test } = await openData()
+const { dataset, source, train, test } = await openData()
 const { network, engine, precision, batch, lanes, workers, reducers, compress } = options
 const layout = layoutOf(network)
 const optimizer = optimizerOf(article.optimizer)
 const start = { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, SEED, 'he') }
 const schedule = new Schedule({ seed: SEED, train, batch, lanes })
-const run: RunDescription = { ...article, name: 'bench', network, ...defaultTransforms(network), engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: manifest.digest, compress, compressWeights: compress, trace: false }
+const run: RunDescription = { ...article, name: 'bench', network, ...defaultTransforms(network), engine, precision, threads: 1, seed: SEED, batch, lanes, datasetDigest: dataset.digest, compress, compressWeights: compress, trace: false }
 const observe = (event: RunEvent): void => {
   if (event.type === 'workerLost') process.stderr.write(`worker ${event.worker} was lost: ${event.reason}\n`)
 }
@@ -69,7 +69,7 @@ const settings = {
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
 const home = homeOfWeights({ ...opening, optimizer, start })
 const { hub } = home
-const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, bans: new Bans(), manifest, source, test, brief: () => undefined })
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, bans: new Bans(), dataset, source, test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
   access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },

@@ -15,6 +15,7 @@ import { markdownOf, reportSchema, withReport, type Report } from './report.ts'
 import type { BenchSettings, Section } from './section.ts'
 import { clusterSection } from './sections/cluster.ts'
 import { measureCosts } from './sections/costs.ts'
+import { dataSection } from './sections/data.ts'
 import { exchangeSection } from './sections/exchange.ts'
 import { inputSection } from './sections/input.ts'
 import { limitSection } from './sections/limit.ts'
@@ -61,7 +62,7 @@ async function main(argv: string[]): Promise<number> {
 /** Sections that compute gradients, and so need the native engine. */
 const NATIVE_SECTIONS: readonly BenchOptions['only'][number][] = ['step', 'cluster', 'start', 'recovery', 'costs', 'scaling']
 
-async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, steps, limit, data, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
+async function measure({ only, engines, batches, gpu, batch, lanes, workers, exchange, reducers, compress, steps, limit, data, dataSizes, images, plan, pictures }: BenchOptions, settings: BenchSettings, machine: Machine, tell: (...measured: Section[]) => Promise<void>): Promise<void> {
   if (gpu !== undefined && only.includes('step') && !nativeAvailable({ gpu: true })) throw new RunError(`--gpu ${gpu}: the native engine for GPUs is not installed: \`npx herd setup --gpu\` obtains it.`)
   const native = nativeAvailable()
   const computing = only.filter((name) => NATIVE_SECTIONS.includes(name) && (name !== 'step' || gpu === undefined))
@@ -71,6 +72,7 @@ async function measure({ only, engines, batches, gpu, batch, lanes, workers, exc
   if (only.includes('exchange')) await tell(await exchangeSection(settings, { worlds: exchange, reducers, compress, steps }))
   if (only.includes('limit')) await tell(await limitSection(settings, limit, steps))
   if (only.includes('input')) await tell(await inputSection(settings, data, images))
+  if (only.includes('data')) for (const size of dataSizes) await tell(await dataSection(settings, size))
   if (native && only.includes('start')) await tell(await startSection(settings, batch, workers))
   if (native && only.includes('recovery')) await tell(await recoverySection(settings, batch))
   if (native && only.includes('costs')) {

@@ -5,7 +5,7 @@ import { ENGINES } from './sections/step.ts'
 import { STILL_STEPS } from './still_cluster.ts'
 
 const USUAL_SECTIONS = ['step', 'cluster', 'exchange', 'limit', 'input'] as const
-const SECTIONS = [...USUAL_SECTIONS, 'start', 'recovery', 'costs', 'scaling', 'network'] as const
+const SECTIONS = [...USUAL_SECTIONS, 'start', 'recovery', 'costs', 'scaling', 'network', 'data'] as const
 
 /** An option with several values, separated by commas. */
 function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, fallback: T[]): OptionSpec<T[]> {
@@ -34,6 +34,7 @@ export const benchOptions = {
   steps: whole('<count>', 'Steps of a round of the exchange alone and of the limit.', { min: 1, max: 1000 }, STILL_STEPS),
   limit: counts('Simulated workers of one coordinator.', [1, 8, 16, 32, 64]),
   data: text('<folder>', 'Images of the input alone (default: drawn ones).'),
+  dataSizes: list('<counts>', 'Made-up images of the data set that `data` starts with.', 'whole numbers from 1000 to 20000000, separated by commas', z.coerce.number().pipe(z.int().min(1000).max(20_000_000)), [1_300_000]),
   images: whole('<count>', 'As many images of the input alone.', { min: 1, max: 100_000 }, 256),
   precision: choice('auto: both where the processor has bfloat16, and on a GPU.', ['auto', 'f32', 'bf16', 'both'], 'auto'),
   python: text('<file>', 'An interpreter with PyTorch (default: the one of `npm run bench:peers`).'),

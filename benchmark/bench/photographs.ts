@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import type { Sample } from '../../shared/data/dataset.ts'
-import { scanFolder } from '../../shared/data/sources/scan.ts'
+import { Samples } from '../../shared/data/columns/samples.ts'
+import { fileOf, scanFolder } from '../../shared/data/sources/scan.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 
 /** Image files in memory. */
 export interface Photographs {
   source: ImageSource
-  samples: Sample[]
+  samples: Samples
 }
 
 /** Reads at most so many images of a folder, evenly spread over all of them. */
 export async function photographsOf(folder: string, most: number): Promise<Photographs> {
-  const { candidates } = await scanFolder(folder)
-  const count = Math.min(most, candidates.length)
-  return inMemory(await Promise.all(Array.from({ length: count }, (_, i) => readFile(candidates[Math.floor((i * candidates.length) / count)].file))))
+  const { root, candidates: { paths, spelled } } = await scanFolder(folder)
+  const count = Math.min(most, paths.length)
+  return inMemory(await Promise.all(Array.from({ length: count }, (_, i) => readFile(fileOf(root, paths.at(Math.floor((i * paths.length) / count)), spelled)))))
 }
 
 const WIDTH = 300
@@ -39,6 +39,6 @@ export async function drawnPhotographs(count: number): Promise<Photographs> {
 function inMemory(files: readonly Buffer[]): Photographs {
   return {
     source: { read: (ids) => Promise.resolve(ids.map((id) => files[id])) },
-    samples: files.map((file, index) => ({ path: `photograph ${index}`, class: 0, sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length, split: 'train' })),
+    samples: Samples.of(files.map((file, index) => ({ path: `photograph ${index}`, class: 0, sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length, split: 'train' }))),
   }
 }

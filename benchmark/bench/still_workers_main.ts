@@ -9,6 +9,7 @@ import { certificatesOf } from './certificates.ts'
 import { processorTime } from './processor_time.ts'
 import { StillCompute } from './still_compute.ts'
 import { Connection } from '../../worker/connection.ts'
+import { readManifest } from '../../worker/manifest.ts'
 import { Membership } from '../../worker/membership.ts'
 
 /**
@@ -29,7 +30,10 @@ await Promise.all(Array.from({ length: count }, (_, index) => new Membership({
   connect: (onMessage) => new Connection(coordinator, { token: undefined, tls }, onMessage),
   startCompute: ({ network, compress }) => Promise.resolve(new StillCompute(layoutOf(network).size, compress)),
   inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
-  openSource: () => Promise.resolve({ source: { read: (samples) => Promise.resolve(samples.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES), digest: '' }),
+  fetchData: async (link, run) => {
+    const { samples } = await readManifest(link.fetchManifest(false), run)
+    return () => Promise.resolve({ digest: '', images: { samples, source: { read: (ids) => Promise.resolve(ids.map(() => image)) }, decoded: new DecodedCache(CACHE_BYTES) } })
+  },
   residentBytes: () => Promise.resolve(process.memoryUsage.rss() / count),
   every: (milliseconds, action) => {
     const timer = setInterval(action, milliseconds)

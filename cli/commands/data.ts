@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { displayName } from '../../shared/data/class_names.ts'
 import { openDataset, type Dataset } from '../../shared/data/dataset.ts'
+import { countByClass } from '../../shared/data/split.ts'
 import { drawDataset, MAX_PER_CLASS } from '../draw/dataset.ts'
 import { flag, real, whole } from '../../shared/command/options.ts'
 import { DataError } from '../../shared/kit/errors.ts'
@@ -47,33 +48,22 @@ async function open(folder: string, testFraction: number, notices: Notices): Pro
   }
 }
 
-interface ClassCount {
-  train: number
-  test: number
-}
-
-function countsOf({ classes, samples }: Dataset): ClassCount[] {
-  const counts = classes.map((): ClassCount => ({ train: 0, test: 0 }))
-  for (const sample of samples) counts[sample.class][sample.split]++
-  return counts
-}
-
 function reportOf(dataset: Dataset): object {
-  const counts = countsOf(dataset)
+  const counts = countByClass(dataset.classes, dataset.samples)
   return {
     folder: dataset.root,
     images: dataset.samples.length,
     train: dataset.train.length,
     test: dataset.test.length,
     classes: Object.fromEntries(dataset.classes.map((name, index) => [name, counts[index]])),
-    unreadable: dataset.skipped,
+    unreadable: dataset.skipped.map(({ path, reason }) => ({ path, reason })),
     notices: dataset.notices,
     digest: dataset.digest,
   }
 }
 
 function describe(dataset: Dataset): string[] {
-  const counts = countsOf(dataset)
+  const counts = countByClass(dataset.classes, dataset.samples)
   const rows = dataset.classes.map((name, index) => [displayName(name), String(counts[index].train), String(counts[index].test)])
   return [
     `${dataset.root}: ${counted(dataset.samples.length, 'image')} in ${counted(dataset.classes.length, 'class')}`,

@@ -74,7 +74,7 @@ async function checkImages(data: string, fraction: number, notices: Notices): Pr
 }
 
 function idsOf(dataset: Dataset, split: SplitChoice): number[] {
-  return split === 'all' ? dataset.samples.map((_, id) => id) : dataset[split]
+  return split === 'all' ? [...Array(dataset.samples.length).keys()] : dataset[split]
 }
 
 /** Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits. */
@@ -87,7 +87,7 @@ async function evaluate({ compute, checkpoint: { network }, transforms }: Traine
     for (let block = 0; block < blockCount(ids); block++) {
       const samples = blockSamples(ids, block)
       const logits = await compute.logits(await evaluationImages(images, samples), samples.length)
-      results.push(evaluateBlock(network, logits, samples.map((id) => dataset.samples[id].class)))
+      results.push(evaluateBlock(network, logits, samples.map((id) => dataset.samples.classOf(id))))
       done += samples.length
       progress.update(done, ids.length)
     }

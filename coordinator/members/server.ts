@@ -1,10 +1,11 @@
 import { status, type handleBidiStreamingCall, type handleClientStreamingCall, type handleServerStreamingCall, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { newSecret } from '../../shared/security/secret.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
+import { copyParts, manifestParts, type ManifestPart, type ManifestSource } from '../../shared/data/manifest.ts'
 import { DataError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { RunBrief } from '../../live/view.ts'
 import { drained } from '../../shared/kit/drained.ts'
-import { checked, imagesRequestSchema, reducerMessageSchema, sessionRequestSchema, stateChunkSchema, watchRequestSchema, workerMessageSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk } from '../../shared/wire/messages.ts'
+import { checked, imagesRequestSchema, manifestRequestSchema, reducerMessageSchema, sessionRequestSchema, stateChunkSchema, watchRequestSchema, workerMessageSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk } from '../../shared/wire/messages.ts'
 import type { Access } from '../port/access.ts'
 import { callError, failCall } from '../port/call_status.ts'
 import { serveControl } from '../port/control_stream.ts'
@@ -28,14 +29,13 @@ export interface ServerParts {
   runId: string
   /** JSON of the run's description. */
   run: string
-  /** Gzipped JSON of the data set's manifest. */
-  manifest: Buffer
+  /** What workers are told of the data set. */
+  dataset: ManifestSource
   /** Reducers that hold the weights and reduce gradients; undefined if the coordinator does. */
   reducers?: ReducerHub
   source: ImageSource
   /** Called when an image of the run cannot be read here, which no worker can help. */
   onUnreadable: (error: DataError) => void
-  sampleCount: number
   /** Returns the state of the run for watchers; undefined as long as there is nothing to see. */
   brief: () => RunBrief | undefined
   access: Access
@@ -52,7 +52,6 @@ export interface ServerParts {
 }
 
 const NO_REDUCERS = 'this run has no reducers of its own'
-const MANIFEST_CHUNK_BYTES = 1024 * 1024
 /** Default times. A stream without hello ends before its connection does, so that the peer still gets the reason. */
 const PATIENCE = { namelessMs: 10_000, helloMs: 8000 }
 /** Time between two checks for members that have been silent for too long. */
@@ -141,13 +140,14 @@ export class CoordinatorServer {
     })))
   }
 
-  readonly #fetchManifest: handleServerStreamingCall<unknown, { data: Buffer }> = (call) => {
-    this.#bulk.answer(call, sessionRequestSchema, async ({ streams }) => {
-      const { manifest } = this.#parts
+  readonly #fetchManifest: handleServerStreamingCall<unknown, ManifestPart> = (call) => {
+    this.#bulk.answer(call, manifestRequestSchema, async ({ streams }, { ownCopy }) => {
+      const { dataset } = this.#parts
       // Gradients will come on the connection that fetches the manifest.
       streams.introduce(call.getPeer())
-      for (let at = 0; at < manifest.length && !call.destroyed; at += MANIFEST_CHUNK_BYTES) {
-        if (!call.write({ data: manifest.subarray(at, at + MANIFEST_CHUNK_BYTES) })) await drained(call)
+      for (const part of ownCopy ? copyParts(dataset) : manifestParts(dataset)) {
+        if (call.destroyed) return
+        if (!call.write(part)) await drained(call)
       }
       call.end()
     })
@@ -155,8 +155,8 @@ export class CoordinatorServer {
 
   readonly #fetchImages: handleServerStreamingCall<unknown, { sample: number; data: Buffer }> = (call) => {
     this.#bulk.answer(call, imagesRequestSchema, async ({ images, streams }, { samples }) => {
-      const { sampleCount, source } = this.#parts
-      const absent = samples.find((sample) => sample >= sampleCount)
+      const { dataset, source } = this.#parts
+      const absent = samples.find((sample) => sample >= dataset.samples.length)
       if (absent !== undefined) throw new ProtocolError(`sample ${absent} is not in the data set`)
       await images.take(async () => {
         for (const sample of samples) {

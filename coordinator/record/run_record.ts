@@ -6,6 +6,7 @@ import type { ImageSource } from '../../shared/data/sources/image_source.ts'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
 import type { Network } from '../../shared/model/network.ts'
 import type { Optimizer } from '../../shared/optim/optimizer.ts'
+import { DrawingThread } from '../../shared/pictures/drawing_thread.ts'
 import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sheet.ts'
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
@@ -48,6 +49,7 @@ export interface RecordParts {
 export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
+  readonly #drawing = new DrawingThread()
   readonly #plots: ReturnType<typeof plotsOf>
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
@@ -67,7 +69,7 @@ export class RunRecord {
       },
     }
     this.#checkpointer = new Checkpointer({ folder: fenced, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
-    this.#plots = plotsOf({ folder, classes: dataset.classes, now })
+    this.#plots = plotsOf({ folder, classes: dataset.classes, draw: (drawing) => this.#drawing.draw(drawing), now })
   }
 
   /** Notes events in events.jsonl. */
@@ -103,6 +105,7 @@ export class RunRecord {
   /** Writes nothing into the folder from now on, since another process has it. */
   abandon(): void {
     this.#early = []
+    this.#parts.folder.abandon()
   }
 
   /** Begins to save a checkpoint in the background, if one is due. To be called between two steps. */
@@ -142,10 +145,10 @@ export class RunRecord {
       workers: this.#parts.status().workers,
       step: progress.at.step,
     }
-    this.#append(folder.historyFile, () => folder.appendHistory(line))
+    await this.#tolerate(folder.historyFile, folder.appendHistory(line))
     await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
-    if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, () => this.#plots.take(test))
-    await this.#tolerate(folder.evaluationFile, () => this.#keepEvaluation(epoch, progress.at.step, test))
+    if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, this.#plots.take(test))
+    await this.#tolerate(folder.evaluationFile, this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })
   }
 
@@ -156,8 +159,8 @@ export class RunRecord {
    */
   async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
     await this.#checkpointer.saveLast(progress, { keep: false, held })
-    await this.#tolerate(this.#parts.folder.configFile, () => this.#writeConfig())
-    await this.#tolerate(this.#parts.folder.plotsFolder, () => this.#plots.handleRest())
+    await this.#tolerate(this.#parts.folder.configFile, this.#writeConfig())
+    await this.#tolerate(this.#parts.folder.plotsFolder, this.#plots.handleRest())
   }
 
   /**
@@ -200,21 +203,23 @@ export class RunRecord {
     }
     await folder.writeSummary(summary)
     const sheet = options.pictures === 'on' ? await this.#drawLast(last.test) : undefined
-    folder.flush()
+    await folder.flush()
     return { digest, sheet, summary }
   }
 
-  /** Settles when no checkpoint is being saved any more. */
-  async idle(): Promise<void> {
+  /** Settles when nothing is being written or drawn any more. */
+  async close(): Promise<void> {
     await this.#checkpointer.idle()
+    await this.#drawing.close()
+    await this.#parts.folder.settled()
   }
 
   /** Draws the pictures of the run's end. @returns the path of the sheet of predictions */
   async #drawLast({ predictions }: TestScore): Promise<string> {
     const { plotsFolder } = this.#parts.folder
     const sheet = path.join(plotsFolder, 'predictions.png')
-    await this.#tolerate(plotsFolder, () => this.#plots.handleRest())
-    await this.#tolerate(plotsFolder, () => this.#drawPredictions(predictions, sheet))
+    await this.#tolerate(plotsFolder, this.#plots.handleRest())
+    await this.#tolerate(plotsFolder, this.#drawPredictions(predictions, sheet))
     return sheet
   }
 
@@ -224,24 +229,13 @@ export class RunRecord {
 
   #note({ type, ...fields }: RunEvent): void {
     const { folder } = this.#parts
-    this.#append(folder.eventsFile, () => folder.appendEvent(type, fields))
+    void this.#tolerate(folder.eventsFile, folder.appendEvent(type, fields))
   }
 
-  /** Adds a line to a file, which keeps lines in memory as long as they cannot be written. */
-  #append(file: string, append: () => void): void {
+  /** Waits for what will be written again anyway, as pictures are after the next epoch, or a line with the next one; a failure is only reported. */
+  async #tolerate(place: string, written: Promise<void>): Promise<void> {
     try {
-      append()
-      this.#unwritable.delete(file)
-    } catch (error) {
-      if (!(error instanceof WriteError)) throw error
-      this.#cannotWrite(file, error)
-    }
-  }
-
-  /** Writes a file that will be written again anyway, such as pictures after the next epoch; a failure is only reported. */
-  async #tolerate(place: string, write: () => Promise<void>): Promise<void> {
-    try {
-      await write()
+      await written
       this.#unwritable.delete(place)
     } catch (error) {
       this.#cannotWrite(place, error)
@@ -272,7 +266,7 @@ export class RunRecord {
     const sheet = await predictionSheet(
       await Promise.all(
         chosen.map(async ({ sample, label, predicted, probability }, index) => ({
-          image: await sheetImage(images[index], dataset.samples[sample].path),
+          image: await sheetImage(images[index], dataset.samples.path(sample)),
           predicted: dataset.classes[predicted],
           probability,
           truth: dataset.classes[label],

@@ -20,7 +20,7 @@ export async function showPredictions(chosen: readonly TestPrediction[], dataset
   const files = await source.read(chosen.map(({ sample }) => sample))
   return Promise.all(
     chosen.map(async ({ sample, label, predicted, probability }, index) => {
-      const { path } = dataset.samples[sample]
+      const path = dataset.samples.path(sample)
       const { data, width, height, channels } = await sheetImage(files[index], path)
       const picture = await sharp(data, { raw: { width, height, channels } }).webp({ quality: QUALITY }).toBuffer()
       return {

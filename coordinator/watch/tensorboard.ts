@@ -1,7 +1,7 @@
 import os from 'node:os'
 import sharp from 'sharp'
 import { MOST_IN_MATRIX, resultsByClass } from '../../shared/evaluation/confusion.ts'
-import { messageOf, WriteError } from '../../shared/kit/errors.ts'
+import { messageOf } from '../../shared/kit/errors.ts'
 import { Paced } from '../../shared/kit/paced.ts'
 import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
 import { predictionSheet } from '../../shared/pictures/prediction_sheet.ts'
@@ -35,6 +35,8 @@ export class TensorBoardRecord {
   #resumedAt = 0
   /** Settles when all sheets of predictions so far are drawn. */
   #drawing: Promise<void> = Promise.resolve()
+  /** Settles when what was added last is in the file or waits; a flush is in the file after all before it. */
+  #writing: Promise<void> = Promise.resolve()
   #unwritable = false
 
   constructor(parts: TensorBoardParts) {
@@ -62,16 +64,16 @@ export class TensorBoardRecord {
         if (event.predictions.length > 0) this.#draw(() => this.#sheets.take(event))
         break
       case 'epoch':
-        this.#write((file) => {
+        this.#write((file) =>
           file.scalars(event.step, {
             'epoch/train_loss': event.trainLoss,
             'epoch/test_loss': event.testLoss,
             'epoch/train_accuracy': event.trainAccuracy,
             'epoch/test_accuracy': event.testAccuracy,
             learning_rate: event.learningRate,
-          })
-          file.flush()
-        })
+          }),
+        )
+        this.#flush()
         break
       // No event may follow for a long time.
       case 'waiting':
@@ -88,6 +90,7 @@ export class TensorBoardRecord {
     this.#draw(() => this.#sheets.handleRest())
     await this.#drawing
     this.#flush()
+    await this.#writing
   }
 
   /** Writes buffered events. Creates no file for a run that has logged nothing yet. */
@@ -104,14 +107,9 @@ export class TensorBoardRecord {
     this.#write((file) => file.image(step, 'test/predictions', jpeg, width, height))
   }
 
-  #write(write: (file: EventFile) => void): void {
-    try {
-      this.#events ??= EventFile.open(this.#parts.folder, this.#resumedAt + 1, { now: () => Date.now() / 1000, host: os.hostname(), pid: process.pid })
-      write(this.#events)
-    } catch (error) {
-      if (!(error instanceof WriteError)) throw error
-      this.#cannotWrite(error.message)
-    }
+  #write(write: (file: EventFile) => Promise<void>): void {
+    this.#events ??= EventFile.open(this.#parts.folder, this.#resumedAt + 1, { now: () => Date.now() / 1000, host: os.hostname(), pid: process.pid })
+    this.#writing = write(this.#events).catch((error: unknown) => this.#cannotWrite(messageOf(error)))
   }
 
   /** Reports the first failure only. */

@@ -67,6 +67,13 @@ async function serve(): Promise<void> {
       case 'logits':
         reply({ type: 'logits' }, bytesOf(engine.logits(body(), request.count)))
         break
+      case 'photograph': {
+        const { photographPixels } = await import('./photograph.ts')
+        const prepared = await photographPixels(body(), request)
+        if (prepared.pixels === undefined) reply({ type: 'undecodable', problem: prepared.problem })
+        else reply({ type: 'logits' }, bytesOf(engine.logits(prepared.pixels, 1)))
+        break
+      }
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { EngineInfo } from '../engine/engine.ts'
 import type { EngineRequest } from '../engine/create.ts'
 import { computeEnvironment } from '../engine/native.ts'
-import { EngineError } from '../kit/errors.ts'
+import { DataError, EngineError } from '../kit/errors.ts'
 import type { Log } from '../kit/log.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
@@ -18,6 +18,7 @@ import { CONTENT_AT, MemoryFile, PAGE_BYTES } from '../kit/memory_file.ts'
 import { Regions } from '../kit/regions.ts'
 import { MEMORY_FD, REPLY_FD, REQUEST_FD, replySchema, type Reply, type Request } from './compute_protocol.ts'
 import { onFrames, sendFrame } from './frames.ts'
+import type { PhotographRequest } from './photograph.ts'
 
 /** Lines of TensorFlow that no setting silences: some when it is loaded with CUDA, and informational ones ("I0000 ...") about its first graph or a GPU. */
 const NOISE = [/Unable to register cu/, /oneDNN supports DT_BFLOAT16 only/, /All log messages before absl::InitializeLog\(\)/, /^I\d{4} \d\d:\d\d:/]
@@ -173,6 +174,18 @@ export class ComputeProcess implements Compute {
   async logits(images: Uint8Array, count: number): Promise<Float32Array> {
     const { reply, body } = await this.#ask({ type: 'logits', count }, images)
     if (reply.type !== 'logits') throw new EngineError(`the compute process answered ${reply.type} to logits.`)
+    return floatsOf(body)
+  }
+
+  /**
+   * Decodes a photograph in the process, and computes what the network says of it.
+   * @returns float32 [classes]
+   * @throws DataError if it cannot be decoded
+   */
+  async photograph(file: Buffer, request: PhotographRequest): Promise<Float32Array> {
+    const { reply, body } = await this.#ask({ type: 'photograph', ...request }, file)
+    if (reply.type === 'undecodable') throw new DataError(reply.problem)
+    if (reply.type !== 'logits') throw new EngineError(`the compute process answered ${reply.type} to photograph.`)
     return floatsOf(body)
   }
 

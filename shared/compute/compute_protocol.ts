@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { compressions } from '../compress/format.ts'
+import { evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { networkSchema } from '../model/network.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
 import { numericsKinds } from '../engine/engine.ts'
@@ -8,7 +9,7 @@ import { engineInfoSchema } from '../engine/engine_info.ts'
 /** Position and length, in bytes, of a body that is in shared memory instead of in its frame. */
 const shared = z.object({ at: z.int().min(0), length: z.int().min(1) }).optional()
 
-/** Requests to a compute process. They take effect in order; `init`, `push`, `take`, `clear` and `logits` are answered, in the same order. */
+/** Requests to a compute process. They take effect in order; `init`, `push`, `take`, `clear`, `logits` and `photograph` are answered, in the same order. */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('init'),
@@ -33,6 +34,8 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('clear') }),
   /** Body: uint8 images. */
   z.object({ type: z.literal('logits'), shared, count: z.number() }),
+  /** Body: an image file, which is decoded to `shortSide` here, since it may take much memory and time, and prepared for evaluation. */
+  z.object({ type: z.literal('photograph'), shared, evaluation: evaluationTransformsSchema, imageSize: z.int().min(1), shortSide: z.number(), maxPixels: z.int() }),
 ])
 export type Request = z.infer<typeof requestSchema>
 
@@ -44,6 +47,8 @@ export const replySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('partial'), isShared: z.boolean(), lanes: z.array(laneReportSchema) }),
   /** Body: float32 logits. */
   z.object({ type: z.literal('logits') }),
+  /** The file cannot be decoded. */
+  z.object({ type: z.literal('undecodable'), problem: z.string() }),
   z.object({ type: z.literal('cleared') }),
   /** An error; the process ends after this reply. */
   z.object({ type: z.literal('failed'), message: z.string() }),

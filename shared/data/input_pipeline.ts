@@ -1,4 +1,4 @@
-import type { Sample } from './dataset.ts'
+import type { Samples } from './columns/samples.ts'
 import type { DecodedCache } from './caches/decoded_cache.ts'
 import type { ImageSource } from './sources/image_source.ts'
 import { augment } from './transforms/apply.ts'
@@ -10,7 +10,7 @@ import type { Schedule, StepPosition } from '../lanes/sample_schedule.ts'
 
 export interface InputPipelineOptions extends TransformLists {
   source: ImageSource
-  samples: readonly Sample[]
+  samples: Samples
   schedule: Schedule
   imageSize: number
   seed: number
@@ -78,7 +78,7 @@ export class InputPipeline {
       augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample }, out, offset),
     )
     onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
-    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples[sample].class), images }
+    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples.classOf(sample)), images }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Sample } from './dataset.ts'
+import type { Samples } from './columns/samples.ts'
 import type { DecodedCache } from './caches/decoded_cache.ts'
 import { decodeImage, type DecodedImage } from './transforms/decode.ts'
 import type { ImageSource } from './sources/image_source.ts'
@@ -9,7 +9,7 @@ import { decodeTarget, type TransformLists } from './transforms/transforms.ts'
 /** Source of a data set's images, and the transforms that prepare them. */
 export interface SampleImages extends TransformLists {
   source: ImageSource
-  samples: readonly Sample[]
+  samples: Pick<Samples, 'path'>
   /** Side of the prepared images, in pixels. */
   imageSize: number
   /** Cache that keeps decoded images for the next epoch; it must have been opened for these transforms and this size. */
@@ -54,7 +54,7 @@ export async function decodeSamples(images: SampleImages, ids: readonly number[]
     files.map(async (file, position) => {
       const index = missing[position]
       const begin = machineSeconds()
-      const image = await decodeImage(file, shortSide, samples[ids[index]].path)
+      const image = await decodeImage(file, shortSide, samples.path(ids[index]))
       decoded?.offer(ids[index], image)
       place(image, index, 'decoder', machineSeconds() - begin)
     }),

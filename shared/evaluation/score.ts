@@ -1,4 +1,4 @@
-import type { Sample } from '../data/dataset.ts'
+import type { Samples } from '../data/columns/samples.ts'
 import { countPredictions, resultsByClass, type Cell, type Confused } from './confusion.ts'
 import { blockSamples, type EvaluatedBlock } from './blocks.ts'
 
@@ -28,9 +28,9 @@ export interface TestScore extends Score {
  * neither on which worker computed them nor on when.
  * @param test ids of the evaluated samples, as they were cut into blocks.
  */
-export function scoreTest(blocks: readonly EvaluatedBlock[], samples: readonly Sample[], test: readonly number[], classes: number): TestScore {
+export function scoreTest(blocks: readonly EvaluatedBlock[], samples: Pick<Samples, 'classOf'>, test: readonly number[], classes: number): TestScore {
   const predictions = blocks.flatMap((block, index) =>
-    blockSamples(test, index).map((sample, row) => ({ sample, label: samples[sample].class, predicted: block.predicted[row], probability: block.probability[row] })),
+    blockSamples(test, index).map((sample, row) => ({ sample, label: samples.classOf(sample), predicted: block.predicted[row], probability: block.probability[row] })),
   )
   const correct = predictions.filter(({ label, predicted }) => label === predicted).length
   const lossSum = blocks.reduce((sum, block) => sum + block.lossSum, 0)

@@ -9,6 +9,9 @@ export interface Disk {
   rm(path: string, options: { force: true }): Promise<void>
 }
 
+/** Parts of a file's content. */
+type Parts = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>
+
 const realDisk: Disk = { open, rename, rm }
 
 const TEMPORARY = /^\..+\.\d+-\d+\.tmp$/
@@ -52,16 +55,16 @@ export async function syncFolder(folder: string, disk: Disk = realDisk): Promise
  * Writes a file atomically: at any moment, and after a power cut too, `file` is either the old file or the whole new one. The steps are a
  * temporary file beside it, fsync, rename, and fsync of the folder. (The package write-file-atomic needs the content in one buffer, does not
  * synchronise the folder, and mistakes the short write of a disk that fills up for a whole one.)
- * @param parts written one after the other; they must not change before the promise settles
+ * @param parts written one after the other, as they come; they must not change before the promise settles
  * @param options.durable false for content that can be made again: nothing is synchronised, and a power cut may lose it
  * @throws the error of the file system; the old file is then intact
  */
-export async function writeAtomically(file: string, parts: readonly (Uint8Array | string)[], { durable = true, disk = realDisk }: { durable?: boolean; disk?: Disk } = {}): Promise<void> {
+export async function writeAtomically(file: string, parts: Parts, { durable = true, disk = realDisk }: { durable?: boolean; disk?: Disk } = {}): Promise<void> {
   const temporary = temporaryBeside(file)
   try {
     const handle = await disk.open(temporary, 'w')
     try {
-      for (const part of parts) await handle.writeFile(part)
+      for await (const part of parts) await handle.writeFile(part)
       if (durable) await handle.sync()
     } finally {
       await handle.close()

@@ -13,8 +13,7 @@ const SMALLEST_SIDE = 360
 const LONGEST_NAME = 28
 
 /**
- * Most classes in the picture. Drawing takes the square of them, on the thread that also answers the workers: a quarter of a second for this many;
- * and a larger picture could not be read.
+ * Most classes in the picture. A larger one could not be read, and drawing takes the square of them: a quarter of a second for this many.
  */
 const MOST_CLASSES = 40
 

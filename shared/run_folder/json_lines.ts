@@ -1,53 +1,59 @@
 import { open } from 'node:fs/promises'
 import type { z } from 'zod'
-import { appendWhole } from '../kit/append_whole.ts'
-import { messageOf, RunError, WriteError } from '../kit/errors.ts'
+import { messageOf, RunError } from '../kit/errors.ts'
+import { GrowingFile } from '../kit/growing_file.ts'
 import { checked, readLines } from './json_files.ts'
 
 /**
- * A file of JSON lines that only grows. Lines that cannot be written (disk full) are kept in memory and written, in their order, before the next
- * one: a failure leaves no half line in the file, and loses no line.
+ * A file of JSON lines that only grows, in the background and in the order of the calls. Lines that cannot be written (disk full) are kept in memory
+ * and written before the next one: a failure leaves no half line in the file, and loses no line.
  */
 export class JsonLines<T> {
   readonly file: string
   readonly #schema: z.ZodType<T>
-  #waiting: string[] = []
+  readonly #lines: GrowingFile
 
-  constructor(file: string, schema: z.ZodType<T>) {
+  /** @param options.durable true: lines survive a power cut */
+  constructor(file: string, schema: z.ZodType<T>, options: { durable?: boolean } = {}) {
     this.file = file
     this.#schema = schema
+    this.#lines = new GrowingFile(file, options)
   }
 
   /**
-   * Appends one line. It is synchronous, so that lines are in the order of the calls and none is lost when the process ends.
-   * @param durable true: the line survives a power cut
+   * Appends one line. Settles when it is in the file.
+   * @throws RunError at once if the value does not fit the schema
    * @throws WriteError if the disk refuses: the line then waits
-   * @throws RunError if the value does not fit the schema
    */
-  append(value: T, { durable = false }: { durable?: boolean } = {}): void {
-    this.#waiting.push(`${JSON.stringify(checked(this.file, this.#schema, value))}\n`)
-    this.flush(durable)
+  append(value: T): Promise<void> {
+    this.#lines.add(Buffer.from(`${JSON.stringify(checked(this.file, this.#schema, value))}\n`))
+    return this.#lines.write()
   }
 
   /**
    * Writes the lines that wait.
    * @throws WriteError if the disk still refuses
    */
-  flush(durable = false): void {
-    if (this.#waiting.length === 0) return
-    try {
-      appendWhole(this.file, Buffer.from(this.#waiting.join('')), durable)
-    } catch (error) {
-      throw new WriteError(`${this.file} cannot be written: ${messageOf(error)}.`, { cause: error })
-    }
-    this.#waiting = []
+  flush(): Promise<void> {
+    return this.#lines.write()
+  }
+
+  /** Drops the lines that wait, and all that are appended from now on. */
+  abandon(): void {
+    this.#lines.abandon()
+  }
+
+  /** Settles when nothing is being written any more. */
+  settled(): Promise<void> {
+    return this.#lines.settled()
   }
 
   /**
-   * Reads the lines of the file; none if it does not exist.
+   * Reads the lines of the file, those too that are being written; none if it does not exist.
    * @throws RunError that names the file and the line that does not fit the schema
    */
-  read(): Promise<T[]> {
+  async read(): Promise<T[]> {
+    await this.settled()
     return readLines(this.file, this.#schema)
   }
 
@@ -56,6 +62,7 @@ export class JsonLines<T> {
    * @throws RunError if the file cannot be read
    */
   async count(matches: (value: T) => boolean): Promise<number> {
+    await this.settled()
     let count = 0
     try {
       const handle = await open(this.file)

@@ -4,10 +4,6 @@ import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
 import { bannedSchema, type Banned, evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
-import type { Confused } from '../evaluation/confusion.ts'
-import { confusionPlot } from '../pictures/confusion.ts'
-import { accuracyPlot, lossPlot } from '../pictures/curves.ts'
-import { writePicture } from '../pictures/write_picture.ts'
 import { CheckpointFolder } from './checkpoint_folder.ts'
 import { readJson, writeJson } from './json_files.ts'
 import { JsonLines } from './json_lines.ts'
@@ -30,7 +26,7 @@ export class RunFolder {
     this.path = path
     this.checkpoints = new CheckpointFolder(join(path, 'checkpoints'))
     this.#clock = clock
-    this.#history = new JsonLines(this.historyFile, historyLineSchema)
+    this.#history = new JsonLines(this.historyFile, historyLineSchema, { durable: true })
     this.#events = new JsonLines(this.eventsFile, eventLineSchema)
   }
 
@@ -110,25 +106,35 @@ export class RunFolder {
    * Appends an epoch to the history, durably: its checkpoint is written afterwards.
    * @throws WriteError if the disk refuses; the line is then written with the next one
    */
-  appendHistory(line: HistoryLine): void {
-    this.#history.append(line, { durable: true })
+  appendHistory(line: HistoryLine): Promise<void> {
+    return this.#history.append(line)
   }
 
   /**
    * Appends an event to events.jsonl, with the current time.
    * @throws WriteError if the disk refuses; the line is then written with the next one
    */
-  appendEvent(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
-    this.#events.append({ time: this.#clock().toISOString(), event, ...fields })
+  appendEvent(event: string, fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    return this.#events.append({ time: this.#clock().toISOString(), event, ...fields })
   }
 
   /**
    * Writes the lines that wait because the disk refused them.
    * @throws WriteError if the disk still refuses
    */
-  flush(): void {
-    this.#history.flush(true)
-    this.#events.flush(true)
+  async flush(): Promise<void> {
+    await Promise.all([this.#history.flush(), this.#events.flush()])
+  }
+
+  /** Settles when no line of history or events is being written any more. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#history.settled(), this.#events.settled()])
+  }
+
+  /** Writes no line of history and events any more, also none that waits because the disk refused it. */
+  abandon(): void {
+    this.#history.abandon()
+    this.#events.abandon()
   }
 
   /**
@@ -148,18 +154,6 @@ export class RunFolder {
   /** Drops the epochs after `afterEpoch` from the history, since a resumed run will train them again. */
   async truncateHistory(afterEpoch: number): Promise<void> {
     await this.#history.cutFrom(({ epoch }) => epoch > afterEpoch)
-  }
-
-  /** Draws plots/loss and plots/accuracy, each as .svg and .png, from the history. */
-  async writeCurves(): Promise<void> {
-    const history = await this.readHistory()
-    await writePicture(this.plotsFolder, 'loss', lossPlot(history))
-    await writePicture(this.plotsFolder, 'accuracy', accuracyPlot(history))
-  }
-
-  /** Draws plots/confusion.svg and .png. */
-  writeConfusion(confused: Confused, classNames: readonly string[]): Promise<void> {
-    return writePicture(this.plotsFolder, 'confusion', confusionPlot(confused, classNames))
   }
 }
 

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import protobuf from 'protobufjs'
-import { appendWhole } from '../kit/append_whole.ts'
-import { messageOf, WriteError } from '../kit/errors.ts'
+import { GrowingFile } from '../kit/growing_file.ts'
 import { recordOf } from './record.ts'
 import { ROOT } from '../kit/project.ts'
 
@@ -35,18 +34,18 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024
 let opened = 0
 
 /**
- * A file for TensorBoard in a run's folder. Events are collected and written about once a second. Events that cannot be written (disk full)
- * wait, in their order, for the next write: a failure leaves no half record in the file.
+ * A file for TensorBoard in a run's folder. Events are collected and written about once a second, in the background. Events that cannot be written
+ * (disk full) wait, in their order, for the next write: a failure leaves no half record in the file.
  */
 export class EventFile {
   readonly file: string
+  readonly #records: GrowingFile
   readonly #now: () => number
-  #waiting: Buffer[] = []
-  #waitingBytes = 0
   #triedAt: number
 
   private constructor(file: string, now: () => number, firstStep: number) {
     this.file = file
+    this.#records = new GrowingFile(file)
     this.#now = now
     this.#triedAt = now()
     this.#wait(0, { fileVersion: 'brain.Event:2' })
@@ -65,48 +64,39 @@ export class EventFile {
   }
 
   /**
-   * Adds values by their tags.
+   * Adds values by their tags. Settles when they are in the file, or wait for the next write.
    * @throws WriteError if the disk refuses: the event then waits
    */
-  scalars(step: number, values: Readonly<Record<string, number>>): void {
-    this.#add(step, { summary: { value: Object.entries(values).map(([tag, simpleValue]) => ({ tag, simpleValue })) } })
+  scalars(step: number, values: Readonly<Record<string, number>>): Promise<void> {
+    return this.#add(step, { summary: { value: Object.entries(values).map(([tag, simpleValue]) => ({ tag, simpleValue })) } })
   }
 
   /**
-   * Adds a picture.
+   * Adds a picture. Settles when it is in the file, or waits for the next write.
    * @param picture PNG or JPEG file of an RGB picture
    * @throws WriteError if the disk refuses: the event then waits
    */
-  image(step: number, tag: string, picture: Uint8Array, width: number, height: number): void {
-    this.#add(step, { summary: { value: [{ tag, image: { height, width, colorspace: RGB, encodedImageString: picture } }] } })
+  image(step: number, tag: string, picture: Uint8Array, width: number, height: number): Promise<void> {
+    return this.#add(step, { summary: { value: [{ tag, image: { height, width, colorspace: RGB, encodedImageString: picture } }] } })
   }
 
   /**
    * Writes the events that wait.
    * @throws WriteError if the disk refuses
    */
-  flush(): void {
-    if (this.#waiting.length === 0) return
+  async flush(): Promise<void> {
     this.#triedAt = this.#now()
-    try {
-      appendWhole(this.file, Buffer.concat(this.#waiting), false)
-    } catch (error) {
-      throw new WriteError(`${this.file} cannot be written: ${messageOf(error)}.`, { cause: error })
-    }
-    this.#waiting = []
-    this.#waitingBytes = 0
+    await this.#records.write()
   }
 
-  #add(step: number, what: What): void {
+  async #add(step: number, what: What): Promise<void> {
     this.#wait(step, what)
-    if (this.#now() - this.#triedAt >= WRITE_EVERY_SECONDS) this.flush()
+    if (this.#now() - this.#triedAt >= WRITE_EVERY_SECONDS) await this.flush()
   }
 
   #wait(step: number, what: What): void {
     const record = recordOf(Event.encode({ wallTime: this.#now(), step, ...what }).finish())
-    if (this.#waitingBytes + record.length > MAX_WAITING_BYTES) return
-    this.#waiting.push(record)
-    this.#waitingBytes += record.length
+    if (this.#records.waitingBytes + record.length <= MAX_WAITING_BYTES) this.#records.add(record)
   }
 }
 

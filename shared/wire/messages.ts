@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ManifestPart } from '../data/manifest.ts'
 import { messageOf, ProtocolError } from '../kit/errors.ts'
 import { byteCount, lossSum, plain, seconds, text, uint } from '../kit/fields.ts'
 import { laneReportSchema } from '../lanes/lane_report.ts'
@@ -190,7 +191,14 @@ export type Dealt = z.infer<typeof dealt>
 export const stateChunkSchema = z.object({ session: z.string().max(256), id: uint, vector: uint, offset: uint, data: bytes })
 export type StateChunk = z.infer<typeof stateChunkSchema>
 
-export const bytesSchema = z.object({ data: bytes })
+export const manifestRequestSchema = z.object({ session: z.string().max(256), ownCopy: z.boolean() })
+const sampleColumns = z.object({ paths: bytes, hashes: bytes, classes: bytes, bytes, tests: bytes })
+export const manifestPartSchema: z.ZodType<ManifestPart> = z.discriminatedUnion('part', [
+  z.object({ part: z.literal('head'), head: z.object({ digest, classes: uint, samples: uint, skipped: uint, testFraction: z.number() }) }),
+  z.object({ part: z.literal('classNames'), classNames: z.object({ names: z.array(z.string()) }) }),
+  z.object({ part: z.literal('columns'), columns: sampleColumns }),
+  z.object({ part: z.literal('skipped'), skipped: z.object({ places: z.array(uint) }) }),
+])
 export const imagesRequestSchema = z.object({ session: z.string().max(256), samples: z.array(uint).max(65536) })
 export const imageFileSchema = z.object({ sample: uint, data: bytes })
 export const watchRequestSchema = z.object({ intervalMs: uint })

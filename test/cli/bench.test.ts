@@ -97,10 +97,20 @@ test('the input is measured on drawn images and on those of a folder', async () 
   }
 })
 
+test('the start of a data set is measured on files that are made up', async () => {
+  const json = workspace.path('data.json')
+  const ended = await bench('--only', 'data', '--rounds', '1', '--data-sizes', '2000', '--json', json)
+  assert.equal(ended.code, 0, ended.stderr)
+  const [{ title, about, measures, derived }] = reportSchema.parse(JSON.parse(await readFile(json, 'utf8'))).sections
+  assert.match(`${title}: ${about}`, /2,000 made-up images.* In 4 classes/)
+  assert.deepEqual([measures.length, derived.length], [3, 9])
+  assert.ok([...measures, ...derived].every(({ values }) => values.length === 1 && values[0] > 0))
+})
+
 test('what is wrong with the command line is said', async () => {
   const ended = await bench('--only', 'step,everything')
   assert.equal(ended.code, 2)
-  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, start, recovery, costs, scaling, network, separated by commas.\n')
+  assert.equal(ended.stderr, 'error: --only step,everything: expected some of step, cluster, exchange, limit, input, start, recovery, costs, scaling, network, data, separated by commas.\n')
 })
 
 test('an interpreter without PyTorch is named, and nothing is left running', async () => {

@@ -4,10 +4,11 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { after, before, test } from 'node:test'
-import { gzipSync } from 'node:zlib'
 import { Server, ServerCredentials, status, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js'
 import pMap from 'p-map'
 import { layoutOf } from '../../shared/model/layout.ts'
+import { manifestParts, type ManifestSource } from '../../shared/data/manifest.ts'
+import { Samples, type Sample } from '../../shared/data/columns/samples.ts'
 import { defaultTransforms } from '../../shared/data/transforms/transforms.ts'
 import { buildNetwork } from '../../shared/model/models.ts'
 import { herdService } from '../../shared/wire/service.ts'
@@ -43,8 +44,8 @@ const network = buildNetwork('tiny', { imageSize: 8, classes: 2 })
 const description: RunDescription = {
   ...article, name: 'run', network, ...defaultTransforms(network), engine: 'wasm', precision: 'f32', threads: 1, seed: 0, batch: 2, lanes: 2, datasetDigest: '0'.repeat(64), compress: 'none', compressWeights: 'none', trace: false,
 }
-const sample = (path: string, split: string): object => ({ path, class: 0, sha256, bytes: image.length, split })
-const manifest = { classes: ['a', 'b'], samples: [sample('a/1.png', 'train'), sample('a/2.png', 'train'), sample('a/3.png', 'test')], digest: description.datasetDigest }
+const sample = (path: string, split: 'train' | 'test'): Sample => ({ path, class: 0, sha256, bytes: image.length, split })
+const dataset: ManifestSource = { classes: ['a', 'b'], samples: Samples.of([sample('a/1.png', 'train'), sample('a/2.png', 'train'), sample('a/3.png', 'test')]), digest: description.datasetDigest, testFraction: 0.2, skipped: [] }
 
 const welcome = (described: unknown = description): object => ({ welcome: { session: 's', runId: 'r', run: typeof described === 'string' ? described : JSON.stringify(described) } })
 const deal = (changes: object = {}): object => ({ deal: { kind: 'TRAIN', round: 1, step: 0, epoch: 1, stepInEpoch: 0, attempt: 0, units: [0, 1], ...changes } })
@@ -69,7 +70,7 @@ async function serve(script: Script): Promise<{ port: number; close: () => void 
     sendGradients: () => undefined,
     fetchManifest: (call: Answer) => {
       if (script.manifest !== undefined) return script.manifest(call)
-      call.write({ data: gzipSync(JSON.stringify(manifest)) })
+      for (const part of manifestParts(dataset)) call.write(part)
       call.end()
     },
     fetchImages: (call: Answer) => script.images?.(call),
@@ -91,14 +92,13 @@ async function listening(server: net.Server | http2.Http2Server): Promise<{ port
 }
 
 const says = (...messages: object[]): Script => ({ control: (call) => messages.forEach((message) => call.write(message)) })
-const sendsManifest = (...parts: Buffer[]): Script => ({
+const sendsManifest = (parts: Iterable<object>): Script => ({
   manifest: (call) => {
-    for (const data of parts) call.write({ data })
+    for (const part of parts) call.write(part)
     call.end()
   },
 })
 const sendsWeights = (...chunks: object[]): Script => ({ weights: (call) => chunks.forEach((chunk) => call.write(chunk)) })
-const zipped = (changes: object): Buffer => gzipSync(JSON.stringify({ ...manifest, ...changes }))
 const nested = (depth: number): string => JSON.stringify({ ...description, network: { ...description.network, layers: ['deep'] } }).replace('"deep"', `${'{"type":"residual","shortcut":[],"layers":['.repeat(depth)}{"type":"relu"}${']}'.repeat(depth)}`)
 
 const unreachable = /^error: --coordinator 127\.0\.0\.1:\d+: .* \(tried for 1 s\)\. Is the coordinator running, and is the address right\?$/m
@@ -124,11 +124,11 @@ const scripts: [what: string, script: Script, message: RegExp][] = [
   ['a network of billions of parameters', says(welcome({ ...description, network: { ...description.network, layers: [{ type: 'flatten' }, { type: 'dense', units: 2_000_000_000 }] } })), violation("the coordinator's run is not as the protocol has it: network: has \\d+ parameters")],
   ['a network whose layers do not fit', says(welcome({ ...description, network: { ...description.network, layers: [{ type: 'dense', units: 2 }] } })), violation("the coordinator's run is not as the protocol has it: network: layer dense needs a flat input")],
   ['billions of lanes', says(welcome({ ...description, lanes: 2_000_000_000 })), violation("the coordinator's run is not as the protocol has it: lanes")],
-  ['a manifest that is not packed', sendsManifest(Buffer.from('[]')), violation('the manifest of the coordinator cannot be unpacked')],
-  ['a manifest that unpacks to a gigabyte', sendsManifest(...Array.from({ length: 64 }, () => gzipSync(Buffer.alloc(16 * 1024 * 1024, 32)))), violation('the manifest of the coordinator cannot be unpacked, or is larger')],
-  ['a manifest without end', sendsManifest(...Array.from({ length: 65 }, () => Buffer.alloc(1024 * 1024))), violation('the manifest of the coordinator is larger than 64 MiB')],
-  ['a manifest of files outside its folder', sendsManifest(zipped({ samples: [sample('../../etc/passwd', 'train'), sample('a/2.png', 'test')] })), violation('the manifest of the coordinator is not as the protocol has it: samples.0.path')],
-  ['a manifest of another data set', sendsManifest(zipped({ digest: '1'.repeat(64) })), violation('the manifest of the coordinator is of another data set')],
+  ['a manifest without a head', sendsManifest([...manifestParts(dataset)].slice(1)), violation('the manifest of the coordinator does not begin with its head')],
+  ['a manifest of more samples than there may be', sendsManifest([{ head: { digest: description.datasetDigest, classes: 2, samples: 4e9 } }]), violation('the manifest of the coordinator has 4000000000 samples')],
+  ['a manifest without end', sendsManifest([...manifestParts(dataset), ...manifestParts(dataset)]), violation('the manifest of the coordinator has two heads')],
+  ['a manifest of files outside its folder', sendsManifest(manifestParts({ ...dataset, samples: Samples.of([sample('../../etc/passwd', 'train'), sample('a/2.png', 'test')]) })), violation('the manifest of the coordinator has a path of sample 0')],
+  ['a manifest of another data set', sendsManifest(manifestParts({ ...dataset, digest: '1'.repeat(64) })), violation('the manifest of the coordinator is of another data set')],
   ['reducers that leave a hole', says({ welcome: { session: 's', runId: 'r', run: JSON.stringify(description), reducers: [{ address: ':1', begin: 4, end: 8 }] } }), violation('the coordinator has a reducer for parameters 4 to 7')],
   ['weights that are no floats', sendsWeights({ version: 0, offset: 0, data: Buffer.alloc(3) }), violation('a chunk of weights.* of 3 bytes')],
   ['weights beyond the vector', sendsWeights({ version: 0, offset: 0, data: Buffer.alloc(1024 * 1024) }), violation('a chunk of weights.* of 1048576 bytes')],

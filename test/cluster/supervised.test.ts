@@ -5,6 +5,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { FileCache } from '../../shared/data/caches/file_cache.ts'
+import { Known } from '../../shared/data/caches/file_facts.ts'
+import { scanFolder } from '../../shared/data/sources/scan.ts'
 import { addressOf, Program, run, type Ended } from '../support/processes.ts'
 import { eventOf, linesOf } from '../support/run_events.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
@@ -111,8 +114,9 @@ test('a signal while images are checked ends at once, and what was found out is 
   const ended = await checking.stop('SIGTERM')
   assert.equal(ended.code, 143, ended.stderr)
   assert.match(ended.stdout, /Stopped before the run began\. What was found out about the images is kept for the next start\./)
-  const [file] = await readdir(path.join(cache, 'datasets'))
-  const known = Object.keys((JSON.parse(await readFile(path.join(cache, 'datasets', file), 'utf8')) as { files: object }).files).length
+  const { root, candidates } = await scanFolder(many)
+  const { facts } = await FileCache.open(cache, root, candidates.paths, assert.fail)
+  const known = facts.known.filter((how) => how !== Known.nothing).length
   assert.ok(known > 0 && known < 12 * 120, `${known} files are known`)
   assert.ok(!(await readdir(workspace.folder)).includes('many-run'), 'there is no run yet')
 })

@@ -26,7 +26,7 @@ const blows: Blow[] = [
     for (const offset of [0, 0, 1, 0xffffffff]) gradients({ ...chunk, offset })
   },
   (random, _, { bulk, session }) => void endOf(bulk.receiveWeights({ session: random.pick([session, 'guess']) })),
-  (random, _, { bulk, session }) => void endOf(bulk.fetchManifest({ session: random.pick([session, 'guess']) })),
+  (random, _, { bulk, session }) => void endOf(bulk.fetchManifest({ session: random.pick([session, 'guess']), ownCopy: random.below(2) === 0 })),
   // More watchers than are allowed, with any interval; they end with the connection.
   (random, _, { bulk }) => Array.from({ length: random.below(20) }, () => void endOf(bulk.watch({ intervalMs: anyUint(random) }))),
   (random, _, { bulk, session }) => void endOf(bulk.fetchImages({ session, samples: Array.from({ length: random.below(30) }, () => random.pick([0, 1, 2, 1e6])) })),

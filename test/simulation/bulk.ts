@@ -1,3 +1,4 @@
+import type { ManifestPart } from '../../shared/data/manifest.ts'
 import { HerdError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { GradientChunk, WeightsChunk } from '../../shared/wire/messages.ts'
 import type { BulkSession, GradientsStream, WeightsStream } from '../../coordinator/exchange/worker_streams.ts'
@@ -71,9 +72,9 @@ export class Bulk implements Connectable<BulkEnd> {
   }
 
   /** Announces that gradients will come over this connection; they wait for the answer. @returns the manifest from the other end */
-  introduce(): Promise<Buffer> {
+  introduce(): Promise<readonly ManifestPart[]> {
     const session = this.#session
-    const manifest = new Promise<Buffer>((resolve) => {
+    const manifest = new Promise<readonly ManifestPart[]>((resolve) => {
       this.#ask((end) => {
         const opened = end.session(session)
         if (opened === undefined) return this.#refuse('no such session')

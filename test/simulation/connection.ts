@@ -1,3 +1,4 @@
+import type { ManifestPart } from '../../shared/data/manifest.ts'
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import type { CoordinatorMessage, GradientChunk, Welcome, WorkerMessage } from '../../shared/wire/messages.ts'
 import type { ControlOutlet } from '../../coordinator/protocol/control.ts'
@@ -70,8 +71,8 @@ export class Connection implements Link, Breakable {
     if (!this.over) await this.#reducers.find(({ end }) => chunk.offset < end)?.bulk.sendGradient(chunk)
   }
 
-  fetchManifest(): Promise<Buffer> {
-    return Promise.race([
+  async *fetchManifest(): AsyncGenerator<ManifestPart> {
+    yield* await Promise.race([
       this.#bulk.introduce(),
       this.lost.then((reason): never => {
         throw new ProtocolError(`the coordinator cannot send what was asked for: ${reason}`)

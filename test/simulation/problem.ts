@@ -1,9 +1,9 @@
-import { gzipSync } from 'node:zlib'
 import type { Compression } from '../../shared/compress/format.ts'
-import { idsBySplit, type Sample } from '../../shared/data/dataset.ts'
+import { idsBySplit } from '../../shared/data/dataset.ts'
+import { Samples, type Sample } from '../../shared/data/columns/samples.ts'
 import { DecodedCache } from '../../shared/data/caches/decoded_cache.ts'
 import type { DecodedImage } from '../../shared/data/transforms/decode.ts'
-import type { Manifest } from '../../shared/data/manifest.ts'
+import { copyParts, type ManifestPart } from '../../shared/data/manifest.ts'
 import { initialParameters } from '../../shared/model/initial.ts'
 import { layoutOf, type Layout } from '../../shared/model/layout.ts'
 import { networkSchema } from '../../shared/model/network.ts'
@@ -22,10 +22,10 @@ export interface Problem {
   run: RunDescription
   layout: Layout
   classes: string[]
-  samples: readonly Sample[]
+  samples: Samples
   test: readonly number[]
-  /** Manifest of the data set, gzipped as on the wire. */
-  manifest: Buffer
+  /** What a worker with images of its own is told of the data set. */
+  manifest: readonly ManifestPart[]
   decoded: DecodedCache
   schedule: Schedule
   epochs: number
@@ -73,18 +73,18 @@ const network = networkSchema.parse({
 
 function buildProblem(shape: Shape, index: number): Problem {
   const seed = 100 + index
-  const samples = Array.from({ length: shape.train + shape.test }, (_, id): Sample => ({
+  const list = Array.from({ length: shape.train + shape.test }, (_, id): Sample => ({
     path: `${CLASSES[id % CLASSES.length]}/${String(id).padStart(4, '0')}.png`, class: id % CLASSES.length,
     sha256: 'a'.repeat(64), bytes: 1, split: id < shape.train ? 'train' : 'test',
   })).sort((a, b) => (a.path < b.path ? -1 : 1))
   const decoded = new DecodedCache(Number.POSITIVE_INFINITY)
-  samples.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
+  const samples = Samples.of(list)
+  list.forEach((sample, id) => decoded.offer(id, drawImage(seed, id, sample.class)))
   const { train, test } = idsBySplit(samples)
   const run: RunDescription = { ...article, ...defaultTransforms(network), name: 'run', network, engine: 'wasm', precision: 'f32', threads: 1, seed, batch: shape.batch, lanes: shape.lanes, datasetDigest: DATASET_DIGEST, compress: shape.compress ?? 'none', compressWeights: shape.compressWeights ?? 'none', optimizer: shape.optimizer ?? defaultOptimizer, clip: shape.clip ?? null, trace: false }
-  const manifest: Manifest = { classes: CLASSES, samples, digest: DATASET_DIGEST }
   return {
     name: `${shape.lanes} lanes of ${shape.batch} images`, run, layout: layoutOf(network), classes: CLASSES, samples, test, decoded,
-    manifest: gzipSync(JSON.stringify(manifest)),
+    manifest: [...copyParts({ classes: CLASSES, samples, digest: DATASET_DIGEST, testFraction: 0.5, skipped: [] })],
     schedule: new Schedule({ seed, train, batch: shape.batch, lanes: shape.lanes }),
     epochs: shape.epochs, optimizer: optimizerOf(run.optimizer), learningRate: 0.01, chunkFloats: shape.chunkFloats,
     overflowFrom: shape.overflowFrom ?? Number.POSITIVE_INFINITY,

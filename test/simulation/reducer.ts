@@ -39,7 +39,7 @@ export class SimulatedReducer {
   start(): void {
     const { network, trace, port, onExit } = this.#parts
     trace.add(this.process.name, 'starts')
-    network.listenBulk(`:${port}`, { process: this.process, end: { session: (id) => this.#port.session?.worker(id), manifest: Buffer.alloc(0) } })
+    network.listenBulk(`:${port}`, { process: this.process, end: { session: (id) => this.#port.session?.worker(id), manifest: [] } })
     const exit = (how: 'finished' | 'failed'): void => {
       if (!this.process.alive) return
       this.process.kill()

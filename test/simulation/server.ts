@@ -1,3 +1,4 @@
+import type { ManifestPart } from '../../shared/data/manifest.ts'
 import type { MemberHandler } from '../../coordinator/contract/member.ts'
 import type { ReducerHub } from '../../coordinator/exchange/remote/hub.ts'
 import type { Claims } from '../../coordinator/exchange/worker_streams.ts'
@@ -15,7 +16,7 @@ export interface ServerParts {
   network: Network
   handler: MemberHandler
   run: RunDescription
-  manifest: Buffer
+  manifest: readonly ManifestPart[]
   /** Makes an id that no session of any incarnation of the coordinator has had. */
   newId: () => string
   silenceLimitMs: number

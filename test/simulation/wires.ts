@@ -1,3 +1,4 @@
+import type { ManifestPart } from '../../shared/data/manifest.ts'
 import type { BulkSession, WorkerStreams } from '../../coordinator/exchange/worker_streams.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Meddler } from './meddler.ts'
@@ -25,8 +26,8 @@ export interface Breakable {
 /** The end of a bulk connection (weights and gradients) at the process that reduces: the coordinator or a reducer. */
 export interface BulkEnd {
   session: (id: string) => (BulkSession & { streams: WorkerStreams }) | undefined
-  /** Manifest of the data set, gzipped; empty at a reducer. */
-  manifest: Buffer
+  /** Manifest of the data set; empty at a reducer. */
+  manifest: readonly ManifestPart[]
 }
 
 /** A connection that a network can bring to a listener. */

@@ -1,3 +1,4 @@
+import { ManifestReader } from '../../shared/data/manifest.ts'
 import { HerdError, messageOf } from '../../shared/kit/errors.ts'
 import type { KeyedRandom } from '../../shared/random/philox.ts'
 import { Membership, type MembershipResult } from '../../worker/membership.ts'
@@ -100,9 +101,14 @@ export class SimulatedWorker {
         return this.#compute
       },
       inputFacts: () => Promise.resolve({ fingerprint: '', versions: '' }),
-      openSource: async () => {
-        await process.sleep(random.between(0, 50))
-        return { source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded, digest: problem.run.datasetDigest }
+      fetchData: async (link) => {
+        const manifest = new ManifestReader()
+        for await (const part of link.fetchManifest(true)) manifest.take(part)
+        const { digest } = manifest.copy()
+        return async () => {
+          await process.sleep(random.between(0, 50))
+          return { digest, images: { samples: problem.samples, source: { read: () => process.sleep(random.between(0, 30)).then(() => []) }, decoded: problem.decoded } }
+        }
       },
       residentBytes: () => Promise.resolve(0),
       every: (milliseconds, action) => process.every(milliseconds, action),

@@ -20,10 +20,10 @@ export async function inputSection({ rounds, imageSize, folder, log }: BenchSett
   const photographs = data === undefined ? await drawnPhotographs(most) : await photographsOf(data, most)
   const { samples } = photographs
   const transforms = defaultTransforms()
-  const lanes = Array.from({ length: Math.ceil(samples.length / LANE) }, (_, lane) => samples.map((_sample, id) => id).slice(lane * LANE, (lane + 1) * LANE))
+  const lanes = Array.from({ length: Math.ceil(samples.length / LANE) }, (_, lane) => samples.ids('train').slice(lane * LANE, (lane + 1) * LANE))
   const open = async (): Promise<DecodedCache> => new DecodedCache(0, {
     samples,
-    pixels: await PixelCache.open({ folder: path.join(folder, 'pixels'), limitBytes: UNLIMITED, files: samples.map(({ sha256 }) => sha256), shortSide: decodeTarget(transforms, imageSize), now: Date.now, warn: log }),
+    pixels: await PixelCache.open({ folder: path.join(folder, 'pixels'), limitBytes: UNLIMITED, files: await samples.byHash(), shortSide: decodeTarget(transforms, imageSize), now: Date.now, warn: log }),
   })
 
   const starts = [
@@ -38,7 +38,7 @@ export async function inputSection({ rounds, imageSize, folder, log }: BenchSett
     contender(PLAIN, () => Promise.resolve(new DecodedCache(UNLIMITED)), plainlyAugmented),
   ]
   const values = await alternate(starts, rounds, (line) => log(`input: ${line}`))
-  const fileBytes = samples.reduce((sum, { bytes }) => sum + bytes, 0) / samples.length
+  const fileBytes = samples.ids('train').reduce((sum, id) => sum + samples.bytes(id), 0) / samples.length
   return {
     title: 'The input',
     about: `${samples.length} images, files of ${Math.round(fileBytes / 1000)} kB on average, to training images of ${imageSize} px, as a worker does it: read or decoded, checked, flipped, rotated, resized, cropped, in lanes of ${LANE}. Processor time of all threads.`,

@@ -1,4 +1,5 @@
 import type { DecodedImage } from '../transforms/decode.ts'
+import type { Samples } from '../columns/samples.ts'
 import type { PixelCache } from './pixel_cache/pixel_cache.ts'
 
 /** Memory in bytes that a process uses for decoded images: enough for a thousand of Animals-10's. */
@@ -10,12 +11,12 @@ export const DECODED_CACHE_BYTES = 192 * 1024 * 1024
  */
 export class DecodedCache {
   readonly #limitBytes: number
-  readonly #file: { pixels: PixelCache; samples: readonly { sha256: string }[] } | undefined
+  readonly #file: { pixels: PixelCache; samples: Pick<Samples, 'sha256'> } | undefined
   readonly #images = new Map<number, DecodedImage>()
   #bytes = 0
 
   /** @param limitBytes limit of the memory @param file cache file behind the memory, and the samples, whose hashes are its keys */
-  constructor(limitBytes: number, file?: { pixels: PixelCache; samples: readonly { sha256: string }[] }) {
+  constructor(limitBytes: number, file?: { pixels: PixelCache; samples: Pick<Samples, 'sha256'> }) {
     this.#limitBytes = limitBytes
     this.#file = file
   }
@@ -42,7 +43,7 @@ export class DecodedCache {
    */
   async read(sample: number, use: (image: DecodedImage) => void): Promise<boolean> {
     if (this.#file === undefined) return false
-    return this.#file.pixels.read(this.#file.samples[sample].sha256, (image) => {
+    return this.#file.pixels.read(this.#file.samples.sha256(sample), (image) => {
       // The pixels are copied this way because slice() of a Buffer would be a view.
       if (this.#fits(sample, image)) this.#keep(sample, { ...image, data: new Uint8Array(image.data) })
       use(image)
@@ -52,7 +53,7 @@ export class DecodedCache {
   /** Keeps a decoded image in memory and in the cache file, as far as there is room. It must not be changed afterwards. */
   offer(sample: number, image: DecodedImage): void {
     if (this.#fits(sample, image)) this.#keep(sample, image)
-    this.#file?.pixels.offer(this.#file.samples[sample].sha256, image)
+    this.#file?.pixels.offer(this.#file.samples.sha256(sample), image)
   }
 
   /** Closes the cache file once all images that were offered to it are written. */

@@ -1,63 +1,64 @@
-import { access, constants, readFile } from 'node:fs/promises'
+import { access, constants, open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { z } from 'zod'
+import { setImmediate } from 'node:timers/promises'
 import { makeFolders } from '../../kit/folders.ts'
 import { writeAtomically } from '../../kit/atomic_file.ts'
+import { messageOf } from '../../kit/errors.ts'
 import { sha256Of } from '../../kit/sha256.ts'
+import type { PathList } from '../columns/path_list.ts'
+import { byCodeUnits } from '../columns/paths.ts'
+import { SLICE } from '../columns/slice.ts'
 import { DECODER_VERSION } from '../transforms/decode.ts'
+import { blockOf, LAST_BLOCK, readBlocks, type FileEntry } from './file_cache_blocks.ts'
+import { readOldCache } from './file_cache_json.ts'
+import { FileFacts, Known, type FoundFacts } from './file_facts.ts'
 
-const FORMAT = `files 2, ${DECODER_VERSION}`
-
-const fileFacts = z.object({
-  bytes: z.int().min(0),
-  /** Time of the last change, in milliseconds since 1970, with the fraction that the file system keeps. */
-  modified: z.number(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Reason why the file cannot be decoded; null if it can, absent if that has not been tried yet. */
-  problem: z.string().nullable().optional(),
-})
-export type FileFacts = z.infer<typeof fileFacts>
-
-const cacheSchema = z.object({ format: z.literal(FORMAT), root: z.string(), files: z.record(z.string(), fileFacts) })
+const FORMAT = `files 3, ${DECODER_VERSION}`
+/** Limit of the first line, which names format and folder. */
+const MAX_LINE_BYTES = 16384
+/** Bytes that are read from the disk at once. */
+const READ_BYTES = 2 ** 20
 
 /**
  * Facts about a data set's files, kept on disk between runs so that an unchanged file (by size and time of change) is neither
- * hashed nor decoded again. A cache that is missing, damaged or of another version counts as empty: everything in it can be found out again.
+ * hashed nor decoded again. The file begins with a line that names format and folder; then come blocks of columns, sorted by path. A cache that is
+ * missing, damaged or of another version counts as empty: everything in it can be found out again.
  */
 export class FileCache {
+  readonly facts: FileFacts
   readonly #file: string
   readonly #root: string
-  readonly #facts: Map<string, FileFacts>
+  readonly #paths: PathList
   #changed = false
 
-  private constructor(file: string, root: string, facts: Map<string, FileFacts>) {
+  private constructor(file: string, root: string, paths: PathList) {
     this.#file = file
     this.#root = root
-    this.#facts = facts
+    this.#paths = paths
+    this.facts = new FileFacts(paths.length)
   }
 
-  /** Reads the cache of a data set. @param root folder of the data set @param paths paths of the files that are there now; facts about others are dropped */
-  static async open(cacheFolder: string, root: string, paths: ReadonlySet<string>): Promise<FileCache> {
+  /**
+   * Reads the cache of a data set.
+   * @param root folder of the data set
+   * @param paths sorted paths of the files that are there now; facts about others are dropped
+   * @param warn receives a sentence if a cache is there and cannot be used
+   */
+  static async open(cacheFolder: string, root: string, paths: PathList, warn: (message: string) => void): Promise<FileCache> {
     const absolute = resolve(root)
-    const file = join(cacheFolder, 'datasets', `${sha256Of(absolute).slice(0, 32)}.json`)
-    const facts = await readCache(file, absolute)
-    for (const path of facts.keys()) if (!paths.has(path)) facts.delete(path)
-    return new FileCache(file, absolute, facts)
+    const cache = new FileCache(join(cacheFolder, 'datasets', `${sha256Of(absolute).slice(0, 32)}.files`), absolute, paths)
+    await cache.#read(warn)
+    return cache
   }
 
-  /** Returns the facts about a file; undefined if it is unknown, or has changed since. */
-  find(path: string, bytes: number, modified: number): FileFacts | undefined {
-    const facts = this.#facts.get(path)
-    return facts?.bytes === bytes && facts.modified === modified ? facts : undefined
-  }
-
-  add(path: string, facts: FileFacts): void {
-    this.#facts.set(path, facts)
+  /** Keeps what was found out about a file. */
+  add(place: number, facts: FoundFacts): void {
+    this.facts.set(place, facts)
     this.#changed = true
   }
 
   /**
-   * Writes the cache if anything was added since the last time, in one piece or not at all; otherwise only looks whether it could.
+   * Writes the cache if anything was added since it was written last, in one piece or not at all; otherwise only looks whether it could.
    * @throws the error of the file system if the folder cannot be written
    */
   async save(): Promise<void> {
@@ -66,18 +67,94 @@ export class FileCache {
     await access(folder, constants.W_OK)
     if (!this.#changed) return
     this.#changed = false
-    await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, root: this.#root, files: Object.fromEntries(this.#facts) })])
+    try {
+      await writeAtomically(this.#file, this.#encoded())
+    } catch (error) {
+      this.#changed = true
+      throw error
+    }
+    await rm(this.#oldFile, { force: true })
+  }
+
+  get #oldFile(): string {
+    return this.#file.replace(/\.files$/, '.json')
+  }
+
+  /** Encodes all that is known, a block at a time, while others have their turn. */
+  async *#encoded(): AsyncGenerator<Buffer> {
+    yield Buffer.from(`${JSON.stringify({ format: FORMAT, root: this.#root })}\n`)
+    for (let begin = 0; begin < this.facts.length; begin += SLICE) {
+      await setImmediate()
+      const places: number[] = []
+      for (let place = begin; place < Math.min(begin + SLICE, this.facts.length); place++) if (this.facts.known[place] !== Known.nothing) places.push(place)
+      if (places.length > 0) yield blockOf(this.#paths, this.facts, places)
+    }
+    yield LAST_BLOCK
+  }
+
+  async #read(warn: (message: string) => void): Promise<void> {
+    const anew = 'The images are checked anew.'
+    const handle = await open(this.#file, 'r').catch((error: unknown) => {
+      const isAbsent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+      if (!isAbsent) warn(`${this.#file}, which keeps what was found out about the images, cannot be read: ${messageOf(error)}. ${anew}`)
+    })
+    if (handle === undefined) return this.#readOld()
+    try {
+      const read = readerOf(handle)
+      const line = await readLine(read)
+      if (line !== JSON.stringify({ format: FORMAT, root: this.#root })) return warn(`${this.#file}, which keeps what was found out about the images, is of another version of Herd. ${anew}`)
+      await this.#takeAll(readBlocks(read))
+    } catch (error) {
+      this.facts.known.fill(Known.nothing)
+      warn(`${this.#file}, which keeps what was found out about the images, is damaged: ${messageOf(error)}. ${anew}`)
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /** Takes the facts about files that are there still. Both sides are sorted by path, so they are gone through together. */
+  async #takeAll(blocks: AsyncIterable<FileEntry[]>): Promise<void> {
+    let place = 0
+    for await (const entries of blocks) {
+      for (const entry of entries) {
+        let order = -1
+        while (place < this.#paths.length && (order = byCodeUnits(this.#paths.at(place), entry.path)) < 0) place++
+        if (place < this.#paths.length && order === 0) this.facts.set(place++, entry)
+      }
+      await setImmediate()
+    }
+  }
+
+  async #readOld(): Promise<void> {
+    const known = await readOldCache(this.#oldFile, this.#root)
+    if (known.size === 0) return
+    for (let place = 0; place < this.#paths.length; place++) {
+      const facts = known.get(this.#paths.at(place))
+      if (facts !== undefined) this.add(place, facts)
+    }
   }
 }
 
-async function readCache(file: string, root: string): Promise<Map<string, FileFacts>> {
-  const text = await readFile(file, 'utf8').catch(() => '')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return new Map()
+/** Makes a function that reads further on in a file, so many bytes, or fewer at its end. */
+function readerOf(handle: FileHandle): (bytes: number) => Promise<Buffer> {
+  let rest = Buffer.alloc(0)
+  return async (bytes) => {
+    const parts = [rest]
+    let length = rest.length
+    while (length < bytes) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES)
+      if (bytesRead === 0) break
+      parts.push(buffer.subarray(0, bytesRead))
+      length += bytesRead
+    }
+    const all = parts.length === 1 ? rest : Buffer.concat(parts)
+    rest = all.subarray(bytes)
+    return all.subarray(0, bytes)
   }
-  const cache = cacheSchema.safeParse(parsed)
-  return cache.success && cache.data.root === root ? new Map(Object.entries(cache.data.files)) : new Map()
+}
+
+async function readLine(read: (bytes: number) => Promise<Buffer>): Promise<string> {
+  const line: number[] = []
+  for (let [byte] = await read(1); byte !== undefined && byte !== 10 && line.length < MAX_LINE_BYTES; [byte] = await read(1)) line.push(byte)
+  return Buffer.from(line).toString('utf8')
 }

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { Log } from '../../kit/log.ts'
 import { DECODED_CACHE_BYTES, DecodedCache } from './decoded_cache.ts'
+import type { Samples } from '../columns/samples.ts'
 import { PixelCache, type PixelCacheObserver } from './pixel_cache/pixel_cache.ts'
 
 export interface OpenDecodedOptions {
@@ -8,7 +9,7 @@ export interface OpenDecodedOptions {
   cacheFolder: string
   /** Limit of the cache file in bytes; 0 for no cache file. */
   fileBytes: number
-  samples: readonly { sha256: string }[]
+  samples: Samples
   /** Short side to which larger images are reduced while they are decoded, in pixels: `decodeTarget`. */
   shortSide: number
   log: Pick<Log, 'warn'>
@@ -21,7 +22,7 @@ export async function openDecoded({ cacheFolder, fileBytes, samples, shortSide, 
   const pixels = await PixelCache.open({
     folder: path.join(cacheFolder, 'pixels'),
     limitBytes: fileBytes,
-    files: samples.map(({ sha256 }) => sha256),
+    files: await samples.byHash(),
     shortSide,
     now: Date.now,
     warn: (text) => log.warn(text),

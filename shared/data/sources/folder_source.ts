@@ -4,10 +4,10 @@ import { DataError, messageOf } from '../../kit/errors.ts'
 import { sha256Of } from '../../kit/sha256.ts'
 import type { ImageSource } from './image_source.ts'
 
-/** A sample's file on this machine, and the hash that its bytes had when the data set was checked. */
-export interface HashedFile {
-  file: string
-  sha256: string
+/** The samples' files on this machine by id, and the hashes that their bytes had when the data set was checked. */
+export interface HashedFiles {
+  file(id: number): string
+  sha256(id: number): string
 }
 
 /**
@@ -22,11 +22,10 @@ const FIRST_WAIT_MS = 250
  * have too many files open.
  */
 export class FolderSource implements ImageSource {
-  readonly #files: readonly HashedFile[]
+  readonly #files: HashedFiles
   readonly #firstWaitMs: number
 
-  /** @param files file of each sample, by sample id */
-  constructor(files: readonly HashedFile[], firstWaitMs = FIRST_WAIT_MS) {
+  constructor(files: HashedFiles, firstWaitMs = FIRST_WAIT_MS) {
     this.#files = files
     this.#firstWaitMs = firstWaitMs
   }
@@ -36,12 +35,12 @@ export class FolderSource implements ImageSource {
    * @throws DataError that names the file that cannot be read, or whose bytes are no longer those that were checked
    */
   read(samples: readonly number[]): Promise<Buffer[]> {
-    const read = (id: number): Promise<Buffer> => pRetry(() => readChecked(this.#files[id]), { retries: RETRIES, minTimeout: this.#firstWaitMs, factor: 2 })
+    const read = (id: number): Promise<Buffer> => pRetry(() => readChecked(this.#files.file(id), this.#files.sha256(id)), { retries: RETRIES, minTimeout: this.#firstWaitMs, factor: 2 })
     return Promise.all(samples.map(read))
   }
 }
 
-async function readChecked({ file, sha256 }: HashedFile): Promise<Buffer> {
+async function readChecked(file: string, sha256: string): Promise<Buffer> {
   let data: Buffer
   try {
     data = await readFile(file)

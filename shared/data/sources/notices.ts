@@ -1,12 +1,7 @@
-import type { Scan, Split } from './scan.ts'
-
-/** An image as far as it is compared with others. */
-interface Sample {
-  path: string
-  class: number
-  sha256: string
-  split: Split
-}
+import { setImmediate } from 'node:timers/promises'
+import type { Samples } from '../columns/samples.ts'
+import { SLICE } from '../columns/slice.ts'
+import type { Scan } from './scan.ts'
 
 /** Longest list of names in a sentence. */
 const NAMES = 5
@@ -20,7 +15,7 @@ function listed(names: readonly string[]): string {
 }
 
 /** Tells which files and folders of a data set a scan has left out, in sentences for people; none if it took everything. */
-export function tellPassedOver({ root, passedOver: { endings, folders, runs, loose } }: Scan): string[] {
+export function tellPassedOver({ root, passedOver: { endings, folders, runs, loose } }: Pick<Scan, 'root' | 'passedOver'>): string[] {
   const files = [...endings.values()].reduce((sum, count) => sum + count, 0)
   const byEnding = [...endings].sort(([, a], [, b]) => b - a).map(([ending, count]) => `${count} ${ending === '' ? 'without an ending' : ending}`)
   return [
@@ -32,16 +27,37 @@ export function tellPassedOver({ root, passedOver: { endings, folders, runs, loo
 }
 
 /** Tells of images that are in a data set more than once in a way that spoils it: in two classes, or in training and in the test. */
-export function duplicatesOf(samples: readonly Sample[]): string[] {
-  const first = new Map<string, Sample>()
-  const inTwoClasses: [Sample, Sample][] = []
-  const inBothHalves: [Sample, Sample][] = []
-  for (const sample of samples) {
-    const other = first.get(sample.sha256)
-    if (other === undefined) first.set(sample.sha256, sample)
-    else if (other.class !== sample.class) inTwoClasses.push([other, sample])
-    else if (other.split !== sample.split) inBothHalves.push([other, sample])
+export async function duplicatesOf(samples: Samples): Promise<string[]> {
+  const byHash = await samples.byHash()
+  const inTwoClasses = new Repeated('in two classes')
+  const inBothHalves = new Repeated('in training and in the test')
+  for (let id = 0; id < samples.length; id++) {
+    if (id % SLICE === 0) await setImmediate()
+    const first = byHash.firstLike(id)
+    if (samples.classOf(first) !== samples.classOf(id)) inTwoClasses.add(first, id)
+    else if (samples.split(first) !== samples.split(id)) inBothHalves.add(first, id)
   }
-  const tell = (pairs: readonly [Sample, Sample][], what: string): string[] => (pairs.length === 0 ? [] : [`${counted(pairs.length, 'image')} ${pairs.length === 1 ? 'is' : 'are'} ${what}, with the same bytes: ${pairs[0][0].path} and ${pairs[0][1].path}${pairs.length === 1 ? '' : ', for example'}.`])
-  return [...tell(inTwoClasses, 'in two classes'), ...tell(inBothHalves, 'in training and in the test')]
+  return [...inTwoClasses.tell(samples), ...inBothHalves.tell(samples)]
+}
+
+/** Images that have the same bytes as another one. */
+class Repeated {
+  readonly #what: string
+  #count = 0
+  #example: [number, number] = [0, 0]
+
+  /** @param what says where both are */
+  constructor(what: string) {
+    this.#what = what
+  }
+
+  add(first: number, second: number): void {
+    if (this.#count++ === 0) this.#example = [first, second]
+  }
+
+  tell(samples: Samples): string[] {
+    if (this.#count === 0) return []
+    const [first, second] = this.#example.map((id) => samples.path(id))
+    return [`${counted(this.#count, 'image')} ${this.#count === 1 ? 'is' : 'are'} ${this.#what}, with the same bytes: ${first} and ${second}${this.#count === 1 ? '' : ', for example'}.`]
+  }
 }

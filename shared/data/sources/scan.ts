@@ -1,28 +1,31 @@
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, resolve, sep } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { DataError, messageOf } from '../../kit/errors.ts'
-import { foldersIn, imagesBelow, nothingPassedOver, type Found, type PassedOver } from './found_images.ts'
-import { byCodeUnits, pathProblem } from './paths.ts'
+import { PathList } from '../columns/path_list.ts'
+import type { Split } from '../columns/samples.ts'
+import { SLICE } from '../columns/slice.ts'
+import { below, foldersIn, imagesBelow, nothingPassedOver, type Found, type PassedOver } from './found_images.ts'
+import { byCodeUnits, pathProblem } from '../columns/paths.ts'
 
-/** A file that is an image by its name; it has not been decoded yet, and may turn out to be unreadable. */
-export interface Candidate extends Found {
-  /** Path relative to the root, with '/', Unicode-normalised (NFC): the image's identity on every machine. */
-  path: string
-  /** Index of the image's class in the scan's classes. */
-  class: number
-  /** Side of the split, if folders such as train/ and test/ decide it. */
-  split?: Split
+/** Files that are images by their names, sorted by path in code-unit order; they have not been decoded yet, and may turn out to be unreadable. */
+export interface Candidates {
+  /** Paths relative to the root, with '/', Unicode-normalised (NFC): the images' identities on every machine. */
+  paths: PathList
+  /** Index of each image's class in the scan's classes. */
+  classes: Uint32Array
+  /** 1 for an image to test on, 0 for one to train on; undefined unless folders such as train/ and test/ decide it. */
+  tests: Uint8Array | undefined
+  /** Files of the paths that the disk spells in another Unicode form; all others are below the root as their paths say. */
+  spelled: ReadonlyMap<string, string>
 }
-
-export type Split = 'train' | 'test'
 
 export interface Scan {
   /** Absolute path of the folder that holds the classes, or train/ and test/. */
   root: string
   /** Names of the class folders, in code-unit order. */
   classes: string[]
-  /** Candidates sorted by path, in code-unit order. */
-  candidates: Candidate[]
+  candidates: Candidates
   passedOver: PassedOver
 }
 
@@ -45,16 +48,22 @@ export async function scanFolder(folder: string): Promise<Scan> {
   const root = names.length === 1 && names[0] === 'raw-img' ? join(given, 'raw-img') : given
 
   const passedOver = nothingPassedOver()
-  const top = await imagesByFolder(root, '', passedOver)
-  const halves = await splitFolders(root, top)
-  const found = halves === undefined ? fromClasses(root, top) : fromHalves(root, halves)
-  found.candidates.sort((a, b) => byCodeUnits(a.path, b.path))
-  checkPaths(root, found.candidates)
-  return { root, ...found, passedOver }
+  const spelled = new Map<string, string>()
+  const top = await imagesByFolder({ root, folder: root, prefix: '', passedOver, spelled })
+  const halves = await splitFolders(root, top, spelled)
+  const { classes, folders } = halves === undefined ? fromClasses(root, top) : fromHalves(root, halves)
+  return { root, classes, candidates: await candidatesOf(folders, halves !== undefined, spelled), passedOver }
 }
 
-/** Images by the class folder that they are in; folders without images are left out. */
-type ImagesByFolder = Map<string, Found[]>
+const NONE: Candidates['spelled'] = new Map()
+
+/** Returns the path of a candidate's file on this machine. */
+export function fileOf(root: string, path: string, spelled: Candidates['spelled']): string {
+  return spelled.get(path) ?? below(root, sep === '/' ? path : path.replaceAll('/', sep))
+}
+
+/** Sorted paths by the class folder that they are in; folders without images are left out. */
+type ImagesByFolder = Map<string, PathList>
 
 /** One half of a data set that comes with its split. */
 interface Half {
@@ -63,16 +72,24 @@ interface Half {
   classes: ImagesByFolder
 }
 
-function fromClasses(root: string, found: ImagesByFolder): Pick<Scan, 'classes' | 'candidates'> {
+/** Images of one class folder, all below `prefix`. */
+interface ClassFolder {
+  prefix: string
+  paths: PathList
+  class: number
+  split: Split
+}
+
+function fromClasses(root: string, found: ImagesByFolder): { classes: string[]; folders: ClassFolder[] } {
   const classes = checkClasses(root, found)
   const small = classes.find((name) => imagesOf(found, name).length < 2)
   if (small !== undefined) {
     throw new DataError(`class ${small} in ${root} has only 1 image, but needs at least one for training and one for testing: add images, or move the folder away.`)
   }
-  return { classes, candidates: classes.flatMap((name, index) => imagesOf(found, name).map((image) => ({ ...image, class: index }))) }
+  return { classes, folders: classes.map((name, index) => ({ prefix: `${name}/`, paths: imagesOf(found, name), class: index, split: 'train' })) }
 }
 
-function fromHalves(root: string, { train, test }: Record<Split, Half>): Pick<Scan, 'classes' | 'candidates'> {
+function fromHalves(root: string, { train, test }: Record<Split, Half>): { classes: string[]; folders: ClassFolder[] } {
   for (const [half, other] of [[train, test], [test, train]]) {
     const missing = [...half.classes.keys()].find((className) => !other.classes.has(className))
     if (missing !== undefined) {
@@ -80,13 +97,33 @@ function fromHalves(root: string, { train, test }: Record<Split, Half>): Pick<Sc
     }
   }
   const classes = checkClasses(join(root, train.name), train.classes)
-  const of = (half: Half, split: Split): Candidate[] =>
-    classes.flatMap((name, index) => imagesOf(half.classes, name).map((image) => ({ ...image, class: index, split })))
-  return { classes, candidates: [...of(train, 'train'), ...of(test, 'test')] }
+  const of = (half: Half, split: Split): ClassFolder[] =>
+    classes.map((name, index) => ({ prefix: `${half.name}/${name}/`, paths: imagesOf(half.classes, name), class: index, split }))
+  return { classes, folders: [...of(train, 'train'), ...of(test, 'test')] }
 }
 
-function imagesOf(found: ImagesByFolder, name: string): Found[] {
-  return found.get(name) ?? []
+/**
+ * Puts the images of all folders in the order of their paths. Those of one folder follow each other in that order, since they begin alike: so folders
+ * are sorted, and not millions of paths.
+ */
+async function candidatesOf(folders: ClassFolder[], ownSplit: boolean, spelled: Candidates['spelled']): Promise<Candidates> {
+  const count = folders.reduce((sum, { paths }) => sum + paths.length, 0)
+  const classes = new Uint32Array(count)
+  const tests = ownSplit ? new Uint8Array(count) : undefined
+  const all = new PathList()
+  for (const folder of folders.sort((a, b) => byCodeUnits(a.prefix, b.prefix))) {
+    for (const path of folder.paths) {
+      if (all.length % SLICE === 0) await setImmediate()
+      classes[all.length] = folder.class
+      if (tests !== undefined) tests[all.length] = Number(folder.split === 'test')
+      all.add(path)
+    }
+  }
+  return { paths: all, classes, tests, spelled }
+}
+
+function imagesOf(found: ImagesByFolder, name: string): PathList {
+  return found.get(name) ?? new PathList()
 }
 
 function checkClasses(folder: string, found: ImagesByFolder): string[] {
@@ -101,14 +138,14 @@ function checkClasses(folder: string, found: ImagesByFolder): string[] {
  * @returns undefined if it does not
  * @throws DataError if only one half has class folders, there are further folders with images, or folders hold the same classes and are no halves
  */
-async function splitFolders(root: string, top: ImagesByFolder): Promise<Record<Split, Half> | undefined> {
+async function splitFolders(root: string, top: ImagesByFolder, spelled: Map<string, string>): Promise<Record<Split, Half> | undefined> {
   const named = HALVES.map(([, pattern]) => [...top.keys()].filter((name) => pattern.test(name)))
   if (named.some((names) => names.length === 0)) {
     refuseUnnamedHalves(root, top)
     return undefined
   }
   const inside = new Map<string, ImagesByFolder>()
-  for (const name of named.flat()) inside.set(name, await imagesByFolder(join(root, name), `${name}/`, nothingPassedOver()))
+  for (const name of named.flat()) inside.set(name, await imagesByFolder({ root, folder: join(root, name), prefix: `${name}/`, passedOver: nothingPassedOver(), spelled }))
   if ([...inside.values()].every(({ size }) => size === 0)) return undefined
   const [[train], [test]] = named
   const others = [...top.keys()].filter((name) => name !== train && name !== test)
@@ -127,27 +164,43 @@ async function splitFolders(root: string, top: ImagesByFolder): Promise<Record<S
 function refuseUnnamedHalves(root: string, top: ImagesByFolder): void {
   const folders = [...top.keys()].sort(byCodeUnits)
   const [first, ...others] = folders.map((name) => {
-    const inside = imagesOf(top, name).map(({ path }) => path.split('/')).filter((parts) => parts.length > 2)
-    return [...new Set(inside.map(([, folder]) => folder))].sort(byCodeUnits).join('/')
+    const inside = new Set<string>()
+    for (const path of imagesOf(top, name)) {
+      const parts = path.split('/')
+      if (parts.length > 2) inside.add(parts[1])
+    }
+    return [...inside].sort(byCodeUnits).join('/')
   })
   if (others.length === 0 || !first.includes('/') || others.some((other) => other !== first)) return
   throw new DataError(`data folder ${root} has the same folders in ${folders.join('/, ')}/: if these are a split, call them train/ and test/; if they are classes, take the folders inside away.`)
 }
 
-async function imagesByFolder(folder: string, prefix: string, passedOver: PassedOver): Promise<ImagesByFolder> {
-  const found: ImagesByFolder = new Map()
+/**
+ * Finds the images of each folder in a folder.
+ * @param to.prefix beginning of their paths
+ * @param to.spelled gets the files whose names the disk spells otherwise
+ */
+async function imagesByFolder(to: { root: string; folder: string; prefix: string; passedOver: PassedOver; spelled: Map<string, string> }): Promise<ImagesByFolder> {
+  const { root, folder, prefix, passedOver, spelled } = to
   const { names, looseImages } = await foldersIn(folder)
   passedOver.loose += looseImages
-  for (const name of names) {
-    const normal = name.normalize('NFC')
-    const runs = passedOver.runs.length
-    const images = await imagesBelow(join(folder, name), `${prefix}${normal}/`, passedOver)
-    if (images.length === 0) {
-      if (passedOver.runs.length === runs) passedOver.folders.push(`${prefix}${normal}`)
-      continue
+  // Two folders have the same name where they differ only in how its characters are composed.
+  const together = new Map<string, string[]>()
+  for (const name of names) together.set(name.normalize('NFC'), [...(together.get(name.normalize('NFC')) ?? []), name])
+  const found: ImagesByFolder = new Map()
+  for (const [normal, spellings] of together) {
+    const images: Found[] = []
+    for (const name of spellings) {
+      const runs = passedOver.runs.length
+      const inside = await imagesBelow(join(folder, name), `${prefix}${normal}/`, passedOver)
+      if (inside.length === 0 && passedOver.runs.length === runs) passedOver.folders.push(`${prefix}${normal}`)
+      for (const image of inside) images.push(image)
     }
-    const before = imagesOf(found, normal)
-    found.set(normal, before.length === 0 ? images : before.concat(images))
+    if (images.length === 0) continue
+    images.sort((a, b) => byCodeUnits(a.path, b.path))
+    checkPaths(root, images)
+    for (const { path, file } of images) if (file !== fileOf(root, path, NONE)) spelled.set(path, file)
+    found.set(normal, PathList.of(images.map(({ path }) => path)))
   }
   return found
 }
@@ -162,11 +215,12 @@ async function checkFolder(folder: string): Promise<void> {
   throw new DataError(`data folder ${folder} is not a folder: check --data. ${LAYOUT}`)
 }
 
-function checkPaths(root: string, candidates: readonly Candidate[]): void {
-  for (const [i, { path, file }] of candidates.entries()) {
+/** @param images sorted by path */
+function checkPaths(root: string, images: readonly Found[]): void {
+  for (const [i, { path, file }] of images.entries()) {
     const problem = pathProblem(path)
     if (problem !== undefined) throw new DataError(`${JSON.stringify(file)} cannot be part of a data set, since its path ${problem}: rename it.`)
-    if (i > 0 && candidates[i - 1].path === path) {
+    if (i > 0 && images[i - 1].path === path) {
       throw new DataError(`${root} has two images whose names differ only in how their characters are composed, ${path}: rename one.`)
     }
   }

@@ -94,6 +94,22 @@ test('what is no image, weights that are no numbers, and weights that there are 
   assert.equal((await made.predict(image)).step, 30)
 })
 
+test('a large photograph is decoded elsewhere: this process goes on meanwhile, and its memory does not grow', async (t) => {
+  const made = predictor(t, () => Promise.resolve(weightsOf(1)))
+  await made.predict(await photograph('green'))
+  // An interlaced PNG is decoded to the whole picture first: 75 MB here.
+  const large = await sharp({ create: { width: 5000, height: 5000, channels: 3, background: 'red' } }).png({ progressive: true }).toBuffer()
+  const counters = sharp.counters()
+  let decoding = false
+  const watch = setInterval(() => (decoding ||= sharp.counters().queue + sharp.counters().process > counters.queue + counters.process), 5)
+  const before = process.memoryUsage.rss()
+  assert.equal((await made.predict(large)).step, 10)
+  clearInterval(watch)
+  assert.ok(!decoding, 'nothing is decoded in this process')
+  assert.ok(process.memoryUsage.rss() - before < 40e6, `${process.memoryUsage.rss() - before} bytes`)
+  await assert.rejects(made.predict(await sharp({ create: { width: 8000, height: 4200, channels: 3, background: 'red' } }).png().toBuffer()), DataError)
+})
+
 test('closing ends the process, and what is being looked at', async (t) => {
   const made = predictor(t, () => Promise.resolve(weightsOf(1)))
   const image = await photograph('green')

@@ -29,7 +29,7 @@ const stepEvent = (step: number): Record<string, unknown> => ({ epoch: 1, stepIn
 
 interface Made {
   folder: RunFolder
-  note(event: string, fields?: Record<string, unknown>): void
+  note(event: string, fields?: Record<string, unknown>): Promise<void>
 }
 
 /** Makes a run's folder, on a clock that advances by a second for each event. */
@@ -42,16 +42,16 @@ async function make(t: TestContext): Promise<Made> {
 test('a run that has finished, whole', async (t) => {
   const { folder, note } = await make(t)
   await folder.writeConfig(config)
-  note('started', started)
-  note('workerJoined', { worker: 'a', workers: 1, engine: 'wasm', device: 'cpu', fingerprint: 'a' })
+  await note('started', started)
+  await note('workerJoined', { worker: 'a', workers: 1, engine: 'wasm', device: 'cpu', fingerprint: 'a' })
   for (let epoch = 1; epoch <= 3; epoch++) {
-    folder.appendHistory(line(epoch))
-    note('epoch', { ...line(epoch), epochs: 3 })
+    await folder.appendHistory(line(epoch))
+    await note('epoch', { ...line(epoch), epochs: 3 })
   }
-  note('comet', { tail: true })
+  await note('comet', { tail: true })
   await folder.writeEvaluation(evaluation)
   await folder.writeSummary(summary)
-  note('finished', { digest: summary.digest, epochs: 3, seconds: 4.5 })
+  await note('finished', { digest: summary.digest, epochs: 3, seconds: 4.5 })
   const view = await readRunView(folder, new Date())
   runViewSchema.parse(view)
   assert.deepEqual(view, {
@@ -79,7 +79,7 @@ test('how a run stands follows from its last process', async (t) => {
   const { folder, note } = await make(t)
   await folder.writeConfig(config)
   const stateAfter = async (event: string, fields: Record<string, unknown> = {}): Promise<string> => {
-    note(event, fields)
+    await note(event, fields)
     return (await readRunView(folder, new Date())).state
   }
   assert.equal(await stateAfter('started', started), 'training')
@@ -93,7 +93,7 @@ test('how a run stands follows from its last process', async (t) => {
   assert.equal(await stateAfter('started', started), 'training')
   assert.equal((await readRunView(folder, new Date())).summary, null, 'that of an earlier end is not of this one')
   assert.equal(await stateAfter('finished', { digest: '', epochs: 3, seconds: 1 }), 'finished')
-  folder.appendHistory({ ...line(1), seconds: 3600 })
+  await folder.appendHistory({ ...line(1), seconds: 3600 })
   await stateAfter('started', started)
   assert.equal((await readRunView(folder, new Date(Date.now() + 100 * 60_000))).state, 'training', 'its epochs take an hour')
 })
@@ -106,24 +106,24 @@ test('how far a run is follows from checkpoints and epochs, and from steps where
     return [epoch, stepInEpoch, step]
   }
   assert.deepEqual(await at(), [1, 0, 0])
-  note('started', started)
-  note('checkpoint', { file: 'x', epoch: 1, stepInEpoch: 2, step: 2 })
+  await note('started', started)
+  await note('checkpoint', { file: 'x', epoch: 1, stepInEpoch: 2, step: 2 })
   assert.deepEqual(await at(), [1, 2, 2])
-  folder.appendHistory(line(1))
+  await folder.appendHistory(line(1))
   assert.deepEqual(await at(), [2, 0, 3])
-  note('step', { ...stepEvent(4), epoch: 2 })
+  await note('step', { ...stepEvent(4), epoch: 2 })
   assert.deepEqual(await at(), [2, 1, 4])
-  folder.appendHistory(line(2))
-  folder.appendHistory(line(3))
+  await folder.appendHistory(line(2))
+  await folder.appendHistory(line(3))
   assert.deepEqual(await at(), [3, 3, 9])
 })
 
 test('steps that were noted make a curve and strips; those that a resumed run did again stand there once', async (t) => {
   const { folder, note } = await make(t)
-  for (const step of [1, 2, 3, 4]) note('step', stepEvent(step))
-  note('resumed', { file: 'x', epoch: 1, step: 2, restarts: 1 })
+  for (const step of [1, 2, 3, 4]) await note('step', stepEvent(step))
+  await note('resumed', { file: 'x', epoch: 1, step: 2, restarts: 1 })
   // This event is of the form that an earlier version recorded.
-  note('step', { epoch: 1, stepInEpoch: 2, stepsPerEpoch: 3, step: 3, samples: 4, seconds: 0.5, loss: 2, accuracy: 0.5 })
+  await note('step', { epoch: 1, stepInEpoch: 2, stepsPerEpoch: 3, step: 3, samples: 4, seconds: 0.5, loss: 2, accuracy: 0.5 })
   const { steps, strips } = await readRunView(folder, new Date())
   assert.deepEqual(steps.map(({ step, imagesPerSecond, gradientNorm }) => [step, imagesPerSecond, gradientNorm]), [[1, 8, 3], [2, 8, 3], [3, 8, null]])
   assert.deepEqual(strips.at(-1), { step: 4, computedBy: ['a', 'b'] })
@@ -173,10 +173,12 @@ test('the difference of two views makes the one of the other', async (t) => {
   assert.equal(await change(() => undefined), undefined)
   assert.deepEqual(Object.keys((await change(() => folder.appendHistory(line(1, NaN)))) ?? {}), ['progress', 'newHistory'])
   assert.equal(await change(() => undefined), undefined, 'NaN is like NaN')
-  await change(() => [2, 3].forEach((epoch) => folder.appendHistory(line(epoch))))
+  await change(async () => {
+    for (const epoch of [2, 3]) await folder.appendHistory(line(epoch))
+  })
   const again = await change(async () => {
     await folder.truncateHistory(1)
-    folder.appendHistory({ ...line(2), seconds: 3 })
+    await folder.appendHistory({ ...line(2), seconds: 3 })
   })
   assert.deepEqual(again?.history?.map(({ seconds }) => seconds), [1.5, 3], 'epochs that are trained again take the place of the earlier ones')
   assert.deepEqual(Object.keys((await change(() => folder.writeEvaluation(evaluation))) ?? {}), ['evaluation'])
@@ -185,7 +187,7 @@ test('the difference of two views makes the one of the other', async (t) => {
 test('a run that goes on in another process is followed to its end, and a damaged file does not end that', async (t) => {
   const { folder, note } = await make(t)
   await folder.writeConfig(config)
-  note('started', started)
+  await note('started', started)
   const shown = await ShownFolders.open([folder], () => new Date(), 20)
   t.after(() => shown.close())
   let [view] = shown.runs()
@@ -199,16 +201,16 @@ test('a run that goes on in another process is followed to its end, and a damage
   const until = async (reached: () => boolean): Promise<void> => {
     while (!reached()) await new Promise<void>((resolve) => (wake = resolve))
   }
-  folder.appendHistory(line(1))
+  await folder.appendHistory(line(1))
   await until(() => view.history.length === 1)
   await appendFile(folder.eventsFile, 'no JSON\n')
-  folder.appendHistory(line(2))
+  await folder.appendHistory(line(2))
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.equal(view.history.length, 1, 'nothing can be read just now')
   await rm(folder.eventsFile)
-  note('started', started)
+  await note('started', started)
   await folder.writeSummary(summary)
-  note('finished', { digest: '', epochs: 3, seconds: 1 })
+  await note('finished', { digest: '', epochs: 3, seconds: 1 })
   await until(() => view.state === 'finished')
   assert.equal(view.summary?.epochs, 3)
   unsubscribe()

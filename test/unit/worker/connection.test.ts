@@ -8,6 +8,9 @@ import { VERSIONS_BEHIND } from '../../../shared/wire/board.ts'
 import { Connection } from '../../../worker/connection.ts'
 import type { ArrivedWeights } from '../../../worker/link.ts'
 import { withoutSharedMemory } from '../../support/shared_memory.ts'
+import type { ManifestSource } from '../../../shared/data/manifest.ts'
+import { readManifest } from '../../../worker/manifest.ts'
+import { madeUp } from '../../support/made_up_data.ts'
 
 const MIB = 1024 * 1024
 const CHUNKS = 32
@@ -19,8 +22,8 @@ interface Joined {
   member: Member
 }
 
-/** Joins a worker to a coordinator over real sockets. @param of the server's manifest, and the memory that it shares */
-async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, onWeights: (chunk: ArrivedWeights) => void, of: { manifest: Buffer; memory?: MachineMemory }): Promise<Joined> {
+/** Joins a worker to a coordinator over real sockets. @param of the server's data set, and the memory that it shares */
+async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, onWeights: (chunk: ArrivedWeights) => void, of: { dataset: ManifestSource; memory?: MachineMemory }): Promise<Joined> {
   let joined: (member: Member) => void = ignore
   const member = new Promise<Member>((resolve) => (joined = resolve))
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
@@ -28,7 +31,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
       onReady: (ready) => void joined(ready), onHeard: ignore, onComputed: ignore, onAbandoned: ignore, onDraining: ignore, onEvaluation: ignore, onChecked: ignore, onSpans: ignore, onClock: ignore, onLost: ignore,
       onGradient: (_, chunk) => onGradient(chunk),
     },
-    runId: 'run', run: '{}', sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined,
+    runId: 'run', run: '{}', brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined,
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 30_000, now: () => performance.now(), ...of,
   })
   t.after(() => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } }))
@@ -40,7 +43,7 @@ async function join(t: TestContext, onGradient: (chunk: GradientChunk) => void, 
   t.after(() => link.close())
   link.send({ message: 'hello', hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: 'i' } })
   link.openBulk(await welcome, onWeights)
-  assert.equal((await link.fetchManifest()).length, of.manifest.length)
+  assert.equal((await readManifest(link.fetchManifest(false), { datasetDigest: of.dataset.digest })).samples.length, of.dataset.samples.length)
   const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
   link.send({ message: 'ready', ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '', inputFingerprint: 'i', versions: 'v' } })
   return { link, member: await member }
@@ -57,7 +60,7 @@ test('megabytes go both ways at the same time, however little the sockets hold',
     if (++received === CHUNKS) allGradients()
   }, () => {
     if (++came === CHUNKS) allWeights()
-  }, { manifest: Buffer.alloc(3 * MIB) })
+  }, { dataset: madeUp(50_000) })
   const data = Buffer.alloc(MIB)
   for (let version = 0; version < CHUNKS; version++) member.sendWeights({ version, offset: 0, data, leftOut: false })
   const sent: Promise<void>[] = []
@@ -78,7 +81,7 @@ test('through memory, the streams carry places only; who has fallen behind loses
     data.readInto(target)
     contents.push(target.toString())
     took()
-  }, { manifest: Buffer.alloc(1), memory })
+  }, { dataset: madeUp(2), memory })
   const post = (version: number): void => worker.sendWeights({ version, offset: 0, data: Buffer.alloc(0), leftOut: false, shared: memory.board.post(version, 0, Buffer.from(`weights ${version}`)) })
   post(1)
   await weights

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { DataError } from '../../../shared/kit/errors.ts'
-import type { Sample } from '../../../shared/data/dataset.ts'
+import { Samples, type Sample } from '../../../shared/data/columns/samples.ts'
 import { sha256Of } from '../../../shared/kit/sha256.ts'
 import { ImageCache } from '../../../worker/image_cache.ts'
 import { RemoteSource } from '../../../worker/remote_source.ts'
@@ -63,7 +63,7 @@ test('a damaged file is not handed out, and is removed', async () => {
 
 test('images from a coordinator are fetched once, and refused when their bytes are not what their hash says', async () => {
   const cache = new ImageCache(path.join(folder, 'remote'), 100_000, { now, log })
-  const samples = [0, 1, 2].map((number): Sample => ({ path: `a/${number}.png`, class: 0, sha256: sha256Of(fileOf(number)), bytes: 1000, split: 'train' }))
+  const samples = Samples.of([0, 1, 2].map((number): Sample => ({ path: `a/${number}.png`, class: 0, sha256: sha256Of(fileOf(number)), bytes: 1000, split: 'train' })))
   const asked: number[] = []
   const honest = {
     async *fetchImages(ids: readonly number[]) {
@@ -94,7 +94,7 @@ test('a folder that cannot be written costs one warning, and what is asked for i
   const inTheWay = path.join(folder, 'in-the-way')
   await writeFile(inTheWay, 'a file')
   const cache = new ImageCache(path.join(inTheWay, 'images'), 100_000, { now, log })
-  const samples = [0, 1].map((number): Sample => ({ path: `a/${number}.png`, class: 0, sha256: sha256Of(fileOf(number)), bytes: 1000, split: 'train' }))
+  const samples = Samples.of([0, 1].map((number): Sample => ({ path: `a/${number}.png`, class: 0, sha256: sha256Of(fileOf(number)), bytes: 1000, split: 'train' })))
   const asked: number[] = []
   const link = {
     async *fetchImages(ids: readonly number[]) {

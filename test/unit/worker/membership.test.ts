@@ -12,7 +12,7 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
   const never = new Promise<never>(() => undefined)
   const link: Link = {
     lost: never, bytesSent: 0, bytesReceived: 0, send: () => undefined, openBulk: () => undefined,
-    sendGradient: () => never, fetchManifest: () => never, close: () => never,
+    sendGradient: () => never, fetchManifest: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }), close: () => never,
     fetchImages: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }),
   }
   new Membership({
@@ -22,7 +22,7 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
       return link
     },
     startCompute: () => Promise.reject(new EngineError('it has none')),
-    inputFacts: () => never, openSource: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
+    inputFacts: () => never, fetchData: () => never, residentBytes: () => never, every: () => () => undefined, now: () => 0,
     observer: unobserved,
   })
   return { hear: (message) => hear(message) }

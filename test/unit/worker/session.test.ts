@@ -3,7 +3,6 @@ import { after, before, test } from 'node:test'
 import { DecodedCache } from '../../../shared/data/caches/decoded_cache.ts'
 import { defaultTransforms } from '../../../shared/data/transforms/transforms.ts'
 import { openDataset, type OpenedDataset } from '../../../shared/data/dataset.ts'
-import { manifestOf } from '../../../shared/data/manifest.ts'
 import { initialParameters } from '../../../shared/model/initial.ts'
 import { layoutOf } from '../../../shared/model/layout.ts'
 import { buildNetwork } from '../../../shared/model/models.ts'
@@ -87,7 +86,7 @@ function open(onMessage: (message: WorkerMessage, session: WorkSession, sendWeig
         return Promise.resolve()
       },
     },
-    run, manifest: manifestOf(images.dataset), source: images.source, decoded: new DecodedCache(0), compute, weights,
+    run, samples: images.dataset.samples, source: images.source, decoded: new DecodedCache(0), compute, weights,
     observer: unobserved,
     onFailure: (error) => opened.failures.push(error),
     now: () => performance.now() / 1000,

@@ -15,8 +15,8 @@ export interface PixelCacheOptions {
   folder: string
   /** Limit in bytes of all segments of the folder together. */
   limitBytes: number
-  /** Hashes (sha256, in hexadecimal) of the image files that will be asked for. */
-  files: Iterable<string>
+  /** Knows the hashes (sha256, in hexadecimal) of the image files that will be asked for. */
+  files: { has(sha256: string): boolean; readonly size: number }
   /** Short side to which larger images are reduced while they are decoded, in pixels. */
   shortSide: number
   /** Clock in milliseconds since 1970. */
@@ -58,8 +58,8 @@ export class PixelCache {
   readonly #options: PixelCacheOptions
   readonly #variant: string
   readonly #openedAt: number
-  /** Hash of every file that may be asked for, with the place of its pixels once there is one. */
-  readonly #places: Map<string, { segment: Segment; entry: Entry } | undefined>
+  /** Place of the pixels of each file that has some, by the file's hash. */
+  readonly #places = new Map<string, { segment: Segment; entry: Entry }>()
   readonly #segments = new Map<string, Segment>()
   /** Names of the segments that hold images of this data set. */
   readonly #inUse = new Set<string>()
@@ -79,7 +79,6 @@ export class PixelCache {
     this.#options = options
     this.#variant = variantOf(options.shortSide)
     this.#openedAt = options.now()
-    this.#places = new Map([...options.files].map((sha256) => [sha256, undefined]))
   }
 
   /** Opens the cache. Never fails: a folder that is missing or cannot be read counts as empty. */
@@ -114,7 +113,7 @@ export class PixelCache {
         use({ data: buffer.subarray(0, bytes), width: entry.width, height: entry.height })
         return true
       }
-      if (this.#places.get(sha256) === place) this.#places.set(sha256, undefined)
+      if (this.#places.get(sha256) === place) this.#places.delete(sha256)
       this.#options.observer?.onDamage()
       return false
     })
@@ -122,7 +121,7 @@ export class PixelCache {
 
   /** Keeps an image if there is room. It is written in the background, and must not be changed. */
   offer(sha256: string, image: DecodedImage): void {
-    const known = !this.#places.has(sha256) || this.#places.get(sha256) !== undefined || this.#queued.has(sha256)
+    const known = !this.#options.files.has(sha256) || this.#places.has(sha256) || this.#queued.has(sha256)
     if (this.#ended || known || this.#queuedBytes + image.data.length > QUEUE_BYTES) return
     this.#queued.add(sha256)
     this.#queuedBytes += image.data.length
@@ -166,7 +165,7 @@ export class PixelCache {
       const step = Math.max(bytes, Math.min(limitBytes / SEGMENTS_IN_LIMIT, MAX_ROOM_STEP_BYTES))
       const { full, total } = await makeRoom(folder, limitBytes, step, (name, usedAt) => usedAt < this.#openedAt && !this.#inUse.has(name))
       this.#bytes = total
-      if (full === 'limit') throw new Error(`its limit is reached with ${this.#kept} of the ${this.#places.size} images of this data set`)
+      if (full === 'limit') throw new Error(`its limit is reached with ${this.#places.size} of the ${this.#options.files.size} images of this data set`)
       if (full === 'disk') throw new Error('the disk is nearly full')
       this.#granted = step
     }
@@ -178,10 +177,6 @@ export class PixelCache {
     this.#ended = true
     this.#options.warn(`no more decoded images are kept in ${this.#options.folder}: ${messageOf(error)}. Training goes on, and decodes the others in every epoch. --cache-size is its limit; 0 does without.`)
     await this.#endSegment().catch(() => undefined)
-  }
-
-  get #kept(): number {
-    return [...this.#places.values()].filter((place) => place !== undefined).length
   }
 
   async #endSegment(): Promise<void> {
@@ -207,13 +202,13 @@ export class PixelCache {
 
   /** Forgets segments that are gone from the folder, and reads the new entries of the others. */
   async #look(): Promise<void> {
-    const { folder, now } = this.#options
+    const { folder, now, files } = this.#options
     const begin = now()
     const names = await segmentsOf(folder, this.#variant)
     for (const [name, segment] of this.#segments) if (!names.includes(name)) await this.#forget(name, segment)
     for (const name of names) {
       const segment = this.#segmentOf(name)
-      const wanted = (await segment.newEntries().catch(() => [])).filter(({ sha256 }) => this.#places.has(sha256))
+      const wanted = (await segment.newEntries().catch(() => [])).filter(({ sha256 }) => files.has(sha256))
       for (const entry of wanted) this.#places.set(entry.sha256, { segment, entry })
       if (wanted.length > 0) this.#inUse.add(name)
       if (this.#inUse.has(name)) await segment.touch()

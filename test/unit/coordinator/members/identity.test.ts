@@ -7,6 +7,7 @@ import { Bans } from '../../../../coordinator/members/bans.ts'
 import { CoordinatorServer } from '../../../../coordinator/members/server.ts'
 import type { Access } from '../../../../coordinator/port/access.ts'
 import { endOf, type Calls } from '../../../support/grpc.ts'
+import { madeUp } from '../../../support/made_up_data.ts'
 import { openChannel } from '../../../../shared/wire/channel.ts'
 import { Token, type Holder, type Tokens } from '../../../../shared/security/token.ts'
 import type { TlsFiles } from '../../../../shared/security/tls.ts'
@@ -54,7 +55,7 @@ async function ask(t: TestContext, access: Pick<Access, 'token' | 'tls'>): Promi
     onChecked: () => undefined, onSpans: () => undefined, onClock: () => undefined,
   }
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
-    handler, runId: 'run', run: '{}', manifest: Buffer.alloc(1), sampleCount: 1, brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, bans,
+    handler, runId: 'run', run: '{}', dataset: madeUp(2), brief: () => undefined, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, bans,
     access: { ...access, maxWorkers: 8, deny: { refusalOf: (name) => (denied.has(name) ? `${name} is denied.` : undefined) } },
     now: () => performance.now(), silenceLimitMs: 60_000, patience: { namelessMs: 60_000, helloMs: 60_000 },
   })

@@ -13,6 +13,8 @@ import type { TlsFiles } from '../../../../shared/security/tls.ts'
 import { PROTOCOL_VERSION } from '../../../../shared/wire/messages.ts'
 import { herdService } from '../../../../shared/wire/service.ts'
 import { connectTo, endOf, type Calls } from '../../../support/grpc.ts'
+import { ManifestReader, type ManifestPart } from '../../../../shared/data/manifest.ts'
+import { madeUp } from '../../../support/made_up_data.ts'
 
 /** Tests of the coordinator's port with real sockets: which connections may stay, and what each call accepts. */
 
@@ -53,7 +55,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }
       onClock: (member, { clock }) => tell(`${member.name} clock ${clock}`),
       onLost: (member, reason) => tell(`${member.name} lost: ${reason}`),
     },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(3 * 1024 * 1024), sampleCount: SAMPLES, brief: () => undefined,
+    runId: 'run', run: '{}', dataset, brief: () => undefined,
     source: { read: (samples) => Promise.resolve(samples.map((sample) => Buffer.from([sample]))) },
     onUnreadable: () => undefined,
     access: { token: undefined, tls, maxWorkers }, now: () => performance.now(), silenceLimitMs: impatient ? SILENCE_MS : PATIENT_MS,
@@ -76,6 +78,7 @@ function connect(t: TestContext, address: string): Calls {
   return client
 }
 
+const dataset = madeUp(SAMPLES)
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
 const hello = (): object => ({ hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: randomUUID() } })
 const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '', inputFingerprint: 'i', versions: 'v' } }
@@ -271,7 +274,7 @@ test('requests for images are answered in the order of their coming, and the man
     return got
   }
   assert.deepEqual(await Promise.all([[3, 1], [], [9], [0, 0]].map(fetch)), [[3, 1], [], [9], [0, 0]])
-  let bytes = 0
-  for await (const { data } of bulk.fetchManifest({ session }) as AsyncIterable<{ data: Buffer }>) bytes += data.length
-  assert.equal(bytes, 3 * 1024 * 1024)
+  const manifest = new ManifestReader()
+  for await (const part of bulk.fetchManifest({ session, ownCopy: false }) as AsyncIterable<ManifestPart>) manifest.take(part)
+  assert.deepEqual(manifest.manifest(), { classes: dataset.classes, digest: dataset.digest, samples: dataset.samples })
 })

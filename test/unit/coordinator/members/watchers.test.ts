@@ -4,6 +4,7 @@ import http2 from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type TestContext } from 'node:test'
 import { CoordinatorServer } from '../../../../coordinator/members/server.ts'
+import { madeUp } from '../../../support/made_up_data.ts'
 import type { RunBrief } from '../../../../live/view.ts'
 import { herdService } from '../../../../shared/wire/service.ts'
 import { exampleBrief, exampleMember } from '../../../support/brief.ts'
@@ -23,7 +24,7 @@ async function listen(t: TestContext, brief: () => RunBrief | undefined): Promis
   const none = (): undefined => undefined
   const { server, port } = await CoordinatorServer.listen('127.0.0.1:0', {
     handler: { onReady: none, onHeard: none, onComputed: none, onAbandoned: none, onDraining: none, onEvaluation: none, onGradient: none, onChecked: none, onSpans: none, onClock: none, onLost: none },
-    runId: 'run', run: '{}', manifest: Buffer.alloc(0), sampleCount: 0, source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, brief,
+    runId: 'run', run: '{}', dataset: madeUp(2), source: { read: () => Promise.resolve([]) }, onUnreadable: () => undefined, brief,
     access: { token: undefined, tls: undefined, maxWorkers: 1 }, silenceLimitMs: 1000, now: () => performance.now(), patience: { namelessMs: NAMELESS_MS, helloMs: 400 },
   })
   const close = (): Promise<void> => server.close({ message: 'stop', stop: { reason: 'the test is over', finished: true } })

@@ -4,8 +4,12 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeF
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openCopy, openDataset, type Dataset } from '../../../../shared/data/dataset.ts'
-import { manifestOf, manifestSchema } from '../../../../shared/data/manifest.ts'
-import { DataError, UsageError } from '../../../../shared/kit/errors.ts'
+import { FileCache } from '../../../../shared/data/caches/file_cache.ts'
+import { Known } from '../../../../shared/data/caches/file_facts.ts'
+import { PathList } from '../../../../shared/data/columns/path_list.ts'
+import { DECODER_VERSION } from '../../../../shared/data/transforms/decode.ts'
+import { DataError, ProtocolError, UsageError } from '../../../../shared/kit/errors.ts'
+import { listed } from '../../../support/made_up_data.ts'
 import { numbered, picture, put, putImages, temporaryFolder } from './images.ts'
 
 let folder: string
@@ -21,8 +25,8 @@ beforeEach(async () => {
 afterEach(() => remove())
 
 const open = async (testFraction = 0.3, progress?: (done: number, total: number) => void): Promise<Dataset> => (await openDataset(root, { testFraction, cacheFolder, warn: assert.fail, onProgress: progress })).dataset
-const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: [] }, { cacheFolder, warn: assert.fail })).digest
-const pathsOf = (dataset: Dataset, ids: number[]): string[] => ids.map((id) => dataset.samples[id].path)
+const digest = async (): Promise<string> => (await openCopy(root, { digest: '', samples: 0, testFraction: 0.3, skipped: [] }, { cacheFolder, warn: assert.fail })).digest
+const pathsOf = (dataset: Dataset, ids: number[]): string[] => ids.map((id) => dataset.samples.path(id))
 
 describe('openDataset', () => {
   it('describes every image', async () => {
@@ -31,8 +35,8 @@ describe('openDataset', () => {
     const { dataset, source } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail, onProgress: (done, total) => progress.push([done, total]) })
     assert.deepEqual(dataset.classes, ['cane', 'gatto'])
     assert.equal(dataset.samples.length, 24)
-    assert.deepEqual(dataset.samples.map(({ path }) => path), [...numbered('cane', 12), ...numbered('gatto', 12)].sort())
-    for (const [id, sample] of dataset.samples.entries()) {
+    assert.deepEqual(listed(dataset.samples).map(({ path }) => path), [...numbered('cane', 12), ...numbered('gatto', 12)].sort())
+    for (const [id, sample] of listed(dataset.samples).entries()) {
       const [bytes] = await source.read([id])
       assert.equal(sample.sha256, createHash('sha256').update(bytes).digest('hex'))
       assert.equal(sample.bytes, bytes.length)
@@ -75,8 +79,8 @@ describe('openDataset', () => {
     await putImages(root, ['a/new.jpg', 'a/0000.jpg', 'b/zzz.jpg'])
     await rm(join(root, 'b/7.jpg'))
     const after = await open()
-    const split = new Map(after.samples.map((sample) => [sample.path, sample.split]))
-    for (const sample of before.samples) if (sample.path !== 'b/7.jpg') assert.equal(split.get(sample.path), sample.split)
+    const split = new Map(listed(after.samples).map((sample) => [sample.path, sample.split]))
+    for (const sample of listed(before.samples)) if (sample.path !== 'b/7.jpg') assert.equal(split.get(sample.path), sample.split)
   })
 
   it('keeps every test image in testing when the fraction grows', async () => {
@@ -118,6 +122,18 @@ describe('openDataset', () => {
 })
 
 describe('digest', () => {
+  it('is the hash of paths, classes and contents in the order of paths', async () => {
+    // In the order of paths, images of "b-c" come before those of "b", though the class comes after it.
+    await putImages(root, [...numbered('b', 12), ...numbered('b-c', 11), ...numbered('ä', 10)])
+    const dataset = await open()
+    assert.deepEqual(dataset.classes, ['b', 'b-c', 'ä'])
+    const hash = createHash('sha256')
+    const paths = [...numbered('b', 12), ...numbered('b-c', 11), ...numbered('ä', 10)].sort()
+    for (const path of paths) hash.update(`${path}\0${path.split('/')[0]}\0${createHash('sha256').update(await readFile(join(root, path))).digest('hex')}\n`)
+    assert.equal(dataset.digest, hash.digest('hex'))
+    assert.deepEqual(listed(dataset.samples).map(({ path }) => path), paths)
+  })
+
   it('is the same with and without decoding, and in another place', async () => {
     await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
     const before = await digest()
@@ -153,27 +169,47 @@ describe('digest', () => {
 
 describe('cache', () => {
   const cacheFile = async (): Promise<string> => join(cacheFolder, 'datasets', (await readdir(join(cacheFolder, 'datasets')))[0])
+  /** Opens the cache for some paths. @returns the paths of which it knows something */
+  const known = async (paths: readonly string[]): Promise<string[]> => {
+    const { facts } = await FileCache.open(cacheFolder, root, PathList.of(paths), assert.fail)
+    return paths.filter((_, place) => facts.known[place] !== Known.nothing)
+  }
 
   it('is trusted for a file whose size and time have not changed', async () => {
     await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
     const first = await open()
-    const file = await cacheFile()
     const planted = 'f'.repeat(64)
-    await writeFile(file, (await readFile(file, 'utf8')).replaceAll(first.samples[0].sha256, planted))
-    assert.equal((await open()).samples[0].sha256, planted)
-    await utimes(join(root, first.samples[0].path), 1, 1)
-    assert.deepEqual(await open(), first)
+    const cache = await FileCache.open(cacheFolder, root, PathList.of(listed(first.samples).map(({ path }) => path)), assert.fail)
+    cache.add(0, { bytes: cache.facts.bytes[0], modified: cache.facts.modified[0], sha256: Buffer.from(planted, 'hex'), problem: null })
+    await cache.save()
+    assert.equal((await open()).samples.sha256(0), planted)
+    await utimes(join(root, first.samples.path(0)), 1, 1)
+    const again = await open()
+    assert.deepEqual([again.digest, listed(again.samples)], [first.digest, listed(first.samples)])
   })
 
-  it('is rebuilt where it is damaged', async () => {
+  it('is rebuilt where it is damaged, which is told, and where it is of another version', async () => {
     await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
+    await put(root, 'a/text.jpg', 'text')
     const first = await open()
     const file = await cacheFile()
-    const whole = await readFile(file, 'utf8')
-    for (const damaged of ['', whole.slice(0, 200), 'null', '{"files":{}}', whole.replace('"bytes":', '"bytes":-'), whole.replace('files 1', 'files 0')]) {
+    const whole = await readFile(file)
+    const changed = (at: number): Buffer => Buffer.concat([whole.subarray(0, at), Buffer.from([whole[at] ^ 1]), whole.subarray(at + 1)])
+    const line = whole.indexOf(10) + 1
+    const damages: [Buffer, RegExp][] = [
+      [Buffer.alloc(0), /of another version of Herd/], [Buffer.from(whole.toString('latin1').replace('files 3', 'files 4'), 'latin1'), /of another version of Herd/],
+      [whole.subarray(0, line + 200), /is damaged: a block of it does not match/], [whole.subarray(0, -44), /is damaged: its end is not there/], [whole.subarray(0, line), /is damaged: its end is not there/],
+      [changed(line + 2), /is damaged: a block of it has an impossible size/], [changed(line + 20), /does not match its checksum/], [changed(line + 60), /does not match its checksum/], [changed(whole.length - 100), /does not match its checksum/],
+    ]
+    for (const [damaged, message] of damages) {
       await writeFile(file, damaged)
-      assert.deepEqual(await open(), first)
-      assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), JSON.parse(whole))
+      const warnings: string[] = []
+      const { dataset } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: (warning) => warnings.push(warning) })
+      assert.deepEqual([dataset.digest, listed(dataset.samples), dataset.skipped], [first.digest, listed(first.samples), first.skipped])
+      assert.equal(warnings.length, 1)
+      assert.match(warnings[0], message)
+      assert.match(warnings[0], /which keeps what was found out about the images, .*\. The images are checked anew\.$/)
+      assert.deepEqual(await readFile(file), whole)
     }
   })
 
@@ -183,9 +219,29 @@ describe('cache', () => {
     await rm(join(root, 'a/3.jpg'))
     await putImages(root, ['a/33.jpg'])
     await open()
-    const { files } = JSON.parse(await readFile(await cacheFile(), 'utf8')) as { files: Record<string, unknown> }
-    assert.ok(!('a/3.jpg' in files) && 'a/33.jpg' in files)
+    assert.deepEqual(await known(['a/2.jpg', 'a/3.jpg', 'a/33.jpg', 'b/0.jpg', 'b/9.jpg']), ['a/2.jpg', 'a/33.jpg', 'b/0.jpg'])
     assert.equal((await readdir(join(cacheFolder, 'datasets'))).length, 1)
+  })
+
+  it('of Herd 0.1 is taken over', async () => {
+    await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
+    const { samples } = await open()
+    const { facts } = await FileCache.open(cacheFolder, root, PathList.of(listed(samples).map(({ path }) => path)), assert.fail)
+    const planted = 'e'.repeat(64)
+    const files = Object.fromEntries(listed(samples).map(({ path, bytes }, place) => [path, { bytes, modified: facts.modified[place], sha256: planted, problem: null }]))
+    const file = await cacheFile()
+    const old = file.replace('.files', '.json')
+    await rm(file)
+    await writeFile(old, JSON.stringify({ format: `files 2, ${DECODER_VERSION}`, root, files }))
+    assert.equal((await open()).samples.sha256(3), planted)
+    assert.equal(await cacheFile(), file)
+    assert.equal((await open()).samples.sha256(3), planted)
+    await rm(file)
+    for (const nothing of ['', '{', JSON.stringify({ format: 'files 1', root, files }), JSON.stringify({ format: `files 2, ${DECODER_VERSION}`, root: '/elsewhere', files })]) {
+      await writeFile(old, nothing)
+      assert.equal((await open()).samples.sha256(3), samples.sha256(3))
+      await rm(file)
+    }
   })
 
   it('that only a digest filled is completed by opening', async () => {
@@ -205,22 +261,51 @@ describe('cache', () => {
     assert.match(warnings[0], /^what is found out about the images cannot be kept: (ENOTDIR|EEXIST).*HERD_CACHE names another folder\.$/)
   })
 
+  it('that the disk refused is written by the next save', async () => {
+    const paths = PathList.of(['a/0.jpg'])
+    const cache = await FileCache.open(cacheFolder, root, paths, assert.fail)
+    cache.add(0, { bytes: 1, modified: 1, sha256: Buffer.alloc(32), problem: null })
+    await cache.save()
+    const file = await cacheFile()
+    await rm(file)
+    await mkdir(join(file, 'in the way'), { recursive: true })
+    cache.add(0, { bytes: 2, modified: 1, sha256: Buffer.alloc(32), problem: null })
+    await assert.rejects(cache.save())
+    await rm(file, { recursive: true })
+    await cache.save()
+    assert.equal((await FileCache.open(cacheFolder, root, paths, assert.fail)).facts.bytes[0], 2)
+  })
+
   it('keeps what was found out when the check is ended early', async () => {
     await putImages(root, [...numbered('a', 30), ...numbered('b', 30)])
     const ending = new AbortController()
     const reason = new Error('enough')
     const onProgress = (done: number): void => (done === 10 ? ending.abort(reason) : undefined)
     await assert.rejects(openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail, onProgress, signal: ending.signal }), reason)
-    const [file] = await readdir(join(cacheFolder, 'datasets'))
-    const { files } = JSON.parse(await readFile(join(cacheFolder, 'datasets', file), 'utf8')) as { files: object }
-    assert.ok(Object.keys(files).length >= 10 && Object.keys(files).length < 60, `${Object.keys(files).length} files are known`)
+    const kept = await known([...numbered('a', 30), ...numbered('b', 30)].sort())
+    assert.ok(kept.length >= 10 && kept.length < 60, `${kept.length} files are known`)
   })
 })
 
-describe('manifest', () => {
-  it('survives the wire', async () => {
-    await putImages(root, [...numbered('a', 8), ...numbered('b', 8)])
-    const dataset = await open()
-    assert.deepEqual(manifestSchema.parse(JSON.parse(JSON.stringify(manifestOf(dataset)))), { classes: dataset.classes, samples: dataset.samples, digest: dataset.digest })
+describe('openCopy', () => {
+  it('has the samples of the run, from its digest, its split and what is left out', async () => {
+    await putImages(root, [...numbered('a', 12), ...numbered('b', 12)])
+    await put(root, 'a/text.jpg', 'text')
+    await put(root, 'b/0.jpg', 'text')
+    const { dataset } = await openDataset(root, { testFraction: 0.3, cacheFolder, warn: assert.fail })
+    const wanted = { digest: dataset.digest, samples: dataset.samples.length, testFraction: dataset.testFraction, skipped: dataset.skipped.map(({ place }) => place) }
+    const copy = await openCopy(root, wanted, { cacheFolder: join(folder, 'other cache'), warn: assert.fail })
+    assert.ok(copy.images !== undefined)
+    assert.deepEqual(listed(copy.images.samples), listed(dataset.samples))
+    assert.deepEqual(await copy.images.source.read([3]), [await readFile(join(root, dataset.samples.path(3)))])
+    // The digest is that of all 25 files, so no honest coordinator has more or fewer.
+    for (const more of [{ samples: dataset.samples.length + 1 }, { skipped: [0] }]) await assert.rejects(openCopy(root, { ...wanted, ...more }, { cacheFolder, warn: assert.fail }), (error) => error instanceof ProtocolError && /in a data set of 25/.test(error.message))
+  })
+
+  it('has no samples where it is another data set', async () => {
+    await putImages(root, [...numbered('a', 3), ...numbered('b', 3)])
+    const copy = await openCopy(root, { digest: 'f'.repeat(64), samples: 5, testFraction: 0.3, skipped: [1000] }, { cacheFolder, warn: assert.fail })
+    assert.equal(copy.images, undefined)
+    assert.match(copy.digest, /^[0-9a-f]{64}$/)
   })
 })

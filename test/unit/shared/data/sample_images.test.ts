@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import type { Sample } from '../../../../shared/data/dataset.ts'
+import { Samples, type Sample } from '../../../../shared/data/columns/samples.ts'
 import { DecodedCache } from '../../../../shared/data/caches/decoded_cache.ts'
 import { openDecoded } from '../../../../shared/data/caches/open_decoded.ts'
 import { evaluationImages, type SampleImages } from '../../../../shared/data/sample_images.ts'
@@ -13,7 +13,8 @@ import { decodeTarget, defaultTransforms, evaluationTransformsSchema, type Trans
 
 const transforms = defaultTransforms()
 const files = await Promise.all([0, 80, 160].map((grey) => sharp({ create: { width: 40, height: 30, channels: 3, background: { r: grey, g: grey, b: 255 - grey } } }).png().toBuffer()))
-const samples = files.map((file, index): Sample => ({ path: `a/${index}.png`, class: 0, sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length, split: 'train' }))
+const sampleOf = (file: Buffer, index: number): Sample => ({ path: `a/${index}.png`, class: 0, sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length, split: 'train' })
+const samples = Samples.of(files.map(sampleOf))
 
 test('images are the same with and without a cache, and a cached one is not read again', async () => {
   const asked: number[] = []
@@ -56,7 +57,7 @@ test('an image that was decoded for a smaller resize is not taken for a larger o
   const folder = await mkdtemp(path.join(os.tmpdir(), 'herd-samples-'))
   t.after(() => rm(folder, { recursive: true }))
   const file = await sharp(Uint8Array.from({ length: 200 * 160 * 3 }, (_, i) => (i * 7919) % 256), { raw: { width: 200, height: 160, channels: 3 } }).png().toBuffer()
-  const large: Sample[] = [{ ...samples[0], sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length }]
+  const large = Samples.of([sampleOf(file, 0)])
   const from: string[] = []
   const imageSize = 16
   const lists = (shortSide: number): TransformLists => ({ ...transforms, evaluation: evaluationTransformsSchema.parse([{ name: 'resize', shortSide }, { name: 'centreCrop' }, { name: 'normalise' }]) })

@@ -38,9 +38,9 @@ const stepsIn = ({ file }: EventFile): number[] => decodeEventFile(file).flatMap
 test('what was written comes back: scalars with NaN and infinities, images, the word of a restart', async (context) => {
   const folder = await temporaryFolder(context)
   const file = EventFile.open(folder, 41, surroundings(() => 1_700_000_000.25))
-  file.scalars(41, { 'train/loss': 0.5, zero: 0, nothing: Number.NaN, all: Number.POSITIVE_INFINITY, less: Number.NEGATIVE_INFINITY })
-  file.image(5_000_000_000, 'test/predictions', Buffer.from('png'), 640, 480)
-  file.flush()
+  await file.scalars(41, { 'train/loss': 0.5, zero: 0, nothing: Number.NaN, all: Number.POSITIVE_INFINITY, less: Number.NEGATIVE_INFINITY })
+  await file.image(5_000_000_000, 'test/predictions', Buffer.from('png'), 640, 480)
+  await file.flush()
   assert.match(path.basename(file.file), /^events\.out\.tfevents\.1700000000\.here\.7\.\d+$/)
   const common = { wallTime: 1_700_000_000.25, scalars: {}, images: {} }
   assert.deepEqual(decodeEventFile(file.file), [
@@ -54,27 +54,27 @@ test('what was written comes back: scalars with NaN and infinities, images, the 
 test('events are gathered and written about once a second', async (context) => {
   let now = 100
   const file = EventFile.open(await temporaryFolder(context), 1, surroundings(() => now))
-  file.scalars(1, { loss: 1 })
+  await file.scalars(1, { loss: 1 })
   await assert.rejects(stat(file.file), /ENOENT/, 'nothing is written at once')
   now += 1
-  file.scalars(2, { loss: 2 })
+  await file.scalars(2, { loss: 2 })
   assert.deepEqual(stepsIn(file), [1, 2])
   now += 0.9
-  file.scalars(3, { loss: 3 })
+  await file.scalars(3, { loss: 3 })
   assert.deepEqual(stepsIn(file), [1, 2])
-  file.flush()
+  await file.flush()
   assert.deepEqual(stepsIn(file), [1, 2, 3])
 })
 
 test('a file comes after those that are there, whatever the clock says', async (context) => {
   const folder = await temporaryFolder(context)
   for (const name of ['events.out.tfevents.0000000500.there.1.0', 'events.out.tfevents.x', 'notes.txt']) await writeFile(path.join(folder, name), '')
-  const open = (now: number): string => {
+  const open = async (now: number): Promise<string> => {
     const file = EventFile.open(folder, 1, surroundings(() => now))
-    file.flush()
+    await file.flush()
     return path.basename(file.file)
   }
-  const names = [open(400), open(501), open(9000)]
+  const names = [await open(400), await open(501), await open(9000)]
   assert.deepEqual(names.map((name) => name.split('.')[3]), ['0000000501', '0000000502', '0000009000'])
   assert.deepEqual((await readdir(folder)).filter((name) => names.includes(name)), names)
 })
@@ -82,12 +82,12 @@ test('a file comes after those that are there, whatever the clock says', async (
 test('what the disk refuses waits, and is written whole and in order when it can be', async (context) => {
   const folder = path.join(await temporaryFolder(context), 'run')
   const file = EventFile.open(folder, 1, surroundings(() => 100))
-  file.scalars(1, { loss: 1 })
-  assert.throws(() => file.flush(), (error: unknown) => error instanceof WriteError && error.message.startsWith(`${file.file} cannot be written: `))
-  file.scalars(2, { loss: 2 })
+  await file.scalars(1, { loss: 1 })
+  await assert.rejects(file.flush(), (error: unknown) => error instanceof WriteError && error.message.startsWith(`${file.file} cannot be written: `))
+  await file.scalars(2, { loss: 2 })
   await mkdir(folder)
-  file.flush()
-  file.flush()
+  await file.flush()
+  await file.flush()
   assert.deepEqual(stepsIn(file), [1, 2])
   await rm(folder, { recursive: true })
 })
@@ -96,8 +96,8 @@ test('a disk that refuses for long costs no more memory than it may', async (con
   const folder = path.join(await temporaryFolder(context), 'run')
   const file = EventFile.open(folder, 1, surroundings(() => 100))
   const large = Buffer.alloc(10 * 1024 * 1024)
-  for (let step = 1; step <= 5; step++) file.image(step, 'large', large, 1, 1)
+  for (let step = 1; step <= 5; step++) await file.image(step, 'large', large, 1, 1)
   await mkdir(folder)
-  file.flush()
+  await file.flush()
   assert.deepEqual(stepsIn(file), [1, 2, 3])
 })

@@ -5,14 +5,14 @@ import protobuf from 'protobufjs'
 import { z } from 'zod'
 import { ROOT } from '../../../../shared/kit/project.ts'
 import {
-  briefMessageSchema, bytesSchema, coordinatorMessageSchema, gradientChunkSchema, imageFileSchema, imagesRequestSchema, reducerMessageSchema, reductionMessageSchema,
+  briefMessageSchema, coordinatorMessageSchema, gradientChunkSchema, imageFileSchema, imagesRequestSchema, manifestPartSchema, manifestRequestSchema, reducerMessageSchema, reductionMessageSchema,
   sessionRequestSchema, stateChunkSchema, watchRequestSchema, weightsChunkSchema, workerMessageSchema,
 } from '../../../../shared/wire/messages.ts'
 
 /** The schema by which each message of a call is checked on arrival; those without fields need none. */
 const schemas: Record<string, z.ZodType> = {
   WorkerMessage: workerMessageSchema, CoordinatorMessage: coordinatorMessageSchema, SessionRequest: sessionRequestSchema, WeightsChunk: weightsChunkSchema,
-  GradientChunk: gradientChunkSchema, Bytes: bytesSchema, ImagesRequest: imagesRequestSchema, ImageFile: imageFileSchema, WatchRequest: watchRequestSchema,
+  GradientChunk: gradientChunkSchema, ManifestRequest: manifestRequestSchema, ManifestPart: manifestPartSchema, ImagesRequest: imagesRequestSchema, ImageFile: imageFileSchema, WatchRequest: watchRequestSchema,
   Brief: briefMessageSchema, ReducerMessage: reducerMessageSchema, ReductionMessage: reductionMessageSchema, StateChunk: stateChunkSchema,
 }
 

@@ -13,7 +13,7 @@ const random = new KeyedRandom(seed, Purpose.draw)
 let found = 0
 for (let opening = 0; opening < openings; opening++) {
   // A fast clock makes every process look often for images that the others have written.
-  const cache = await PixelCache.open({ folder, limitBytes, files: expected.map((_, number) => keyOf(number)), shortSide: 600, now: () => Date.now() + 1000 * performance.now(), warn: () => undefined })
+  const cache = await PixelCache.open({ folder, limitBytes, files: new Set(expected.map((_, number) => keyOf(number))), shortSide: 600, now: () => Date.now() + 1000 * performance.now(), warn: () => undefined })
   for (let asked = 0; asked < ASKED; asked++) {
     const number = random.below(images)
     const there = await cache.read(keyOf(number), (image) => assert.deepEqual({ ...image, data: new Uint8Array(image.data) }, expected[number]))

@@ -37,7 +37,7 @@ async function opened(folder: string, numbers: readonly number[], options: Parti
   const warnings: string[] = []
   let damaged = 0
   const cache = await PixelCache.open({
-    folder, limitBytes: 1e9, files: numbers.map(keyOf), shortSide: SHORT_SIDE, now: Date.now, warn: (text) => void warnings.push(text),
+    folder, limitBytes: 1e9, files: new Set(numbers.map(keyOf)), shortSide: SHORT_SIDE, now: Date.now, warn: (text) => void warnings.push(text),
     observer: { onRead: () => undefined, onWrite: () => undefined, onDamage: () => damaged++ }, ...options,
   })
   const found = async (of: readonly number[]): Promise<number[]> => {

@@ -1,7 +1,7 @@
 import { isPrintable } from '../../kit/fields.ts'
 
 /** Longest path in a data set, in characters: Linux's PATH_MAX. */
-const MAX_PATH = 4096
+export const MAX_PATH = 4096
 
 /**
  * Says why `path` cannot be the relative path of an image on every system; undefined if it can. Scans and manifests have the same
