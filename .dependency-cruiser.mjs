@@ -4,7 +4,7 @@
  */
 const layers = [
   'kit', 'random', 'kernels', 'vectors', 'trace', 'security', 'command', 'http', 'tensorboard', 'model', 'compress', 'optim', 'engine',
-  'lanes', 'data', 'recipe', 'evaluation', 'compute', 'wire', 'checkpoint', 'pictures', 'run_folder',
+  'lanes', 'data', 'recipe', 'audit', 'evaluation', 'compute', 'wire', 'checkpoint', 'pictures', 'run_folder',
 ]
 
 /** Folders at the top, and those beside shared/ that they import; `reducer` is held to a part of coordinator/ below. */

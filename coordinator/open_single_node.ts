@@ -1,5 +1,6 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
+import { inputFacts } from '../shared/data/input_fingerprint.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
@@ -24,11 +25,11 @@ export async function openSingleNode(
   const { samples, test } = dataset
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
   try {
-    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, decoded, ...tracing(onSpan) })
+    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: run.audit, decoded, ...tracing(onSpan) })
     const { engine, precision, threads, numerics } = recipe
     const compute = await startCompute(network, recipe, { engine, precision, threads, numerics, gpu: options.gpu }, log)
     const cluster = new SingleNodeCluster({
-      compute, model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
+      compute, inputFacts: await inputFacts(recipe, network.imageSize), model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
       now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onSpan),
     })
     return { cluster, close: () => decoded.close() }

@@ -44,6 +44,24 @@ export class JsonLines<T> {
   }
 
   /**
+   * Writes the lines that wait, and waits until all lines survive a power cut.
+   * @throws WriteError if the disk refuses
+   */
+  async sync(): Promise<void> {
+    this.flush()
+    try {
+      const handle = await open(this.file, 'r+')
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      throw new WriteError(`${this.file} cannot be written: ${messageOf(error)}.`, { cause: error })
+    }
+  }
+
+  /**
    * Reads the lines of the file; none if it does not exist.
    * @throws RunError that names the file and the line that does not fit the schema
    */
@@ -76,6 +94,12 @@ export class JsonLines<T> {
    */
   async cutHalfLine(): Promise<number> {
     return cutAfter(this.file, (content) => content.lastIndexOf('\n') + 1)
+  }
+
+  /** Drops all lines, sound or not, also those that wait. */
+  async clear(): Promise<void> {
+    this.#waiting = []
+    await cutAfter(this.file, () => 0)
   }
 
   /** Cuts the file before the first line for which `drop` is true. */
