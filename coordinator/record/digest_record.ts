@@ -56,11 +56,6 @@ export class DigestRecord {
     this.#parts = parts
   }
 
-  /** The end of the chain; undefined if the run keeps none, or before `begin`. */
-  get head(): ChainHead | undefined {
-    return this.#head
-  }
-
   /**
    * Takes over the file. Lines beyond the run's position are dropped, since these steps are taken again. A chain that does not reach up to there,
    * or contradicts itself, cannot be continued: a new one begins here.
@@ -100,12 +95,15 @@ export class DigestRecord {
 
   /**
    * Waits until the lines of all steps so far survive a power cut: a checkpoint is saved only then, so that a run that goes on from it has them.
+   * @returns the end of the chain, as far as that is sure; undefined if the run keeps none, or before `begin`
    * @throws WriteError if the disk refuses; the error of the weights if they could not be had
    */
-  async kept(): Promise<void> {
-    if (this.#head === undefined) return
+  async kept(): Promise<ChainHead | undefined> {
+    if (this.#head === undefined) return undefined
     await this.#work
+    const head = this.#head
     await this.#parts.folder.digests.sync()
+    return head
   }
 
   async #add(audit: AuditedSteps, step: number, parameters: Promise<Float32Array>, lanes: readonly string[], before: Promise<void>): Promise<void> {

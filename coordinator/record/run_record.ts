@@ -23,7 +23,7 @@ import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
 import { DigestRecord } from './digest_record.ts'
 import { plotsOf } from './plots.ts'
-import { provenanceOf } from './provenance.ts'
+import { ProvenanceRecord } from './provenance.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 
 export interface RecordParts {
@@ -60,6 +60,7 @@ export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
   readonly #digests: DigestRecord
+  readonly #provenance: ProvenanceRecord
   readonly #plots: ReturnType<typeof plotsOf>
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
@@ -68,18 +69,21 @@ export class RunRecord {
 
   constructor(parts: RecordParts) {
     this.#parts = parts
-    const { folder, requireOurs, options, recipe, audit, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const { folder, requireOurs, options, recipe, audit, sign, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, status, now, observe } = parts
     const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     const { checkpoints } = folder
     const fenced: CheckpointerParts['folder'] = {
       latest: checkpoints.latest, ofEpoch: (epoch) => checkpoints.ofEpoch(epoch), ofStep: (step) => checkpoints.ofStep(step),
       save: async (checkpoint, how) => {
         await requireOurs()
-        await this.#digests.kept()
-        return checkpoints.save(checkpoint, how)
+        const head = await this.#digests.kept()
+        const bytes = await checkpoints.save(checkpoint, how)
+        await this.#tolerate(folder.provenanceFile, () => this.#provenance.write(head))
+        return bytes
       },
     }
     this.#digests = new DigestRecord({ folder, audit, recipe, datasetDigest: dataset.digest, weights, append: (line) => this.#append(folder.digestsFile, () => folder.digests.append(line)) })
+    this.#provenance = new ProvenanceRecord({ folder, recipe, datasetDigest: dataset.digest, sign, status })
     this.#checkpointer = new Checkpointer({ folder: fenced, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
     this.#plots = plotsOf({ folder, classes: dataset.classes, now })
   }
@@ -93,7 +97,7 @@ export class RunRecord {
 
   /**
    * Takes over the folder, in which nothing is touched before: repairs what a crash left there, drops the history of epochs that
-   * will be trained again, and writes config.json and the events so far. The chain of digests goes on from there.
+   * will be trained again, and writes config.json and the events so far. The chain of digests goes on from there, and provenance.json stands for it.
    */
   async begin(progress: Progress): Promise<void> {
     const { folder, observe } = this.#parts
@@ -103,8 +107,9 @@ export class RunRecord {
     const early = this.#early ?? []
     this.#early = undefined
     early.forEach((event) => this.#note(event))
-    const lost = await this.#digests.begin(progress.at)
-    for (const what of [...repairs, ...(lost === undefined ? [] : [lost])]) observe({ type: 'repaired', what })
+    const lost = [await this.#digests.begin(progress.at), await this.#provenance.begin(progress.at.step)].filter((what) => what !== undefined)
+    for (const what of [...repairs, ...lost]) observe({ type: 'repaired', what })
+    await this.#tolerate(folder.provenanceFile, () => this.#writeProvenance())
   }
 
   /**
@@ -193,6 +198,7 @@ export class RunRecord {
     await this.#writeConfig()
     const status = this.#parts.status()
     const digest = parameterDigest(await weights.parameters())
+    const digests = await this.#digests.kept()
     const summary: Summary = {
       digest,
       epochs: progress.at.epoch - 1,
@@ -218,7 +224,7 @@ export class RunRecord {
       workersLost: status.totals.workersLost,
       restarts,
       fingerprints: [...new Set(Object.values(status.fingerprints))],
-      ...(this.#digests.head === undefined ? {} : { digests: this.#digests.head }),
+      ...(digests === undefined ? {} : { digests }),
     }
     await folder.writeSummary(summary)
     await this.#writeProvenance()
@@ -246,8 +252,7 @@ export class RunRecord {
   }
 
   async #writeProvenance(): Promise<void> {
-    const { folder, dataset, recipe, sign } = this.#parts
-    await folder.writeProvenance(await provenanceOf(path.basename(folder.path), dataset.digest, recipe, this.#parts.status(), this.#digests.head), sign)
+    await this.#provenance.write(await this.#digests.kept())
   }
 
   #note({ type, ...fields }: RunEvent): void {

@@ -122,7 +122,7 @@ export class RunFolder {
   }
   /**
    * Reads provenance.json.
-   * @returns undefined if there is none: before the run has ended or stopped, and in runs of older versions
+   * @returns undefined if there is none, in runs of older versions
    * @throws RunError if the file is not as expected
    */
   async readProvenance(): Promise<Provenance | undefined> {

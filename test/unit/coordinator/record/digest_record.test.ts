@@ -71,7 +71,7 @@ test('every so many steps and at the end of each epoch, the weights after the st
     assert.equal(weights, parameterDigest(weightsAfter(step)))
     assert.deepEqual(lanes, reportsOf(step - 1).map(({ digest }) => digest))
   }
-  assert.deepEqual(run.record.head, chain.head)
+  assert.deepEqual(await run.record.kept(), chain.head)
 })
 
 test('a run that goes on from any step comes to the chain of an undisturbed one, whatever it had noted before it crashed', async (context) => {
