@@ -20,7 +20,7 @@ import { SingleNodeCluster } from './single_node.ts'
  * @throws EngineError if the engine cannot be loaded
  */
 export async function openSingleNode(
-  { options, recipe, dataset, network, schedule }: PreparedRun, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },
+  { options, recipe, dataset, network, schedule }: Pick<PreparedRun, 'recipe' | 'dataset' | 'network' | 'schedule'> & { options: Pick<PreparedRun['options'], 'cacheSize' | 'gpu'> }, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },
 ): Promise<{ cluster: SingleNodeCluster; close: () => Promise<void> }> {
   const { samples, test } = dataset
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })

@@ -131,7 +131,7 @@ test('a reducer that is killed before anything was trained ends the run with the
   process.kill(reducer, 'SIGKILL')
   const ended = await main.ended
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --workers 1 --reducers 2 --listen 127\.0\.0\.1:0 --step-events --pictures off\n$/)
+  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --workers 1 --reducers 2 --listen 127\.0\.0\.1:0 --audit-every 1 --step-events --pictures off\n$/)
   wentWell(await coordinator(out, '--local-workers', '1', '--resume', 'latest').ended)
   await isUndisturbed(out)
 })
