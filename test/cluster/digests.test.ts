@@ -36,7 +36,7 @@ async function digestsOf(name: string, perClass: number, epochs: number, options
     assert.equal(summary.images, epochs * trainImages(ended.stdout), 'every image of every epoch is counted once')
     assert.notEqual(trainImages(ended.stdout) % summary.batch, 0, 'the last batch is short')
     const chain = await readFile(path.join(out, 'digests.jsonl'), 'utf8')
-    assert.ok(chain.split('\n').length > 3)
+    assert.ok(chain.trimEnd().split('\n').length >= 2, 'what the run claims, and at least one step')
     digests.set(cluster, { weights: summary.digest, chain })
   }
   return digests
