@@ -4,11 +4,11 @@
  */
 const layers = [
   'kit', 'random', 'kernels', 'vectors', 'trace', 'security', 'command', 'http', 'tensorboard', 'model', 'compress', 'optim', 'engine',
-  'lanes', 'data', 'recipe', 'evaluation', 'compute', 'wire', 'checkpoint', 'pictures', 'run_folder',
+  'lanes', 'data', 'recipe', 'audit', 'evaluation', 'compute', 'wire', 'checkpoint', 'pictures', 'run_folder',
 ]
 
-/** Folders at the top, and those beside shared/ that they import; `reducer` is held to a part of coordinator/ below. */
-const programs = { coordinator: ['live'], reducer: ['coordinator'], worker: [], live: [], cli: ['live'] }
+/** Folders at the top, and those beside shared/ that they import; `reducer` and `cli` are held to a part of that below. */
+const programs = { coordinator: ['live'], reducer: ['coordinator'], worker: [], live: [], cli: ['coordinator', 'live'] }
 
 const top = [...Object.keys(programs), 'shared', 'deploy', 'test', 'benchmark']
 
@@ -50,6 +50,12 @@ export default {
       severity: 'error',
       from: { path: '^reducer/' },
       to: { path: '^coordinator/', pathNot: '^coordinator/(contract|exchange|port)/' },
+    },
+    {
+      name: 'of-the-tool-only-verify-computes-as-the-coordinator-does',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: '^cli/verify/' },
+      to: { path: '^coordinator/' },
     },
     { name: 'contract-imports-no-other-room', severity: 'error', from: { path: '^coordinator/contract/' }, to: { path: '^coordinator/', pathNot: '^coordinator/contract/' } },
     roomsImportNoFileOf('coordinator', ['options\\.ts']),

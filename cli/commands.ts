@@ -40,6 +40,14 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'make certificates by which a coordinator and its workers know each other',
     load: async () => (await import('./commands/certs.ts')).certsCommand(),
   },
+  verify: {
+    description: 'replay steps of a run, and say whether it is what it claims to be',
+    load: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  },
+  diff: {
+    description: 'say where two runs part: configuration, data, machine, or the first step and lane',
+    load: async () => (await import('./commands/diff.ts')).diffCommand(),
+  },
   top: {
     description: 'watch a run on the terminal: loss, speed, and what each worker does',
     load: async () => (await import('./commands/top.ts')).topCommand(),

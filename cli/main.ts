@@ -14,11 +14,12 @@ Examples:
   herd top --coordinator 192.0.2.10:7070           watch a run on the terminal
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
   herd show runs/first                             look at a run in the browser
+  herd verify runs/first                           is it what it claims to be?
   herd plan --workers 64 --network 25Gbit          how fast would a cluster be?
 
 \`herd COMMAND --help\` shows the options of a command, with defaults and examples. Each can also stand in the
 environment (HERD_...) or in the file given by --config; the command line wins over the environment, that over the file.
-Exit codes: 0 done, 1 something could not be done, 2 the command line is wrong.`
+Exit codes: 0 done, 1 something could not be done, 2 the command line is wrong, 3 what was compared differs.`
 
 /** Runs `herd` with its arguments. @returns the exit code */
 export async function main(argv: string[]): Promise<number> {

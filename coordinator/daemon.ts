@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkViewers } from '../live/page_access.ts'
+import { readSigner } from '../shared/audit/provenance.ts'
 import { createLog, type Log } from '../shared/kit/log.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import { onStopSignal } from '../shared/kit/stop_signals.ts'
@@ -25,6 +26,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
   const access = { ...asked, ownToken: ownTokenOf(asked, options) }
   const pageWarning = options.httpPort === undefined ? undefined : checkViewers({ ...access, httpHost: options.httpHost ?? '127.0.0.1', insecure: options.insecure })
 
+  const sign = options.sign === undefined ? undefined : await readSigner('--sign', options.sign)
   const log = createLog(options)
   for (const each of [warning, pageWarning, ...(await cautionsOf(options, new Date())), await cacheCaution(cacheFolder())]) if (each !== undefined) log.warn(each)
   const console = createConsole(process.stdout, log, options)
@@ -44,7 +46,7 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
     for (let next = options; ;) {
       const onlookers = await Onlookers.open(next, access, log)
       try {
-        await startRun(next, { given, log, console, onlookers, stop, access, attentiveUntil })
+        await startRun(next, { given, log, console, onlookers, stop, access, attentiveUntil, sign })
         return exitCode
       } catch (error) {
         const again = stop.signal === undefined && error instanceof GoBackError ? await goneBack(error, next, goingBack, log) : undefined

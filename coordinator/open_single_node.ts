@@ -1,5 +1,6 @@
 import type { DecodedCache } from '../shared/data/caches/decoded_cache.ts'
 import { openDecoded } from '../shared/data/caches/open_decoded.ts'
+import { inputFacts } from '../shared/data/input_fingerprint.ts'
 import { InputPipeline } from '../shared/data/input_pipeline.ts'
 import { decodeTarget } from '../shared/data/transforms/transforms.ts'
 import type { ImageSource } from '../shared/data/sources/image_source.ts'
@@ -19,16 +20,16 @@ import { SingleNodeCluster } from './single_node.ts'
  * @throws EngineError if the engine cannot be loaded
  */
 export async function openSingleNode(
-  { options, recipe, dataset, network, schedule }: PreparedRun, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },
+  { options, recipe, dataset, network, schedule }: Pick<PreparedRun, 'recipe' | 'dataset' | 'network' | 'schedule'> & { options: Pick<PreparedRun['options'], 'cacheSize' | 'gpu'> }, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log },
 ): Promise<{ cluster: SingleNodeCluster; close: () => Promise<void> }> {
   const { samples, test } = dataset
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
   try {
-    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, decoded, ...tracing(onSpan) })
+    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: run.audit, decoded, ...tracing(onSpan) })
     const { engine, precision, threads, numerics } = recipe
     const compute = await startCompute(network, recipe, { engine, precision, threads, numerics, gpu: options.gpu }, log)
     const cluster = new SingleNodeCluster({
-      compute, model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
+      compute, inputFacts: await inputFacts(recipe, network.imageSize), model, input, network, schedule, lanes: recipe.lanes, run, samples, test,
       now: machineSeconds, residentBytes: () => process.memoryUsage.rss(), observe, ...tracing(onSpan),
     })
     return { cluster, close: () => decoded.close() }

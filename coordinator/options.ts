@@ -33,6 +33,8 @@ export const coordinatorOptions = {
   cacheSize: { ...cacheSize, description: 'Limit of the file of decoded images in the cache folder, of --single-node and --local-workers; 0: none.' },
   checkpointEvery: whole('<epochs>', 'Keep a numbered checkpoint every so many epochs; besides, the last three are kept, and one is saved after each epoch.', { min: 1 }, 10),
   checkpointMinutes: real('<minutes>', 'Save a checkpoint so often in mid-epoch too, fractions allowed; 0: only after each epoch.', 'a number of at least 0', z.number().min(0).finite(), 5),
+  auditEvery: whole('<steps>', 'Note digests of weights and lanes every so many steps, and at each end of an epoch, for `herd verify`; 0: never.', { min: 0 }, 50),
+  sign: text('<file>', 'Sign provenance.json with this Ed25519 key, PEM.'),
   resume: text('<latest|auto|file>', 'Go on from the latest checkpoint in --out, or from a file; auto: begin, or go on if --out has a run, so that a supervisor can repeat the command.'),
   silenceLimit: whole('<seconds>', 'A worker that is not heard of for this long is out, and its lanes are dealt again.', { min: 1, max: 86400 }, 10),
   allowMixedNumerics: flag('Take workers that compute other bits than the first one (another kind of processor, another version), and report it: the weights then depend on who computes what.'),

@@ -78,7 +78,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
 }
 
 /** Builds the network. @throws UsageError if augmentation and evaluation do not normalise images with the network's own mean and std */
-function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: CoordinatorOptions, classes: number): Network {
+export function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'labelSmoothing' | 'augmentation' | 'evaluation'>, classes: number): Network {
   const network = buildNetwork(model, { imageSize, classes }, { labelSmoothing, normalisation: normalisationOf(augmentation) })
   const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
   if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)

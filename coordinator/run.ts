@@ -23,6 +23,7 @@ import { startLocalReducers } from './local/reducers.ts'
 import type { Onlookers } from './watch/onlookers.ts'
 import { printEnd } from './run_end.ts'
 import { BannedFile } from './record/banned.ts'
+import { auditedStepsOf } from './record/digest_record.ts'
 import { RunRecord } from './record/run_record.ts'
 import { TensorBoardRecord } from './watch/tensorboard.ts'
 import { train } from './training.ts'
@@ -46,6 +47,8 @@ export interface RunSurroundings {
   attentiveUntil: number
   /** Credentials and limits that decide which workers and reducers may join. */
   access: Access
+  /** Signs bytes with the key of --sign; undefined without one. */
+  sign?: ((bytes: Uint8Array) => Buffer) | undefined
 }
 
 /** A request to stop, by which a signal reaches the run in progress. */
@@ -85,11 +88,12 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   // The terminal and the onlookers observe the run; events.jsonl and TensorBoard's file are added below.
   const observers: Observer[] = [console.observe, onlookers.observe]
   const observe = (event: RunEvent): void => observers.forEach((observer) => observer(event))
-  const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined }
+  const audit = await auditedStepsOf(asked.resume === 'latest' ? folder : undefined, options.auditEvery, surroundings.given.has('auditEvery'), schedule.stepsPerEpoch)
+  const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined, audit }
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: confirmedWeights(home.weights, () => cluster?.confirmed() ?? Promise.resolve()), now: machineSeconds, observe, rateOf,
+    folder, options, recipe, audit, sign: surroundings.sign, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: confirmedWeights(home.weights, () => cluster?.confirmed() ?? Promise.resolve()), now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -156,6 +160,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
         stopRequested: () => stop.signal !== undefined || !place.isOurs,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),
+        keepDigests: (at, lanes) => record.keepDigests(at, lanes),
         keepIsDue: () => record.keepIsDue,
         keepStep: (at) => record.keepStep(at),
         hold: () => record.hold(),

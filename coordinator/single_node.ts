@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { codecFor, roundedWeights, sumRounding, type Codec, type RoundSum } from '../shared/compress/codec.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { blockCount, blockSamples, evaluateBlock } from '../shared/evaluation/blocks.ts'
+import type { InputFacts } from '../shared/data/input_fingerprint.ts'
 import type { InputPipeline } from '../shared/data/input_pipeline.ts'
 import type { MemberView } from '../live/view.ts'
 import type { SpanObserver } from '../shared/trace/span.ts'
@@ -24,6 +25,7 @@ const NAME = 'single-node'
 
 export interface SingleNodeParts {
   compute: Compute
+  inputFacts: InputFacts
   model: Model
   input: InputPipeline
   network: Network
@@ -73,6 +75,7 @@ export class SingleNodeCluster implements Cluster {
       waiting: false,
       engine: compute.info,
       fingerprints: { [NAME]: compute.fingerprint },
+      inputs: [this.#parts.inputFacts],
       totals: this.#totals,
       bytesReceived: 0,
       bytesSent: 0,

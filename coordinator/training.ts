@@ -1,3 +1,4 @@
+import type { LaneReport } from '../shared/lanes/lane_report.ts'
 import type { Schedule, StepPosition } from '../shared/lanes/sample_schedule.ts'
 import type { TestScore } from '../shared/evaluation/score.ts'
 import { whatIsNotFinite } from '../shared/run_folder/run_events.ts'
@@ -29,6 +30,8 @@ export interface TrainingParts {
   scoreTest: (blocks: Awaited<ReturnType<Cluster['evaluate']>>) => TestScore
   /** Called after each step with the new position of the run. */
   reached: (progress: Progress) => void
+  /** Notes the digests of a step that has just been taken, if they are due. Waits only if those of the step before are not noted yet. */
+  keepDigests: (at: StepPosition, lanes: readonly LaneReport[]) => Promise<void>
   /** Saves a checkpoint in the background, if one is due. Called between two steps; copies the state that it needs. */
   keepStep: (progress: Progress) => void
   /** Returns true if `keepStep` would save a checkpoint now. */
@@ -146,6 +149,7 @@ async function trainEpoch(parts: TrainingParts, run: Reached, keeping: Backgroun
       seconds: progress.seconds + seconds,
     }
     parts.reached(run.progress)
+    await parts.keepDigests(progress.at, result.lanes)
     keeping.check()
     await keepStep(parts, run, keeping)
     if (!skipped) tellStep(parts, run.progress.at, samples, seconds, result)

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
 import { flag, choice, type OptionSpec } from '../../shared/command/options.ts'
 import { displayName } from '../../shared/data/class_names.ts'
-import { openDataset, type Dataset, type OpenedDataset } from '../../shared/data/dataset.ts'
-import { cacheFolder } from '../../shared/kit/paths.ts'
+import type { Dataset, OpenedDataset } from '../../shared/data/dataset.ts'
 import { blockCount, blockSamples, evaluateBlock, type EvaluatedBlock } from '../../shared/evaluation/blocks.ts'
 import { evaluationImages } from '../../shared/data/sample_images.ts'
 import { scoreClasses, scoreTest, type TestScore } from '../../shared/evaluation/score.ts'
+import { checkImages } from '../checked_images.ts'
 import { commandOf, require, requiredText, type Notices } from '../command.ts'
 import { inferenceOptions, openCheckpoint, openModel, settingsOf, type TrainedModel } from '../inference.ts'
 import { counted, percent, print, printJson, tableOf } from '../output.ts'
@@ -59,19 +59,6 @@ export const evaluateCommand = () =>
       return true
     },
   })
-
-async function checkImages(data: string, fraction: number, notices: Notices): Promise<OpenedDataset> {
-  const progress = notices.progress('checking images')
-  try {
-    const opened = await openDataset(data, { testFraction: fraction, cacheFolder: cacheFolder(), warn: (message) => notices.log.warn(message), onProgress: progress.update })
-    const { skipped } = opened.dataset
-    for (const notice of opened.dataset.notices) notices.log.warn(notice)
-    if (skipped.length > 0) notices.log.warn(`${counted(skipped.length, 'unreadable image')} left out; \`herd data check ${data}\` names them.`)
-    return opened
-  } finally {
-    progress.end()
-  }
-}
 
 function idsOf(dataset: Dataset, split: SplitChoice): number[] {
   return split === 'all' ? [...Array(dataset.samples.length).keys()] : dataset[split]

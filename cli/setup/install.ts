@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, lstat, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
+import { SETUP_NOTE } from '../../shared/engine/native.ts'
 import { makeFolders } from '../../shared/kit/folders.ts'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { ADDON_FILE, ADDON_PATH, LIBRARY_LINKS } from './addon.ts'
@@ -9,7 +10,7 @@ import { fileSize, filesBelow, readJson } from './cache.ts'
 import { type Verified } from './verify.ts'
 
 /** File in the package that records that the engine was put there and seen to work. Written last, removed first. */
-const STAMP = join('deps', 'herd-setup.json')
+const STAMP = SETUP_NOTE
 
 const stampSchema = z.object({
   format: z.literal(1),
@@ -18,6 +19,8 @@ const stampSchema = z.object({
   /** Hash of what was asked for; it changes with the release of TensorFlow, tfjs-node or Node. */
   key: z.string(),
   tensorflow: z.string(),
+  /** sha256 of the wheels that it is from; absent if it is from elsewhere, or was put there by an older Herd. */
+  wheels: z.array(z.string()).optional(),
   usesGpu: z.boolean(),
   /** Files with their sizes, following links, so that an emptied cache is noticed. */
   files: z.array(z.object({ path: z.string(), bytes: z.number() })),
@@ -40,6 +43,7 @@ export async function writeStamp(
   key: string,
   source: Stamp['source'],
   verified: Verified,
+  wheels: string[] | undefined,
 ): Promise<void> {
   const paths = [ADDON_PATH, ...(await libraryPaths(packageFolder))]
   const files: Stamp['files'] = []
@@ -47,7 +51,7 @@ export async function writeStamp(
     const bytes = await fileSize(join(packageFolder, path))
     if (bytes !== undefined) files.push({ path, bytes })
   }
-  const stamp: Stamp = { format: 1, source, key, ...verified, files }
+  const stamp: Stamp = { format: 1, source, key, ...verified, ...(wheels === undefined ? {} : { wheels }), files }
   await makeFolders(join(packageFolder, 'deps'))
   await writeAtomically(join(packageFolder, STAMP), [JSON.stringify(stamp, undefined, 1)])
 }

@@ -96,7 +96,7 @@ export async function setUp(request: SetupRequest, reporter: Reporter, parts: Se
         reporter.warn(`No native engine here. ${WASM_INSTEAD} When what is missing is there, "herd setup --force" tries again; "--own-installer" takes an older TensorFlow, without a checksum.`)
         return 'wasm'
       }
-      await writeStamp(packageFolder, key, obtained.source, obtained.verified)
+      await writeStamp(packageFolder, key, obtained.source, obtained.verified, obtained.source === 'wheel' ? request.release?.wheels.map(({ sha256 }) => sha256) : undefined)
       await rm(failurePath, { force: true })
       const seconds = ((parts.now() - started) / 1000).toFixed(1)
       reporter.note(`Native engine ready: ${describe({ source: obtained.source, ...obtained.verified }, npmPackage)} (${seconds} s).`)

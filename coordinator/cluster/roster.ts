@@ -1,3 +1,4 @@
+import type { InputFacts } from '../../shared/data/input_fingerprint.ts'
 import type { RemoteSpans } from '../../shared/trace/remote_spans.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 import type { CoordinatorMessage } from '../../shared/wire/messages.ts'
@@ -37,6 +38,7 @@ export class Roster {
    * prototype, so that any name is one.
    */
   readonly fingerprints = Object.create(null) as Record<string, string>
+  readonly #inputs = new Map<string, InputFacts>()
   readonly #parts: RosterParts
   /** Members by name, in order of joining. */
   readonly #places = new Map<string, Place>()
@@ -56,6 +58,8 @@ export class Roster {
     const all = Object.values(this.fingerprints)
     const alike = all.filter((other) => other === fingerprint).length
     if (member.name in this.fingerprints || (alike < NAMES_SHOWN && all.length < MOST_NAMES)) this.fingerprints[member.name] = fingerprint
+    const input = member.facts?.input
+    if (input !== undefined && this.#inputs.size < MOST_NAMES) this.#inputs.set(`${input.fingerprint} ${input.versions}`, input)
   }
 
   /** @returns false if the member is not present; another one may have its name by now */
@@ -108,7 +112,7 @@ export class Roster {
   }
 
   /** @param doing returns what a worker is doing */
-  status(doing: (worker: string) => Pick<MemberFacts, 'owes' | 'kind' | 'draining' | 'laneMs'>): Omit<ClusterStatus, 'workersWanted' | 'waiting' | 'totals'> {
+  status(doing: (worker: string) => Pick<MemberFacts, 'owes' | 'kind' | 'draining' | 'laneMs'>): Omit<ClusterStatus, 'workersWanted' | 'waiting' | 'totals' | 'engine'> {
     const places = [...this.#places.values()]
     const bytes = [this.#bytesOfTheGone, ...places.map(({ member }) => this.#bytesOf(member))]
     return {
@@ -117,8 +121,8 @@ export class Roster {
       members: places.map(({ member, joinedAt, lanes, images }) => memberView(member, {
         ...doing(member.name), lanes, images, traffic: this.#parts.trafficOf(member), secondsIn: (this.#parts.now() - joinedAt) / 1000,
       })),
-      engine: places[0]?.member.facts?.engine,
       fingerprints: { ...this.fingerprints },
+      inputs: [...this.#inputs.values()],
       bytesReceived: bytes.reduce((sum, { received }) => sum + received, 0),
       bytesSent: bytes.reduce((sum, { sent }) => sum + sent, 0),
     }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../shared/kit/errors.ts'
 import { deferred, Waits } from '../../shared/kit/async.ts'
+import { isAudited } from '../../shared/lanes/audited_steps.ts'
 import { LaneTree } from '../../shared/lanes/lane_tree.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
@@ -117,7 +118,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
   get status(): ClusterStatus {
     return {
       ...this.#roster.status((worker) => this.#doing(worker)),
-      workersWanted: this.#parts.workersWanted, waiting: this.#dealer.waiting, totals: this.#dealer.totals,
+      engine: this.#first?.facts.engine, workersWanted: this.#parts.workersWanted, waiting: this.#dealer.waiting, totals: this.#dealer.totals,
     }
   }
 
@@ -255,12 +256,19 @@ export class WorkerCluster implements Cluster, MemberHandler {
   #onPartial(member: Member, { round, attempt, node: index, lanes, began }: WholePartial): void {
     const node = this.#tree.nodes.at(index)
     if (!this.#roster.has(member) || node === undefined) return
+    if (this.#lacksDigest(round, lanes)) return this.#roster.evict(member.name, `it has computed lanes of step ${stepOf(round) + 1} without telling their digests, which the run notes`)
     // The upload ends here and now; its beginning is by the worker's clock.
     this.#roster.spansOf(member)?.takeEnding({ name: 'upload', begin: began, step: stepOf(round), unit: lanes[0].lane })
     this.#checks.whole(member, { round, node: index, lanes, began, attempt })
     const actions = this.#dealer.step({ type: 'delivered', worker: member.name, round, begin: node.begin, end: node.end, now: this.#parts.now() })
     for (const action of actions) if (action.type === 'count') this.#count(member, lanes.filter(({ lane }) => action.lanes.includes(lane)))
     this.#carryOut(actions)
+  }
+
+  /** True if a partial of the open step lacks the digest of a lane, though they are noted. */
+  #lacksDigest(round: number, lanes: readonly LaneReport[]): boolean {
+    const { audit } = this.#parts.run
+    return audit !== undefined && round === this.#step?.round && isAudited(audit, stepOf(round)) && lanes.some(({ digest }) => digest === undefined)
   }
 
   #onUnfinished({ name }: Member, { round, node: index }: UnfinishedPartial): void {

@@ -1,4 +1,5 @@
 import type { MemberView } from '../../live/view.ts'
+import type { InputFacts } from '../../shared/data/input_fingerprint.ts'
 import type { EngineInfo } from '../../shared/engine/engine.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
@@ -91,9 +92,12 @@ export interface ClusterStatus {
   metricsTargets: string[]
   /** True while there are too few workers to begin, or none to continue with. */
   waiting: boolean
+  /** The engine of the first worker; undefined before one has joined. */
   engine: EngineInfo | undefined
   /** Numerics fingerprints by name of worker, of workers that have left too. */
   fingerprints: Record<string, string>
+  /** What workers do to images, each of it once, of workers that have left too. */
+  inputs: InputFacts[]
   totals: DealerTotals
   bytesReceived: number
   bytesSent: number

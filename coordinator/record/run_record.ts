@@ -4,10 +4,14 @@ import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
 import type { Dataset } from '../../shared/data/dataset.ts'
 import type { ImageSource } from '../../shared/data/sources/image_source.ts'
 import { messageOf, WriteError } from '../../shared/kit/errors.ts'
+import type { AuditedSteps } from '../../shared/lanes/audited_steps.ts'
+import type { LaneReport } from '../../shared/lanes/lane_report.ts'
+import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { Network } from '../../shared/model/network.ts'
 import type { Optimizer } from '../../shared/optim/optimizer.ts'
 import { DrawingThread } from '../../shared/pictures/drawing_thread.ts'
 import { predictionSheet, sheetImage } from '../../shared/pictures/prediction_sheet.ts'
+import type { Recipe } from '../../shared/recipe/table.ts'
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
 import { scoreClasses, type TestPrediction, type TestScore } from '../../shared/evaluation/score.ts'
@@ -18,7 +22,9 @@ import type { ClusterStatus } from '../contract/cluster.ts'
 import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/events.ts'
 import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
+import { DigestRecord } from './digest_record.ts'
 import { plotsOf } from './plots.ts'
+import { ProvenanceRecord } from './provenance.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
 
 export interface RecordParts {
@@ -26,6 +32,11 @@ export interface RecordParts {
   /** @throws TakenOverError if another process writes into the folder by now: nothing is saved there any more */
   requireOurs: () => Promise<void>
   options: RunOptions
+  recipe: Recipe
+  /** Steps after which digests are noted; undefined: after none. */
+  audit: AuditedSteps | undefined
+  /** Signs provenance.json; undefined if nobody does. */
+  sign: ((bytes: Uint8Array) => Buffer) | undefined
   /** Everything that decides the run, for config.json and checkpoints. */
   config: Record<string, unknown>
   network: Network
@@ -50,6 +61,8 @@ export class RunRecord {
   readonly #parts: RecordParts
   readonly #checkpointer: Checkpointer
   readonly #drawing = new DrawingThread()
+  readonly #digests: DigestRecord
+  readonly #provenance: ProvenanceRecord
   readonly #plots: ReturnType<typeof plotsOf>
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
@@ -58,16 +71,21 @@ export class RunRecord {
 
   constructor(parts: RecordParts) {
     this.#parts = parts
-    const { folder, requireOurs, options, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, now, observe } = parts
+    const { folder, requireOurs, options, recipe, audit, sign, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, status, now, observe } = parts
     const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     const { checkpoints } = folder
     const fenced: CheckpointerParts['folder'] = {
       latest: checkpoints.latest, ofEpoch: (epoch) => checkpoints.ofEpoch(epoch), ofStep: (step) => checkpoints.ofStep(step),
       save: async (checkpoint, how) => {
         await requireOurs()
-        return checkpoints.save(checkpoint, how)
+        const head = await this.#digests.kept()
+        const bytes = await checkpoints.save(checkpoint, how)
+        await this.#tolerate(folder.provenanceFile, this.#provenance.write(head))
+        return bytes
       },
     }
+    this.#digests = new DigestRecord({ folder, audit, recipe, datasetDigest: dataset.digest, weights, append: (line) => void this.#tolerate(folder.digestsFile, folder.digests.append(line)) })
+    this.#provenance = new ProvenanceRecord({ folder, recipe, datasetDigest: dataset.digest, sign, status })
     this.#checkpointer = new Checkpointer({ folder: fenced, weights, factsOf: (progress) => checkpointFacts(about, progress), everySeconds: options.checkpointMinutes * 60, now, observe })
     this.#plots = plotsOf({ folder, classes: dataset.classes, draw: (drawing) => this.#drawing.draw(drawing), now })
   }
@@ -81,7 +99,7 @@ export class RunRecord {
 
   /**
    * Takes over the folder, in which nothing is touched before: repairs what a crash left there, drops the history of epochs that
-   * will be trained again, and writes config.json and the events so far.
+   * will be trained again, and writes config.json and the events so far. The chain of digests goes on from there, and provenance.json stands for it.
    */
   async begin(progress: Progress): Promise<void> {
     const { folder, observe } = this.#parts
@@ -91,7 +109,9 @@ export class RunRecord {
     const early = this.#early ?? []
     this.#early = undefined
     early.forEach((event) => this.#note(event))
-    for (const what of repairs) observe({ type: 'repaired', what })
+    const lost = [await this.#digests.begin(progress.at), await this.#provenance.begin(progress.at.step)].filter((what) => what !== undefined)
+    for (const what of [...repairs, ...lost]) observe({ type: 'repaired', what })
+    await this.#tolerate(folder.provenanceFile, this.#writeProvenance())
   }
 
   /**
@@ -106,6 +126,11 @@ export class RunRecord {
   abandon(): void {
     this.#early = []
     this.#parts.folder.abandon()
+  }
+
+  /** Notes the digests of a step, if they are due. To be called between two steps. */
+  keepDigests(at: StepPosition, lanes: readonly LaneReport[]): Promise<void> {
+    return this.#digests.step(at, lanes)
   }
 
   /** Begins to save a checkpoint in the background, if one is due. To be called between two steps. */
@@ -160,6 +185,7 @@ export class RunRecord {
   async keepEnd(progress: Progress, held?: HeldState): Promise<void> {
     await this.#checkpointer.saveLast(progress, { keep: false, held })
     await this.#tolerate(this.#parts.folder.configFile, this.#writeConfig())
+    await this.#tolerate(this.#parts.folder.provenanceFile, this.#writeProvenance())
     await this.#tolerate(this.#parts.folder.plotsFolder, this.#plots.handleRest())
   }
 
@@ -175,6 +201,7 @@ export class RunRecord {
     await this.#writeConfig()
     const status = this.#parts.status()
     const digest = parameterDigest(await weights.parameters())
+    const digests = await this.#digests.kept()
     const summary: Summary = {
       digest,
       epochs: progress.at.epoch - 1,
@@ -200,8 +227,10 @@ export class RunRecord {
       workersLost: status.totals.workersLost,
       restarts,
       fingerprints: [...new Set(Object.values(status.fingerprints))],
+      ...(digests === undefined ? {} : { digests }),
     }
     await folder.writeSummary(summary)
+    await this.#writeProvenance()
     const sheet = options.pictures === 'on' ? await this.#drawLast(last.test) : undefined
     await folder.flush()
     return { digest, sheet, summary }
@@ -225,6 +254,10 @@ export class RunRecord {
 
   async #writeConfig(): Promise<void> {
     await this.#parts.folder.writeConfig({ ...this.#parts.config, fingerprints: this.#parts.status().fingerprints })
+  }
+
+  async #writeProvenance(): Promise<void> {
+    await this.#provenance.write(await this.#digests.kept())
   }
 
   #note({ type, ...fields }: RunEvent): void {

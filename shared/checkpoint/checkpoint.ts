@@ -1,5 +1,5 @@
 /** Checkpoints: everything that resuming, predicting and exporting need, in one checksummed file. */
-export { parameterDigest } from './digest.ts'
+export { parameterDigest, parameterDigestAside } from './digest.ts'
 export type { Checkpoint, CheckpointPosition } from './format.ts'
 export { loadCheckpoint, readPosition } from './load.ts'
 export { requireSameNetwork } from './same_network.ts'

@@ -27,7 +27,7 @@ export const requestSchema = z.discriminatedUnion('type', [
   /** Body: float32 parameters. */
   z.object({ type: z.literal('parameters'), shared }),
   /** Body: uint8 images. */
-  z.object({ type: z.literal('push'), shared, node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()) }),
+  z.object({ type: z.literal('push'), shared, node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()), audited: z.boolean().optional() }),
   z.object({ type: z.literal('add'), node: z.number() }),
   /** The body of the answer may be put at `shared`. */
   z.object({ type: z.literal('take'), shared }),

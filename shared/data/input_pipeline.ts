@@ -4,6 +4,7 @@ import type { ImageSource } from './sources/image_source.ts'
 import { augment } from './transforms/apply.ts'
 import type { TransformLists } from './transforms/transforms.ts'
 import { machineSeconds, type SpanObserver } from '../trace/span.ts'
+import { isAudited, type AuditedSteps } from '../lanes/audited_steps.ts'
 import type { PreparedLane } from '../lanes/lane_stack.ts'
 import { decodeSamples, evaluationImages, type ImageObserver } from './sample_images.ts'
 import type { Schedule, StepPosition } from '../lanes/sample_schedule.ts'
@@ -14,6 +15,8 @@ export interface InputPipelineOptions extends TransformLists {
   schedule: Schedule
   imageSize: number
   seed: number
+  /** Steps in which digests of the lanes are wanted; undefined: in none. */
+  audit?: AuditedSteps | undefined
   decoded?: DecodedCache
   observer?: ImageObserver
   onSpan?: SpanObserver
@@ -71,14 +74,14 @@ export class InputPipeline {
   }
 
   async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
-    const { schedule, imageSize, augmentation, seed, onSpan } = this.#options
+    const { schedule, imageSize, augmentation, seed, audit, onSpan } = this.#options
     const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
     const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
       augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample }, out, offset),
     )
     onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
-    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples.classOf(sample)), images }
+    return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples.classOf(sample)), images, audited: audit !== undefined && isAudited(audit, at.step) }
   }
 }
 

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../kit/errors.ts'
 import type { Numerics } from './engine.ts'
@@ -46,6 +47,22 @@ export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boo
     return false
   }
 }
+
+/** File in the package, in which `herd setup` notes what it has put there. */
+export const SETUP_NOTE = join('deps', 'herd-setup.json')
+
+/** Returns the sha256 of the wheels that the installed TensorFlow is from, in hexadecimal; undefined if `herd setup` has not noted them. */
+export function wheelsOfNative(gpu: boolean): string[] | undefined {
+  try {
+    const folder = dirname(require.resolve(`${packageName(gpu)}/package.json`))
+    return setupNoteSchema.parse(JSON.parse(readFileSync(join(folder, SETUP_NOTE), 'utf8'))).wheels
+  } catch {
+    // Without the package, or with an engine from elsewhere, nothing is known.
+    return undefined
+  }
+}
+
+const setupNoteSchema = z.object({ wheels: z.array(z.string().regex(/^[0-9a-f]{64}$/)).min(1) })
 
 /**
  * Returns the environment variables that TensorFlow reads when it is loaded, for starting a compute process. The user's own log

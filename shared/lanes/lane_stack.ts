@@ -3,6 +3,7 @@ import type { Compression } from '../compress/format.ts'
 import type { Engine } from '../engine/engine.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
+import { laneDigest } from './audited_steps.ts'
 import type { LaneReport } from './lane_report.ts'
 import { firstNotFinite } from '../vectors/finite.ts'
 import { dropoutMasks } from './masks.ts'
@@ -17,6 +18,8 @@ export interface PreparedLane {
   labels: number[]
   /** Pixels after augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images: Uint8Array
+  /** True if the digest of its gradient is wanted. */
+  audited?: boolean | undefined
 }
 
 /** The settings, besides network and engine, that decide a run's gradients. */
@@ -82,9 +85,10 @@ export class LaneStack {
           { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
+    const digest = lane.audited === true ? laneDigest(values) : undefined
     this.#round(values, 0, lane.step, node)
     const end = this.#now()
-    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: end - begin, notFinite: firstNotFinite(values) !== undefined }] })
+    this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: end - begin, notFinite: firstNotFinite(values) !== undefined, ...(digest === undefined ? {} : { digest }) }] })
     return { begin, end }
   }
 

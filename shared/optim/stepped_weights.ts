@@ -25,8 +25,13 @@ export class Model {
     this.optimizer = optimizer
     this.#stepElements = memory.stepElements
     ;[this.#state, this.#next] = memory.states
-    this.#state.parameters.set(start.parameters)
-    this.#state.moments.forEach((moment, index) => moment.set(start.moments[index]))
+    this.restore(start)
+  }
+
+  /** Goes on from another state, between two steps. @param state with as many moments as the optimizer has; it is copied */
+  restore({ parameters, moments }: OptimizerState): void {
+    this.#state.parameters.set(parameters)
+    this.#state.moments.forEach((moment, index) => moment.set(moments[index]))
   }
 
   get state(): Readonly<OptimizerState> {

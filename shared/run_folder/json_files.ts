@@ -9,9 +9,13 @@ import { messageOf, RunError, WriteError } from '../kit/errors.ts'
  * @throws RunError if the value does not fit the schema
  */
 export async function writeJson<T>(file: string, schema: z.ZodType<T>, value: T): Promise<void> {
-  const text = `${JSON.stringify(checked(file, schema, value), null, 2)}\n`
+  await writeWhole(file, Buffer.from(`${JSON.stringify(checked(file, schema, value), null, 2)}\n`))
+}
+
+/** Writes a file, whole or not at all. @throws WriteError if the disk refuses */
+export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   try {
-    await writeAtomically(file, [Buffer.from(text)])
+    await writeAtomically(file, [bytes])
   } catch (error) {
     throw new WriteError(`${file} cannot be written: ${messageOf(error)}.`, { cause: error })
   }
@@ -41,7 +45,7 @@ export async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<
  * @returns undefined if it does not exist
  * @throws RunError if it cannot be read
  */
-async function readText(file: string): Promise<string | undefined> {
+export async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { z } from 'zod'
-import { messageOf, RunError } from '../kit/errors.ts'
+import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 import { GrowingFile } from '../kit/growing_file.ts'
 import { checked, readLines } from './json_files.ts'
 
@@ -49,6 +49,24 @@ export class JsonLines<T> {
   }
 
   /**
+   * Writes the lines that wait, and waits until all lines survive a power cut.
+   * @throws WriteError if the disk refuses
+   */
+  async sync(): Promise<void> {
+    await this.flush()
+    try {
+      const handle = await open(this.file, 'r+')
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      throw new WriteError(`${this.file} cannot be written: ${messageOf(error)}.`, { cause: error })
+    }
+  }
+
+  /**
    * Reads the lines of the file, those too that are being written; none if it does not exist.
    * @throws RunError that names the file and the line that does not fit the schema
    */
@@ -83,6 +101,12 @@ export class JsonLines<T> {
    */
   async cutHalfLine(): Promise<number> {
     return cutAfter(this.file, (content) => content.lastIndexOf('\n') + 1)
+  }
+
+  /** Drops all lines of the file, sound or not. */
+  async clear(): Promise<void> {
+    await this.settled()
+    await cutAfter(this.file, () => 0)
   }
 
   /** Cuts the file before the first line for which `drop` is true. */

@@ -1,11 +1,13 @@
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { chainLineSchema, chainOf, type Chain, type ChainLine } from '../audit/chain.ts'
+import { provenanceSchema, type Provenance } from '../audit/provenance.ts'
 import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
 import { bannedSchema, type Banned, evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 import { CheckpointFolder } from './checkpoint_folder.ts'
-import { readJson, writeJson } from './json_files.ts'
+import { readJson, readText, writeJson, writeWhole } from './json_files.ts'
 import { JsonLines } from './json_lines.ts'
 
 export type Clock = () => Date
@@ -18,6 +20,8 @@ export const RUNS_ROOT = 'runs'
 export class RunFolder {
   readonly path: string
   readonly checkpoints: CheckpointFolder
+  /** The file digests.jsonl. */
+  readonly digests: JsonLines<ChainLine>
   readonly #clock: Clock
   readonly #history: JsonLines<HistoryLine>
   readonly #events: JsonLines<EventLine>
@@ -28,6 +32,7 @@ export class RunFolder {
     this.#clock = clock
     this.#history = new JsonLines(this.historyFile, historyLineSchema, { durable: true })
     this.#events = new JsonLines(this.eventsFile, eventLineSchema)
+    this.digests = new JsonLines(this.digestsFile, chainLineSchema)
   }
 
   /**
@@ -71,12 +76,18 @@ export class RunFolder {
     throw new UsageError(`${root} has no run to resume: give its folder with --out, or start one without --resume.`)
   }
 
+  get #lines(): Pick<JsonLines<unknown>, 'flush' | 'settled' | 'abandon'>[] { return [this.#history, this.#events, this.digests] }
+
   get configFile(): string { return join(this.path, 'config.json') }
   get historyFile(): string { return join(this.path, 'history.jsonl') }
   get eventsFile(): string { return join(this.path, 'events.jsonl') }
   get summaryFile(): string { return join(this.path, 'summary.json') }
   get evaluationFile(): string { return join(this.path, 'evaluation.json') }
   get bannedFile(): string { return join(this.path, 'banned.json') }
+  get digestsFile(): string { return join(this.path, 'digests.jsonl') }
+  get provenanceFile(): string { return join(this.path, 'provenance.json') }
+  /** Signature of provenance.json, 64 bytes. */
+  get signatureFile(): string { return join(this.path, 'provenance.json.sig') }
   get plotsFolder(): string { return join(this.path, 'plots') }
 
   writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
@@ -96,6 +107,33 @@ export class RunFolder {
   /** Reads who was put out of the run; nobody, if the file does not exist. @throws RunError if it is not as expected */
   async readBanned(): Promise<Banned> {
     return (await exists(this.bannedFile)) ? readJson(this.bannedFile, bannedSchema) : []
+  }
+  /**
+   * Writes provenance.json, and its signature beside it if `sign` is given.
+   * @throws WriteError if the disk refuses
+   */
+  async writeProvenance(provenance: Provenance, sign: ((bytes: Uint8Array) => Buffer) | undefined): Promise<void> {
+    await writeJson(this.provenanceFile, provenanceSchema, provenance)
+    // A signature of what was there before is none of this.
+    if (sign === undefined) await rm(this.signatureFile, { force: true })
+    else await writeWhole(this.signatureFile, sign(await readFile(this.provenanceFile)))
+  }
+  /**
+   * Reads provenance.json.
+   * @returns undefined if there is none, in runs of older versions
+   * @throws RunError if the file is not as expected
+   */
+  async readProvenance(): Promise<Provenance | undefined> {
+    return (await exists(this.provenanceFile)) ? readJson(this.provenanceFile, provenanceSchema) : undefined
+  }
+  /**
+   * Reads the chain of digests, and checks it.
+   * @returns undefined if the run keeps none
+   * @throws ChainError if the chain contradicts itself; RunError if the file cannot be read
+   */
+  async readChain(): Promise<Chain | undefined> {
+    const text = await readText(this.digestsFile)
+    return text === undefined ? undefined : chainOf(text, this.digestsFile)
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
@@ -123,22 +161,21 @@ export class RunFolder {
    * @throws WriteError if the disk still refuses
    */
   async flush(): Promise<void> {
-    await Promise.all([this.#history.flush(), this.#events.flush()])
+    await Promise.all(this.#lines.map((lines) => lines.flush()))
   }
 
-  /** Settles when no line of history or events is being written any more. */
+  /** Settles when no line of history, events or digests is being written any more. */
   async settled(): Promise<void> {
-    await Promise.all([this.#history.settled(), this.#events.settled()])
+    await Promise.all(this.#lines.map((lines) => lines.settled()))
   }
 
-  /** Writes no line of history and events any more, also none that waits because the disk refused it. */
+  /** Writes no line of history, events and digests any more, also none that waits because the disk refused it. */
   abandon(): void {
-    this.#history.abandon()
-    this.#events.abandon()
+    for (const lines of this.#lines) lines.abandon()
   }
 
   /**
-   * Repairs what a crash left: removes half-written files, and cuts half a last line off history and events. It must be called before anything
+   * Repairs what a crash left: removes half-written files, and cuts half a last line off history, events and digests. It must be called before anything
    * is written, and only if no other process writes into the folder.
    * @returns what was done, one line each, for people
    */
@@ -148,7 +185,7 @@ export class RunFolder {
       return bytes === 0 ? [] : [`cut ${bytes} bytes of a half-written last line off ${basename(lines.file)}`]
     }
     const removed = (await Promise.all([this.path, this.checkpoints.path, this.plotsFolder].map(removeTemporaries))).flat()
-    return [...removed.map((name) => `removed the half-written file ${name}`), ...(await cut(this.#history)), ...(await cut(this.#events))]
+    return [...removed.map((name) => `removed the half-written file ${name}`), ...(await cut(this.#history)), ...(await cut(this.#events)), ...(await cut(this.digests))]
   }
 
   /** Drops the epochs after `afterEpoch` from the history, since a resumed run will train them again. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { chainHeadSchema } from '../audit/provenance.ts'
 
 const count = z.int().min(0)
 const seconds = z.number().min(0)
@@ -73,6 +74,8 @@ export const summarySchema = z.object({
   restarts: count,
   /** Distinct numerics fingerprints of the workers: only one if all compute the same bits. */
   fingerprints: z.array(z.string()),
+  /** End of the chain in digests.jsonl, which stands for the whole of it; absent if the run keeps none. */
+  digests: chainHeadSchema.optional(),
 })
 export type Summary = z.infer<typeof summarySchema>
 

@@ -11,10 +11,10 @@ const DAY_MS = 86_400_000
  * @param now current time, to tell how long certificates are still valid
  * @returns warnings for the user: others can read a secret, or nobody can join from a certificate's end on
  */
-export async function cautionsOf({ tokenFile, tlsKey, tlsCert, tlsCa }: TlsOptions & { tokenFile: string | undefined }, now: Date): Promise<string[]> {
+export async function cautionsOf({ tokenFile, tlsKey, tlsCert, tlsCa, sign }: TlsOptions & { tokenFile: string | undefined; sign?: string | undefined }, now: Date): Promise<string[]> {
   const look = async (option: string, file: string | undefined, of: (given: string, file: string) => Promise<string | undefined>): Promise<string | undefined> => (file === undefined ? undefined : of(`${option} ${file}`, file))
   const ends = (given: string, file: string): Promise<string | undefined> => nearEnd(given, file, now)
-  const cautions = await Promise.all([look('--token-file', tokenFile, openSecret), look('--tls-key', tlsKey, openSecret), look('--tls-cert', tlsCert, ends), look('--tls-ca', tlsCa, ends)])
+  const cautions = await Promise.all([look('--token-file', tokenFile, openSecret), look('--tls-key', tlsKey, openSecret), look('--sign', sign, openSecret), look('--tls-cert', tlsCert, ends), look('--tls-ca', tlsCa, ends)])
   return cautions.filter((caution) => caution !== undefined)
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { normalisationProblem } from '../data/transforms/transforms.ts'
+import { auditedStepsSchema } from '../lanes/audited_steps.ts'
 import { messageOf } from '../kit/errors.ts'
 import { layoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
@@ -30,6 +31,8 @@ export const runDescriptionSchema = z.object({
   datasetDigest: z.string().regex(/^[0-9a-f]{64}$/),
   /** True if the run is traced: workers and reducers then report what they spend their time on. */
   trace: z.boolean(),
+  /** Steps in which workers tell the digests of their lanes; undefined: in none. */
+  audit: auditedStepsSchema.optional(),
 }).superRefine(({ network, augmentation, evaluation }, context) => {
   const problem = normalisationProblem({ augmentation, evaluation }, network)
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })

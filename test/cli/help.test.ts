@@ -14,6 +14,8 @@ describe('herd', { concurrency: 2 }, () => {
     [['top'], [/--coordinator <host:port>[^-]*default:\s+"127\.0\.0\.1:7070"/, /--token-file <file>/, /--interval <seconds>[^-]*default: 1/, /--log-format <pretty\|json>/]],
     [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
     [['plan'], [/--network <bandwidth>[\s\S]*default:\s+"10Gbit"/, /--reducers <count>/, /HERD_NETWORK/]],
+    [['verify'], [/--steps <A\.\.B>/, /--share <share>/, /--signed-by <file>/, /HERD_SIGNED_BY/]],
+    [['diff'], [/herd diff runs\/first runs\/second/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],

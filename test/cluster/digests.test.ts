@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { shortOrLong } from '../runner/long_forms.ts'
@@ -20,21 +20,24 @@ after(() => workspace.remove())
 
 const everySize = [1, 2, 3, 4]
 
-async function digestsOf(name: string, perClass: number, epochs: number, options: string[], { sizes, classes }: { sizes: readonly number[]; classes: number }): Promise<Map<string, string>> {
+/** @returns for each cluster the digest of the weights, and the chain of the digests on the way there */
+async function digestsOf(name: string, perClass: number, epochs: number, options: string[], { sizes, classes }: { sizes: readonly number[]; classes: number }): Promise<Map<string, { weights: string; chain: string }>> {
   const clusters = [['--single-node'], ...sizes.map((count) => ['--local-workers', String(count)])]
   const data = await drawAnimals(workspace.path(`${name}-drawn`), perClass)
   for (const folder of (await readdir(data)).slice(classes)) await rm(path.join(data, folder), { recursive: true })
-  const digests = new Map<string, string>()
+  const digests = new Map<string, { weights: string; chain: string }>()
   for (const how of clusters) {
     const cluster = how.join('-')
     const out = workspace.path(`${name}${cluster}`)
-    const ended = await run('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', '--epochs', String(epochs), '--seed', '7', '--test-fraction', '0.5', ...options, ...how], workspace.environment)
+    const ended = await run('coordinator', ['--data', data, '--out', out, '--listen', '127.0.0.1:0', '--epochs', String(epochs), '--seed', '7', '--test-fraction', '0.5', '--audit-every', '2', ...options, ...how], workspace.environment)
     assert.equal(ended.code, 0, ended.stderr)
     const summary = await summaryOf(out)
     assert.equal(summary.workers, how[1] === undefined ? 1 : Number(how[1]))
     assert.equal(summary.images, epochs * trainImages(ended.stdout), 'every image of every epoch is counted once')
     assert.notEqual(trainImages(ended.stdout) % summary.batch, 0, 'the last batch is short')
-    digests.set(cluster, summary.digest)
+    const chain = await readFile(path.join(out, 'digests.jsonl'), 'utf8')
+    assert.ok(chain.trimEnd().split('\n').length >= 2, 'what the run claims, and at least one step')
+    digests.set(cluster, { weights: summary.digest, chain })
   }
   return digests
 }
@@ -55,10 +58,12 @@ const runs: [name: string, shape: { sizes: readonly number[]; classes: number },
 for (const [name, shape, perClass, epochs, options, skip] of runs) {
   test(`digests are equal for one process and for ${shape.sizes.join(', ')} workers: ${name}`, { skip }, async () => {
     const digests = await digestsOf(name.replaceAll(/\W+/g, '-'), perClass, epochs, options, shape)
-    assert.equal(new Set(digests.values()).size, 1, JSON.stringify(Object.fromEntries(digests), null, 2))
+    const all = [...digests.values()]
+    assert.equal(new Set(all.map(({ weights }) => weights)).size, 1, JSON.stringify(Object.fromEntries(digests), null, 2))
+    assert.equal(new Set(all.map(({ chain }) => chain)).size, 1, 'every lane of every audited step has the same digest')
     if (name !== TINY) return
     const [other] = (await digestsOf('another-seed', perClass, epochs, [...options, '--seed', '8'], { sizes: [], classes: shape.classes })).values()
-    assert.ok(![...digests.values()].includes(other), 'another seed gives another digest, so equality above means something')
+    assert.ok(all.every(({ weights }) => weights !== other.weights), 'another seed gives another digest, so equality above means something')
   })
 }
 

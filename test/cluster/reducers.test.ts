@@ -39,6 +39,10 @@ function latestOf(out: string): Promise<Checkpoint> {
   return loadCheckpoint(path.join(out, 'checkpoints', 'latest.ckpt'))
 }
 
+function chainOf(out: string): Promise<string> {
+  return readFile(path.join(out, 'digests.jsonl'), 'utf8')
+}
+
 function wentWell({ code, stderr }: Ended): void {
   assert.equal(code, 0, stderr)
 }
@@ -48,6 +52,7 @@ async function isUndisturbed(out: string): Promise<void> {
   const steps = await stepsOf(out)
   assert.equal(steps.length, STEPS)
   assert.deepEqual(steps, await stepsOf(undisturbed))
+  assert.equal(await chainOf(out), await chainOf(undisturbed), 'the digests of all lanes and weights are the same')
   const [own, expected] = [await latestOf(out), await latestOf(undisturbed)]
   assert.equal(own.moments.length, 2)
   own.moments.forEach((moment, index) => assert.ok(Buffer.from(moment.buffer).equals(Buffer.from(expected.moments[index].buffer)), `moment ${index} is the same`))
@@ -62,7 +67,7 @@ async function reducersOf({ child: { pid } }: Program): Promise<number[]> {
 before(async () => {
   workspace = await createWorkspace()
   data = await drawAnimals(workspace.path('drawn'), 5)
-  training = ['--model', await writeWideNetwork(workspace.folder, 3), ...WIDE_IMAGES, '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--step-events']
+  training = ['--model', await writeWideNetwork(workspace.folder, 3), ...WIDE_IMAGES, '--batch', '8', '--lanes', '4', '--epochs', '2', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--step-events', '--audit-every', '1']
   undisturbed = workspace.path('undisturbed')
   wentWell(await coordinator(undisturbed, '--single-node').ended)
 })
@@ -126,7 +131,7 @@ test('a reducer that is killed before anything was trained ends the run with the
   process.kill(reducer, 'SIGKILL')
   const ended = await main.ended
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --workers 1 --reducers 2 --listen 127\.0\.0\.1:0 --step-events --pictures off\n$/)
+  assert.match(ended.stderr, /error: reducer \S+ .*(SIGKILL|is lost).*\nGo on from the last checkpoint with: npx coordinator --resume latest --out \S+ --data \S+ --workers 1 --reducers 2 --listen 127\.0\.0\.1:0 --audit-every 1 --step-events --pictures off\n$/)
   wentWell(await coordinator(out, '--local-workers', '1', '--resume', 'latest').ended)
   await isUndisturbed(out)
 })

@@ -9,7 +9,7 @@ import { recipeSchema } from '../../shared/recipe/recipe.ts'
 let workspace: Workspace
 let data: string
 let whole: string
-const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--checkpoint-every', '2']
+const training = ['--model', 'tiny', '--image-size', '48', '--batch', '16', '--test-fraction', '0.5', '--engine', 'wasm', '--seed', '3', '--checkpoint-every', '2', '--audit-every', '2']
 
 function arguments_(out: string, ...options: string[]): string[] {
   return ['--data', data, '--out', out, ...training, '--single-node', ...options]
@@ -29,6 +29,8 @@ async function historyOf(out: string): Promise<{ epoch: number; seconds: number;
 async function resultsOf(out: string): Promise<object[]> {
   return (await historyOf(out)).map((line) => ({ ...line, seconds: 0, imagesPerSecond: 0 }))
 }
+
+const chainOf = (out: string): Promise<string> => readFile(path.join(out, 'digests.jsonl'), 'utf8')
 
 before(async () => {
   workspace = await createWorkspace()
@@ -51,6 +53,7 @@ test('a run that is stopped in mid-epoch and resumed ends with the digest and th
   const summary = await summaryOf(out)
   assert.equal(summary.digest, (await summaryOf(whole)).digest)
   assert.equal(summary.restarts, 1)
+  assert.equal(await chainOf(out), await chainOf(whole), 'the chain of digests is that of the undisturbed run, line by line')
   assert.deepEqual(await resultsOf(out), await resultsOf(whole))
 })
 
@@ -69,6 +72,7 @@ test('a run goes on from any kept checkpoint in a new folder, on a cluster, and 
   assert.equal((await train(longer, '--epochs', '3')).code, 0)
   assert.equal((await train(longer, '--epochs', '5', '--resume', 'latest')).code, 0)
   assert.equal((await summaryOf(longer)).digest, (await summaryOf(whole)).digest)
+  assert.equal(await chainOf(longer), await chainOf(whole))
 })
 
 test('resuming with another seed, or over other images, is refused in words', async () => {

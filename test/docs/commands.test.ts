@@ -122,6 +122,17 @@ test('the commands of docs/plan.md plan a cluster', async () => {
   assert.ok((await readdir(workspace.folder)).includes('plan.svg'))
 })
 
+test('the commands of docs/verify.md sign a run and verify it; the same run once more is equal', async () => {
+  const commands = await commandsOf('docs/verify.md')
+  // A run here has a few steps, and no 500.
+  for (const command of commands.map((each) => each.replace('1..500', '1..3'))) {
+    const output = await succeeds(command)
+    if (/^npx herd verify/.test(command)) assert.match(output, /runs\/audited is equal: \d steps? of 4 w/)
+    if (command.startsWith('npx herd diff')) assert.match(output, /^runs\/first and runs\/audited are equal as far as both go: up to step 4,/)
+  }
+  for (const command of commands) executed.add(command)
+})
+
 test('the command of docs/trace.md writes a trace', async () => {
   const [command, ...more] = await commandsOf('docs/trace.md')
   assert.deepEqual(more, [])

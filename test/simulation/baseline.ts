@@ -26,13 +26,14 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const { run, samples, test, schedule, decoded, classes } = problem
   const model = initialModel(problem)
   const input = new InputPipeline({ source: { read: () => Promise.resolve([]) }, samples, schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded })
-  const cluster = new SingleNodeCluster({ compute: directCompute(problem), model, input, network: run.network, schedule, lanes: run.lanes, run, samples, test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
+  const cluster = new SingleNodeCluster({ compute: directCompute(problem), inputFacts: { fingerprint: '', versions: '' }, model, input, network: run.network, schedule, lanes: run.lanes, run, samples, test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
       cluster, schedule, epochs: problem.epochs, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
       hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
+      keepDigests: () => Promise.resolve(),
       keepEpoch: (result) => {
         epochs.push(withoutTime(result))
         return Promise.resolve()

@@ -155,6 +155,7 @@ export class SimulatedCoordinator {
         keepIsDue: () => this.#checkpointer.isDue,
         keepStep: (progress) => this.#checkpointer.offer(progress),
         hold: () => this.#checkpointer.hold(),
+        keepDigests: () => Promise.resolve(),
         keepEpoch: async (result, progress, held) => {
           onEpoch(withoutTime(result))
           await this.#checkpointer.save(progress, { keep: false, held })

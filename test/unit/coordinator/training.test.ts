@@ -37,7 +37,7 @@ spoilt[layout.size - 1] = NaN
 /** A cluster that computes nothing: the gradient of each step is given, then reduced and stepped as in any cluster. */
 function clusterOf(model: Model, gradients: readonly Float32Array[]): Cluster {
   return {
-    status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, totals: { lanesDelivered: 0, lanesDropped: 0, lanesTakenOver: 0, lanesCounted: 0, lanesDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
+    status: { workers: 1, workersWanted: 1, members: [], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, inputs: [], totals: { lanesDelivered: 0, lanesDropped: 0, lanesTakenOver: 0, lanesCounted: 0, lanesDealtAgain: 0, workersLost: 0, mostWorkers: 1 }, bytesReceived: 0, bytesSent: 0 },
     gathered: () => Promise.resolve(),
     trainStep: ({ step }, numbers): Promise<StepResult> => {
       const { samples } = numbers
@@ -77,6 +77,7 @@ function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'ski
     reached: () => undefined,
     keepIsDue: () => true,
     hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
+    keepDigests: () => Promise.resolve(),
     keepEpoch: (result) => {
       epochs.push(result)
       return Promise.resolve()

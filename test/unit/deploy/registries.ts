@@ -18,7 +18,7 @@ const member: MemberView = {
 /** Registries of both daemons, after one of every event that they count. */
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
-    workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, bytesReceived: 1000, bytesSent: 2000,
+    workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, inputs: [], bytesReceived: 1000, bytesSent: 2000,
     totals: { lanesDelivered: 8, lanesCounted: 8, lanesDropped: 3, lanesDealtAgain: 1, lanesTakenOver: 1, workersLost: 1, mostWorkers: 2 },
   }), () => 1_700_000_000)
   coordinator.describe({ name: 'run', recipe: { ...article, engine: 'native', epochs: 2, lr: 0.001 }, stepsPerEpoch: 2, workersWanted: 2 })

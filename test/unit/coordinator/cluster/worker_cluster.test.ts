@@ -71,11 +71,11 @@ interface Opened {
 }
 
 /** Opens a cluster whose members are in. @returns it with its events and its clock */
-function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0)): Opened {
+function openedWith(members: Member[], reduce: Reduce = reduceHere(new Model(layout, optimizer, freshState(optimizer, layout.size)), 0), run: RunDescription = description): Opened {
   const events: RunEvent[] = []
   const time = { now: 0 }
   const cluster = new WorkerCluster({
-    run: description,
+    run,
     test: Array.from({ length: TEST_IMAGES }, (_, id) => id),
     reduce,
     workersWanted: members.length, silenceLimitMs: 1000, waitLimitMs: Number.POSITIVE_INFINITY, allowMixedNumerics: true, vigilance: { share: 0, attentiveUntil: 0, secret: '', random: () => 0 }, ban: () => undefined, now: () => time.now, observe: (event) => events.push(event), chunkFloats: CHUNK,
@@ -423,4 +423,20 @@ test('a worker with another arithmetic, another way with images, or another vers
   assert.match(refused({ input: { fingerprint: 'j', versions: 'v' } }) ?? '', /^it prepares images differently than first \(input fingerprints j and i\)/)
   assert.match(refused({ input: { fingerprint: 'i', versions: 'w' } }) ?? '', /^it is of another version than first \(w, and v\)/)
   assert.equal(refusalOf({ ...first.facts, fingerprint: 'g' }, description, first, true), undefined)
+})
+
+test('in an audited step, a lane without its digest counts for nothing: its worker is out, and another computes the lane', async () => {
+  const [liar, honest] = [stillMember('liar'), stillMember('honest')]
+  const { cluster } = openedWith([liar, honest], undefined, { ...description, audit: { every: 2, stepsPerEpoch: 100 } })
+  await playStep(cluster, liar, honest)
+
+  const step = cluster.trainStep(second, update(2))
+  const audited = (chunks: GradientChunk[]): GradientChunk[] => chunks.map((chunk) => ({ ...chunk, lanes: chunk.lanes.map((report) => ({ ...report, digest: 'ab'.repeat(20) })) }))
+  for (const chunk of partial(3, 1, [0, 1])) cluster.onGradient(liar, chunk)
+  assert.deepEqual(liar.evicted, ['it has computed lanes of step 2 without telling their digests, which the run notes'])
+  cluster.onLost(liar, 'evicted')
+  for (const chunk of [...audited(partial(3, 4, [2, 3])), ...audited(partial(3, 1, [0, 1]))]) cluster.onGradient(honest, chunk)
+  const { lanes, computedBy } = await step
+  assert.deepEqual(lanes.map(({ digest }) => digest), new Array(LANES).fill('ab'.repeat(20)))
+  assert.deepEqual(computedBy, new Array(LANES).fill('honest'))
 })

@@ -1,0 +1,156 @@
+import { networkOf } from '../../coordinator/prepare.ts'
+import { openSingleNode } from '../../coordinator/open_single_node.ts'
+import type { ClusterStatus } from '../../coordinator/contract/cluster.ts'
+import { ChainError, type Chain } from '../../shared/audit/chain.ts'
+import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
+import type { OpenedDataset } from '../../shared/data/dataset.ts'
+import { withNormalisation } from '../../shared/data/transforms/transforms.ts'
+import { RunError, UsageError } from '../../shared/kit/errors.ts'
+import { shownPath } from '../../shared/kit/paths.ts'
+import { Schedule } from '../../shared/lanes/sample_schedule.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
+import { freshState } from '../../shared/optim/optimizer.ts'
+import { optimizerOf } from '../../shared/optim/optimizers.ts'
+import { Model } from '../../shared/optim/stepped_weights.ts'
+import { RunFolder } from '../../shared/run_folder/run_folder.ts'
+import { checkImages } from '../checked_images.ts'
+import type { Notices } from '../command.ts'
+import { counted } from '../output.ts'
+import { readClaims, type Claims } from './claims.ts'
+import { Contradiction } from './contradiction.ts'
+import { replay, type Compared } from './replay.ts'
+import { select, type Selected, type Selection } from './selection.ts'
+import { readState, stepsOf, type StateParts } from './states.ts'
+
+export interface VerifyOptions {
+  run: string
+  /** Folder of the images; undefined: that which the run names. */
+  data: string | undefined
+  selection: Selection
+  /** File of a public key that provenance.json must be signed with. */
+  signedBy: string | undefined
+  /** True to compare on a machine that computes other bits, too. */
+  force: boolean
+  gpu: number | undefined
+}
+
+export interface Verdict {
+  equal: boolean
+  /** What was found, in one sentence. */
+  sentence: string
+}
+
+/**
+ * Verifies a run: reads what its folder claims, checks that its files agree, and replays steps on this machine.
+ * @throws UsageError for a folder, key or range that cannot be; RunError if nothing can be said about the run here
+ */
+export async function verifyRun(options: VerifyOptions, notices: Notices): Promise<Verdict> {
+  const folder = await RunFolder.open(options.run, () => new Date(), 'expected the folder of a run, e.g. runs/first.')
+  try {
+    return { equal: true, sentence: `${shownPath(folder.path)} is equal: ${await confirm(folder, options, notices)}.` }
+  } catch (error) {
+    if (error instanceof Contradiction) return { equal: false, sentence: `${shownPath(folder.path)} is not what it claims to be: ${error.message}.` }
+    if (error instanceof ChainError) return { equal: false, sentence: `${shownPath(folder.path)} is not what it claims to be: ${error.message.replace(/\.$/, '')}.` }
+    throw error
+  }
+}
+
+/** @returns what was found to be equal, as a clause @throws Contradiction at the first difference */
+async function confirm(folder: RunFolder, options: VerifyOptions, notices: Notices): Promise<string> {
+  const claims = await readClaims(folder, options.signedBy)
+  const { chain } = claims
+  const data = await openData(folder, options, claims, notices)
+  const parts = { folder, options, claims, data, notices, ...replayable(folder, claims, data) }
+  await requireSeed(chain, parts.states)
+  const selected = await select(chain, options.selection, parts.states)
+  const signed = claims.signedTo === undefined ? '' : `; its digests are signed up to step ${claims.signedTo}`
+  if (selected.stretches.length === 0) return `the chain of its digests is whole up to step ${chain.head.step}, and its checkpoints fit it; no step was replayed${signed}`
+  const { steps, lines, checkpoints } = await replayAll(selected, parts)
+  return `${counted(steps, 'step')} of ${selected.of} ${steps === 1 ? 'was' : 'were'} replayed, and ${counted(lines, 'noted step')} of ${chain.links.length} and ${counted(checkpoints, 'checkpoint')} are what this machine computes${signed}`
+}
+
+interface Parts extends ReturnType<typeof replayable> {
+  folder: RunFolder
+  options: VerifyOptions
+  claims: Claims
+  data: OpenedDataset
+  notices: Notices
+}
+
+/** Opens the data set. @throws Contradiction if it is not the one that the run claims */
+async function openData(folder: RunFolder, { data }: VerifyOptions, { chain: { beginning }, recipe }: Claims, notices: Notices): Promise<OpenedDataset> {
+  const named = data ?? (await folder.readConfig())['data']
+  if (typeof named !== 'string') throw new UsageError('--data is missing: expected the folder of images that the run was trained on.')
+  const opened = await checkImages(named, recipe.testFraction, notices)
+  const { digest } = opened.dataset
+  if (digest !== beginning.datasetDigest) {
+    throw new Contradiction(`the images in ${named} are not those that it names (digest ${digest.slice(0, 12)}..., and ${beginning.datasetDigest.slice(0, 12)}...): one was changed, added or removed, or --data is another folder`)
+  }
+  return opened
+}
+
+/** Builds what replaying needs from what the run claims. @throws Contradiction if the claims do not fit the data */
+function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset) {
+  const network = networkOf(claimed, dataset.classes.length)
+  const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
+  const layout = layoutOf(network)
+  const optimizer = optimizerOf(recipe.optimizer)
+  const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
+  if (recipe.lanes !== beginning.lanes) throw new Contradiction(`its recipe has ${recipe.lanes} lanes, its digests are of ${beginning.lanes}`)
+  if (schedule.stepsPerEpoch !== beginning.stepsPerEpoch) throw new Contradiction(`its epochs have ${beginning.stepsPerEpoch} steps, where its images and its batch make ${schedule.stepsPerEpoch}`)
+  const states: StateParts = { folder: checkpoints.path, recipe, network, layout, classes: dataset.classes, optimizer, stepsPerEpoch: schedule.stepsPerEpoch }
+  return { recipe, schedule, states }
+}
+
+/** @throws Contradiction if the run began with other weights than its seed gives */
+async function requireSeed({ beginning }: Chain, states: StateParts): Promise<void> {
+  if (beginning.from > 0) return
+  const { state } = await readState(undefined, states)
+  if (parameterDigest(state.parameters) !== beginning.weights) throw new Contradiction(`the weights before its first step are not those of --seed ${states.recipe.seed} and --init ${states.recipe.init}: it was begun with another seed, or with other weights`)
+}
+
+async function replayAll({ stretches, wrong }: Selected, { claims, options, notices, data: { dataset, source }, recipe, schedule, states, folder }: Parts): Promise<Compared> {
+  const { beginning, links } = claims.chain
+  const { network, layout, optimizer } = states
+  const model = new Model(layout, optimizer, freshState(optimizer, layout.size))
+  const run = { ...recipe, name: shownPath(folder.path), network, datasetDigest: dataset.digest, trace: false, audit: { every: beginning.every, stepsPerEpoch: beginning.stepsPerEpoch } }
+  // Images are decoded anew: nothing that this machine has kept is believed.
+  const single = await openSingleNode({ options: { cacheSize: 0, gpu: options.gpu }, recipe, dataset, network, schedule }, run, model, source, { observe: () => undefined, onSpan: undefined, log: notices.log })
+  const total = stepsOf(stretches)
+  const progress = notices.progress('replaying')
+  try {
+    const otherBits = whyOtherBits(single.cluster.status, claims, notices)
+    if (otherBits !== undefined && !options.force) throw wrong === undefined ? new RunError(`${otherBits}, so that a difference would prove nothing: verify it on a machine of the same kind, or compare all the same with --force.`) : new Contradiction(wrong)
+    if (otherBits !== undefined) notices.log.warn(`${otherBits}: a difference proves nothing.`)
+    const sum: Compared = { steps: 0, lines: 0, checkpoints: 0 }
+    let done = 0
+    for (const stretch of stretches) {
+      const compared = await replay(stretch, {
+        cluster: single.cluster, model, schedule, recipe, states, noted: new Map(links.map((link) => [link.step, link])),
+        onStep: () => progress.update(++done, total),
+      })
+      sum.steps += compared.steps
+      sum.lines += compared.lines
+      sum.checkpoints += compared.checkpoints
+    }
+    return sum
+  } finally {
+    progress.end()
+    await single.cluster.close()
+    await single.close()
+  }
+}
+
+/** Returns why this machine computes other bits than those of the run, as a clause; undefined if it does not, or nobody knows. */
+function whyOtherBits({ fingerprints, inputs }: Pick<ClusterStatus, 'fingerprints' | 'inputs'>, { provenance }: Claims, { log }: Notices): string | undefined {
+  if (provenance === undefined || provenance.fingerprints.numerics.length === 0) {
+    log.warn('There is no provenance.json with fingerprints to compare this machine with: if it computes other bits than those of the run, a difference proves nothing.')
+    return undefined
+  }
+  const { numerics, input } = provenance.fingerprints
+  const [own] = Object.values(fingerprints)
+  const [ownInput] = inputs
+  if (numerics.some((each) => each !== own)) return `this machine computes other bits than those that the run was computed on (numerics fingerprints ${own}, and ${numerics.join(', ')})`
+  if (input.every(({ fingerprint }) => fingerprint === ownInput.fingerprint)) return undefined
+  return `this machine prepares images differently than those of the run (input fingerprints ${ownInput.fingerprint}, and ${input.map(({ fingerprint }) => fingerprint).join(', ')})`
+}
