@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
+import type { LineFollower } from './line_follower.ts'
 import { bannedSchema, type Banned, evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 import type { Confused } from '../evaluation/confusion.ts'
 import { confusionPlot } from '../pictures/confusion.ts'
@@ -103,6 +104,7 @@ export class RunFolder {
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
+  followEvents(): LineFollower<EventLine> { return this.#events.follow() }
   /** Counts how often the run has been resumed. */
   countRestarts(): Promise<number> { return this.#events.count(({ event }) => event === 'resumed') }
 
