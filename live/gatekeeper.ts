@@ -8,9 +8,13 @@ export type PageAccess = 'open' | 'granted' | 'token needed'
 /** Time for which a browser stays logged in, unless so many others (MAX_SESSIONS) have logged in since. */
 const SESSION_MS = 7 * 24 * 3600 * 1000
 const MAX_SESSIONS = 256
-/** Wrong tokens that an address may give within the time below: enough for somebody who mistypes, far too few for guessing. */
+/** Wrong tokens that an address may give one after the other: enough for somebody who mistypes. */
 const MAX_FAILURES = 10
-const FAILURE_MS = 60_000
+/**
+ * Time after which an address may give another one: far too slow for guessing. It is short, since all who come by one tunnel or proxy have one address,
+ * and a program among them that tries a wrong token again and again must not keep the others out.
+ */
+const FAILURE_MS = 1000
 const MAX_ADDRESSES = 1000
 
 /**
@@ -26,7 +30,8 @@ export class Gatekeeper {
    * was begun with, whose header it keeps.
    */
   readonly #sessions = new Map<string, { until: number; header: string }>()
-  readonly #failures = new Map<string, { count: number; until: number }>()
+  /** Wrong tokens of addresses, less those that time has forgiven; the address whose last one is longest ago first. */
+  readonly #failures = new Map<string, { count: number; at: number }>()
   /** Name of the cookie. It contains the port, since all ports of a host share their cookies, and another coordinator may have one of them. */
   #cookie = ''
 
@@ -55,10 +60,9 @@ export class Gatekeeper {
     return this.accessOf(request) !== 'token needed'
   }
 
-  /** True if the request's address has given so many wrong tokens that no token of it is checked for a while. */
+  /** True if the request's address has given so many wrong tokens that no token of it is checked within this second. */
   mustWait(request: IncomingMessage): boolean {
-    const failures = this.#failuresOf(addressOf(request))
-    return failures !== undefined && failures.count >= MAX_FAILURES
+    return this.#failuresOf(addressOf(request)) > MAX_FAILURES - 1
   }
 
   /** Checks a token, and begins a session if it is right. @returns the header `set-cookie`; undefined for a wrong token. */
@@ -100,14 +104,13 @@ export class Gatekeeper {
     return this.#token?.holderOf(header) !== undefined
   }
 
-  #failuresOf(address: string): { count: number; until: number } | undefined {
+  #failuresOf(address: string): number {
     const failures = this.#failures.get(address)
-    return failures !== undefined && this.#now() < failures.until ? failures : undefined
+    return failures === undefined ? 0 : Math.max(0, failures.count - (this.#now() - failures.at) / FAILURE_MS)
   }
 
   #noteFailure(address: string): void {
-    const failures = this.#failuresOf(address) ?? { count: 0, until: this.#now() + FAILURE_MS }
-    failures.count++
+    const failures = { count: this.#failuresOf(address) + 1, at: this.#now() }
     this.#failures.delete(address)
     for (const oldest of this.#failures.keys()) {
       if (this.#failures.size < MAX_ADDRESSES) break

@@ -8,10 +8,19 @@ const MAX_EVENTS = 200
 /** Applies a patch to a view, whose lists are not changed. This code runs in the coordinator and in the browser. */
 export function patched(view: RunView, { newHistory = [], newSteps = [], newStrips = [], newEvents = [], ...fields }: RunPatch): RunView {
   const replaced = { ...view, ...fields }
-  const { history, steps, strips, events } = replaced
   return {
     ...replaced,
-    history: newHistory.length === 0 ? history : [...history, ...newHistory],
+    history: newHistory.length === 0 ? replaced.history : [...replaced.history, ...newHistory],
+    ...addedTo(replaced, { newSteps, newStrips, newEvents }),
+  }
+}
+
+/** The lists of a view that events make, and that have a limit. */
+export type EventLists = Pick<RunView, 'steps' | 'strips' | 'events'>
+
+/** Adds to such lists, which are not changed. */
+export function addedTo({ steps, strips, events }: EventLists, { newSteps, newStrips, newEvents }: Required<Pick<RunPatch, 'newSteps' | 'newStrips' | 'newEvents'>>): EventLists {
+  return {
     steps: newSteps.length === 0 ? steps : thinned([...steps, ...newSteps]),
     strips: newStrips.length === 0 ? strips : [...strips, ...newStrips].slice(-MAX_STRIPS),
     events: newEvents.length === 0 ? events : [...events, ...newEvents].slice(-MAX_EVENTS),

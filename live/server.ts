@@ -154,7 +154,7 @@ class LiveServer {
   }
 
   async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#gatekeeper.mustWait(request)) return sayError(response, 429, 'Too many wrong tokens: wait a minute.')
+    if (this.#gatekeeper.mustWait(request)) return sayError(response, 429, 'Too many wrong tokens: wait a second.')
     const body = await readBody(request, MAX_LOGIN_BYTES)
     const login = loginSchema.safeParse(parseJson(body))
     if (!login.success) return sayError(response, 400, 'Expected {"token": "..."}.')

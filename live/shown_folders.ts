@@ -5,7 +5,7 @@ import { RunError } from '../shared/kit/errors.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { difference } from './difference.ts'
 import { Predictor } from './predictor.ts'
-import { readRunView } from './run_folder_view.ts'
+import { RunFolderView } from './run_folder_view.ts'
 import type { LiveSource } from './server.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
@@ -15,6 +15,7 @@ const LOOK_MS = 2000
 
 interface Shown {
   folder: RunFolder
+  reader: RunFolderView
   view: RunView
   /** Stamp of the files from which the view was read. */
   stamp: string
@@ -45,7 +46,8 @@ export class ShownFolders implements LiveSource {
   static async open(folders: readonly RunFolder[], now: () => Date, lookMs = LOOK_MS): Promise<ShownFolders> {
     const shown = await Promise.all(folders.map(async (folder) => {
       const stamp = await stampOf(folder)
-      return { folder, view: await readRunView(folder, now()), stamp, predictor: predictorOf(folder) }
+      const reader = new RunFolderView(folder)
+      return { folder, reader, view: await reader.read(now()), stamp, predictor: predictorOf(folder) }
     }))
     return new ShownFolders(shown, now, lookMs)
   }
@@ -74,7 +76,7 @@ export class ShownFolders implements LiveSource {
       const stamp = await stampOf(shown.folder)
       const goesOn = shown.view.state === 'training' || shown.view.state === 'waiting'
       if (stamp === shown.stamp && !goesOn) continue
-      const view = await this.#read(shown.folder)
+      const view = await this.#read(shown.reader)
       if (view === undefined) continue
       const patch = difference(shown.view, view)
       Object.assign(shown, { view, stamp })
@@ -83,9 +85,9 @@ export class ShownFolders implements LiveSource {
   }
 
   /** Reads a folder again. @returns undefined if that is not possible just now, so that the earlier view stays */
-  async #read(folder: RunFolder): Promise<RunView | undefined> {
+  async #read(reader: RunFolderView): Promise<RunView | undefined> {
     try {
-      return await readRunView(folder, this.#now())
+      return await reader.read(this.#now())
     } catch (error) {
       if (error instanceof RunError) return undefined
       throw error

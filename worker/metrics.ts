@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectCertificateMetrics } from '../shared/http/certificate_metrics.ts'
 import { collectProcessMetrics } from '../shared/http/metrics_server.ts'
+import type { TlsFiles } from '../shared/security/tls.ts'
 import type { DaemonObserver } from './daemon.ts'
 
 /** Upper bounds in seconds of the histogram of lane times, from a tiny network on a GPU to a large lane in WebAssembly. */
@@ -14,11 +16,13 @@ export class WorkerMetrics {
   /**
    * @param worker name of the worker; a label of every metric, as is the name of the run
    * @param gpu index of the GPU; undefined: computes on the CPU
+   * @param tls the worker's certificates
    */
-  constructor(worker: string, gpu: number | undefined) {
+  constructor(worker: string, gpu: number | undefined, tls: TlsFiles | undefined) {
     const registers = [this.registry]
     this.registry.setDefaultLabels({ worker })
     collectProcessMetrics(this.registry)
+    collectCertificateMetrics(this.registry, 'herd_worker_certificate_expiry_timestamp_seconds', tls)
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers })
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers })
     const joined = gauge('herd_worker_joined', '1 while the worker is a member of a run.')

@@ -24,7 +24,7 @@ export async function work(options: WorkerOptions): Promise<number> {
   const log = createLog(options)
   for (const warning of [clearTokenWarning(access, options.coordinator), ...(await cautionsOf(options, new Date())), await cacheCaution(options.cache ?? cacheFolder())]) if (warning !== undefined) log.warn(warning)
   const name = options.name ?? nameOf(access) ?? `${os.hostname()}-${process.pid}`
-  const metrics = new WorkerMetrics(name, options.gpu)
+  const metrics = new WorkerMetrics(name, options.gpu, access.tls)
   const server = await serveMetricsIfAsked(metrics, options, log)
 
   const daemon = new WorkerDaemon(

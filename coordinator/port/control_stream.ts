@@ -5,7 +5,7 @@ import { checked } from '../../shared/wire/messages.ts'
 import type { ControlOutlet, Failure, MemberControl } from '../protocol/control.ts'
 import { failCall } from './call_status.ts'
 
-const codes: Record<Failure, status> = { cut: status.ABORTED, early: status.FAILED_PRECONDITION, full: status.RESOURCE_EXHAUSTED }
+const codes: Record<Failure, status> = { cut: status.ABORTED, early: status.FAILED_PRECONDITION, full: status.RESOURCE_EXHAUSTED, version: status.FAILED_PRECONDITION }
 
 /**
  * Serves a membership over a gRPC stream: checks incoming messages and passes them to the member's control.

@@ -13,8 +13,11 @@ export interface ControlOutlet<Down> {
   fail(why: Failure, reason: string): void
 }
 
-/** Reason why a stream ends with an error. `cut`: the member broke the protocol or was lost. `early`: it came too early. `full`: there is no room for it. */
-export type Failure = 'cut' | 'early' | 'full'
+/**
+ * Reason why a stream ends with an error. `cut`: the member broke the protocol or was lost. `early`: it came too early. `full`: there is no room for it.
+ * `version`: one of the two sides is not of the other's version yet.
+ */
+export type Failure = 'cut' | 'early' | 'full' | 'version'
 
 /** Reason why a member that said hello is not admitted: `refused` is for good, after the others it may try again. */
 export interface Denial {
@@ -125,15 +128,19 @@ export abstract class MemberControl<Up extends { message: string }, Down> {
   /** Answers hello. @param join admits the member and tells it so; returns the reason if it does not admit it */
   protected greet({ protocolVersion }: { protocolVersion: number }, join: () => Denial | undefined): void {
     if (protocolVersion !== PROTOCOL_VERSION) {
-      return this.refuse(`this coordinator speaks protocol version ${PROTOCOL_VERSION}, the ${this.#kind} ${protocolVersion}: install the same version of Herd on both.`)
+      // This is no refusal for good, since machines are brought to another version one after the other.
+      return this.#turnAway('version', `this coordinator speaks protocol version ${PROTOCOL_VERSION}, the ${this.#kind} ${protocolVersion}: install the same version of Herd on both`)
     }
     const denial = join()
     if (denial === undefined) this.#phase = 'greeted'
     else if (denial.how === 'refused') this.refuse(denial.reason)
-    else {
-      this.#phase = 'over'
-      this.outlet.fail(denial.how, denial.reason)
-    }
+    else this.#turnAway(denial.how, denial.reason)
+  }
+
+  /** Ends the membership of a member that may try again. */
+  #turnAway(why: Failure, reason: string): void {
+    this.#phase = 'over'
+    this.outlet.fail(why, reason)
   }
 
   /** Ends the membership for good: the member is told not to try again. */

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectCertificateMetrics } from '../../shared/http/certificate_metrics.ts'
 import { collectProcessMetrics } from '../../shared/http/metrics_server.ts'
+import type { TlsFiles } from '../../shared/security/tls.ts'
 import type { Recipe } from '../../shared/recipe/table.ts'
 import { nameOfModel } from '../../shared/model/models.ts'
 import { scoreClasses } from '../../shared/evaluation/score.ts'
@@ -39,11 +41,12 @@ export class CoordinatorMetrics {
   readonly describe: (run: RunLabels) => void
   readonly #status: () => ClusterStatus | undefined
 
-  /** @param status called at each scrape @param now returns seconds since 1970 */
-  constructor(status: () => ClusterStatus | undefined, now: () => number) {
+  /** @param status called at each scrape @param now returns seconds since 1970 @param tls the coordinator's certificates */
+  constructor(status: () => ClusterStatus | undefined, now: () => number, tls: TlsFiles | undefined) {
     this.#status = status
     const registers = [this.registry]
     collectProcessMetrics(this.registry)
+    collectCertificateMetrics(this.registry, 'herd_certificate_expiry_timestamp_seconds', tls)
     new ClusterMetrics(this.registry, status)
     const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> => new Gauge({ name, help, labelNames, registers })
     const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> => new Counter({ name, help, labelNames, registers })

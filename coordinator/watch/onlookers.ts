@@ -57,8 +57,8 @@ export class Onlookers {
   /** Receives failures as events; ignores them until `describe` sets it. */
   #report: Observer = () => undefined
 
-  private constructor() {
-    this.#metrics = new CoordinatorMetrics(() => this.#status, () => Date.now() / 1000)
+  private constructor({ tls }: Access) {
+    this.#metrics = new CoordinatorMetrics(() => this.#status, () => Date.now() / 1000, tls)
   }
 
   /**
@@ -66,7 +66,7 @@ export class Onlookers {
    * @throws RunError if a port cannot be bound or a file cannot be created
    */
   static async open(options: CoordinatorOptions, access: Access, log: Log): Promise<Onlookers> {
-    const onlookers = new Onlookers()
+    const onlookers = new Onlookers(access)
     try {
       await onlookers.#open(options, access, log)
     } catch (error) {

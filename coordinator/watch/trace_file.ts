@@ -9,6 +9,8 @@ const COORDINATOR = 'coordinator'
 /** Buffered events are written after this much time of the trace, or once they have MAX_PENDING characters. */
 const WRITE_MICROSECONDS = 1e6
 const MAX_PENDING = 64 * 1024
+/** Bytes that may wait for a slow disk. While there are more, spans are left out: a trace is worth neither the coordinator's memory nor a pause of the run. */
+const MAX_UNWRITTEN = 16 * 1024 * 1024
 /** The row in which spans are nested. */
 const STEPS = 'steps'
 /** Row of its process in which each span is drawn. */
@@ -45,12 +47,16 @@ export class TraceFile {
   #pending = ''
   #writtenAt = 0
   #broken = false
+  /** Number of spans that were left out. */
+  #leftOut = 0
+  readonly #complain: (reason: string) => void
 
-  private constructor(output: WriteStream, begin: number, onBroken: (error: Error) => void) {
+  private constructor(output: WriteStream, begin: number, complain: (reason: string) => void) {
     this.#output = output
     this.#begin = begin
+    this.#complain = complain
     output.on('error', (error) => {
-      if (!this.#broken) onBroken(error)
+      if (!this.#broken) complain(`cannot be written: ${error.message}. The trace ends here.`)
       this.#broken = true
     })
   }
@@ -58,7 +64,7 @@ export class TraceFile {
   /**
    * Creates the file.
    * @param begin start of the trace, in seconds on the coordinator's clock, which its spans use too
-   * @param observe receives one `writeFailed` event if writing fails; the trace then ends
+   * @param observe receives one `writeFailed` event if writing fails, and the trace then ends; and one each when spans begin to be left out, and at the end
    * @throws RunError if the file cannot be created
    */
   static async open(file: string, begin: number, observe: Observer): Promise<TraceFile> {
@@ -68,11 +74,15 @@ export class TraceFile {
     } catch (error) {
       throw new RunError(`--trace ${file} cannot be written: ${messageOf(error)}.`, { cause: error })
     }
-    return new TraceFile(output, begin, (error) => observe({ type: 'writeFailed', file, reason: `--trace ${file} cannot be written: ${error.message}. The trace ends here.` }))
+    return new TraceFile(output, begin, (reason) => observe({ type: 'writeFailed', file, reason: `--trace ${file} ${reason}` }))
   }
 
-  /** Adds a span, whose times are on the coordinator's clock. @param worker undefined for the coordinator's own spans */
+  /**
+   * Adds a span, whose times are on the coordinator's clock, unless too much waits to be written.
+   * @param worker undefined for the coordinator's own spans
+   */
   add(worker: string | undefined, { name, begin, end, step, unit }: Span): void {
+    if (this.#output.writableLength > MAX_UNWRITTEN) return this.#leaveOut()
     const process = this.#processOf(worker)
     const from = Math.round((begin - this.#begin) * 1e6)
     const to = Math.round((end - this.#begin) * 1e6)
@@ -83,8 +93,10 @@ export class TraceFile {
     this.#flush()
   }
 
+  /** Writes what waits, and waits for that. */
   async close(): Promise<void> {
     if (this.#broken) return
+    if (this.#leftOut > 0) this.#complain(`is without ${this.#leftOut} spans, for which its disk was too slow.`)
     await new Promise<void>((resolve) => {
       this.#output.once('close', resolve)
       this.#output.end(`${this.#pending}${this.#empty ? '[]\n' : '\n]\n'}`)
@@ -118,6 +130,11 @@ export class TraceFile {
     rows.push(row)
     this.#write({ name: 'thread_name', ph: 'M', pid: process.id, tid: row.id, args: { name: index === 0 ? name : `${name} ${index + 1}` } })
     return row.id
+  }
+
+  #leaveOut(): void {
+    if (this.#leftOut === 0 && !this.#broken) this.#complain('cannot be written as fast as the run goes on: spans are left out until its disk has caught up.')
+    this.#leftOut++
   }
 
   #flush(): void {

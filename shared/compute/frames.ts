@@ -13,6 +13,8 @@ export interface Frame {
 }
 
 const PREFIX_BYTES = 8
+/** Most bytes that are read or written by one call: the system takes at most 2 GiB, and a stream hands out at most 1 GiB. */
+const MOST_AT_ONCE = 2 ** 30
 const packr = new Packr({ useRecords: false })
 
 function prefixOf(header: Buffer, body: Uint8Array): Buffer {
@@ -34,24 +36,39 @@ export function sendFrame(stream: Writable, header: object, body: Uint8Array = n
 
 /** Calls `receive` for each frame of a stream. Bodies are copied into memory of their own, so that floats in them are aligned. */
 export function onFrames(stream: Readable, receive: (frame: Frame) => void): void {
-  let need: { headerBytes: number; bodyBytes: number } | undefined
+  let prefix = new Filling(PREFIX_BYTES)
+  let frame: { header: Filling; body: Filling } | undefined
   stream.on('readable', () => {
     for (;;) {
-      if (need === undefined) {
-        const prefix = stream.read(PREFIX_BYTES) as Buffer | null
-        if (prefix === null) return
-        need = { headerBytes: prefix.readUInt32LE(0), bodyBytes: prefix.readUInt32LE(4) }
-      }
-      const size = need.headerBytes + need.bodyBytes
-      const content = stream.read(size) as Buffer | null
-      if (content === null || content.length < size) return
-      const body = Buffer.from(new ArrayBuffer(need.bodyBytes))
-      content.copy(body, 0, need.headerBytes)
-      const header: unknown = packr.unpack(content.subarray(0, need.headerBytes))
-      need = undefined
-      receive({ header, body })
+      if (!prefix.fillFrom(stream)) return
+      frame ??= { header: new Filling(prefix.bytes.readUInt32LE(0)), body: new Filling(prefix.bytes.readUInt32LE(4)) }
+      if (!frame.header.fillFrom(stream) || !frame.body.fillFrom(stream)) return
+      const { header, body } = frame
+      prefix = new Filling(PREFIX_BYTES)
+      frame = undefined
+      receive({ header: packr.unpack(header.bytes), body: body.bytes })
     }
   })
+}
+
+/** Bytes that arrive piece by piece, in memory of their own. */
+class Filling {
+  readonly bytes: Buffer
+  #filled = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.from(new ArrayBuffer(size))
+  }
+
+  /** Takes what a stream has of them now. @returns true once all are there */
+  fillFrom(stream: Readable): boolean {
+    while (this.#filled < this.bytes.length) {
+      const piece = stream.read(Math.min(this.bytes.length - this.#filled, stream.readableLength)) as Buffer | null
+      if (piece === null) return false
+      this.#filled += piece.copy(this.bytes, this.#filled)
+    }
+    return true
+  }
 }
 
 /** Reads the next frame and blocks until it has arrived. @returns undefined if the other side has closed the pipe */
@@ -68,14 +85,14 @@ export function readFrameSync(fd: number): Frame | undefined {
 export function writeFrameSync(fd: number, header: object, body: Uint8Array = new Uint8Array(0)): void {
   const packed = packr.pack(header)
   for (const part of [prefixOf(packed, body), packed, body]) {
-    for (let written = 0; written < part.length; ) written += writeSync(fd, part, written)
+    for (let written = 0; written < part.length; ) written += writeSync(fd, part, written, Math.min(part.length - written, MOST_AT_ONCE))
   }
 }
 
 function readFully(fd: number, size: number): Buffer | undefined {
   const buffer = Buffer.from(new ArrayBuffer(size))
   for (let filled = 0; filled < size; ) {
-    const count = readSync(fd, buffer, filled, size - filled, null)
+    const count = readSync(fd, buffer, filled, Math.min(size - filled, MOST_AT_ONCE), null)
     if (count === 0) return undefined
     filled += count
   }

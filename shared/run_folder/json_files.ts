@@ -32,15 +32,6 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T
 }
 
 /**
- * Reads the lines of a file; none if it does not exist. A last line without a line end was cut off by a crash, and is left out.
- * @throws RunError that names the file and the line that does not fit the schema
- */
-export async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
-  const text = (await readText(file)) ?? ''
-  return text.split('\n').slice(0, -1).map((line, index) => parsed(`${file}, line ${index + 1},`, schema, line))
-}
-
-/**
  * Reads a file's text.
  * @returns undefined if it does not exist
  * @throws RunError if it cannot be read
@@ -54,7 +45,12 @@ export async function readText(file: string): Promise<string | undefined> {
   }
 }
 
-function parsed<T>(place: string, schema: z.ZodType<T>, text: string): T {
+/**
+ * Parses JSON, and checks it by its schema.
+ * @param place names the file, and the line if there is one, for error messages
+ * @throws RunError that names the place
+ */
+export function parsed<T>(place: string, schema: z.ZodType<T>, text: string): T {
   let value: unknown
   try {
     value = JSON.parse(text)

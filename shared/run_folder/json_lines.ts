@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises'
 import type { z } from 'zod'
 import { messageOf, RunError, WriteError } from '../kit/errors.ts'
 import { GrowingFile } from '../kit/growing_file.ts'
-import { checked, readLines } from './json_files.ts'
+import { checked } from './json_files.ts'
+import { LineFollower } from './line_follower.ts'
 
 /**
  * A file of JSON lines that only grows, in the background and in the order of the calls. Lines that cannot be written (disk full) are kept in memory
@@ -67,12 +68,19 @@ export class JsonLines<T> {
   }
 
   /**
-   * Reads the lines of the file, those too that are being written; none if it does not exist.
+   * Reads the lines of the file, those too that are being written; none if it does not exist. A last line without a line end was cut off by a crash, and is left out.
    * @throws RunError that names the file and the line that does not fit the schema
    */
   async read(): Promise<T[]> {
     await this.settled()
-    return readLines(this.file, this.#schema)
+    const lines: T[] = []
+    await this.follow().read({ take: (line) => lines.push(line) })
+    return lines
+  }
+
+  /** Returns what reads the file's lines, and then those that come to it. */
+  follow(): LineFollower<T> {
+    return new LineFollower(this.file, this.#schema)
   }
 
   /**

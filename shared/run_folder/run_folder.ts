@@ -5,6 +5,7 @@ import { provenanceSchema, type Provenance } from '../audit/provenance.ts'
 import { makeFolders } from '../kit/folders.ts'
 import { removeTemporaries } from '../kit/atomic_file.ts'
 import { messageOf, RunError, UsageError } from '../kit/errors.ts'
+import type { LineFollower } from './line_follower.ts'
 import { bannedSchema, type Banned, evaluationSchema, type EvaluationView, configSchema, eventLineSchema, historyLineSchema, summarySchema, type EventLine, type HistoryLine, type RunConfig, type Summary } from './schemas.ts'
 import { CheckpointFolder } from './checkpoint_folder.ts'
 import { readJson, readText, writeJson, writeWhole } from './json_files.ts'
@@ -137,6 +138,7 @@ export class RunFolder {
   }
   readHistory(): Promise<HistoryLine[]> { return this.#history.read() }
   readEvents(): Promise<EventLine[]> { return this.#events.read() }
+  followEvents(): LineFollower<EventLine> { return this.#events.follow() }
   /** Counts how often the run has been resumed. */
   countRestarts(): Promise<number> { return this.#events.count(({ event }) => event === 'resumed') }
 

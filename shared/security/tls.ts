@@ -44,8 +44,18 @@ async function read(option: string, file: string): Promise<Buffer> {
   })
 }
 
+/** Returns when the certificate by which this side proves its identity ends, and when the first of the authorities does; each if there is one. */
+export function certificateEnds({ identity, ca }: TlsFiles): { own?: Date; authority?: Date } {
+  const first = (pem: Buffer, count?: number): Date => new Date(Math.min(...blocksOf(pem).slice(0, count).map((block) => Date.parse(new X509Certificate(block).validTo))))
+  return { ...(identity !== undefined && { own: first(identity.cert, 1) }), ...(ca !== undefined && { authority: first(ca) }) }
+}
+
+function blocksOf(pem: Buffer): string[] {
+  return pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? []
+}
+
 function certificatesOf(option: string, file: string, pem: Buffer | undefined): X509Certificate[] {
-  const blocks = pem?.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? []
+  const blocks = pem === undefined ? [] : blocksOf(pem)
   if (blocks.length === 0) throw new UsageError(`${option} ${file}: expected a certificate in PEM, "-----BEGIN CERTIFICATE-----".`)
   try {
     return blocks.map((block) => new X509Certificate(block))

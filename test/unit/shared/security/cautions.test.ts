@@ -13,12 +13,14 @@ const at = (name: string): string => path.join(folder, name)
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'herd-cautions-'))
   assert.equal((await run('herd', ['certs', '--out', at('certs'), '--host', '127.0.0.1'])).code, 0)
-  await writeFile(at('token'), 'a-token-of-thirty-two-characters')
+  await writeFile(at('token'), 'a-token-of-thirty-two-characters', { mode: 0o600 })
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
 test('a secret that others can read is warned of, and one that is closed is not; what `herd certs` makes is closed', async () => {
   const files = { tokenFile: at('token'), tlsKey: at('certs/coordinator.key'), tlsCert: at('certs/coordinator.crt'), tlsCa: at('certs/ca.crt') }
+  assert.deepEqual(await cautionsOf(files, new Date()), [`--tls-ca ${files.tlsCa}: the authority's key is on this machine (${at('certs/ca.key')}): whoever gets it can make certificates. Move it elsewhere, or delete it.`])
+  await rm(at('certs/ca.key'))
   await chmod(at('token'), 0o640)
   assert.deepEqual(await cautionsOf(files, new Date()), [`--token-file ${at('token')} can be read by other users of this machine: chmod 600 keeps them out.`])
   await chmod(at('token'), 0o600)
