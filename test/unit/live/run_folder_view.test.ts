@@ -228,17 +228,17 @@ test('a reader that follows a run reads each event once, and finds what one that
     assert.deepEqual(view, await readRunView(folder, now))
     return view
   }
-  note('started', started)
-  for (let step = 1; step <= 5000; step++) note('step', stepEvent(step))
+  await note('started', started)
+  for (let step = 1; step <= 5000; step++) await note('step', stepEvent(step))
   assert.equal((await agrees()).steps.length, 4000, 'older points stand for more steps')
-  note('resumed', { file: 'x', epoch: 1, step: 4990, restarts: 1 })
-  note('step', stepEvent(4991))
+  await note('resumed', { file: 'x', epoch: 1, step: 4990, restarts: 1 })
+  await note('step', stepEvent(4991))
   assert.equal((await agrees()).steps.at(-1)?.step, 4991)
   // A file whose beginning nobody reads again may be damaged there.
   const handle = await open(folder.eventsFile, 'r+')
   await handle.write('#', 0)
   await handle.close()
-  note('stopped', { signal: 'SIGTERM' })
+  await note('stopped', { signal: 'SIGTERM' })
   const { state, events } = await reader.read(now)
   assert.deepEqual([state, events.length, events.at(0)?.kind], ['stopped', 3, 'started'])
   await assert.rejects(readRunView(folder, now), /events\.jsonl, line 1, is not JSON/)

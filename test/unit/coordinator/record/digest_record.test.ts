@@ -25,7 +25,7 @@ class Run {
   constructor(folder: RunFolder) {
     this.folder = folder
     this.record = new DigestRecord({
-      folder, audit, recipe, datasetDigest: 'd'.repeat(64), append: (line) => folder.digests.append(line),
+      folder, audit, recipe, datasetDigest: 'd'.repeat(64), append: (line) => void folder.digests.append(line),
       weights: { parameters: () => Promise.resolve(weightsAfter(this.step)) },
     })
   }
@@ -119,7 +119,7 @@ test('weights that cannot be had leave no gap behind: nothing more is noted, and
   const folder = await newFolder(context)
   let lost = false
   const record = new DigestRecord({
-    folder, audit, recipe, datasetDigest: 'd'.repeat(64), append: (line) => folder.digests.append(line),
+    folder, audit, recipe, datasetDigest: 'd'.repeat(64), append: (line) => void folder.digests.append(line),
     weights: { parameters: () => (lost ? Promise.reject(new Error('a reducer is lost')) : Promise.resolve(weightsAfter(0))) },
   })
   await record.begin(positionAt(0))
