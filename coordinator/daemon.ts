@@ -12,7 +12,7 @@ import { Restarts } from './local/restarts.ts'
 import { ownTokenOf, readAccess } from './port/access.ts'
 import { createConsole } from './watch/console.ts'
 import { Onlookers } from './watch/onlookers.ts'
-import type { CoordinatorOptions } from './options.ts'
+import { workersWanted, type CoordinatorOptions } from './options.ts'
 import { startRun, type StopRequest } from './run.ts'
 
 /**
@@ -70,9 +70,12 @@ export async function coordinate(options: CoordinatorOptions, given: ReadonlySet
 async function goneBack(error: GoBackError, asked: CoordinatorOptions, goingBack: Restarts, log: Log): Promise<{ options: CoordinatorOptions; attentiveUntil: number } | undefined> {
   if (error.progressed) goingBack.takesPart('run')
   // Liars are out one after the other, however many there are: no number of them ends the run.
-  const waitMs = error.someoneIsOut ? 0 : goingBack.after('run', machineSeconds())
+  const { workersLeft } = error
+  const waitMs = workersLeft !== undefined ? 0 : goingBack.after('run', machineSeconds())
   if (waitMs === undefined) return undefined
   log.warn(`${error.message.split('\n')[0]} Going back to the last checkpoint${waitMs === 0 ? '' : ` in ${waitMs / 1000} s`}.`)
   await sleep(waitMs)
-  return { options: { ...asked, resume: 'latest', out: error.folder, listen: error.address }, attentiveUntil: error.attentiveUntil }
+  // Whoever is out is not waited for.
+  const minWorkers = workersLeft === undefined ? asked.minWorkers : Math.min(workersWanted(asked), Math.max(1, workersLeft))
+  return { options: { ...asked, resume: 'latest', out: error.folder, listen: error.address, minWorkers }, attentiveUntil: error.attentiveUntil }
 }

@@ -19,7 +19,7 @@ import { reduceHere, weightsOf, type Reduce, type Weights } from './exchange/red
 import type { Bans } from './members/bans.ts'
 import { MachineMemory } from './members/machine_memory.ts'
 import type { ServerParts } from './members/server.ts'
-import type { CoordinatorOptions } from './options.ts'
+import { workersWanted, type CoordinatorOptions } from './options.ts'
 import type { Access } from './port/access.ts'
 
 /** The place of a run's weights: a model in this process, or reducers in processes of their own. */
@@ -98,7 +98,7 @@ export async function openCluster({ run, layout, home, options, access, attentiv
   const { cluster, port } = await listenForWorkers({
     address: options.listen, run, test,
     reduce: home.reduce(memory?.board),
-    workersWanted: options.minWorkers ?? options.localWorkers ?? options.workers ?? 1,
+    workersWanted: workersWanted(options),
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
     allowMixedNumerics: options.allowMixedNumerics,
     vigilance: { share: options.verify, attentiveUntil, secret: newSecret(), random: secretUniform },

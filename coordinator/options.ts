@@ -56,6 +56,11 @@ export type CoordinatorOptions = OptionValues<typeof coordinatorOptions>
 /** Options of a run after its recipe has been resolved. */
 export type RunOptions = CoordinatorOptions & Recipe
 
+/** Returns the number of workers with which a run begins. */
+export function workersWanted({ minWorkers, localWorkers, workers }: Pick<CoordinatorOptions, 'minWorkers' | 'localWorkers' | 'workers'>): number {
+  return minWorkers ?? localWorkers ?? workers ?? 1
+}
+
 /**
  * Checks the rules between options.
  * @throws UsageError that names the options and what to do

@@ -196,10 +196,11 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     if (error instanceof TakenOverError) record.abandon()
     const goesBack = (error instanceof ReducerLostError || error instanceof WrongStepError) && (await folder.checkpoints.hasAny())
     if (!goesBack) observe({ type: 'failed', reason: messageOf(error) })
+    const workers = cluster?.status.workers
     await cluster?.close({ finished: false, reason: 'the run failed' })
     if (goesBack) {
       const { attentiveUntil, someoneIsOut } = error instanceof WrongStepError ? error : { attentiveUntil: 0, someoneIsOut: false }
-      throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address, attentiveUntil, someoneIsOut })
+      throw new GoBackError(`${error.message}\nGo on from the last checkpoint with: ${goOn}`, { progressed: reached.at.step > progress.at.step, folder: folder.path, address, attentiveUntil, workersLeft: someoneIsOut ? workers : undefined })
     }
     throw error
   } finally {

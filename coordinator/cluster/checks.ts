@@ -65,6 +65,8 @@ export class Checks {
   readonly #disputes = new Set<number>()
   #failure: WrongStepError | undefined
   #checks = 0
+  /** True once it has been told that checks wait, until one is asked for again. */
+  #toldWaiting = false
 
   constructor(parts: ChecksParts) {
     this.#parts = parts
@@ -241,7 +243,9 @@ export class Checks {
         this.#disputes.add(action.id)
         return this.#parts.observe({ type: 'disputed', ...of, between: this.#namesOf(action.between) })
       case 'waiting':
-        return this.#parts.observe({ type: 'checkWaiting', ...of, worker: sum.member.name })
+        if (!this.#toldWaiting) this.#parts.observe({ type: 'checkWaiting', ...of, worker: sum.member.name })
+        this.#toldWaiting = true
+        return
       case 'confirmed':
         if (sum.notFinite && this.#round?.round === open.round) this.#round.diverged.push({ sum, exact: action.exact })
         break
@@ -260,6 +264,7 @@ export class Checks {
   }
 
   #ask(worker: string, id: number, { at: { step, epoch, stepInEpoch }, key, sum: { node, lanes, parts } }: OpenCheck): void {
+    this.#toldWaiting = false
     this.#parts.onChecking(worker, lanes.length)
     this.#parts.send(worker, { message: 'check', check: { id, step, epoch, stepInEpoch, node, key, parts: parts.map(({ begin, floats }) => ({ begin, floats })) } })
   }

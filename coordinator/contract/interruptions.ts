@@ -16,16 +16,16 @@ export class GoBackError extends RunError {
   readonly address: string
   /** Number of the first steps of the run in which everything is to be checked; 0 for none. */
   readonly attentiveUntil: number
-  /** True if somebody is out whose lie is the reason, and who cannot be it again. */
-  readonly someoneIsOut: boolean
+  /** Number of workers that were left when somebody was put out whose lie is the reason; undefined if it is another reason. */
+  readonly workersLeft: number | undefined
 
-  constructor(message: string, { progressed, folder, address, attentiveUntil, someoneIsOut }: { progressed: boolean; folder: string; address: string; attentiveUntil: number; someoneIsOut: boolean }) {
+  constructor(message: string, { progressed, folder, address, attentiveUntil, workersLeft }: { progressed: boolean; folder: string; address: string; attentiveUntil: number; workersLeft: number | undefined }) {
     super(message)
     this.progressed = progressed
     this.folder = folder
     this.address = address
     this.attentiveUntil = attentiveUntil
-    this.someoneIsOut = someoneIsOut
+    this.workersLeft = workersLeft
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { floatsOf } from '../../shared/kit/floats.ts'
 import { runProgram } from '../../shared/command/program.ts'
@@ -22,7 +23,7 @@ function isSumLie(each: LyingKind): each is LieKind {
   return (lieKinds as readonly string[]).includes(each)
 }
 
-const { take } = ComputeLease.prototype
+const { take, setParameters } = ComputeLease.prototype
 const { sendGradient } = Connection.prototype
 if (isSumLie(kind)) {
   const lie = liar([kind], RATE, random, () => undefined)
@@ -30,6 +31,13 @@ if (isSumLie(kind)) {
     const sum = await take.call(this)
     lie(sum)
     return sum
+  }
+} else if (kind === 'weights') {
+  ComputeLease.prototype.setParameters = function (parameters) {
+    const copy = parameters.slice()
+    // The upper bits of the exponent are left alone: weights that overflow would be found by anybody.
+    if (random.uniform() < RATE) new Uint32Array(copy.buffer)[random.below(copy.length)] ^= 1 << random.below(24)
+    setParameters.call(this, copy)
   }
 } else {
   Connection.prototype.sendGradient = async function (chunk) {
@@ -39,6 +47,8 @@ if (isSumLie(kind)) {
     const data = Buffer.from(chunk.data)
     floatsOf(data)[0] = 1e6
     await sendGradient.call(this, { ...chunk, data })
+    // What was written must have left this machine before the connection ends.
+    await sleep(100)
     await this.close()
   }
 }

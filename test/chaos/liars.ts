@@ -5,17 +5,17 @@ import { lieKinds } from '../simulation/liar.ts'
 import type { ChaosCluster } from './cluster.ts'
 
 /**
- * Ways in which a worker lies: with the sums of its lanes; with a sum that it passes off as that of all lanes (`forged root`); or with the first chunk
- * of a sum that it then does not finish (`unfinished`).
+ * Ways in which a worker lies: with the sums of its lanes; with weights of which a bit is another one, as in broken memory; with a sum that it passes
+ * off as that of all lanes (`forged root`); or with the first chunk of a sum that it then does not finish (`unfinished`).
  */
-export const lyingKinds = [...lieKinds, 'forged root', 'unfinished'] as const
+export const lyingKinds = [...lieKinds, 'weights', 'forged root', 'unfinished'] as const
 export type LyingKind = (typeof lyingKinds)[number]
 
 /** Number of epochs that the run goes on before the first liar joins, so that there is something to spoil. */
 const FIRST_EPOCH = 1
 
 /** Starts a liar: the program `liar_main.ts`, with a worker's arguments. */
-function startLiar(kind: LyingKind, args: readonly string[], environment: Record<string, string>): Program {
+export function startLiar(kind: LyingKind, args: readonly string[], environment: Record<string, string>): Program {
   return new Program('worker', [kind, ...args], environment, [], { file: path.join(import.meta.dirname, 'liar_main.js') })
 }
 
@@ -38,7 +38,7 @@ export async function joinLiars(cluster: ChaosCluster, kinds: readonly LyingKind
 }
 
 /** Returns the name of the worker that lies in a way. */
-function nameOf(kind: LyingKind): string {
+export function nameOf(kind: LyingKind): string {
   return `liar-${kind.replace(' ', '-')}`
 }
 

@@ -145,6 +145,7 @@ const lies: Record<LyingKind, string> = {
   huge: 'one number of a sum is huge',
   'not finite': 'one number of a sum is NaN',
   lazy: 'a sum is made up',
+  weights: 'one bit of its weights is another one',
   'forged root': 'the sum of its lanes is passed off as that of all',
   unfinished: 'a changed chunk of a sum, and no more of it',
 }

@@ -21,7 +21,10 @@ test("a coordinator's page asks for the cluster's token as soon as page or clust
   const access = { token, tls: undefined, maxWorkers: 1 }
   const options = { listen: '127.0.0.1:7070', singleNode: false, httpHost: '127.0.0.1' }
   assert.equal(viewerToken(options, access), undefined)
-  assert.equal(viewerToken({ ...options, listen: '0.0.0.0:7070' }, access), token)
-  assert.equal(viewerToken({ ...options, httpHost: '0.0.0.0' }, access), token)
+  for (const beyond of [{ listen: '0.0.0.0:7070' }, { httpHost: '0.0.0.0' }]) {
+    const asked = viewerToken({ ...options, ...beyond }, access)
+    assert.equal(asked?.holderOf(token.header), token)
+    assert.equal(asked?.holderOf(`${token.header}x`), undefined)
+  }
   assert.equal(viewerToken({ ...options, listen: '0.0.0.0:7070', singleNode: true }, access), undefined, 'a single node does not listen')
 })

@@ -144,3 +144,23 @@ test("the weights of the last two epochs' ends are kept, whatever comes after th
   inbox.receive(chunk(9, 0, 9, -9))
   assert.deepEqual([inbox.find(3), [...inbox.find(6) ?? []], [...inbox.find(9) ?? []]], ['gone', [6, -6], [9, -9]])
 })
+
+test('weights of a step before are copied for a check, until later ones have taken their memory', async () => {
+  const inbox = new WeightsInbox(2)
+  for (let version = 1; version <= 3; version++) {
+    inbox.receive(chunk(version, 0, version, -version))
+    await inbox.take(version)
+  }
+  const before = inbox.copyOf(2)
+  assert.deepEqual(before, Float32Array.of(2, -2))
+  assert.equal(inbox.copyOf(4), undefined, 'they are still to come')
+  // The next versions overwrite the memory that it had, and not the copy.
+  for (let version = 4; version <= 8; version++) {
+    inbox.receive(chunk(version, 0, version))
+    // A half of it has come: none of the complete ones is touched.
+    assert.deepEqual(inbox.copyOf(version - 1), Float32Array.of(version - 1, 1 - version))
+    inbox.receive(chunk(version, 1, -version))
+  }
+  assert.deepEqual(before, Float32Array.of(2, -2))
+  assert.equal(inbox.copyOf(2), 'gone')
+})
