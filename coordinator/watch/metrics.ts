@@ -4,6 +4,7 @@ import { collectProcessMetrics } from '../../shared/http/metrics_server.ts'
 import type { TlsFiles } from '../../shared/security/tls.ts'
 import type { Recipe } from '../../shared/recipe/table.ts'
 import { nameOfModel } from '../../shared/model/models.ts'
+import { checkResults } from '../../shared/run_folder/run_events.ts'
 import { scoreClasses } from '../../shared/evaluation/score.ts'
 import type { ClusterStatus } from '../contract/cluster.ts'
 import { ClusterMetrics } from './cluster_metrics.ts'
@@ -21,7 +22,7 @@ const MAX_CLASSES = 1000
 
 /** Kinds of events that dashboards and alerts query. */
 const COUNTED_FROM_ZERO: RunEvent['type'][] = [
-  'workerJoined', 'workerLost', 'workerLeft', 'waiting', 'goingOn', 'dealtAgain', 'resumed', 'checkpoint', 'checkpointFailed', 'writeFailed', 'gradientNotFinite', 'lossNotFinite', 'fingerprintsDiffer',
+  'workerJoined', 'workerLost', 'workerLeft', 'waiting', 'goingOn', 'dealtAgain', 'resumed', 'checkpoint', 'checkpointFailed', 'writeFailed', 'gradientNotFinite', 'lossNotFinite', 'fingerprintsDiffer', 'workerLied', 'uploadUnfinished',
 ]
 
 /** The facts about a run that are known before its first step. */
@@ -73,6 +74,7 @@ export class CoordinatorMetrics {
     const takenOver = counter('herd_units_taken_over_total', 'Lanes and test blocks of stragglers that were given to a worker that had nothing to do.')
     const dropped = counter('herd_units_dropped_total', 'Results that were not counted: late, or of a worker that was out.')
     const skippedSteps = counter('herd_skipped_steps_total', 'Steps that were left out, since their gradient was not finite.')
+    const checks = counter('herd_checks_total', 'Sums of gradients that other workers were asked to compute too, by what came of it.', ['result'])
     const checkpoints = counter('herd_checkpoints_total', 'Checkpoints that were written.')
     const checkpointFailures = counter('herd_checkpoint_failures_total', 'Checkpoints that could not be written; each is tried again.')
     const checkpointBytes = gauge('herd_checkpoint_size_bytes', 'Size of the last checkpoint.')
@@ -84,6 +86,7 @@ export class CoordinatorMetrics {
 
     // Counters start at 0, so that Prometheus sees the first event of a kind as an increase.
     for (const kind of COUNTED_FROM_ZERO) events.inc({ kind }, 0)
+    for (const result of checkResults) checks.inc({ result }, 0)
 
     this.describe = (run) => {
       this.registry.setDefaultLabels({ run: run.name })
@@ -154,6 +157,9 @@ export class CoordinatorMetrics {
           break
         case 'dropped':
           dropped.inc(event.units)
+          break
+        case 'checked':
+          checks.inc({ result: event.result })
           break
         case 'checkpoint':
           checkpoints.inc()

@@ -16,7 +16,7 @@ const [kind, ...args] = process.argv.slice(2) as [LyingKind, ...string[]]
 if (!lyingKinds.includes(kind)) throw new Error(`${kind} is none of ${lyingKinds.join(', ')}`)
 
 /** Share of what it sends that is a lie. */
-const RATE = 0.2
+const RATE = 0.3
 const random = new KeyedRandom(process.pid, Purpose.simulation)
 
 function isSumLie(each: LyingKind): each is LieKind {

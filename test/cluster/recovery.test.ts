@@ -127,7 +127,7 @@ test('files that cannot be written, whichever they are, are reported and written
   assert.equal((await helper.ended).code, 0)
   await endsAsUndisturbed(out)
   const events = await linesOf(out, 'events.jsonl')
-  assert.deepEqual(events.filter((line) => line['event'] === 'writeFailed').map(({ file }) => path.basename(String(file)).replace(/(?<=tfevents)\..*/, '')).sort(), ['evaluation.json', 'events.jsonl', 'events.out.tfevents', 'history.jsonl', 'plots'])
+  assert.deepEqual(events.filter((line) => line['event'] === 'writeFailed').map(({ file }) => path.basename(String(file)).replace(/(?<=tfevents)\..*/, '')).sort(), ['digests.jsonl', 'evaluation.json', 'events.jsonl', 'events.out.tfevents', 'history.jsonl', 'plots'])
   assert.ok(events.some((line) => line['event'] === 'checkpointFailed'))
   assert.ok((await readdir(path.join(out, 'plots'))).includes('loss.png'))
 })

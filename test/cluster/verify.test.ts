@@ -12,7 +12,7 @@ const training = ['--model', 'tiny', '--image-size', '32', '--batch', '8', '--la
 
 before(async () => {
   workspace = await createWorkspace()
-  data = await drawAnimals(workspace.path('drawn'), 16)
+  data = await drawAnimals(workspace.path('drawn'), 8)
 })
 after(() => workspace.remove())
 

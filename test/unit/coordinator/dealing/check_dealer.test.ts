@@ -58,15 +58,15 @@ test('one worker is asked for one check at a time', () => {
   assert.deepEqual(answer('b', right), [{ type: 'confirmed', id: 0, exact: true }, { type: 'ask', worker: 'b', id: 1 }])
 })
 
-for (const [what, claim, second, liar] of [['the sender', wrong, right, 'a'], ['the one who was asked', right, wrong, 'b']] as const) {
-  test(`where two differ, a third identity decides: ${what} lied`, () => {
+test('where two differ, a third identity decides whether the sender lied or the one who was asked', () => {
+  for (const [claim, second, liar] of [[wrong, right, 'a'], [right, wrong, 'b']] as const) {
     const { join, open, answer } = played()
     for (const worker of ['a', 'b', 'c']) join(worker)
     open(claim)
     assert.deepEqual(answer('b', second), [{ type: 'disputed', id: 0, between: ['a', 'b'] }, { type: 'ask', worker: 'c', id: 0 }])
     assert.deepEqual(answer('c', right), [{ type: 'lied', id: 0, liars: [liar], truth: right, witnesses: ['a', 'b', 'c'].filter((each) => each !== liar) }])
-  })
-}
+  }
+})
 
 test('with nobody left to decide, two who differ are undecided; a check that must be decided waits for who joins', () => {
   for (const mustDecide of [false, true]) {
