@@ -12,7 +12,7 @@ import { Statistics } from './statistics.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
 /** Number of schedules; `npm run simulate` runs thousands. */
-const SCHEDULES = shortOrLong(150, 3000)
+const SCHEDULES = shortOrLong(110, 3000)
 
 const calm: Plan = { problem: 0, workers: 1, workersWanted: 1, reducers: 0, silenceLimitMs: 4000, checkpointSeconds: 0.3, verify: 0, liars: 0, lieRate: 0, lies: [], faults: [], meddling: { rate: 0, kinds: ['lost'] }, calmFromMs: 0 }
 
