@@ -93,10 +93,15 @@ export async function runChaos(options: ChaosOptions, data: string): Promise<Cha
   return report
 }
 
+/** Options of a cluster's coordinator by which no lie gets into the weights. */
+function vigilance({ liars }: Pick<ChaosOptions, 'liars'>): string[] {
+  return liars.length === 0 ? [] : ['--verify', '100%']
+}
+
 async function runUnderFaults(options: ChaosOptions, data: string, out: string): Promise<InjectedFault[]> {
   const { environment, epochs, plans, liars } = options
   const cluster = await ChaosCluster.start({
-    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events', '--shared-memory', options.seed % 2 === 0 ? 'off' : 'auto', ...(liars.length === 0 ? [] : ['--verify', '100%'])],
+    coordinator: [...training(data, options, out, epochs), '--silence-limit', String(SILENCE_LIMIT_SECONDS), '--checkpoint-minutes', String(CHECKPOINT_SECONDS / 60), '--step-events', '--shared-memory', options.seed % 2 === 0 ? 'off' : 'auto', ...vigilance(options)],
     data, workers: WORKERS, environment,
   })
   try {
@@ -119,9 +124,9 @@ const CALM_EPOCHS = 12
 const WARM_EPOCHS = 6
 
 /** Measures the seconds of one epoch on the warm cluster, without faults. */
-export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'model' | 'environment' | 'out'>, data: string): Promise<number> {
+export async function measureEpoch(options: Pick<ChaosOptions, 'seed' | 'engine' | 'model' | 'liars' | 'environment' | 'out'>, data: string): Promise<number> {
   const out = path.join(options.out, 'calm')
-  const cluster = await ChaosCluster.start({ coordinator: training(data, options, out, CALM_EPOCHS), data, workers: WORKERS, environment: options.environment })
+  const cluster = await ChaosCluster.start({ coordinator: [...training(data, options, out, CALM_EPOCHS), ...vigilance(options)], data, workers: WORKERS, environment: options.environment })
   try {
     await cluster.ended()
   } finally {

@@ -38,12 +38,13 @@ async function main(argv: string[]): Promise<number> {
   const environment = { HERD_CACHE: path.join(folder, 'cache') }
   const data = await drawAnimals(path.join(folder, 'data'), PER_CLASS)
   const model = liars ? [...WIDE_IMAGES, '--model', await writeWideNetwork(folder, 2)] : QUICK_MODEL
-  const secondsPerEpoch = await measureEpoch({ seed, engine, model, environment, out: folder }, data)
+  const lying = liars ? lyingKinds : []
+  const secondsPerEpoch = await measureEpoch({ seed, engine, model, liars: lying, environment, out: folder }, data)
   const deaths = Math.max(2, Math.round(minutes / MINUTES_PER_DEATH))
   const epochs = Math.max(deaths * 3, Math.round((minutes * 60) / (secondsPerEpoch * SLOWDOWN)))
   say(`An epoch takes a calm cluster ${secondsPerEpoch.toFixed(1)} s.`)
   const report = await runChaos({
-    seed, engine, epochs, model, out: folder, environment, say, liars: liars ? lyingKinds : [],
+    seed, engine, epochs, model, out: folder, environment, say, liars: lying,
     plans: [randomFaults(seed), coordinatorDeaths(seed, epochs, deaths, secondsPerEpoch)],
   }, data)
   say(`\n${describeReport(report)}`)
