@@ -61,6 +61,8 @@ export class Checks {
   readonly #open = new Map<number, OpenCheck>()
   /** Who has come with each identity, by its key. */
   readonly #identities = new Map<string, Identity>()
+  /** Keys of those who are out: of what else they have said, nobody is told. */
+  readonly #out = new Set<string>()
   #round: SentSums | undefined
   readonly #disputes = new Set<number>()
   #failure: WrongStepError | undefined
@@ -283,7 +285,8 @@ export class Checks {
     const { observe, putOut } = this.#parts
     const { identity } = who
     const isSender = key === identityKey(member)
-    observe({ type: 'workerLied', identity, step, lanes, digest: said, truth, witnesses, counted: isSender })
+    if (!this.#out.has(key)) observe({ type: 'workerLied', identity, step, lanes, digest: said, truth, witnesses, counted: isSender })
+    this.#out.add(key)
     putOut(who, { step, reason: `it ${isSender ? 'sent' : 'answered'} ${said} for ${laneNames(lanes)}, where ${witnesses.join(' and ')} have ${truth}` })
     if (isSender) this.#goBack(new WrongStepError(`step ${step + 1} is wrong: ${identity} lied about ${laneNames(lanes)}.`, { attentiveUntil: 0, someoneIsOut: true }))
   }
