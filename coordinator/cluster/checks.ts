@@ -7,7 +7,7 @@ import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
 import type { Checked, CoordinatorMessage } from '../../shared/wire/messages.ts'
 import type { RunEvent } from '../contract/events.ts'
 import { WrongStepError } from '../contract/interruptions.ts'
-import { identityKey, type Identity, type Member } from '../contract/member.ts'
+import { identityKey, identityOf, type Identity, type Member } from '../contract/member.ts'
 import { CheckDealer, type CheckAction, type CheckEvent } from '../dealing/check_dealer.ts'
 import type { Deposit, WholePartial } from '../exchange/range_reducer.ts'
 import { arithmeticOf, laneNames, opinionOf, SentSums, shownOpinion, type SentSum } from './sent_sums.ts'
@@ -59,9 +59,7 @@ export class Checks {
   readonly #dealer: CheckDealer
   readonly #suspicions = new Suspicions()
   readonly #open = new Map<number, OpenCheck>()
-  /** Who has come with each identity, by its key. */
-  readonly #identities = new Map<string, Identity>()
-  /** Keys of those who are out: of what else they have said, nobody is told. */
+  /** Keys of identities that are out: of what else they have said, nobody is told. */
   readonly #out = new Set<string>()
   #round: SentSums | undefined
   readonly #disputes = new Set<number>()
@@ -89,13 +87,12 @@ export class Checks {
   }
 
   join(member: Member): void {
-    const { identity, identityBy } = member
-    this.#identities.set(identityKey(member), { identity, identityBy })
     this.#step({ type: 'joined', worker: member.name, identity: identityKey(member), arithmetic: arithmeticOf(member), now: this.#parts.now() })
   }
 
-  lose(worker: string): void {
-    this.#step({ type: 'lost', worker, now: this.#parts.now() })
+  lose(member: Member): void {
+    this.#suspicions.forget(identityKey(member))
+    this.#step({ type: 'lost', worker: member.name, now: this.#parts.now() })
   }
 
   drain(worker: string): void {
@@ -243,7 +240,7 @@ export class Checks {
         return this.#ask(action.worker, action.id, open)
       case 'disputed':
         this.#disputes.add(action.id)
-        return this.#parts.observe({ type: 'disputed', ...of, between: this.#namesOf(action.between) })
+        return this.#parts.observe({ type: 'disputed', ...of, between: namesOf(action.between) })
       case 'waiting':
         if (!this.#toldWaiting) this.#parts.observe({ type: 'checkWaiting', ...of, worker: sum.member.name })
         this.#toldWaiting = true
@@ -255,7 +252,7 @@ export class Checks {
         if (this.#round?.round === open.round) this.#round.missed = true
         break
       case 'undecided':
-        this.#goBack(new WrongStepError(`${this.#namesOf(action.between).join(' and ')} do not agree on ${laneNames(of.lanes)} of step ${step + 1}, and nobody is there to decide.`, { attentiveUntil: step + 1, someoneIsOut: false }))
+        this.#goBack(new WrongStepError(`${namesOf(action.between).join(' and ')} do not agree on ${laneNames(of.lanes)} of step ${step + 1}, and nobody is there to decide.`, { attentiveUntil: step + 1, someoneIsOut: false }))
         break
       case 'lied':
         this.#expose(action, open)
@@ -274,25 +271,20 @@ export class Checks {
   #expose({ liars, truth, witnesses }: Extract<CheckAction, { type: 'lied' }>, { at: { step }, sum }: OpenCheck): void {
     for (const identity of liars) {
       const said = identity === identityKey(sum.member) ? shownOpinion(opinionOf(sum)) : 'something else'
-      this.#accuse(identity, step, sum, { said, truth: shownOpinion(truth), witnesses: this.#namesOf(witnesses) })
+      this.#accuse(identity, step, sum, { said, truth: shownOpinion(truth), witnesses: namesOf(witnesses) })
     }
   }
 
   /** Puts out an identity that has said something wrong of a sum; the run goes back if it has sent the sum. */
   #accuse(key: string, step: number, { member, lanes }: SentSum, { said, truth, witnesses }: { said: string; truth: string; witnesses: string[] }): void {
-    const who = this.#identities.get(key)
-    if (who === undefined) throw new Error(`${key} has said something, and never was a member`)
     const { observe, putOut } = this.#parts
+    const who = identityOf(key)
     const { identity } = who
     const isSender = key === identityKey(member)
     if (!this.#out.has(key)) observe({ type: 'workerLied', identity, step, lanes, digest: said, truth, witnesses, counted: isSender })
     this.#out.add(key)
     putOut(who, { step, reason: `it ${isSender ? 'sent' : 'answered'} ${said} for ${laneNames(lanes)}, where ${witnesses.join(' and ')} have ${truth}` })
     if (isSender) this.#goBack(new WrongStepError(`step ${step + 1} is wrong: ${identity} lied about ${laneNames(lanes)}.`, { attentiveUntil: 0, someoneIsOut: true }))
-  }
-
-  #namesOf(keys: readonly string[]): string[] {
-    return keys.map((key) => this.#identities.get(key)?.identity ?? key)
   }
 
   /** Makes the run go back, and tells everybody who waits for a check. */
@@ -307,4 +299,8 @@ export class Checks {
     this.#disputes.delete(id)
     decided.resolve()
   }
+}
+
+function namesOf(keys: readonly string[]): string[] {
+  return keys.map((key) => identityOf(key).identity)
 }

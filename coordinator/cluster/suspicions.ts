@@ -41,6 +41,12 @@ export class Suspicions {
     return (this.#cleared.get(identity) ?? 0) < CLEARED && others.length > 0 && own < TOO_SOON * Math.min(...others)
   }
 
+  /** Forgets how fast an identity is: it has left, and another one may come under a new name each time. */
+  forget(identity: string): void {
+    this.#usual.delete(identity)
+    this.#cleared.delete(identity)
+  }
+
   /** Notes that a result which came too soon was right. */
   clear(identity: string): void {
     this.#cleared.set(identity, (this.#cleared.get(identity) ?? 0) + 1)

@@ -317,7 +317,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     if (!this.#roster.remove(member)) return false
     this.#reduction.leave(member)
     this.#evaluation.lose(member.name)
-    this.#checks.lose(member.name)
+    this.#checks.lose(member)
     return true
   }
 

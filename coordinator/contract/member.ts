@@ -20,7 +20,7 @@ export interface WorkerFacts {
 /** What vouches for an identity; `name`: nothing does, since the worker has chosen it itself. */
 export type IdentityBy = 'certificate' | 'token' | 'name'
 
-/** Who takes part, beyond one membership. */
+/** Identity of a participant, which outlives one membership. */
 export interface Identity {
   identity: string
   identityBy: IdentityBy
@@ -29,6 +29,12 @@ export interface Identity {
 /** Returns a text that two identities have in common only if they are one. */
 export function identityKey({ identity, identityBy }: Identity): string {
   return `${identityBy} ${identity}`
+}
+
+/** Returns the identity of a key that `identityKey` has made. */
+export function identityOf(key: string): Identity {
+  const end = key.indexOf(' ')
+  return { identityBy: key.slice(0, end) as IdentityBy, identity: key.slice(end + 1) }
 }
 
 /** One worker's membership as the cluster sees it, whatever the transport. */

@@ -12,7 +12,7 @@ const SHAPE = /^[\x21-\x7e]{16,1024}$/
 const EXPECTED = 'expected 16 to 1024 printable characters without spaces, e.g. of `openssl rand -hex 32`.'
 const PREFIX = 'Bearer '
 
-/** Who a token stands for. */
+/** Holder of a token. */
 export interface Holder {
   /** Name of the token in its file; undefined if it has none. */
   name: string | undefined

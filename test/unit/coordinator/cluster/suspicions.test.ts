@@ -27,4 +27,6 @@ test('who proved right three times is that fast', () => {
     suspicions.clear('fast')
   }
   assert.equal(suspicions.tooSoon('fast', 1, 10), false)
+  suspicions.forget('fast')
+  assert.equal(suspicions.tooSoon('fast', 1, 10), true, 'it has left, and comes again')
 })
