@@ -112,7 +112,7 @@ function differenceOf(own: HashedLink, other: HashedLink): string | undefined {
 function partingTexts(own: string, other: string): [string, string] {
   const alike = [...own].findIndex((character, index) => character !== other[index])
   const option = own.indexOf(' ') + 1
-  // From the part of a list on in which they differ.
+  // A list is shown from the first part on in which they differ.
   const from = own.lastIndexOf('{', alike)
   const shorten = (text: string): string => {
     if (text.length <= LONGEST) return text

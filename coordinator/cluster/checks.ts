@@ -128,7 +128,8 @@ export class Checks {
     if (open !== undefined && key !== open.key) throw new ProtocolError(`an answer to another check than number ${id}`)
     const expected = open?.sum.parts.length ?? digests.length
     if (!gone && digests.length !== expected) throw new ProtocolError(`${digests.length} digests in answer to check ${id}, which asked for ${expected}`)
-    this.#parts.onChecking(worker, 0)
+    // What was not asked for, or comes once more, is no progress: else a worker that holds lanes could repeat it for ever.
+    if (this.#dealer.taskOf(worker) === id) this.#parts.onChecking(worker, 0)
     this.#step({ type: 'answered', worker, id, opinion: gone ? 'gone' : { digests, notFinite }, now: this.#parts.now() })
   }
 

@@ -87,9 +87,9 @@ export class CheckDealer {
     this.#random = random
   }
 
-  /** Number of lanes that a worker computes for a check; 0 if for none. */
-  lanesOf(worker: string): number {
-    return this.#open.get(this.#checkers.get(worker)?.task ?? -1)?.lanes ?? 0
+  /** Returns the number of the check that a worker has been asked for and has not answered; undefined if there is none. */
+  taskOf(worker: string): number | undefined {
+    return this.#checkers.get(worker)?.task
   }
 
   /** Handles an event. @returns the actions to carry out, in this order */
@@ -193,7 +193,7 @@ export class CheckDealer {
     const gapMs = now - (this.#last ?? now)
     this.#last = now
     return [...this.#checkers.values()].flatMap((checker): CheckAction[] => {
-      const lanes = this.lanesOf(checker.name)
+      const lanes = this.#open.get(checker.task ?? -1)?.lanes ?? 0
       if (gapMs > LONGEST_TICK_MS) checker.since += gapMs
       // The dealer of lanes watches the workers that have lanes.
       if (atLanes.has(checker.name) || lanes === 0) checker.since = now
@@ -207,7 +207,7 @@ export class CheckDealer {
 }
 
 /** True if two opinions are of the same sum, to the last bit; without digests, if both or none of them are not finite. */
-export function agree(one: Opinion, other: Opinion): boolean {
+function agree(one: Opinion, other: Opinion): boolean {
   if (one.digests.length === 0) return one.notFinite === other.notFinite
   return one.digests.length === other.digests.length && one.digests.every((digest, index) => digest === other.digests[index])
 }

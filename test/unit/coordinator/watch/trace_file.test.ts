@@ -63,7 +63,7 @@ test('a disk that is full ends the trace with one word, and nothing else', { ski
 
 test('a disk that is slower than the run costs spans, which is told, and no memory', { skip: process.platform === 'win32' ? 'Windows has no such files' : false }, async (t) => {
   const file = await fileIn(t)
-  // Who reads the pipe is the disk.
+  // The reader of the pipe stands for the disk.
   execFileSync('mkfifo', [file])
   const reading = createReadStream(file).pause()
   const read: Buffer[] = []
