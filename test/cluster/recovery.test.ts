@@ -117,7 +117,7 @@ test('files that cannot be written, whichever they are, are reported and written
   await limitFileSize(main.child.pid ?? 0, 1)
   const helper = worker(address)
   await main.said(/epoch 1\/3/)
-  await main.said(/step \d+ cannot be saved: .*step-\d+\.ckpt cannot be written: EFBIG: .* Training goes on; the next try is in 2 s\./)
+  await main.said(/step \d+ cannot be saved: .*(?:step-\d+\.ckpt|digests\.jsonl) cannot be written: EFBIG: .* Training goes on; the next try is in 2 s\./)
   for (const file of ['events.jsonl', 'history.jsonl', 'plots']) assert.equal(main.stderr.split('\n').filter((line) => line.includes('this is said once') && line.includes(file)).length, 1, `${file}\n${main.stderr}`)
   assert.ok(((await metricOf(metrics, 'herd_checkpoint_failures_total')) ?? 0) >= 2, 'the metrics count what failed')
   await limitFileSize(main.child.pid ?? 0, undefined)
