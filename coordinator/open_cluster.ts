@@ -11,6 +11,7 @@ import { machineSeconds, type Span } from '../shared/trace/span.ts'
 import type { WeightsBoard } from '../shared/wire/board.ts'
 import type { RunDescription } from '../shared/wire/run_description.ts'
 import { listenForWorkers } from './cluster/listen_for_workers.ts'
+import type { Precedent } from './cluster/admission.ts'
 import type { WorkerCluster } from './cluster/worker_cluster.ts'
 import type { Observer } from './contract/events.ts'
 import { ReducerHub } from './exchange/remote/hub.ts'
@@ -70,6 +71,8 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'obs
   access: Access
   /** Number of the first steps in which everything is checked. */
   attentiveUntil: number
+  /** How the run computed before it was resumed. */
+  precedent: Precedent | undefined
   /** Identities that were put out of the run. */
   bans: Bans
   /** What workers are told of the data set. */
@@ -92,7 +95,7 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, home, options, access, attentiveUntil, bans, dataset, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, attentiveUntil, precedent, bans, dataset, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
@@ -100,7 +103,7 @@ export async function openCluster({ run, layout, home, options, access, attentiv
     reduce: home.reduce(memory?.board),
     workersWanted: workersWanted(options),
     waitLimitMs: options.waitForWorkers === undefined ? Number.POSITIVE_INFINITY : options.waitForWorkers * 1000,
-    allowMixedNumerics: options.allowMixedNumerics,
+    allowMixedNumerics: options.allowMixedNumerics, precedent,
     vigilance: { share: options.verify, attentiveUntil, secret: newSecret(), random: secretUniform },
     ban: (who, why) => bans.ban(who, why),
     silenceLimitMs: options.silenceLimit * 1000,

@@ -16,6 +16,7 @@ import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { scheduleOver } from '../shared/optim/schedule.ts'
+import { missingGlyphsNotice } from '../shared/pictures/missing_glyphs.ts'
 import { recipeOf, resumedRecipe } from '../shared/recipe/recipe.ts'
 import { recipeOfCheckpoint } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
@@ -59,6 +60,8 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
 
   const data = wanted.data ?? ''
   const { dataset, source } = await checkedData(data, wanted.testFraction, { log, console, signal })
+  const missingGlyphs = wanted.pictures === 'on' ? await missingGlyphsNotice(dataset.classes) : undefined
+  if (missingGlyphs !== undefined) log.warn(missingGlyphs)
   const network = networkOf(wanted, dataset.classes.length)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)

@@ -122,12 +122,12 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   let closeInput = async (): Promise<void> => undefined
   try {
     if (options.singleNode && home.model !== undefined) {
-      const single = await openSingleNode(prepared, run, home.model, source, { observe, onSpan, log })
+      const single = await openSingleNode(prepared, run, home.model, source, { observe, onSpan, log, precedent: options.allowMixedNumerics ? undefined : prepared.resume?.precedent })
       cluster = single.cluster
       stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, bans: banned.bans, dataset, source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, precedent: prepared.resume?.precedent, bans: banned.bans, dataset, source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)

@@ -4,6 +4,7 @@ import { makeFolders } from '../../shared/kit/folders.ts'
 import { writeAtomically } from '../../shared/kit/atomic_file.ts'
 import { flag, text, whole } from '../../shared/command/options.ts'
 import { messageOf, RunError, UsageError } from '../../shared/kit/errors.ts'
+import { missingGlyphsNotice } from '../../shared/pictures/missing_glyphs.ts'
 import { predictionSheet, type SheetPrediction } from '../../shared/pictures/prediction_sheet.ts'
 import { printable } from '../../shared/pictures/text.ts'
 import { likeliest } from '../../shared/evaluation/probabilities.ts'
@@ -67,6 +68,8 @@ export const predictCommand = (): Command =>
       bar?.end()
       if (sheet !== undefined && drawn.length > 0) {
         await writeSheet(sheet, drawn)
+        const missingGlyphs = await missingGlyphsNotice(classes)
+        if (missingGlyphs !== undefined) log.warn(missingGlyphs)
         log.info(`${sheet} shows ${drawn.length === asked.length - failed ? 'them all' : `the first ${drawn.length}`}.`)
       }
       return failed === 0

@@ -115,7 +115,7 @@ async function replayAll({ stretches, wrong }: Selected, { claims, options, noti
   const model = new Model(layout, optimizer, freshState(optimizer, layout.size))
   const run = { ...recipe, name: shownPath(folder.path), network, datasetDigest: dataset.digest, trace: false, audit: { every: beginning.every, stepsPerEpoch: beginning.stepsPerEpoch } }
   // Images are decoded anew: nothing that this machine has kept is believed.
-  const single = await openSingleNode({ options: { cacheSize: 0, gpu: options.gpu }, recipe, dataset, network, schedule }, run, model, source, { observe: () => undefined, onSpan: undefined, log: notices.log })
+  const single = await openSingleNode({ options: { cacheSize: 0, gpu: options.gpu }, recipe, dataset, network, schedule }, run, model, source, { observe: () => undefined, onSpan: undefined, log: notices.log, precedent: undefined })
   const total = stepsOf(stretches)
   const progress = notices.progress('replaying')
   try {

@@ -20,7 +20,7 @@ import type { UnfinishedPartial, WholePartial } from '../exchange/range_reducer.
 import type { Reduce, Reduction } from '../exchange/reduction.ts'
 import { sumOfPhases } from '../contract/step_split.ts'
 import { outcomeOf, verdictOf } from '../exchange/step_update.ts'
-import { differenceOf, refusalOf, type FirstWorker } from './admission.ts'
+import { differenceOf, refusalOf, type FirstWorker, type Precedent } from './admission.ts'
 import { Checks, type Vigilance } from './checks.ts'
 import { sendDeal } from './deal.ts'
 import { Evaluation } from './evaluation.ts'
@@ -40,6 +40,8 @@ export interface WorkerClusterParts {
   waitLimitMs: number
   /** True to take workers that compute other bits than the first one: then the result depends on who computes what. */
   allowMixedNumerics: boolean
+  /** How the run computed before it was resumed; undefined if it is new, or its workers were not alike. */
+  precedent?: Precedent | undefined
   /** How much of what workers send is checked. */
   vigilance: Vigilance
   /** Puts out whoever comes with an identity, for the rest of the run. */
@@ -191,9 +193,9 @@ export class WorkerCluster implements Cluster, MemberHandler {
   }
 
   onReady(member: Member): string | undefined {
-    const { run, allowMixedNumerics, now, observe } = this.#parts
+    const { run, allowMixedNumerics, precedent, now, observe } = this.#parts
     const roster = this.#roster
-    const refusal = refusalOf(member.facts, run, this.#first, allowMixedNumerics)
+    const refusal = refusalOf(member.facts, run, { first: this.#first, precedent }, allowMixedNumerics)
     if (refusal !== undefined || member.facts === undefined) return refusal
     this.#first ??= { name: member.name, facts: member.facts }
     const spans = this.#spansFrom(member)
@@ -201,7 +203,7 @@ export class WorkerCluster implements Cluster, MemberHandler {
     spans.probe()
     this.#reduction.join(member)
     observe({ type: 'workerJoined', worker: member.name, workers: roster.size, engine: member.facts.engine.version, device: member.facts.engine.device, fingerprint: member.facts.fingerprint, sharesMemory: member.memory !== undefined })
-    const difference = differenceOf(member.facts, this.#first)
+    const difference = differenceOf(member.facts, this.#first, precedent)
     if (difference !== undefined) this.#tellDifference(member.name, difference)
     this.#decide({ type: 'joined', worker: member.name, now: now() })
     this.#evaluation.join(member.name, undefined)

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
@@ -33,17 +33,30 @@ function packageName(gpu: boolean): string {
 }
 
 /**
- * Returns true if the compiled addon of tfjs-node (or, for a GPU, tfjs-node-gpu) is installed. It loads nothing.
- * The addon is in lib/napi-vN, where N is the newest of the package's Node-API versions that this Node.js knows.
+ * Returns true if the compiled addon of tfjs-node (or, for a GPU, tfjs-node-gpu) is installed, and TensorFlow's libraries can be read. It loads
+ * nothing. The addon is in lib/napi-vN, where N is the newest of the package's Node-API versions that this Node.js knows.
  */
 export function nativeAvailable(options: { gpu: boolean } = { gpu: false }): boolean {
   try {
     const manifest = require.resolve(`${packageName(options.gpu)}/package.json`)
     const { binary } = require(manifest) as { binary: { napi_versions: number[] } }
     const known = binary.napi_versions.filter((version) => version <= Number(process.versions.napi))
-    return existsSync(join(dirname(manifest), 'lib', `napi-v${Math.max(...known)}`, 'tfjs_binding.node'))
+    return existsSync(join(dirname(manifest), 'lib', `napi-v${Math.max(...known)}`, 'tfjs_binding.node')) && librariesCanBeRead(join(dirname(manifest), 'deps', 'lib'))
   } catch {
     // The packages are optional dependencies, so it is no failure if they are not installed.
+    return false
+  }
+}
+
+/**
+ * True if every library of TensorFlow that `herd setup` has linked from a folder leads to a file that this user may read. The files lie in the
+ * cache of the user that ran `herd setup`: another one, e.g. after a setup by root, may see the links alone.
+ */
+export function librariesCanBeRead(folder: string): boolean {
+  try {
+    for (const name of readdirSync(folder)) accessSync(join(folder, name), constants.R_OK)
+    return true
+  } catch {
     return false
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { provenanceSchema } from '../../shared/audit/provenance.ts'
 import { Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
 import { recipeSchema } from '../../shared/recipe/recipe.ts'
@@ -97,4 +98,20 @@ test('the run folder holds what the contract says', async () => {
   assert.equal((await read('plots', 'predictions.png')).subarray(1, 4).toString(), 'PNG')
   for (const file of ['epoch-0002.ckpt', 'epoch-0004.ckpt', 'epoch-0005.ckpt', 'latest.ckpt']) assert.ok((await read('checkpoints', file)).length > 1000, file)
   assert.deepEqual((await historyOf(whole)).map((line) => line.epoch), [1, 2, 3, 4, 5])
+})
+
+test('a run is not resumed by a machine that computes other bits than it did before, unless that is asked for', async () => {
+  const out = workspace.path('elsewhere')
+  await cp(whole, out, { recursive: true })
+  const file = path.join(out, 'provenance.json')
+  const provenance = provenanceSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+  assert.equal(provenance.fingerprints.numerics.length, 1)
+  await writeFile(file, JSON.stringify({ ...provenance, fingerprints: { ...provenance.fingerprints, numerics: ['0123456789abcdef'] } }))
+
+  const refused = await train(out, '--epochs', '6', '--resume', 'latest')
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, new RegExp(`^error: this machine computes other bits than this run did before it was resumed \\(numerics fingerprints ${provenance.fingerprints.numerics[0]} and 0123456789abcdef\\): .*--allow-mixed-numerics\\.$`, 'm'))
+  const taken = await train(out, '--epochs', '6', '--resume', 'latest', '--allow-mixed-numerics')
+  assert.equal(taken.code, 0, taken.stderr)
+  assert.equal((await historyOf(out)).length, 6)
 })

@@ -417,12 +417,22 @@ test('workers that come under ever new names fill nothing: a few names of each f
 
 test('a worker with another arithmetic, another way with images, or another version is refused, and says which', () => {
   const first: FirstWorker = { name: 'first', facts: stillMember('first').facts ?? assert.fail() }
-  const refused = (changes: object): string | undefined => refusalOf({ ...first.facts, ...changes }, description, first, false)
+  const refused = (changes: object): string | undefined => refusalOf({ ...first.facts, ...changes }, description, { first, precedent: undefined }, false)
   assert.equal(refused({}), undefined)
   assert.match(refused({ fingerprint: 'g' }) ?? '', /^it computes other bits than first \(numerics fingerprints g and f\): the result would depend on who computes what/)
   assert.match(refused({ input: { fingerprint: 'j', versions: 'v' } }) ?? '', /^it prepares images differently than first \(input fingerprints j and i\)/)
   assert.match(refused({ input: { fingerprint: 'i', versions: 'w' } }) ?? '', /^it is of another version than first \(w, and v\)/)
-  assert.equal(refusalOf({ ...first.facts, fingerprint: 'g' }, description, first, true), undefined)
+  assert.equal(refusalOf({ ...first.facts, fingerprint: 'g' }, description, { first, precedent: undefined }, true), undefined)
+})
+
+test('a worker of a resumed run is compared with what computed before, even if it is the first to join again; a newer version alone is taken', () => {
+  const { facts = assert.fail() } = stillMember('first')
+  const refused = (changes: object, allowMixed = false): string | undefined => refusalOf({ ...facts, ...changes }, description, { first: undefined, precedent: { numerics: 'f', input: 'i' } }, allowMixed)
+  assert.equal(refused({}), undefined)
+  assert.match(refused({ fingerprint: 'g' }) ?? '', /^it computes other bits than this run did before it was resumed \(numerics fingerprints g and f\): .* --allow-mixed-numerics/)
+  assert.match(refused({ input: { fingerprint: 'j', versions: 'v' } }) ?? '', /^it prepares images differently than this run did before it was resumed \(input fingerprints j and i\)/)
+  assert.equal(refused({ input: { fingerprint: 'i', versions: 'w' } }), undefined)
+  assert.equal(refused({ fingerprint: 'g' }, true), undefined)
 })
 
 test('in an audited step, a lane without its digest counts for nothing: its worker is out, and another computes the lane', async () => {
