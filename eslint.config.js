@@ -1,6 +1,11 @@
 import tseslint from 'typescript-eslint'
 
 const NO_RANDOM = { selector: "CallExpression[callee.object.name='Math'][callee.property.name='random']", message: 'Randomness is keyed: use shared/random/philox.ts, or take a random source from outside.' }
+/** Each spread value is an argument on the stack, which overflows at some 125,000: a class may have more images, and a confusion matrix more cells. */
+const NO_SPREAD_OF_DATA = {
+  selector: ":matches(CallExpression[callee.property.name='push'], CallExpression[callee.object.name='Math']) > SpreadElement.arguments",
+  message: 'A list may be as long as the data set: loop or reduce instead of spreading it into arguments.',
+}
 const NO_RECURSIVE_MKDIR = { selector: "CallExpression[callee.name='mkdir'] Property[key.name='recursive']", message: 'Recursive mkdir never returns below /proc: use makeFolders of shared/kit/folders.ts.' }
 
 export default tseslint.config(
@@ -25,5 +30,9 @@ export default tseslint.config(
   {
     files: ['{coordinator,worker,reducer,live,cli,shared}/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', NO_RANDOM, NO_RECURSIVE_MKDIR] },
+  },
+  {
+    files: ['shared/{data,evaluation,lanes,pictures}/**/*.ts', 'cli/*.ts', 'cli/commands/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', NO_RANDOM, NO_RECURSIVE_MKDIR, NO_SPREAD_OF_DATA] },
   },
 )

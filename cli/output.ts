@@ -32,6 +32,6 @@ export function counted(count: number, noun: string): string {
 
 /** Aligns rows in columns: the first column to the left, the others, which are numbers, to the right. */
 export function tableOf(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const widths = rows[0].map((_, column) => rows.reduce((widest, row) => Math.max(widest, row[column].length), 0))
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  ').trimEnd())
 }

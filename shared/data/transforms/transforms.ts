@@ -74,7 +74,7 @@ export function normalisationProblem(lists: TransformLists, network: Normalisati
  * lists needs, so that a decoded image serves both.
  */
 export function decodeTarget({ augmentation, evaluation }: TransformLists, imageSize: number): number {
-  return Math.max(...[...augmentation, ...evaluation].map((spec) => transforms[spec.name].decodedShortSide?.(spec, imageSize) ?? 0))
+  return [...augmentation, ...evaluation].reduce((largest, spec) => Math.max(largest, transforms[spec.name].decodedShortSide?.(spec, imageSize) ?? 0), 0)
 }
 
 /** Checks that each transform takes the form that the one before it gives, and that the last one gives the network's input. */
