@@ -50,7 +50,7 @@ const TINY = 'tiny, wasm, float32'
 const article = ['--image-size', '156', '--lr', '1e-3', '--engine', 'native']
 /** Runs to compare. Native ones have few images, and bfloat16 one epoch: a processor that has to emulate it is ten times slower. */
 const runs: [name: string, shape: { sizes: readonly number[]; classes: number }, perClass: number, epochs: number, options: string[], skip: string | false][] = [
-  ['article, native, float32', { sizes: shortOrLong([3], everySize), classes: 10 }, 5, 2, [...article, '--batch', '12', '--precision', 'f32'], withoutNative],
+  ['article, native, float32', { sizes: shortOrLong([3], everySize), classes: 10 }, 5, shortOrLong(1, 2), [...article, '--batch', '12', '--precision', 'f32'], withoutNative],
   ['article, native, bf16', { sizes: shortOrLong([2], everySize), classes: shortOrLong(3, 10) }, 5, 1, [...article, '--batch', shortOrLong('6', '8'), '--lanes', '6', '--precision', 'bf16'], withoutNative],
   [TINY, { sizes: everySize, classes: 10 }, 10, 2, ['--model', 'tiny', '--image-size', '32', '--batch', '20', '--engine', 'wasm'], false],
 ]

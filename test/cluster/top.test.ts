@@ -28,7 +28,7 @@ after(async () => {
 
 /** Starts a run that is watched. It never ends by itself, so it steps back behind all other tests. */
 function start(out: string, ...options: string[]): Program {
-  return new Program('coordinator', ['--data', data, '--out', workspace.path(out), '--listen', '127.0.0.1:0', ...training, ...options], { ...workspace.environment, HERD_TOKEN: TOKEN }, ['nice', '-n', '5'])
+  return new Program('coordinator', ['--data', data, '--out', workspace.path(out), '--listen', '127.0.0.1:0', ...training, ...options], { ...workspace.environment, HERD_TOKEN: TOKEN }, ['nice'])
 }
 
 const top = (...options: string[]): string[] => ['top', '--coordinator', address, ...options]
@@ -107,7 +107,7 @@ test('what keeps it from watching is said in one sentence', async () => {
 test('a coordinator that dies is waited for; a run that finishes ends it', async () => {
   const first = start('mortal', '--workers', '1', '--epochs', '100000')
   const listen = await addressOf(first)
-  const worker = new Program('worker', ['--coordinator', listen, '--data', data], environment(), ['nice', '-n', '5'])
+  const worker = new Program('worker', ['--coordinator', listen, '--data', data], environment(), ['nice'])
   await first.said(/epoch +1\//)
   const watching = new Program('herd', ['top', '--coordinator', listen, '--interval', '0.25'], environment())
   await watching.said(/^training|^testing/m)

@@ -9,7 +9,8 @@ const LONG_FORMS: Record<string, string> = {
   'test/cluster/reducers.test.ts': '1 reducer, and 2 reducers with 1 and with 4 workers too',
   'test/cluster/pixel_cache.test.ts': 'damaged and cut cache files before several processes too',
   'test/cluster/arm64.test.ts': 'a run on ARM64, which QEMU emulates, with Node.js 20, 22, 24 and 26, instead of a sample of the arithmetic (after .ci/install-arm64)',
-  'test/simulation/simulation.test.ts': '3,000 random schedules of faults instead of 150 (npm run simulate runs any number)',
+  'test/cluster/node_versions.test.ts': 'native training and predictions with every version of Node.js, instead of with the newest',
+  'test/simulation/simulation.test.ts': '3,000 random schedules of faults instead of 110 (npm run simulate runs any number)',
   'test/cli/bench.test.ts': 'recovery, and all contenders of the exchange and of the whole job, in rounds as long as usual',
 }
 
