@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { powerOf } from '../kit/exponential.ts'
+import { lookaheadSchema } from './lookahead.ts'
 import { defineOptimizer, type StepElements, type StepNumbers } from './optimizer.ts'
 
 /** Options of Adam, with the default constants of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1. */
@@ -18,7 +19,7 @@ export const adamMoments = ['m', 'v'] as const
  *   p = p - (rate / (1 - b1^t)) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
  */
 export const adam = defineOptimizer({
-  schema: z.strictObject({ name: z.literal('adam'), ...adamShape }),
+  schema: z.strictObject({ name: z.literal('adam'), ...adamShape, lookahead: lookaheadSchema.optional() }),
   moments: adamMoments,
   kernel: 'adam',
   stepViews: stepAdamViews,

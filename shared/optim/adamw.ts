@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { adamCoefficients, adamMoments, adamShape, stepAdamViews } from './adam.ts'
+import { lookaheadSchema } from './lookahead.ts'
 import { defineOptimizer } from './optimizer.ts'
 
 /**
@@ -7,7 +8,7 @@ import { defineOptimizer } from './optimizer.ts'
  * step, p = p * (1 - rate * weightDecay), but for kernels only: biases and the parameters of norms are not decayed.
  */
 export const adamw = defineOptimizer({
-  schema: z.strictObject({ name: z.literal('adamw'), ...adamShape, weightDecay: z.number().min(0).finite().default(0.01) }),
+  schema: z.strictObject({ name: z.literal('adamw'), ...adamShape, weightDecay: z.number().min(0).finite().default(0.01), lookahead: lookaheadSchema.optional() }),
   moments: adamMoments,
   kernel: 'adam',
   stepViews: stepAdamViews,

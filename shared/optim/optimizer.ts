@@ -54,6 +54,8 @@ export type OptimizerSchema = z.ZodObject<{ name: z.ZodLiteral<string> }>
 /** An optimizer with its options applied. */
 export interface Optimizer extends Pick<OptimizerDefinition<OptimizerSchema>, 'moments' | 'kernel' | 'stepViews'> {
   name: string
+  /** The optimizer that looks ahead in this one (lookahead.ts), whose moments are all but the last; undefined if this one does not. */
+  base?: Optimizer
   /**
    * Computes the coefficients of one step.
    * @param decays true for parameters that weight decay applies to

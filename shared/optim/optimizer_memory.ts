@@ -1,4 +1,5 @@
 import { loadKernel } from '../kernels/kernel.ts'
+import { withSlowWeights } from './lookahead.ts'
 import { CHUNK_FLOATS } from '../vectors/chunks.ts'
 import { freshState, type Optimizer, type OptimizerState, type StepElements } from './optimizer.ts'
 
@@ -28,7 +29,8 @@ const MAX_COEFFICIENTS = 16
  * @param size number of floats in each vector
  * @returns undefined if the kernel cannot be used: see `loadKernel`
  */
-export function kernelOptimizerMemory({ kernel: name, moments }: Optimizer, size: number): OptimizerMemory | undefined {
+export function kernelOptimizerMemory({ base, kernel: name, moments }: Optimizer, size: number): OptimizerMemory | undefined {
+  if (base !== undefined) return lookingAheadIn(kernelOptimizerMemory(base, size), size)
   const addressCount = 2 * (1 + moments.length)
   const kernel = loadKernel<StepFunctions>(name, (addressCount * size + CHUNK_FLOATS + addressCount + MAX_COEFFICIENTS) * Float32Array.BYTES_PER_ELEMENT)
   if (kernel === undefined) return undefined
@@ -57,6 +59,13 @@ export function kernelOptimizerMemory({ kernel: name, moments }: Optimizer, size
       }
     },
   }
+}
+
+/** Adds slow weights to states that a kernel steps, outside of its memory. */
+function lookingAheadIn(memory: OptimizerMemory | undefined, size: number): OptimizerMemory | undefined {
+  if (memory === undefined) return undefined
+  const [first, second] = memory.states.map(({ parameters, moments }): OptimizerState => ({ parameters, moments: [...moments, new Float32Array(size)] }))
+  return { states: [first, second], stepElements: withSlowWeights(memory.stepElements) }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { adam } from './adam.ts'
 import { adamw } from './adamw.ts'
+import { lookingAhead } from './lookahead.ts'
 import type { Optimizer } from './optimizer.ts'
 import { sgd } from './sgd.ts'
 
@@ -20,5 +21,6 @@ export const defaultOptimizer: OptimizerOptions = adam.schema.parse({ name: 'ada
 export function optimizerOf(options: OptimizerOptions): Optimizer {
   const kind = optimizers.find(({ schema }) => schema.shape.name.value === options.name)
   if (kind === undefined) throw new Error(`no optimizer is named ${options.name}`)
-  return kind.of(options)
+  const optimizer = kind.of(options)
+  return options.lookahead === undefined ? optimizer : lookingAhead(optimizer, options.lookahead)
 }

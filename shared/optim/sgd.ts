@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { lookaheadSchema } from './lookahead.ts'
 import { defineOptimizer, type StepElements } from './optimizer.ts'
 
 /**
@@ -15,6 +16,7 @@ export const sgd = defineOptimizer({
       momentum: z.number().min(0).lt(1).default(0.9),
       nesterov: z.boolean().default(false),
       weightDecay: z.number().min(0).finite().default(0),
+      lookahead: lookaheadSchema.optional(),
     })
     .refine(({ momentum, nesterov }) => !nesterov || momentum > 0, { path: ['nesterov'], message: 'needs a momentum above 0' }),
   moments: ['momentum'],

@@ -12,6 +12,7 @@ const cases: OptimizerOptions[] = [
   optimizerSchema.parse({ name: 'adamw', beta1: 0.8, weightDecay: 0.3 }),
   optimizerSchema.parse({ name: 'sgd', momentum: 0 }),
   optimizerSchema.parse({ name: 'sgd', momentum: 0.7, nesterov: true, weightDecay: 0.01 }),
+  optimizerSchema.parse({ name: 'adamw', lookahead: { every: 3, share: 0.3 } }),
 ]
 
 const random = new KeyedRandom(2, Purpose.draw)

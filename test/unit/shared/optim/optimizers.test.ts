@@ -73,6 +73,22 @@ const references: { options: OptimizerOptions; reference: Reference }[] = [
 
 const stepOf = (update: number): StepNumbers => ({ samples: SAMPLES, update, rate: RATE, scale: scaleOf(update) })
 
+const LOOKAHEAD = { every: 3, share: 0.4 }
+references.push({
+  options: optimizerSchema.parse({ name: 'sgd', momentum: 0.9, lookahead: LOOKAHEAD }),
+  reference: (p, gradient) => {
+    let [buffer, slow] = [0, Number.NaN]
+    for (let t = 1; t <= 10; t++) {
+      buffer = 0.9 * buffer + gradient(t)
+      p -= RATE * buffer
+      // The paper's slow weights begin with the first weights that are met; later ones go a share of the way to those ahead of them.
+      if (t === LOOKAHEAD.every) slow = p
+      else if (t % LOOKAHEAD.every === 0) p = slow += LOOKAHEAD.share * (p - slow)
+    }
+    return p
+  },
+})
+
 for (const { options, reference } of references) {
   const optimizer = optimizerOf(options)
   test(`ten steps of ${JSON.stringify(options)} agree with PyTorch's formula in float64; weight decay is for kernels alone`, () => {
