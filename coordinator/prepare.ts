@@ -10,6 +10,7 @@ import type { Log } from '../shared/kit/log.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
 import { initialParameters } from '../shared/model/initial.ts'
 import { layoutOf, type Layout } from '../shared/model/layout.ts'
+import { networkLossOf } from '../shared/model/loss.ts'
 import { buildNetwork } from '../shared/model/models.ts'
 import type { Network } from '../shared/model/network.ts'
 import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
@@ -62,7 +63,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   const { dataset, source } = await checkedData(data, wanted.testFraction, { log, console, signal })
   const missingGlyphs = wanted.pictures === 'on' ? await missingGlyphsNotice(dataset.classes) : undefined
   if (missingGlyphs !== undefined) log.warn(missingGlyphs)
-  const network = networkOf(wanted, dataset.classes.length)
+  const network = networkOf(wanted, dataset)
   const layout = layoutOf(network)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
@@ -81,8 +82,13 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
 }
 
 /** Builds the network. @throws UsageError if augmentation and evaluation do not normalise images with the network's own mean and std */
-export function networkOf({ model, imageSize, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'labelSmoothing' | 'augmentation' | 'evaluation'>, classes: number): Network {
-  const network = buildNetwork(model, { imageSize, classes }, { labelSmoothing, normalisation: normalisationOf(augmentation) })
+export function networkOf(
+  { model, imageSize, loss, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'loss' | 'labelSmoothing' | 'augmentation' | 'evaluation'>,
+  { classes, samples, train }: Pick<Dataset, 'classes' | 'samples' | 'train'>,
+): Network {
+  const images = classes.map(() => 0)
+  for (const id of train) images[samples.classOf(id)]++
+  const network = buildNetwork(model, { imageSize, classes: classes.length }, { labelSmoothing, loss: networkLossOf(loss, images), normalisation: normalisationOf(augmentation) })
   const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
   if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)
   return network

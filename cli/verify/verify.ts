@@ -91,7 +91,7 @@ async function openData(folder: RunFolder, { data }: VerifyOptions, { chain: { b
 
 /** Builds what replaying needs from what the run claims. @throws Contradiction if the claims do not fit the data */
 function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset) {
-  const network = networkOf(claimed, dataset.classes.length)
+  const network = networkOf(claimed, dataset)
   const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
   const layout = layoutOf(network)
   const optimizer = optimizerOf(recipe.optimizer)

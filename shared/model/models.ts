@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
+import type { NetworkLoss } from './loss.ts'
 import { checkNetwork, type Network } from './network.ts'
 import { networkOfTemplate, networkTemplateSchema } from './template.ts'
 
@@ -48,9 +49,9 @@ export function nameOfModel(model: Model): string {
  * @param normalisation mean and deviation of pixels, if they are not the network's own
  * @throws UsageError if the name is unknown, the image is too small, or a template does not fit
  */
-export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, normalisation }: { labelSmoothing?: number; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
+export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, loss, normalisation }: { labelSmoothing?: number; loss?: NetworkLoss | undefined; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
   const network = typeof model === 'string' ? builderOf(model)(size) : networkOfTemplate(model, size)
-  return { ...network, ...normalisation, labelSmoothing }
+  return { ...network, ...normalisation, labelSmoothing, ...(loss === undefined ? {} : { loss }) }
 }
 
 function builderOf(name: string): Builder {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
+import { networkLossSchema } from './loss.ts'
 
 /**
  * The network as data: a list of layers that every engine compiles. Images are NHWC, convolution kernels HWIO, dense kernels [inputs, units], as
@@ -49,6 +50,8 @@ export const networkSchema = z.object({
   layers: z.array(layer).min(1),
   /** Label smoothing s: the loss is softmax cross entropy against (1 - s) one-hot + s / classes. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** Absent for plain cross entropy. */
+  loss: networkLossSchema.optional(),
 })
 export type Network = z.infer<typeof networkSchema>
 

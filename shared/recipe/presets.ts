@@ -14,6 +14,7 @@ export const article = {
   lr: 1e-4,
   schedule: { name: 'constant' },
   clip: null,
+  loss: { name: 'crossEntropy' },
   labelSmoothing: 0,
   seed: 0,
   precision: 'f32',

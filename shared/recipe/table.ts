@@ -4,6 +4,7 @@ import { numericsKinds } from '../engine/engine.ts'
 import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { initialisations } from '../model/initial.ts'
+import { lossSchema } from '../model/loss.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
 import { optimizerSchema } from '../optim/optimizers.ts'
 import { scheduleSchema } from '../optim/schedule.ts'
@@ -40,6 +41,7 @@ export const recipeTable = {
   lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
   schedule: ingredient(structured('<name|json>', 'How the learning rate changes: constant, step, cosine, oneCycle, or one of them with its parameters.', 'the name of a schedule, or JSON with it', scheduleSchema, article.schedule)),
   clip: ingredient(structured('<norm|none>', 'Limit of the norm of a whole gradient; longer ones are scaled down to it.', 'a number above 0, or none', z.number().positive().finite().nullable(), article.clip)),
+  loss: ingredient(structured('<name|json>', 'What is minimised: crossEntropy, focal, or one of them with its parameters, as {"name": "crossEntropy", "classWeights": "balanced"}.', 'the name of a loss, or JSON with it', lossSchema, article.loss)),
   labelSmoothing: ingredient(real('<share>', 'Share of the label that is spread over all classes.', 'a number of at least 0 and below 1', z.number().min(0).lt(1), article.labelSmoothing)),
   seed: ingredient(whole('<number>', 'Decides order, augmentation, dropout and initial weights.', { min: 0, max: 4294967295 }, article.seed)),
   precision: {

@@ -77,7 +77,7 @@ export async function forgeRun(honest: string, out: string, { data, recipe: othe
   if (!('recipe' in beginning)) throw new Error('a chain begins with its claims')
   const recipe = { ...recipeSchema.parse({ ...beginning.recipe, epochs: 1, onNonfinite: 'skip' }), ...other }
   const { dataset, source } = await openDataset(data, { testFraction: recipe.testFraction, cacheFolder: path.join(out, 'cache'), warn: () => undefined, onProgress: () => undefined })
-  const network = networkOf(recipe, dataset.classes.length)
+  const network = networkOf(recipe, dataset)
   const layout = layoutOf(network)
   const optimizer = optimizerOf(recipe.optimizer)
   const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })

@@ -93,5 +93,10 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
 export function crossEntropySum(network: Network, logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   const off = network.labelSmoothing / network.classes
   const targets = tf.oneHot(labels, network.classes, 1 - network.labelSmoothing + off, off, 'float32')
-  return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits))))
+  const likelihoods = tf.logSoftmax(logits)
+  if (network.loss === undefined) return tf.neg(tf.sum(tf.mul(targets, likelihoods)))
+  const { gamma, classWeights } = network.loss
+  const weighted = classWeights === undefined ? targets : tf.mul(targets, tf.tensor1d(classWeights))
+  const missed = tf.pow(tf.sub(1, tf.softmax(logits)), gamma)
+  return tf.neg(tf.sum(tf.mul(weighted, gamma === 0 ? likelihoods : tf.mul(missed, likelihoods))))
 }

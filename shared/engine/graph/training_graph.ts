@@ -1,4 +1,5 @@
 import { dropoutLayers, inputShape, type Network } from '../../model/network.ts'
+import type { NetworkLoss } from '../../model/loss.ts'
 import { isStatistic, viewOf, type Layout } from '../../model/layout.ts'
 import type { Precision } from '../engine.ts'
 import { Backward } from './backward.ts'
@@ -76,12 +77,38 @@ function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, label
     { T: { type: 'float32' }, TI: { type: 'int32' }, axis: { int: -1 } },
     ['float32'],
   )[0]
+  if (network.loss !== undefined) return weightedLoss(graph, network.loss, logits, targets)
   if (forms === 'gpu') {
     const likelihoods = graph.operation('Mul', [targets, graph.operation('LogSoftmax', [logits])])
     return [graph.operation('Neg', [graph.reduce('Sum', likelihoods, [1])]), graph.operation('Sub', [graph.operation('Softmax', [logits]), targets])]
   }
   const [loss, dLogits] = graph.node('SoftmaxCrossEntropyWithLogits', [logits, targets], { T: { type: 'float32' } }, ['float32', 'float32'])
   return [loss, dLogits]
+}
+
+/**
+ * Emits a loss with weights of classes, focal or not, and its gradient with respect to the logits. With w t the weighted targets it is the sum
+ * over classes k of -w t (1 - p)^gamma log p. Its gradient with respect to logit j is p_j times the sum over k of w t g, less w_j t_j g_j, where
+ * g = (1 - p)^gamma - gamma p (1 - p)^(gamma - 1) log p, which is 1 if gamma is 0.
+ */
+function weightedLoss(graph: NodeBuilder, { gamma, classWeights }: NetworkLoss, logits: Value, targets: Value): [loss: Value, dLogits: Value] {
+  const product = (...factors: Value[]): Value => factors.reduce((a, b) => graph.operation('Mul', [a, b]))
+  const power = (x: Value, exponent: number): Value => (exponent === 1 ? x : graph.operation('Pow', [x, graph.floats([exponent], [])]))
+  const weighted = classWeights === undefined ? targets : product(targets, graph.floats(classWeights, [classWeights.length]))
+  const likelihoods = graph.operation('LogSoftmax', [logits])
+  const probabilities = graph.operation('Softmax', [logits])
+  const lossOf = (terms: Value): Value => graph.operation('Neg', [graph.reduce('Sum', terms, [1])])
+  const gradientOf = (slopes: Value): Value => {
+    const sums = graph.reshape(graph.reduce('Sum', slopes, [1]), [-1, 1])
+    return graph.operation('Sub', [product(probabilities, sums), slopes])
+  }
+  if (gamma === 0) return [lossOf(product(weighted, likelihoods)), gradientOf(weighted)]
+  const missed = graph.operation('Sub', [graph.floats([1], []), probabilities])
+  const modulation = power(missed, gamma)
+  // Where gamma is 1, (1 - p)^0 is a factor of 1.
+  const ofModulation = gamma === 1 ? product(probabilities, likelihoods) : product(probabilities, power(missed, gamma - 1), likelihoods)
+  const slopes = product(weighted, graph.operation('Sub', [modulation, product(graph.floats([gamma], []), ofModulation)]))
+  return [lossOf(product(weighted, modulation, likelihoods)), gradientOf(slopes)]
 }
 
 /** Emits the number of samples whose largest logit is that of their label, as int32. */

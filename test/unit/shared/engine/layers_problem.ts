@@ -1,10 +1,11 @@
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 import { checkNetwork, dropoutLayers, networkSchema, type Network } from '../../../../shared/model/network.ts'
+import type { NetworkLoss } from '../../../../shared/model/loss.ts'
 import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import type { LaneInput } from '../../../../shared/engine/engine.ts'
 
 /** Makes a network from its layers as a user would write them, with the schema's defaults. */
-export function networkOf(layers: unknown[], fields: { imageSize?: number; classes?: number; labelSmoothing?: number } = {}): Network {
+export function networkOf(layers: unknown[], fields: { imageSize?: number; classes?: number; labelSmoothing?: number; loss?: NetworkLoss } = {}): Network {
   const network = networkSchema.parse({ name: 'test', imageSize: 7, classes: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], layers, ...fields })
   checkNetwork(network)
   return network
@@ -58,6 +59,9 @@ export const layerCases: Record<string, Network> = {
   ]),
   'residual, max pool shortcut, first': networkOf([{ type: 'residual', layers: [conv({ filters: 3, kernel: 2, stride: 2 }), relu], shortcut: [{ type: 'maxPool', size: 2, stride: 2 }] }, ...end]),
   'label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1 }),
+  'class weights, label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1, loss: { gamma: 0, classWeights: [0.5, 2, 1.25] } }),
+  'focal loss': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 2 } }),
+  'focal loss of gamma 1, class weights': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 1, classWeights: [0.5, 2, 1.25] } }),
   'layers without parameters first': networkOf([{ type: 'averagePool', size: 2, stride: 1 }, relu, { type: 'dropout', rate: 0.2 }, { type: 'maxPool', size: 2, stride: 2 }, ...end]),
   'image of whole words': networkOf([conv(), relu, conv(), ...small], { imageSize: 8 }),
 }

@@ -166,7 +166,11 @@ export function reference(network: Network, vector: Float64Array, images: Uint8A
     const row = logits.subarray(sample * network.classes, (sample + 1) * network.classes)
     const largest = Math.max(...row)
     const logSum = largest + Math.log(row.reduce((sum, value) => sum + Math.exp(value - largest), 0))
-    row.forEach((value, k) => (lossSum += ((k === label ? 1 - network.labelSmoothing : 0) + network.labelSmoothing / network.classes) * (logSum - value)))
+    row.forEach((value, k) => {
+      const target = (k === label ? 1 - network.labelSmoothing : 0) + network.labelSmoothing / network.classes
+      const { gamma = 0, classWeights } = network.loss ?? {}
+      lossSum += (classWeights?.[k] ?? 1) * target * (1 - Math.exp(value - logSum)) ** gamma * (logSum - value)
+    })
     if (row.indexOf(largest) === label) correct++
   })
   return { lossSum, correct, logits, statistics }
