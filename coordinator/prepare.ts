@@ -72,7 +72,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
     ...recipeOf(wanted), engine, precision,
     augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network), schedule: scheduleOver(wanted.schedule, wanted.epochs),
   }
-  const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
+  const schedule = new Schedule({ ...recipe, ...dataset })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const optimizer = optimizerOf(recipe.optimizer)
   const start = resume === undefined

@@ -93,7 +93,7 @@ export class WorkSession {
     this.#samples = samples
     const { train, test } = idsBySplit(samples)
     this.#test = test
-    this.#schedule = new Schedule({ seed: run.seed, train, batch: run.batch, lanes: run.lanes })
+    this.#schedule = new Schedule({ ...run, train, samples })
     this.#tree = new LaneTree(run.lanes)
     this.#input = new InputPipeline({ source, samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, audit: run.audit, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })

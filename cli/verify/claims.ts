@@ -5,6 +5,7 @@ import type { Chain, ChainHead } from '../../shared/audit/chain.ts'
 import { readVerifier, type Provenance } from '../../shared/audit/provenance.ts'
 import { RunError } from '../../shared/kit/errors.ts'
 import { shownPath } from '../../shared/kit/paths.ts'
+import { article } from '../../shared/recipe/presets.ts'
 import { recipeSchema } from '../../shared/recipe/recipe.ts'
 import type { Recipe } from '../../shared/recipe/table.ts'
 import type { RunFolder } from '../../shared/run_folder/run_folder.ts'
@@ -67,7 +68,7 @@ function hasHead({ beginning, links }: Chain, head: ChainHead | null): boolean {
 }
 
 function recipeOf({ beginning: { recipe } }: Chain): Recipe {
-  const parsed = recipeSchema.safeParse({ ...recipe, epochs: 1, onNonfinite: 'skip' })
+  const parsed = recipeSchema.safeParse({ ...article, ...recipe, epochs: 1, onNonfinite: 'skip' })
   if (parsed.success) return parsed.data
   throw new RunError(`the recipe in digests.jsonl has ${parsed.error.issues[0].path.join('.') || 'something'} that this version of Herd does not know: verify the run with the version in its provenance.json.`)
 }

@@ -95,7 +95,7 @@ function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: 
   const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
   const layout = layoutOf(network)
   const optimizer = optimizerOf(recipe.optimizer)
-  const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
+  const schedule = new Schedule({ ...recipe, ...dataset })
   if (recipe.lanes !== beginning.lanes) throw new Contradiction(`its recipe has ${recipe.lanes} lanes, its digests are of ${beginning.lanes}`)
   if (schedule.stepsPerEpoch !== beginning.stepsPerEpoch) throw new Contradiction(`its epochs have ${beginning.stepsPerEpoch} steps, where its images and its batch make ${schedule.stepsPerEpoch}`)
   const states: StateParts = { folder: checkpoints.path, recipe, network, layout, classes: dataset.classes, optimizer, stepsPerEpoch: schedule.stepsPerEpoch }

@@ -10,6 +10,7 @@ export const article = {
   epochs: 50,
   batch: 64,
   lanes: 8,
+  sampling: 'shuffled',
   optimizer: { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   lr: 1e-4,
   schedule: { name: 'constant' },

@@ -3,6 +3,7 @@ import { choice, named, real, structured, whole, type OptionSpec, type ValueSpec
 import { numericsKinds } from '../engine/engine.ts'
 import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
+import { samplings } from '../lanes/sample_schedule.ts'
 import { initialisations } from '../model/initial.ts'
 import { lossSchema } from '../model/loss.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
@@ -37,6 +38,7 @@ export const recipeTable = {
   epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
   lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),
+  sampling: ingredient(choice('shuffled takes each image once in an epoch; balanced as many of each class, some of them several times.', samplings, article.sampling)),
   optimizer: ingredient(structured('<name|json>', 'What steps the weights: adam, adamw, sgd, or one of them with its parameters, as {"name": "sgd", "momentum": 0.9}.', 'the name of an optimizer, or JSON with it', optimizerSchema, article.optimizer)),
   lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
   schedule: ingredient(structured('<name|json>', 'How the learning rate changes: constant, step, cosine, oneCycle, or one of them with its parameters.', 'the name of a schedule, or JSON with it', scheduleSchema, article.schedule)),

@@ -80,7 +80,7 @@ export async function forgeRun(honest: string, out: string, { data, recipe: othe
   const network = networkOf(recipe, dataset)
   const layout = layoutOf(network)
   const optimizer = optimizerOf(recipe.optimizer)
-  const schedule = new Schedule({ seed: recipe.seed, train: dataset.train, batch: recipe.batch, lanes: recipe.lanes })
+  const schedule = new Schedule({ ...recipe, ...dataset })
   const model = new Model(layout, optimizer, { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) })
   const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: { every: 1, stepsPerEpoch: 1 } })
   const compute = dishonest(await startCompute(network, recipe, { ...recipe, gpu: undefined }, createLog({ quiet: true, verbose: false, logFormat: 'pretty' })), changed)

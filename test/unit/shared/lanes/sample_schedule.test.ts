@@ -21,6 +21,22 @@ test('every sample of an epoch is taken exactly once, in lanes as in batches', (
   }
 })
 
+test('balanced, an epoch has as many of each class, all of them as often as each other or once more, in an order of its own', () => {
+  // There are 70 samples of class 0, 30 of class 2 and 1 of class 5.
+  const samples = { classOf: (id: number): number => (id < 70 * 3 ? 0 : id < 100 * 3 ? 2 : 5) }
+  const schedule = new Schedule({ seed: 4, train, batch: 16, lanes: 8, sampling: 'balanced', samples })
+  assert.equal(schedule.stepsPerEpoch, 7)
+  const orderOf = (epoch: number): number[] => Array.from({ length: schedule.stepsPerEpoch }, (_, step) => [...schedule.batch(epoch, step)]).flat()
+  const taken = new Map<number, number>()
+  for (const id of orderOf(1)) taken.set(id, (taken.get(id) ?? 0) + 1)
+  const timesOf = (wanted: number): number[] => train.filter((id) => samples.classOf(id) === wanted).map((id) => taken.get(id) ?? 0)
+  assert.deepEqual([0, 2, 5].map((each) => timesOf(each).reduce((sum, times) => sum + times, 0)), [33, 34, 34])
+  assert.deepEqual([0, 2, 5].map((each) => [Math.min(...timesOf(each)), Math.max(...timesOf(each))]), [[0, 1], [1, 2], [34, 34]])
+  assert.notDeepEqual(orderOf(2).slice(0, 16), orderOf(1).slice(0, 16))
+  assert.notDeepEqual(orderOf(2).sort((a, b) => a - b), orderOf(1).sort((a, b) => a - b), 'another epoch takes others of a large class')
+  assert.throws(() => new Schedule({ seed: 4, train, batch: 16, lanes: 8, sampling: 'balanced' }), /needs the classes/)
+})
+
 test('the order depends on seed and epoch only', () => {
   const one = new Schedule({ seed: 4, train, batch: 16, lanes: 8 })
   const other = new Schedule({ seed: 4, train, batch: 16, lanes: 2 })
