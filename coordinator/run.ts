@@ -156,7 +156,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
 
     const training = train(
       {
-        cluster, schedule, epochs: recipe.epochs, rateOf, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
+        cluster, schedule, epochs: recipe.epochs, stopsAfter: (epoch) => record.stopsAfter(epoch), rateOf, onNonfinite: recipe.onNonfinite, now: machineSeconds, observe, ...tracing(onSpan),
         stopRequested: () => stop.signal !== undefined || !place.isOurs,
         scoreTest: (blocks) => scoreTest(blocks, dataset.samples, dataset.test, dataset.classes.length),
         reached: (at) => (reached = at),
@@ -181,11 +181,11 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     }
     const last = end.last ?? (await evaluateOnly(cluster, dataset, folder, progress))
     const { digest, sheet, summary } = await record.finish(last, end.progress, await folder.countRestarts())
-    observe({ type: 'finished', digest, epochs: recipe.epochs, seconds: end.progress.seconds })
+    observe({ type: 'finished', digest, epochs: summary.epochs, seconds: end.progress.seconds })
     onlookers.finish(summary)
     await cluster.close({ finished: true, reason: 'the run has finished' })
     await Promise.all(processes.map((each) => each.close()))
-    printEnd(console, folder, sheet, digest, last.test.accuracy)
+    printEnd(console, folder, { sheet, digest, accuracy: last.test.accuracy, best: record.best })
     return { stopped: false }
   } catch (error) {
     // The stop came before this process had trained anything.

@@ -16,6 +16,8 @@ export interface TrainingParts {
   cluster: Cluster
   schedule: Schedule
   epochs: number
+  /** Returns true if no epoch is trained after this one, by what the epochs before it came to. */
+  stopsAfter: (epoch: number) => boolean
   /** Returns the learning rate of an update, by its number from 1. */
   rateOf: (update: number) => number
   /** Reaction to a step whose gradient is not finite: end the run, or skip the step. */
@@ -96,12 +98,12 @@ async function interruptible(work: () => Promise<Pick<TrainingEnd, 'stopped' | '
 
 async function trainEpochs(parts: TrainingParts, run: Reached, keeping: BackgroundWork): Promise<{ stopped: boolean }> {
   await parts.cluster.gathered()
-  while (run.progress.at.epoch <= parts.epochs) {
+  while (run.progress.at.epoch <= parts.epochs && !hasStopped(parts, run.progress.at)) {
     if (!(await trainEpoch(parts, run, keeping))) return { stopped: true }
     await keeping.done()
     const ended = run.progress
     const { epoch, step } = ended.at
-    const isLast = epoch === parts.epochs
+    const isLast = epoch === parts.epochs || parts.stopsAfter(epoch)
     const beside = !isLast && parts.cluster.evaluatesBeside
     const testing = test(parts, ended, beside)
     const held = parts.hold()
@@ -118,6 +120,11 @@ async function trainEpochs(parts: TrainingParts, run: Reached, keeping: Backgrou
     run.progress = next
   }
   return { stopped: false }
+}
+
+/** True if a run stopped early before the epoch that begins at this position. */
+function hasStopped({ stopsAfter }: TrainingParts, { epoch, stepInEpoch }: StepPosition): boolean {
+  return stepInEpoch === 0 && epoch > 1 && stopsAfter(epoch - 1)
 }
 
 /**

@@ -63,12 +63,13 @@ export class Checkpointer {
   /**
    * Saves as soon as no other save is in progress. A failure is reported, and the save is tried again later.
    * @param keep true to keep the checkpoint under the name of its epoch
+   * @param best true to keep it as the best one
    * @param held snapshot to save, whose time then decides when the next save is due; undefined saves the current state
    */
-  async save(progress: Progress, { keep, held }: { keep: boolean; held?: HeldState | undefined }): Promise<void> {
+  async save(progress: Progress, { keep, best = false, held }: { keep: boolean; best?: boolean; held?: HeldState | undefined }): Promise<void> {
     const facts = this.#parts.factsOf(progress)
     const { state } = held ?? this.hold()
-    const saving = this.idle().then(() => this.#write(facts, state, keep)).then((saved) => {
+    const saving = this.idle().then(() => this.#write(facts, state, { keep, best })).then((saved) => {
       if (saved) this.#dueAt = (held?.since ?? this.#parts.now()) + this.#everySeconds
     })
     this.#saving = saving
@@ -109,13 +110,13 @@ export class Checkpointer {
   }
 
   /** Writes one checkpoint. @returns true if it is on disk */
-  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, keep: boolean): Promise<boolean> {
+  async #write(facts: CheckpointFacts, state: Promise<OptimizerState>, { keep, best }: { keep: boolean; best: boolean }): Promise<boolean> {
     const { folder, now, observe } = this.#parts
     const { epoch, stepInEpoch, step } = facts.position
     const begin = now()
     let bytes: number
     try {
-      bytes = await folder.save({ ...facts, ...(await state) }, { keep })
+      bytes = await folder.save({ ...facts, ...(await state) }, { keep, best })
     } catch (error) {
       // No error here is a reason to end a training of days.
       const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#failures, LONGEST_PAUSE_SECONDS)

@@ -23,6 +23,7 @@ import { isFrequent, isLarge, type Observer, type RunEvent } from '../contract/e
 import type { RunOptions } from '../options.ts'
 import type { Weights } from '../exchange/reduction.ts'
 import { DigestRecord } from './digest_record.ts'
+import { bestEpoch, stopsAfter, type BestEpoch } from '../contract/best_epoch.ts'
 import { plotsOf } from './plots.ts'
 import { ProvenanceRecord } from './provenance.ts'
 import { choosePredictions, showPredictions } from './shown_predictions.ts'
@@ -64,6 +65,8 @@ export class RunRecord {
   readonly #digests: DigestRecord
   readonly #provenance: ProvenanceRecord
   readonly #plots: ReturnType<typeof plotsOf>
+  /** Test accuracy by epoch. */
+  readonly #accuracies = new Map<number, number>()
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
   /** Events from before `begin`, when nothing may be written into the folder yet; undefined afterwards. */
@@ -105,6 +108,7 @@ export class RunRecord {
     const { folder, observe } = this.#parts
     const repairs = await folder.repair()
     await folder.truncateHistory(progress.at.epoch - 1)
+    for (const { epoch, testAccuracy } of await folder.readHistory()) this.#accuracies.set(epoch, testAccuracy)
     await this.#writeConfig()
     const early = this.#early ?? []
     this.#early = undefined
@@ -120,6 +124,17 @@ export class RunRecord {
    */
   async keepBeginning(progress: Progress): Promise<void> {
     await this.#checkpointer.saveFirst(progress)
+  }
+
+  /** Returns true if the run, which may stop early, has no epoch after this one. */
+  stopsAfter(epoch: number): boolean {
+    return stopsAfter(epoch, this.#accuracies, this.#parts.recipe.earlyStop)
+  }
+
+  /** The epoch with the highest test accuracy. */
+  get best(): BestEpoch | undefined {
+    const epoch = bestEpoch(this.#accuracies)
+    return epoch === undefined ? undefined : { epoch, accuracy: this.#accuracies.get(epoch) ?? 0, isLast: epoch === Math.max(0, ...this.#accuracies.keys()) }
   }
 
   /** Writes nothing into the folder from now on, since another process has it. */
@@ -170,8 +185,9 @@ export class RunRecord {
       workers: this.#parts.status().workers,
       step: progress.at.step,
     }
+    this.#accuracies.set(epoch, test.accuracy)
     await this.#tolerate(folder.historyFile, folder.appendHistory(line))
-    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, held })
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, best: bestEpoch(this.#accuracies) === epoch, held })
     if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, this.#plots.take(test))
     await this.#tolerate(folder.evaluationFile, this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })

@@ -8,6 +8,7 @@ export const article = {
   augmentation: defaultAugmentation,
   evaluation: defaultEvaluation,
   epochs: 50,
+  earlyStop: null,
   batch: 64,
   lanes: 8,
   sampling: 'shuffled',

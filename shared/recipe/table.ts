@@ -36,6 +36,7 @@ export const recipeTable = {
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
   evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
   epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
+  earlyStop: ingredient(structured('<epochs|none>', 'Stop when so many epochs have come to no higher test accuracy; the best is best.ckpt.', 'a whole number of epochs, or none', z.int().min(1).nullable(), article.earlyStop), { mayChange: true }),
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),
   lanes: ingredient(whole('<count>', 'Slices of a batch that are dealt to workers. Part of the result: keep it when the cluster changes.', { min: 1, max: 4096 }, article.lanes)),
   sampling: ingredient(choice('shuffled takes each image once in an epoch; balanced as many of each class, some of them several times.', samplings, article.sampling)),

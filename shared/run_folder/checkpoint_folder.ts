@@ -8,7 +8,7 @@ import { CheckpointError, messageOf, NewerCheckpointError, RunError, WriteError 
 
 /** Number of step-….ckpt files that are kept; the epochs' files are kept besides. */
 const LAST_KEPT = 3
-const CHECKPOINT_FILE = /^(latest|step-\d+|epoch-\d+)\.ckpt$/
+const CHECKPOINT_FILE = /^(latest|best|step-\d+|epoch-\d+)\.ckpt$/
 const STEP_FILE = /^step-(\d{8,})\.ckpt$/
 
 /** A checkpoint that could not be used, with the reason. */
@@ -23,6 +23,7 @@ export interface DamagedCheckpoint {
  *   step-00000120.ckpt   the last three that were saved
  *   latest.ckpt          the last one, under a fixed name
  *   epoch-0010.ckpt      epochs' ends that are kept for good
+ *   best.ckpt            the end of the epoch with the highest test accuracy
  *
  * One saved state is one file, however many names it has (where the file system has hard links).
  */
@@ -34,17 +35,18 @@ export class CheckpointFolder {
   }
 
   get latest(): string { return join(this.path, 'latest.ckpt') }
+  get best(): string { return join(this.path, 'best.ckpt') }
   /** Path of an epoch's checkpoint, e.g. epoch-0010.ckpt. */
   ofEpoch(epoch: number): string { return join(this.path, `epoch-${String(epoch).padStart(4, '0')}.ckpt`) }
   ofStep(step: number): string { return join(this.path, `step-${String(step).padStart(8, '0')}.ckpt`) }
 
   /**
-   * Saves a checkpoint as the latest and, if `keep` is true, also as its epoch's. Each name always stands for a whole checkpoint or does not
+   * Saves a checkpoint as the latest and, if `keep` is true, also as its epoch's, and if `best` is, as the best. Each name always stands for a whole checkpoint or does not
    * exist. The checkpoint's vectors must not change before the promise settles.
    * @returns size of the file in bytes
    * @throws RunError if the disk refuses; earlier checkpoints are then intact
    */
-  async save(checkpoint: Checkpoint, { keep }: { keep: boolean }): Promise<number> {
+  async save(checkpoint: Checkpoint, { keep, best = false }: { keep: boolean; best?: boolean }): Promise<number> {
     const { step, epoch } = checkpoint.position
     await makeFolders(this.path).catch((error: unknown) => {
       throw new WriteError(`${this.path} cannot be made: ${messageOf(error)}.`, { cause: error })
@@ -52,6 +54,7 @@ export class CheckpointFolder {
     await saveCheckpoint(this.ofStep(step), checkpoint)
     await duplicate(this.ofStep(step), this.latest)
     if (keep) await duplicate(this.ofStep(step), this.ofEpoch(epoch))
+    if (best) await duplicate(this.ofStep(step), this.best)
     await this.#forgetAllBut(step)
     return (await stat(this.ofStep(step))).size
   }

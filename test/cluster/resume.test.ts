@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { bestEpoch } from '../../coordinator/contract/best_epoch.ts'
+import { loadCheckpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { provenanceSchema } from '../../shared/audit/provenance.ts'
 import { Program, run, type Ended } from '../support/processes.ts'
 import { createWorkspace, drawAnimals, summaryOf, type Workspace } from '../support/workspace.ts'
@@ -21,9 +23,9 @@ function train(out: string, ...options: string[]): Promise<Ended> {
   return run('coordinator', arguments_(out, ...options), { ...workspace.environment, HERD_PICTURES: out === whole ? 'on' : 'off' })
 }
 
-async function historyOf(out: string): Promise<{ epoch: number; seconds: number; imagesPerSecond: number }[]> {
+async function historyOf(out: string): Promise<{ epoch: number; testAccuracy: number; seconds: number; imagesPerSecond: number }[]> {
   const lines = (await readFile(path.join(out, 'history.jsonl'), 'utf8')).trim().split('\n')
-  return lines.map((line) => JSON.parse(line) as { epoch: number; seconds: number; imagesPerSecond: number })
+  return lines.map((line) => JSON.parse(line) as { epoch: number; testAccuracy: number; seconds: number; imagesPerSecond: number })
 }
 
 /** The history of a run without measured times. */
@@ -68,6 +70,8 @@ test('a run goes on from any kept checkpoint in a new folder, on a cluster, and 
   assert.equal(resumed.code, 0, resumed.stderr)
   assert.equal((await summaryOf(out)).digest, (await summaryOf(whole)).digest)
   assert.deepEqual((await historyOf(out)).map((line) => line.epoch), [3, 4, 5])
+  const best = bestEpoch(new Map((await historyOf(whole)).map(({ epoch, testAccuracy }) => [epoch, testAccuracy])))
+  assert.equal((await loadCheckpoint(path.join(whole, 'checkpoints/best.ckpt'))).position.epoch, best)
 
   const longer = workspace.path('longer')
   assert.equal((await train(longer, '--epochs', '3')).code, 0)

@@ -30,7 +30,7 @@ export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
     {
-      cluster, schedule, epochs: problem.epochs, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
+      cluster, schedule, epochs: problem.epochs, stopsAfter: () => false, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => 0, observe: () => undefined, stopRequested: () => false, reached: () => undefined, keepIsDue: () => false, keepStep: () => undefined,
       scoreTest: (blocks) => scoreTest(blocks, samples, test, classes.length),
       hold: () => ({ state: weightsOf(model).snapshot(), since: 0 }),
       keepDigests: () => Promise.resolve(),

@@ -147,7 +147,7 @@ export class SimulatedCoordinator {
     const { problem, clock, onEpoch } = this.#parts
     return train(
       {
-        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => clock.now / 1000,
+        cluster: this.#checkedCluster(), schedule: problem.schedule, epochs: problem.epochs, stopsAfter: () => false, rateOf: () => problem.learningRate, onNonfinite: 'skip', now: () => clock.now / 1000,
         observe: (event) => this.#observe(event),
         stopRequested: () => this.#stopRequested,
         scoreTest: (blocks) => scoreTest(blocks, problem.samples, problem.test, problem.classes.length),

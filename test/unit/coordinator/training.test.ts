@@ -9,6 +9,7 @@ import { defaultOptimizer, optimizerOf } from '../../../shared/optim/optimizers.
 import { Model } from '../../../shared/optim/stepped_weights.ts'
 import { weightsOf } from '../../../coordinator/exchange/reduction.ts'
 import { StepUpdate } from '../../../coordinator/exchange/step_update.ts'
+import { bestEpoch, stopsAfter } from '../../../coordinator/contract/best_epoch.ts'
 import { train, type TrainingEnd, type TrainingParts } from '../../../coordinator/training.ts'
 import { InterruptedError, StoppedWhileWaiting } from '../../../coordinator/contract/interruptions.ts'
 import { beginning, type EpochResult, type Progress } from '../../../coordinator/contract/progress.ts'
@@ -72,6 +73,7 @@ function training(gradients: readonly Float32Array[], onNonfinite: 'stop' | 'ski
     cluster: clusterOf(model, gradients), schedule, epochs: gradients.length / schedule.stepsPerEpoch, rateOf: () => LEARNING_RATE, onNonfinite, now: () => 0,
     observe: (event) => events.push(event),
     stopRequested: () => false,
+    stopsAfter: () => false,
     scoreTest: () => ({ loss: 0, accuracy: 0, confusion: [], predictions: [] }),
     keepStep: (progress) => reached.push(progress),
     reached: () => undefined,
@@ -337,4 +339,24 @@ test('where nobody is left to test an epoch, the run stands at its end, and begi
   const { last } = await train(resumed.parts, progress)
   assert.deepEqual([last?.epoch, resumed.epochs.map(({ epoch, images }) => [epoch, images])], [2, [[1, 4], [2, 4]]])
   assert.deepEqual(resumed.model.state, steppedBy(...four))
+})
+
+test('a run that stops early trains no epoch after the one that decides it, nor when it is resumed there', async () => {
+  const { parts, epochs } = training(Array.from({ length: 8 }, () => gradientOf(1)), 'stop')
+  const { progress, stopped } = await train({ ...parts, stopsAfter: (epoch) => epoch >= 2 }, beginning)
+  assert.equal(stopped, false)
+  assert.deepEqual(epochs.map(({ epoch }) => epoch), [1, 2])
+  assert.deepEqual(progress.at, { epoch: 3, stepInEpoch: 0, step: 4 })
+  const again = training(Array.from({ length: 8 }, () => gradientOf(1)), 'stop')
+  assert.deepEqual((await train({ ...again.parts, stopsAfter: (epoch) => epoch >= 2 }, progress)).progress, progress)
+  assert.deepEqual(again.epochs, [])
+})
+
+test('the best epoch is the first of the highest accuracy; a run stops once the epochs before the one that is trained have come to no better', () => {
+  const accuracies = new Map([[1, 0.2], [2, 0.5], [3, 0.5], [4, 0.4]])
+  assert.equal(bestEpoch(accuracies), 2)
+  assert.equal(bestEpoch(new Map()), undefined)
+  assert.deepEqual([1, 2, 3, 4, 5].map((epoch) => stopsAfter(epoch, accuracies, 2)), [false, false, false, false, true])
+  assert.deepEqual([1, 2, 3, 4, 5].map((epoch) => stopsAfter(epoch, accuracies, 1)), [false, false, false, true, true])
+  assert.equal(stopsAfter(50, accuracies, null), false)
 })
