@@ -5,6 +5,7 @@ import { displayName } from '../../shared/data/class_names.ts'
 import type { Dataset, OpenedDataset } from '../../shared/data/dataset.ts'
 import { blockCount, blockSamples, evaluateBlock, type EvaluatedBlock } from '../../shared/evaluation/blocks.ts'
 import { evaluationImages } from '../../shared/data/sample_images.ts'
+import { averageOf, mirrored } from '../../shared/evaluation/mirror.ts'
 import { scoreClasses, scoreTest, type TestScore } from '../../shared/evaluation/score.ts'
 import { checkImages } from '../checked_images.ts'
 import { commandOf, require, requiredText, type Notices } from '../command.ts'
@@ -33,6 +34,7 @@ export const evaluateCommand = () =>
       data: requiredText('<folder>', 'Data set with the classes of the checkpoint. Required.', 'a folder of images'),
       split: choice('Images to evaluate on.', splits, 'test'),
       testFraction,
+      flips: flag('Report beside it what comes of averaging each image with its mirror image.'),
       json: flag('Print one JSON object, for machines.'),
     },
     examples: [
@@ -53,9 +55,12 @@ export const evaluateCommand = () =>
       }
       const ids = idsOf(dataset, options.split)
       const model = await openModel(opened, options, notices.log)
-      const score = scoreTest(await evaluate(model, { dataset, source }, ids, notices), dataset.samples, ids, dataset.classes.length)
-      if (options.json) printJson(reportOf(model, dataset, options.split, score))
-      else describe(dataset, options.split, score).forEach(print)
+      const scoreOf = (blocks: EvaluatedBlock[]): TestScore => scoreTest(blocks, dataset.samples, ids, dataset.classes.length)
+      const { plain, withFlips } = await evaluate(model, { dataset, source }, ids, options.flips, notices)
+      const score = scoreOf(plain)
+      const flipped = options.flips ? scoreOf(withFlips) : undefined
+      if (options.json) printJson(reportOf(model, dataset, options.split, score, flipped))
+      else describe(dataset, options.split, score, flipped).forEach(print)
       return true
     },
   })
@@ -64,17 +69,26 @@ function idsOf(dataset: Dataset, split: SplitChoice): number[] {
   return split === 'all' ? [...Array(dataset.samples.length).keys()] : dataset[split]
 }
 
-/** Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits. */
-async function evaluate({ compute, checkpoint: { network }, transforms }: TrainedModel, { dataset, source }: OpenedDataset, ids: readonly number[], notices: Notices): Promise<EvaluatedBlock[]> {
+/**
+ * Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits.
+ * @param flips true to evaluate them averaged with their mirror images too
+ */
+async function evaluate(
+  { compute, checkpoint: { network }, transforms }: TrainedModel, { dataset, source }: OpenedDataset, ids: readonly number[], flips: boolean, notices: Notices,
+): Promise<{ plain: EvaluatedBlock[]; withFlips: EvaluatedBlock[] }> {
   const images = { source, samples: dataset.samples, imageSize: network.imageSize, ...transforms }
   const progress = notices.progress('evaluating')
-  const results: EvaluatedBlock[] = []
+  const [plain, withFlips]: EvaluatedBlock[][] = [[], []]
   let done = 0
   try {
     for (let block = 0; block < blockCount(ids); block++) {
       const samples = blockSamples(ids, block)
-      const logits = await compute.logits(await evaluationImages(images, samples), samples.length)
-      results.push(evaluateBlock(network, logits, samples.map((id) => dataset.samples.classOf(id))))
+      const labels = samples.map((id) => dataset.samples.classOf(id))
+      const prepared = await evaluationImages(images, samples)
+      const mirrorImages = flips ? mirrored(prepared, network.imageSize) : undefined
+      const logits = await compute.logits(prepared, samples.length)
+      plain.push(evaluateBlock(network, logits, labels))
+      if (mirrorImages !== undefined) withFlips.push(evaluateBlock(network, averageOf(logits, await compute.logits(mirrorImages, samples.length)), labels))
       done += samples.length
       progress.update(done, ids.length)
     }
@@ -82,10 +96,10 @@ async function evaluate({ compute, checkpoint: { network }, transforms }: Traine
     progress.end()
     await compute.close()
   }
-  return results
+  return { plain, withFlips }
 }
 
-function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore): object {
+function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore, withFlips: TestScore | undefined): object {
   const { kind, precision, threads, device } = compute.info
   return {
     checkpoint: file,
@@ -97,6 +111,7 @@ function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset,
     images: score.predictions.length,
     loss: score.loss,
     accuracy: score.accuracy,
+    ...(withFlips === undefined ? {} : { withFlips: { loss: withFlips.loss, accuracy: withFlips.accuracy } }),
     perClass: scoreClasses(score, dataset.classes),
     classes: dataset.classes,
     confusion: score.confusion,
@@ -105,7 +120,7 @@ function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset,
   }
 }
 
-function describe(dataset: Dataset, split: SplitChoice, score: TestScore): string[] {
+function describe(dataset: Dataset, split: SplitChoice, score: TestScore, withFlips: TestScore | undefined): string[] {
   const rows = Object.entries(scoreClasses(score, dataset.classes)).map(([name, { images, correct, accuracy }]) => [
     displayName(name), String(images), String(correct), images === 0 ? '-' : percent(accuracy),
   ])
@@ -113,5 +128,6 @@ function describe(dataset: Dataset, split: SplitChoice, score: TestScore): strin
     ...tableOf([['class', 'images', 'correct', 'accuracy'], ...rows]),
     '',
     `${split === 'all' ? 'all images' : `${split} split`}: ${counted(score.predictions.length, 'image')}  loss ${score.loss.toFixed(4)}  accuracy ${percent(score.accuracy)}`,
+    ...(withFlips === undefined ? [] : [`with mirror images averaged: loss ${withFlips.loss.toFixed(4)}  accuracy ${percent(withFlips.accuracy)}`]),
   ]
 }

@@ -12,6 +12,7 @@ interface Report {
   images: number
   loss: number
   accuracy: number
+  withFlips?: { loss: number; accuracy: number }
   perClass: Record<string, { images: number; correct: number; accuracy: number }>
   confusion: number[][]
   classes: string[]
@@ -43,7 +44,7 @@ describe('herd evaluate', { concurrency: 2 }, () => {
     checkpoint = path.join(out, 'checkpoints/latest.ckpt')
     await Promise.all(
       ['test', 'train', 'all'].map(async (split) => {
-        const { code, stdout, stderr } = await herd(['evaluate', '--checkpoint', checkpoint, '--data', data, '--split', split, '--json'])
+        const { code, stdout, stderr } = await herd(['evaluate', '--checkpoint', checkpoint, '--data', data, '--split', split, '--json', ...(split === 'test' ? ['--flips'] : [])])
         assert.equal(code, 0, stderr)
         assert.doesNotMatch(stderr, /\] (INFO|WARN|ERROR):/)
         reports[split] = jsonLines(stdout)[0] as Report
@@ -58,6 +59,14 @@ describe('herd evaluate', { concurrency: 2 }, () => {
     assert.equal(test.accuracy, summary.testAccuracy)
     assert.deepEqual(test.perClass, summary.perClass)
     assert.deepEqual({ engine: test.engine, precision: test.precision, epoch: test.epoch }, { engine: summary.engine, precision, epoch: 1 })
+  })
+
+  it('reports averages with mirror images beside the plain result, where they are asked for', () => {
+    const { test, train } = reports
+    assert.ok(test.withFlips !== undefined && test.withFlips.loss !== test.loss)
+    // The loss is convex in logits, so that of averaged ones is at most the mean of both, and near the plain one for animals that look either way.
+    assert.ok(Math.abs(test.withFlips.loss - test.loss) < 0.2 * test.loss, `${test.withFlips.loss} beside ${test.loss}`)
+    assert.equal(train.withFlips, undefined)
   })
 
   it('takes the splits apart', () => {
