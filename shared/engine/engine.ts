@@ -36,6 +36,16 @@ export interface LaneInput {
   labels: Int32Array
   /** Dropout masks, one for each of `dropoutLayers(network)`: float32 [count, ...shape], each element 0 or 1 / (1 - rate). */
   masks: Float32Array[]
+  /** What each image is mixed with; given if, and only if, the network's loss mixes. */
+  partners?: Partners
+}
+
+/** The images that those of a lane are mixed with. */
+export interface Partners {
+  /** Class index of each. */
+  labels: Int32Array
+  /** Share of an image's own, from 0 to 1; the rest is its partner's. */
+  share: Float32Array
 }
 
 export interface LaneResult {

@@ -21,10 +21,21 @@ export function checkLane(lane: LaneInput, network: Network): void {
   checkImages(lane.images, count, network)
   const wrong = lane.labels.find((label) => label < 0 || label >= network.classes)
   if (wrong !== undefined) throw new EngineError(`labels has class ${wrong}, but the network has classes 0 to ${network.classes - 1}.`)
+  checkPartners(lane, network)
   const layers = dropoutLayers(network)
   if (lane.masks.length !== layers.length) throw new EngineError(`masks has ${lane.masks.length} masks, but the network has ${layers.length} dropout layers.`)
   layers.forEach(({ shape }, index) => {
     const expected = shape.reduce((a, b) => a * b, count)
     if (lane.masks[index].length !== expected) throw new EngineError(`masks[${index}] has ${lane.masks[index].length} values, but ${count} samples of [${shape.join(', ')}] have ${expected}.`)
   })
+}
+
+function checkPartners({ labels, partners }: LaneInput, { classes, loss }: Network): void {
+  if ((partners !== undefined) !== (loss?.mix !== undefined)) throw new EngineError(`partners is ${partners === undefined ? 'not ' : ''}given, but the network's loss ${loss?.mix === undefined ? 'does not mix' : 'mixes'} images.`)
+  if (partners === undefined) return
+  for (const { length } of [partners.labels, partners.share]) if (length !== labels.length) throw new EngineError(`partners has ${length} values, but the lane has ${labels.length} samples.`)
+  const wrong = partners.labels.find((label) => label < 0 || label >= classes)
+  if (wrong !== undefined) throw new EngineError(`partners has class ${wrong}, but the network has classes 0 to ${classes - 1}.`)
+  const share = partners.share.find((each) => !(each >= 0 && each <= 1))
+  if (share !== undefined) throw new EngineError(`partners has a share of ${share}, but expected are numbers from 0 to 1.`)
 }

@@ -1,12 +1,13 @@
 import { sumRounding, type RoundSum } from '../compress/codec.ts'
 import type { Compression } from '../compress/format.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, Partners } from '../engine/engine.ts'
 import { layoutOf } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
 import { laneDigest } from './audited_steps.ts'
 import type { LaneReport } from './lane_report.ts'
 import { firstNotFinite } from '../vectors/finite.ts'
 import { dropoutMasks } from './masks.ts'
+import { mixed } from './mix.ts'
 import { addInto } from '../vectors/vectors.ts'
 
 /** The samples of a lane, decoded and augmented, ready to be computed. */
@@ -82,7 +83,7 @@ export class LaneStack {
     const result = count === 0
       ? { lossSum: 0, correct: 0 }
       : this.#engine.laneGradient(
-          { images: lane.images, labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
+          { ...this.#mixed(lane), labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
           values,
         )
     const digest = lane.audited === true ? laneDigest(values) : undefined
@@ -90,6 +91,11 @@ export class LaneStack {
     const end = this.#now()
     this.#stack.push({ step: lane.step, values, lanes: [{ lane: lane.lane, ...result, samples: count, seconds: end - begin, notFinite: firstNotFinite(values) !== undefined, ...(digest === undefined ? {} : { digest }) }] })
     return { begin, end }
+  }
+
+  #mixed(lane: PreparedLane): { images: Uint8Array; partners?: Partners } {
+    const mix = this.#network.loss?.mix
+    return mix === undefined ? { images: lane.images } : mixed(lane, this.#seed, mix)
   }
 
   /**

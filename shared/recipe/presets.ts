@@ -7,6 +7,7 @@ export const article = {
   imageSize: 256,
   augmentation: defaultAugmentation,
   evaluation: defaultEvaluation,
+  mix: null,
   epochs: 50,
   earlyStop: null,
   batch: 64,

@@ -6,6 +6,7 @@ import { augmentationSchema, evaluationTransformsSchema } from '../data/transfor
 import { samplings } from '../lanes/sample_schedule.ts'
 import { initialisations } from '../model/initial.ts'
 import { lossSchema } from '../model/loss.ts'
+import { mixSchema } from '../model/mix.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
 import { optimizerSchema } from '../optim/optimizers.ts'
 import { scheduleSchema } from '../optim/schedule.ts'
@@ -35,6 +36,7 @@ export const recipeTable = {
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
   evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
+  mix: ingredient(structured('<name|json|none>', 'Mix training images with others of their lane: mixUp, cutMix, or one of them with its parameters.', 'the name of a way to mix, JSON with it, or none', mixSchema.nullable(), article.mix)),
   epochs: ingredient(whole('<count>', 'Passes over the training set.', { min: 1 }, article.epochs), { mayChange: true }),
   earlyStop: ingredient(structured('<epochs|none>', 'Stop when so many epochs have come to no higher test accuracy; the best is best.ckpt.', 'a whole number of epochs, or none', z.int().min(1).nullable(), article.earlyStop), { mayChange: true }),
   batch: ingredient(whole('<images>', 'Images in a global batch, over all workers.', { min: 1, max: 65536 }, article.batch)),

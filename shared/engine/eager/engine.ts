@@ -62,7 +62,7 @@ class EagerEngine implements Engine {
           statistics.push({ parameter, tensor: copy })
         })
         correct = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32')).dataSync()[0]
-        return crossEntropySum(this.#network, logits, labels)
+        return crossEntropySum(this.#network, logits, labels, lane.partners)
       }
       const stepped = this.#parameters.filter(({ parameter }) => !isStatistic(parameter))
       const { value, grads } = tf.valueAndGrads(loss)(stepped.map(({ tensor }) => tensor))

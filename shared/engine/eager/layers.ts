@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import type { Partners } from '../engine.ts'
 import type { Layer, Network } from '../../model/network.ts'
 import type { Parameter, ParameterRole } from '../../model/layout.ts'
 
@@ -90,13 +91,20 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
 }
 
 /** Cross entropy against (1 - s) one-hot + s / classes, summed over the samples. */
-export function crossEntropySum(network: Network, logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
-  const off = network.labelSmoothing / network.classes
-  const targets = tf.oneHot(labels, network.classes, 1 - network.labelSmoothing + off, off, 'float32')
+export function crossEntropySum(network: Network, logits: tf.Tensor2D, labels: tf.Tensor1D, partners?: Partners): tf.Scalar {
+  const targets = targetsOf(network, labels, partners)
   const likelihoods = tf.logSoftmax(logits)
   if (network.loss === undefined) return tf.neg(tf.sum(tf.mul(targets, likelihoods)))
   const { gamma, classWeights } = network.loss
   const weighted = classWeights === undefined ? targets : tf.mul(targets, tf.tensor1d(classWeights))
   const missed = tf.pow(tf.sub(1, tf.softmax(logits)), gamma)
   return tf.neg(tf.sum(tf.mul(weighted, gamma === 0 ? likelihoods : tf.mul(missed, likelihoods))))
+}
+
+function targetsOf({ labelSmoothing, classes }: Network, labels: tf.Tensor1D, partners: Partners | undefined): tf.Tensor {
+  const off = labelSmoothing / classes
+  const smoothed = (of: tf.Tensor1D): tf.Tensor => tf.oneHot(of, classes, 1 - labelSmoothing + off, off, 'float32')
+  if (partners === undefined) return smoothed(labels)
+  const share = tf.tensor2d(partners.share.slice(), [partners.share.length, 1])
+  return tf.add(tf.mul(share, smoothed(labels)), tf.mul(tf.sub(1, share), smoothed(tf.tensor1d(partners.labels.slice(), 'int32'))))
 }

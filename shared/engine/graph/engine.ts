@@ -10,7 +10,7 @@ import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '.
 import { checkImages, checkLane, checkVector } from '../input_check.ts'
 import { loadNative, type NativeOptions } from '../native.ts'
 import { formsFor, type GraphForms } from './forms.ts'
-import { CORRECT, feedsWords, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel } from './training_graph.ts'
+import { CORRECT, feedsWords, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel, PARTNER_LABELS, SHARE } from './training_graph.ts'
 
 type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
 
@@ -82,6 +82,7 @@ class GraphEngine implements Engine {
       ...Object.fromEntries(masks),
       [IMAGES]: this.#words(lane.images, count),
       [LABELS]: this.#tf.tensor1d(lane.labels, 'int32'),
+      ...(lane.partners === undefined ? {} : { [PARTNER_LABELS]: this.#tf.tensor1d(lane.partners.labels, 'int32'), [SHARE]: this.#floats(lane.partners.share, [count, 1]) }),
     })
     for (const parameter of this.#layout.parameters) {
       const part = viewOf(gradient, parameter)

@@ -11,6 +11,8 @@ import { writeSavedModel, type Endpoint, type Signature } from './saved_model.ts
 /** Names of the signatures' inputs and outputs, beside the parameters' own names. */
 export const IMAGES = 'images'
 export const LABELS = 'labels'
+export const PARTNER_LABELS = 'partnerLabels'
+export const SHARE = 'share'
 export const LOSS_SUM = 'lossSum'
 export const CORRECT = 'correct'
 export const LOGITS = 'logits'
@@ -68,15 +70,8 @@ function floatInput(graph: NodeBuilder, name: string, shape: readonly number[], 
  * Emits the loss of each sample, and its gradient with respect to the logits: cross entropy against smoothed one-hot targets, which add
  * up to 1. TensorFlow has one operation for both, but does not accept it as deterministic on a GPU.
  */
-function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value, forms: GraphForms): [loss: Value, dLogits: Value] {
-  const off = network.labelSmoothing / network.classes
-  const on = 1 - network.labelSmoothing + off
-  const targets = graph.node(
-    'OneHot',
-    [labels, graph.integers([network.classes], []), graph.floats([on], []), graph.floats([off], [])],
-    { T: { type: 'float32' }, TI: { type: 'int32' }, axis: { int: -1 } },
-    ['float32'],
-  )[0]
+function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, labels: Value, partners: PartnerValues | undefined, forms: GraphForms): [loss: Value, dLogits: Value] {
+  const targets = partners === undefined ? smoothedTargets(graph, network, labels) : mixedTargets(graph, network, labels, partners)
   if (network.loss !== undefined) return weightedLoss(graph, network.loss, logits, targets)
   if (forms === 'gpu') {
     const likelihoods = graph.operation('Mul', [targets, graph.operation('LogSoftmax', [logits])])
@@ -84,6 +79,31 @@ function crossEntropy(graph: NodeBuilder, network: Network, logits: Value, label
   }
   const [loss, dLogits] = graph.node('SoftmaxCrossEntropyWithLogits', [logits, targets], { T: { type: 'float32' } }, ['float32', 'float32'])
   return [loss, dLogits]
+}
+
+/** Emits smoothed one-hot targets, which add up to 1. */
+function smoothedTargets(graph: NodeBuilder, { labelSmoothing, classes }: Network, labels: Value): Value {
+  const off = labelSmoothing / classes
+  return graph.node(
+    'OneHot',
+    [labels, graph.integers([classes], []), graph.floats([1 - labelSmoothing + off], []), graph.floats([off], [])],
+    { T: { type: 'float32' }, TI: { type: 'int32' }, axis: { int: -1 } },
+    ['float32'],
+  )[0]
+}
+
+/** What feeds the labels that mixed images have besides their own. */
+interface PartnerValues {
+  labels: Value
+  /** float32 [batch, 1]. */
+  share: Value
+}
+
+/** Emits the targets of mixed images: the share of their own, and the rest of their partners'. */
+function mixedTargets(graph: NodeBuilder, network: Network, labels: Value, { labels: others, share }: PartnerValues): Value {
+  const own = graph.operation('Mul', [share, smoothedTargets(graph, network, labels)])
+  const rest = graph.operation('Sub', [graph.floats([1], []), share])
+  return graph.operation('AddV2', [own, graph.operation('Mul', [rest, smoothedTargets(graph, network, others)])])
 }
 
 /**
@@ -154,6 +174,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
   const words = graph.placeholder(IMAGES, 'int32', [-1, wordsPerImage(network)])
   const labels = graph.placeholder(LABELS, 'int32', [-1])
   const masks = dropoutLayers(network).map(({ shape }, index) => floatInput(graph, maskName(index), [-1, ...shape], forms))
+  const partners = network.loss?.mix === undefined ? undefined : { labels: graph.placeholder(PARTNER_LABELS, 'int32', [-1]), share: floatInput(graph, SHARE, [-1, 1], forms) }
   const parameters = layout.parameters.map((parameter) => ({ parameter, ...floatInput(graph, parameter.name, parameter.shape, forms) }))
   const images = normalise(graph, network, pixelsOfWords(graph, network, words))
   const imagesInput: Endpoint = { value: words, shape: [-1, wordsPerImage(network)] }
@@ -161,7 +182,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
 
   const train = graph.within('train', (): Signature => {
     const { logits, steps, statistics } = emitForward(graph, network, images, { parameters, masks: masks.map(({ value }) => value), type, forms })
-    const [loss, dLogits] = crossEntropy(graph, network, logits, labels, forms)
+    const [loss, dLogits] = crossEntropy(graph, network, logits, labels, partners && { labels: partners.labels, share: partners.share.value }, forms)
     const backward = new Backward(graph, forms)
     backward.steps(steps, dLogits, false)
     const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, forms === 'gpu' ? zeroForNaN(graph, value) : value] as const)])
@@ -170,6 +191,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
         ...endpoints(parameters.filter(({ parameter }) => !isStatistic(parameter))),
         [IMAGES]: imagesInput,
         [LABELS]: { value: labels, shape: [-1] },
+        ...(partners === undefined ? {} : { [PARTNER_LABELS]: { value: partners.labels, shape: [-1] }, [SHARE]: partners.share.input }),
         ...Object.fromEntries(masks.map(({ input }, index) => [maskName(index), input])),
       },
       outputs: {

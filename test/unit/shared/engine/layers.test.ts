@@ -31,7 +31,7 @@ for (const [name, network] of Object.entries(layerCases)) {
     const parameters = parametersOf(network)
     const lane = laneOf(network, 3)
     const vector = Float64Array.from(parameters)
-    const expected = reference(network, vector, lane.images, lane.labels, lane.masks)
+    const expected = reference(network, vector, lane.images, lane.labels, lane.masks, lane.partners)
     const expectedGradient = referenceGradient(network, parameters, lane)
     const expectedLogits = reference(network, vector, lane.images, lane.labels, undefined).logits
 

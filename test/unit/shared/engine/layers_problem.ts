@@ -62,6 +62,8 @@ export const layerCases: Record<string, Network> = {
   'class weights, label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1, loss: { gamma: 0, classWeights: [0.5, 2, 1.25] } }),
   'focal loss': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 2 } }),
   'focal loss of gamma 1, class weights': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 1, classWeights: [0.5, 2, 1.25] } }),
+  'mixed images, label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1, loss: { gamma: 0, mix: { name: 'mixUp', alpha: 0.2, probability: 1 } } }),
+  'mixed images, focal loss, class weights': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 2, classWeights: [0.5, 2, 1.25], mix: { name: 'cutMix', alpha: 1, probability: 1 } } }),
   'layers without parameters first': networkOf([{ type: 'averagePool', size: 2, stride: 1 }, relu, { type: 'dropout', rate: 0.2 }, { type: 'maxPool', size: 2, stride: 2 }, ...end]),
   'image of whole words': networkOf([conv(), relu, conv(), ...small], { imageSize: 8 }),
 }
@@ -91,6 +93,7 @@ export function laneOf(network: Network, count: number, seed = 2): LaneInput {
     masks: dropoutLayers(network).map(({ rate, shape }) =>
       Float32Array.from({ length: shape.reduce((a, b) => a * b, count) }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate))),
     ),
+    ...(network.loss?.mix === undefined ? {} : { partners: { labels: Int32Array.from({ length: count }, () => random.below(network.classes)), share: Float32Array.from({ length: count }, () => random.uniform()) } }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { windowOutput, type Layer, type Network } from '../../../../shared/model/network.ts'
 import { layoutOf, type ParameterRole } from '../../../../shared/model/layout.ts'
-import type { LaneInput } from '../../../../shared/engine/engine.ts'
+import type { LaneInput, Partners } from '../../../../shared/engine/engine.ts'
 
 /**
  * The network's forward pass in float64 and plain loops, written from the definitions and sharing nothing with the
@@ -55,7 +55,7 @@ function windows(x: Volume, size: number, stride: number, padding: 'valid' | 'sa
 }
 
 /** Logits, loss and statistics; `masks` undefined means inference. */
-export function reference(network: Network, vector: Float64Array, images: Uint8Array, labels: Int32Array, masks: readonly Float32Array[] | undefined): ReferenceResult {
+export function reference(network: Network, vector: Float64Array, images: Uint8Array, labels: Int32Array, masks: readonly Float32Array[] | undefined, partners?: Partners): ReferenceResult {
   const layout = layoutOf(network)
   const statistics = new Float64Array(layout.size)
   let parameterIndex = 0
@@ -167,7 +167,9 @@ export function reference(network: Network, vector: Float64Array, images: Uint8A
     const largest = Math.max(...row)
     const logSum = largest + Math.log(row.reduce((sum, value) => sum + Math.exp(value - largest), 0))
     row.forEach((value, k) => {
-      const target = (k === label ? 1 - network.labelSmoothing : 0) + network.labelSmoothing / network.classes
+      const own = partners?.share[sample] ?? 1
+      const oneHot = (k === label ? own : 0) + (k === partners?.labels[sample] ? 1 - own : 0)
+      const target = oneHot * (1 - network.labelSmoothing) + network.labelSmoothing / network.classes
       const { gamma = 0, classWeights } = network.loss ?? {}
       lossSum += (classWeights?.[k] ?? 1) * target * (1 - Math.exp(value - logSum)) ** gamma * (logSum - value)
     })
@@ -179,7 +181,7 @@ export function reference(network: Network, vector: Float64Array, images: Uint8A
 /** Gradient of the summed loss by central differences in float64, with batch statistics times the count in their places. */
 export function referenceGradient(network: Network, parameters: Float32Array, lane: LaneInput): Float64Array {
   const vector = Float64Array.from(parameters)
-  const { statistics } = reference(network, vector, lane.images, lane.labels, lane.masks)
+  const { statistics } = reference(network, vector, lane.images, lane.labels, lane.masks, lane.partners)
   const gradient = statistics.map((value) => value * lane.labels.length)
   const step = 1e-6
   for (const { role, offset, size } of layoutOf(network).parameters) {
@@ -187,9 +189,9 @@ export function referenceGradient(network: Network, parameters: Float32Array, la
     for (let i = offset; i < offset + size; i++) {
       const value = vector[i]
       vector[i] = value + step
-      const above = reference(network, vector, lane.images, lane.labels, lane.masks).lossSum
+      const above = reference(network, vector, lane.images, lane.labels, lane.masks, lane.partners).lossSum
       vector[i] = value - step
-      const below = reference(network, vector, lane.images, lane.labels, lane.masks).lossSum
+      const below = reference(network, vector, lane.images, lane.labels, lane.masks, lane.partners).lossSum
       vector[i] = value
       gradient[i] = (above - below) / (2 * step)
     }
