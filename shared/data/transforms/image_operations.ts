@@ -18,18 +18,20 @@ export function transformBy(window: Window, matrix: Matrix): void {
 /** Weight of a pixel itself in Pillow's ImageFilter.SMOOTH, where its eight neighbours have 1. */
 const CENTRE = 5
 const SUM = CENTRE + 8
+/** The smoothed value by the weighted sum. Pillow divides in float32; no sum comes near to where its rounding would matter, since 13 is odd. */
+const SMOOTHED = Uint8Array.from({ length: SUM * 255 + 1 }, (_, sum) => Math.floor(sum / SUM + 0.5))
 
 /** Moves pixels towards the smoothed window (factor below 1), or away from it (Pillow's ImageEnhance.Sharpness). Border pixels are not smoothed. @param factor a float32 */
 export function changeSharpness({ pixels, size }: Window, factor: number): void {
   const source = pixels.slice()
   const row = size * 3
+  const columns = new Uint16Array(row)
   for (let y = 1; y < size - 1; y++) {
-    for (let i = y * row + 3, end = (y + 1) * row - 3; i < end; i++) {
-      const [above, below] = [i - row, i + row]
-      const neighbours = source[above - 3] + source[above] + source[above + 3] + source[i - 3] + source[i + 3] + source[below - 3] + source[below] + source[below + 3]
-      // Pillow divides in float32. No sum comes near to where rounding would matter, since 13 is odd.
-      const smooth = Math.floor((neighbours + CENTRE * source[i]) / SUM + 0.5)
-      pixels[i] = blend(smooth, source[i], factor)
+    const begin = y * row
+    for (let x = 0, i = begin; x < row; x++, i++) columns[x] = source[i - row] + source[i] + source[i + row]
+    for (let x = 3, i = begin + 3; x < row - 3; x++, i++) {
+      const sum = columns[x - 3] + columns[x] + columns[x + 3] + (CENTRE - 1) * source[i]
+      pixels[i] = blend(SMOOTHED[sum], source[i], factor)
     }
   }
 }

@@ -68,7 +68,7 @@ function triangle(x: number): number {
 
 /**
  * Limit of the cached axes' weights; what is derived of them, mirrored and as the kernel reads it, takes up to three times as much again. Random
- * crops have as many sizes as an image has columns: at 224 pixels, those of a photograph with 1,000 columns take 10 MB.
+ * crops have as many sizes as an image has columns: at 224 pixels, those of photographs with up to 1,000 columns take 5 MB.
  */
 const CACHE_BYTES = 16 * 2 ** 20
 const cache = new Map<string, AxisWeights>()
