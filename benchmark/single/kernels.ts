@@ -9,7 +9,7 @@ import { plainDecode, plainEncode, plainRound } from '../../shared/compress/plai
 import { compressKernel, type CompressKernel } from '../../shared/compress/kernel.ts'
 import { plainWindow } from '../../shared/data/transforms/plain_window.ts'
 import { applyTransforms, drawTransforms } from '../../shared/data/transforms/apply.ts'
-import { defaultAugmentation, defaultEvaluation } from '../../shared/data/transforms/transforms.ts'
+import { augmentationSchema, defaultAugmentation, defaultEvaluation, type TransformList } from '../../shared/data/transforms/transforms.ts'
 import { KeyedRandom, Purpose } from '../../shared/random/philox.ts'
 import { chunkRanges } from '../../shared/vectors/chunks.ts'
 import { addInto, plainAddInto } from '../../shared/vectors/vectors.ts'
@@ -93,23 +93,36 @@ function formats(): void {
   }
 }
 
-function transforms(width: number, height: number, imageSize: number): void {
+/** Measures lists of transforms for random values that never come again, as in training. */
+function transforms(width: number, height: number, imageSize: number, lists: Readonly<Record<string, TransformList>>): void {
   const random = new KeyedRandom(2, Purpose.draw, width, height)
   const image = { data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), width, height }
   const out = new Uint8Array(imageSize * imageSize * 3)
-  for (const [kind, list] of [['augment', defaultAugmentation], ['centre', defaultEvaluation]] as const) {
-    const drawn = Array.from({ length: IMAGES_A_ROUND }, (_, sample) => drawTransforms(list, { seed: 0, epoch: 1, sample }))
+  for (const [kind, list] of Object.entries(lists)) {
+    const isRandom = list !== defaultEvaluation
+    let sample = 0
     const each = (compute?: typeof plainWindow) => (): void => {
-      for (const one of drawn) applyTransforms(image, imageSize, one, out, 0, compute)
+      for (let i = 0; i < IMAGES_A_ROUND; i++) applyTransforms(image, imageSize, drawTransforms(list, isRandom ? { seed: 0, epoch: 1, sample: sample++ } : undefined), out, 0, compute)
     }
     measure(`${kind} ${width} x ${height} to ${imageSize}`, [{ name: 'plain', run: each(plainWindow) }, { name: 'kernel', run: each() }], ROUNDS, IMAGES_A_ROUND)
   }
 }
 
+/** A random crop with flips alone, and with each of what can follow it. */
+const cropped = Object.fromEntries(
+  [['crop', []], ['crop, shift', ['randomCrop']], ['crop, colours', ['colourJitter']], ['crop, trivial', ['trivialAugment']], ['crop, erasing', ['randomErasing']]].map(([kind, names]) => [
+    kind,
+    augmentationSchema.parse([{ name: 'alternatingFlip' }, { name: 'randomResizedCrop', scale: [0.35, 1] }, ...[...names].map((name) => ({ name })), { name: 'normalise' }]),
+  ]),
+)
+
+const article = { augment: defaultAugmentation, centre: defaultEvaluation }
+
 optimizer()
 formats()
-transforms(300, 225, 256)
-transforms(500, 375, 256)
-transforms(500, 375, 160)
-transforms(800, 600, 256)
-transforms(300, 225, 64)
+transforms(300, 225, 256, article)
+transforms(500, 375, 256, article)
+transforms(500, 375, 160, article)
+transforms(800, 600, 256, article)
+transforms(300, 225, 64, article)
+transforms(341, 256, 128, { ...article, ...cropped })

@@ -29,12 +29,12 @@ export function drawTransforms(list: TransformList, key: AugmentationKey | undef
     if (draws === undefined) return { name: spec.name, drawn: spec }
     if (key === undefined) throw new Error(`"${spec.name}" draws random numbers, and is no evaluation transform`)
     const before = list.slice(0, index).filter(({ name }) => name === spec.name).length
-    return { name: spec.name, drawn: draws.draw(spec, streamOf(draws, key, before)) }
+    return { name: spec.name, drawn: draws.draw(spec, streamOf(draws, key, before), key.epoch) }
   })
 }
 
-function streamOf({ stream, skip = 0 }: Draws<never, unknown>, { seed, epoch, sample }: AugmentationKey, before: number): KeyedRandom {
-  const random = new KeyedRandom(seed, Purpose.augment, epoch, sample, stream + before * NEXT_OF_NAME)
+function streamOf({ stream, skip = 0, sameInEachEpoch = false }: Draws<never, unknown>, { seed, epoch, sample }: AugmentationKey, before: number): KeyedRandom {
+  const random = new KeyedRandom(seed, Purpose.augment, sameInEachEpoch ? 0 : epoch, sample, stream + before * NEXT_OF_NAME)
   for (let word = 0; word < skip; word++) random.uint32()
   return random
 }

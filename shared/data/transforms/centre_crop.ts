@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { roundToEven } from '../../kit/rounding.ts'
 import { fixedTransform } from './transform.ts'
 
 /** The transform centreCrop: torchvision's CenterCrop to the network's image size. */
@@ -13,9 +14,7 @@ export const centreCrop = fixedTransform({
   }),
 })
 
-/** Returns where a centred crop begins: half of the margin, in pixels, rounded as by Python's round(), which takes a half to the even neighbour. */
+/** Returns where a centred crop begins: half of the margin, in pixels, rounded as torchvision rounds it. */
 export function cropStart(size: number, crop: number): number {
-  const margin = size - crop
-  const half = Math.floor(margin / 2)
-  return margin % 2 === 0 || half % 2 === 0 ? half : half + 1
+  return roundToEven((size - crop) / 2)
 }

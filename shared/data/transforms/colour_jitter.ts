@@ -66,8 +66,8 @@ function greyAt(pixels: Uint8Array, p: number): number {
   return (pixels[p] * 19595 + pixels[p + 1] * 38470 + pixels[p + 2] * 7471 + 0x8000) >> 16
 }
 
-/** Pillow's ImagingBlend of two bytes: computed in float32, then truncated to an integer from 0 to 255. */
-function blend(from: number, to: number, factor: number): number {
+/** Pillow's ImagingBlend of two bytes: computed in float32, then truncated to an integer from 0 to 255. @param factor a float32 */
+export function blend(from: number, to: number, factor: number): number {
   const value = Math.fround(from + Math.fround(factor * (to - from)))
   return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value)
 }

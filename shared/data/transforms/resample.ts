@@ -66,9 +66,13 @@ function triangle(x: number): number {
   return distance < 1 ? 1 - distance : 0
 }
 
-/** Limit of cached axes: most data sets have few distinct image sizes, and the limit is for those that have many. */
-const CACHE_ENTRIES = 1024
+/**
+ * Limit of the cached axes' weights; what is derived of them, mirrored and as the kernel reads it, takes up to three times as much again. Random
+ * crops have as many sizes as an image has columns: at 224 pixels, those of photographs with up to 1,000 columns take 5 MB.
+ */
+const CACHE_BYTES = 16 * 2 ** 20
 const cache = new Map<string, AxisWeights>()
+let cachedBytes = 0
 
 /**
  * Returns the weights for resizing a part of an image's axis from `input` to `output` positions, for the output positions
@@ -80,10 +84,32 @@ export function axisWeights(input: number, output: number, from: number, length:
   let found = cache.get(key)
   if (found === undefined) {
     found = computeWeights(input, output, from, length)
-    if (cache.size >= CACHE_ENTRIES) cache.clear()
     cache.set(key, found)
+    cachedBytes += found.weights.byteLength
+    for (const [oldest, { weights }] of cache) {
+      if (cachedBytes <= CACHE_BYTES) break
+      cache.delete(oldest)
+      cachedBytes -= weights.byteLength
+    }
   }
   return begin === 0 ? found : { ...found, first: found.first + begin }
+}
+
+/** Mirrored starts and weights by the weights that they mirror, which are shared by axes that differ only in where they begin. */
+const mirrors = new WeakMap<Int32Array, Pick<AxisWeights, 'starts' | 'weights'>>()
+
+/**
+ * Turns an axis of the flipped image into one of the image itself, which sums the same products.
+ * @param size number of the image's positions
+ */
+export function mirrored(axis: AxisWeights, size: number): AxisWeights {
+  const { taps, span, first } = axis
+  let mirror = mirrors.get(axis.weights)
+  if (mirror === undefined) {
+    mirror = { starts: axis.starts.map((start) => span - start - taps), weights: axis.weights.map((_, at, weights) => weights[at + taps - 1 - 2 * (at % taps)]) }
+    mirrors.set(axis.weights, mirror)
+  }
+  return { ...axis, ...mirror, first: size - first - span }
 }
 
 /**

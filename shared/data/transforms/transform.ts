@@ -35,8 +35,10 @@ export interface Draws<Parameters, Drawn> {
   stream: number
   /** Number of the stream's words that are skipped before the first draw. */
   skip?: number
-  /** Draws what the transform does to one image in one epoch. */
-  draw(parameters: Parameters, random: KeyedRandom): Drawn
+  /** True if the words of an image are the same in each epoch: what is drawn then changes only as `draw` lets the epoch change it. */
+  sameInEachEpoch?: boolean
+  /** Draws what the transform does to one image in one epoch. Epochs are counted from 1. */
+  draw(parameters: Parameters, random: KeyedRandom, epoch: number): Drawn
 }
 
 type Named = z.ZodObject<{ name: z.ZodLiteral<string> }>

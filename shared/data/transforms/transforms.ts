@@ -1,14 +1,31 @@
 import { z } from 'zod'
+import { alternatingFlip } from './alternating_flip.ts'
 import { centreCrop } from './centre_crop.ts'
 import { colourJitter } from './colour_jitter.ts'
 import { flip } from './flip.ts'
 import { normalise, type Normalisation } from './normalise.ts'
+import { randomCrop } from './random_crop.ts'
+import { randomErasing } from './random_erasing.ts'
+import { randomResizedCrop } from './random_resized_crop.ts'
 import { resize } from './resize.ts'
 import { rotate } from './rotate.ts'
 import { forms, type Form, type Transform } from './transform.ts'
+import { trivialAugment } from './trivial_augment.ts'
 
 /** All transforms by name. */
-const table = { flip, rotate, resize, centreCrop, colourJitter, normalise }
+const table = {
+  flip,
+  rotate,
+  resize,
+  centreCrop,
+  alternatingFlip,
+  randomResizedCrop,
+  randomCrop,
+  colourJitter,
+  trivialAugment,
+  randomErasing,
+  normalise,
+}
 export const transforms: Readonly<Record<keyof typeof table, Transform>> = table
 
 const [first, ...others] = Object.values(table).map(({ schema }) => schema)

@@ -85,10 +85,10 @@ export function kernelTransform(): WindowTransform | undefined {
     if (rotation === undefined) {
       functions.narrow(atSource + columns.first * 3, width * 3, rows.span, atColumns, packedColumns.pairs, columns.length, atNarrowed)
     } else {
-      const { flip, cosine, sine, minusSine } = rotation
+      const { flip, xByColumn, xByRow, yByColumn } = rotation
       const { x, y } = rotation.source(columns.first, rows.first)
       functions.narrowRotated(
-        atSource, width, height, flip, x, y, cosine, sine, minusSine,
+        atSource, width, height, flip, x, y, xByColumn, xByRow, yByColumn,
         columns.span, rows.span, atRow, atColumns, packedColumns.pairs, columns.length, atNarrowed,
       )
     }
