@@ -77,8 +77,9 @@ export class InputPipeline {
     const { schedule, imageSize, augmentation, seed, audit, onSpan } = this.#options
     const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
+    const repeats = schedule.repeats(at.epoch, at.stepInEpoch, lane)?.slice()
     const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
-      augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample }, out, offset),
+      augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample, repeat: repeats?.[offset / (imageSize * imageSize * 3)] ?? 0 }, out, offset),
     )
     onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })
     return { lane, step: at.step, samples, labels: samples.map((sample) => this.#options.samples.classOf(sample)), images, audited: audit !== undefined && isAudited(audit, at.step) }

@@ -44,6 +44,8 @@ export class Schedule {
   readonly #seed: number
   #epoch = 0
   #order = new Uint32Array(0)
+  /** For each place of the epoch's order, how often its sample was taken before; undefined where each is taken once. */
+  #repeats: Uint32Array | undefined
 
   /** @throws Error if sampling is balanced, and nothing knows the classes */
   constructor({ seed, train, batch, lanes, sampling = 'shuffled', samples }: ScheduleParts) {
@@ -59,25 +61,31 @@ export class Schedule {
   batch(epoch: number, stepInEpoch: number): Uint32Array {
     if (epoch !== this.#epoch) {
       const places = permutation(this.#samples.length, new KeyedRandom(this.#seed, Purpose.shuffle, epoch))
-      const samples = this.#classes === undefined ? this.#samples : this.#balanced(this.#classes, epoch)
+      const balanced = this.#classes === undefined ? undefined : this.#balanced(this.#classes, epoch)
+      const samples = balanced?.samples ?? this.#samples
       this.#order = places.map((place) => samples[place])
+      this.#repeats = balanced && places.map((place) => balanced.repeats[place])
       this.#epoch = epoch
     }
     return this.#order.subarray(stepInEpoch * this.#batch, (stepInEpoch + 1) * this.#batch)
   }
 
   /** Takes the same number of samples of each class, or one more, class after class: all samples of a class in a random order, as often as it takes. */
-  #balanced(classes: readonly (readonly number[])[], epoch: number): Uint32Array {
+  #balanced(classes: readonly (readonly number[])[], epoch: number): { samples: Uint32Array; repeats: Uint32Array } {
     const taken = new Uint32Array(this.#samples.length)
+    const repeats = new Uint32Array(taken.length)
     let place = 0
     classes.forEach((samples, index) => {
       const end = Math.floor((taken.length * (index + 1)) / classes.length)
       for (let round = 0; place < end; round++) {
         const order = permutation(samples.length, new KeyedRandom(this.#seed, Purpose.shuffle, epoch, index + 1, round))
-        for (const at of order.subarray(0, end - place)) taken[place++] = samples[at]
+        for (const at of order.subarray(0, end - place)) {
+          repeats[place] = round
+          taken[place++] = samples[at]
+        }
       }
     })
-    return taken
+    return { samples: taken, repeats }
   }
 
   /** Returns the sample ids of one lane of a batch, as a view of the epoch's order. */
@@ -85,6 +93,13 @@ export class Schedule {
     const batch = this.batch(epoch, stepInEpoch)
     const { begin, end } = laneRange(batch.length, this.#lanes, lane)
     return batch.subarray(begin, end)
+  }
+
+  /** Returns, for each sample of a lane, how often the epoch took it in other places before; undefined if each is taken once. The copies are augmented differently. */
+  repeats(epoch: number, stepInEpoch: number, lane: number): Uint32Array | undefined {
+    const { byteOffset, length } = this.lane(epoch, stepInEpoch, lane)
+    const begin = (byteOffset - this.#order.byteOffset) / Uint32Array.BYTES_PER_ELEMENT
+    return this.#repeats?.subarray(begin, begin + length)
   }
 
   /** Returns the position of the following step. */

@@ -10,6 +10,8 @@ export interface AugmentationKey {
   seed: number
   epoch: number
   sample: number
+  /** Number of times that the epoch has taken the sample before, since a copy is augmented differently; by default none. */
+  repeat?: number
 }
 
 /** Values with which each transform of a list is applied to one image: those that it drew, or its parameters if it draws nothing. */
@@ -17,6 +19,8 @@ type Drawn = readonly { name: TransformList[number]['name']; drawn: unknown }[]
 
 /** Distance between the random streams of transforms of the same name in one list: the second one has the first one's number plus this. */
 const NEXT_OF_NAME = 2 ** 16
+/** Distance between the random streams of copies of a sample, beyond those of a list's transforms. */
+const NEXT_OF_COPY = 2 ** 22
 
 /**
  * Draws the values with which a list is applied to an image.
@@ -33,8 +37,8 @@ export function drawTransforms(list: TransformList, key: AugmentationKey | undef
   })
 }
 
-function streamOf({ stream, skip = 0, sameInEachEpoch = false }: Draws<never, unknown>, { seed, epoch, sample }: AugmentationKey, before: number): KeyedRandom {
-  const random = new KeyedRandom(seed, Purpose.augment, sameInEachEpoch ? 0 : epoch, sample, stream + before * NEXT_OF_NAME)
+function streamOf({ stream, skip = 0, sameInEachEpoch = false }: Draws<never, unknown>, { seed, epoch, sample, repeat = 0 }: AugmentationKey, before: number): KeyedRandom {
+  const random = new KeyedRandom(seed, Purpose.augment, sameInEachEpoch ? 0 : epoch, sample, stream + before * NEXT_OF_NAME + repeat * NEXT_OF_COPY)
   for (let word = 0; word < skip; word++) random.uint32()
   return random
 }

@@ -32,6 +32,13 @@ test('balanced, an epoch has as many of each class, all of them as often as each
   const timesOf = (wanted: number): number[] => train.filter((id) => samples.classOf(id) === wanted).map((id) => taken.get(id) ?? 0)
   assert.deepEqual([0, 2, 5].map((each) => timesOf(each).reduce((sum, times) => sum + times, 0)), [33, 34, 34])
   assert.deepEqual([0, 2, 5].map((each) => [Math.min(...timesOf(each)), Math.max(...timesOf(each))]), [[0, 1], [1, 2], [34, 34]])
+  const seen = new Map<number, number[]>()
+  for (let step = 0; step < schedule.stepsPerEpoch; step++) for (let lane = 0; lane < 8; lane++) {
+    const repeats = schedule.repeats(1, step, lane) ?? assert.fail()
+    schedule.lane(1, step, lane).forEach((id, row) => seen.set(id, [...(seen.get(id) ?? []), repeats[row]]))
+  }
+  for (const [id, repeats] of seen) assert.deepEqual(repeats.sort((a, b) => a - b), Array.from({ length: taken.get(id) ?? 0 }, (_, repeat) => repeat), 'each copy has a number of its own')
+  assert.equal(new Schedule({ seed: 4, train, batch: 16, lanes: 8 }).repeats(1, 0, 0), undefined)
   assert.notDeepEqual(orderOf(2).slice(0, 16), orderOf(1).slice(0, 16))
   assert.notDeepEqual(orderOf(2).sort((a, b) => a - b), orderOf(1).sort((a, b) => a - b), 'another epoch takes others of a large class')
   assert.throws(() => new Schedule({ seed: 4, train, batch: 16, lanes: 8, sampling: 'balanced' }), /needs the classes/)

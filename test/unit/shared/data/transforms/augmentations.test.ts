@@ -230,15 +230,17 @@ describe('lists with random crops', () => {
   it('make the same pixels of the same key, and leave the photograph as it is', () => {
     const list = listOf({ name: 'alternatingFlip' }, { name: 'randomResizedCrop' }, { name: 'randomCrop' }, { name: 'trivialAugment' }, { name: 'randomErasing', probability: 0.5 })
     const photograph = synthetic(90, 70)
-    const digestOf = (sample: number, epoch: number): string => {
+    const digestOf = (sample: number, epoch: number, copy: { repeat?: number } = {}): string => {
       const out = new Uint8Array(48 * 48 * 3)
-      augment(photograph, 48, list, keyed(sample, epoch), out, 0)
+      augment(photograph, 48, list, { ...keyed(sample, epoch), ...copy }, out, 0)
       return sha256([out])
     }
     const keys = Array.from({ length: 40 }, (_, i) => [i % 20, 1 + Math.floor(i / 20)] as const)
     const forwards = keys.map(([sample, epoch]) => digestOf(sample, epoch))
     assert.deepEqual(keys.toReversed().map(([sample, epoch]) => digestOf(sample, epoch)).toReversed(), forwards)
     assert.equal(new Set(forwards).size, forwards.length)
+    assert.equal(digestOf(0, 1, { repeat: 0 }), forwards[0])
+    assert.equal(new Set([0, 1, 2, 1000].map((repeat) => digestOf(0, 1, { repeat }))).size, 4, 'copies of a sample in one epoch are augmented differently')
     assert.deepEqual(photograph, synthetic(90, 70))
     assert.deepEqual(defaultAugmentation.map(({ name }) => name), ['flip', 'rotate', 'resize', 'centreCrop', 'normalise'])
   })
