@@ -61,6 +61,9 @@ class Residual(nn.Module):
         return self.layers(x) + self.shortcut(x)
 
 
+ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "silu": nn.SiLU, "hardSwish": nn.Hardswish}
+
+
 def build(layers, shape):
     """The modules for a list of layers on an input of `shape` (channels first), and the shape they put out."""
     modules = []
@@ -82,8 +85,10 @@ def build(layers, shape):
             module = nn.Flatten()
         elif kind == "dense":
             module = nn.Linear(shape[0], layer["units"], bias=layer["bias"])
-        elif kind == "relu":
-            module = nn.ReLU()
+        elif kind in ACTIVATIONS:
+            module = ACTIVATIONS[kind]()
+        elif kind == "zeroPad":
+            module = nn.ZeroPad2d((layer["before"], layer["after"]) * 2)
         elif kind == "dropout":
             module = nn.Dropout(layer["rate"])
         elif kind == "batchNorm":

@@ -1,4 +1,4 @@
-import { inputShape, placedLayers, type Network, type PlacedLayer, type SimpleLayer } from '../../shared/model/network.ts'
+import { inputShape, placedLayers, walkLayers, type Network, type PlacedLayer, type SimpleLayer } from '../../shared/model/network.ts'
 
 /** A layer in the JSON that Keras and TensorFlow.js share. */
 interface KerasLayer {
@@ -9,8 +9,33 @@ interface KerasLayer {
 }
 
 /** Name of the layer that turns pixel values 0..255 into the network's input. */
-export const NORMALISATION_LAYER = 'normalise'
+const NORMALISATION_LAYER = 'normalise'
 const INPUT_LAYER = 'image'
+/** Settings of a batch normalisation that computes (x - mean) / sqrt(variance) with constants, and has nothing to learn. */
+const FIXED_NORMALISATION = { trainable: false, axis: -1, momentum: 0.99, epsilon: 0, center: false, scale: false }
+
+/** A fixed normalisation that the topology has beside the network's own layers: the layer's name, and its weights. */
+interface FixedNormalisation {
+  name: string
+  mean: readonly number[]
+  variance: readonly number[]
+}
+
+/** Returns the weights of all fixed normalisations: pixel values enter the first, and each hard-swish has one, which computes (x + 3) / 6. */
+export function fixedNormalisations(network: Network): FixedNormalisation[] {
+  return [
+    // (value / 255 - mean) / std = (value - 255 mean) / sqrt((255 std)^2)
+    { name: NORMALISATION_LAYER, mean: network.mean.map((mean) => 255 * mean), variance: network.std.map((std) => (255 * std) ** 2) },
+    ...walkLayers(network).filter(({ layer }) => layer.type === 'hardSwish').map(({ name, input }) => {
+      const perChannel = (value: number): number[] => Array.from({ length: input[input.length - 1] }, () => value)
+      return { name: gateName(name), mean: perChannel(-3), variance: perChannel(36) }
+    }),
+  ]
+}
+
+function gateName(hardSwish: string): string {
+  return `${hardSwish}_gate`
+}
 
 /**
  * Describes the network as a functional Keras model. Layers are named as in Herd's layout ("conv2d_3"), so that weights have
@@ -27,12 +52,19 @@ export function kerasTopology(network: Network): object {
   const walk = (placed: readonly PlacedLayer[], input: string): string =>
     placed.reduce((before, { name, layer, branches }) => {
       if (branches !== undefined) return add('Add', name, {}, [walk(branches.main, before), walk(branches.shortcut, before)])
+      if (layer.type === 'hardSwish') return hardSwish(name, before)
       const { className, config } = kerasLayer(layer)
       return add(className, name, config, [before])
     }, input)
 
+  /** Keras has no layer for it everywhere: x min(max((x + 3) / 6, 0), 1) is made of three. */
+  const hardSwish = (name: string, x: string): string => {
+    const share = add('BatchNormalization', gateName(name), FIXED_NORMALISATION, [x])
+    return add('Multiply', name, {}, [x, add('ReLU', `${name}_clipped`, { max_value: 1 }, [share])])
+  }
+
   const image = add('InputLayer', INPUT_LAYER, { batch_input_shape: [null, ...inputShape(network)], dtype: 'float32', sparse: false }, [])
-  const normalised = add('BatchNormalization', NORMALISATION_LAYER, { trainable: false, axis: -1, momentum: 0.99, epsilon: 0, center: false, scale: false }, [image])
+  const normalised = add('BatchNormalization', NORMALISATION_LAYER, FIXED_NORMALISATION, [image])
   const logits = walk(placedLayers(network), normalised)
   return {
     keras_version: '2.15.0',
@@ -44,7 +76,7 @@ export function kerasTopology(network: Network): object {
   }
 }
 
-function kerasLayer(layer: SimpleLayer): { className: string; config: object } {
+function kerasLayer(layer: Exclude<SimpleLayer, { type: 'hardSwish' }>): { className: string; config: object } {
   const data_format = 'channels_last'
   switch (layer.type) {
     case 'conv2d':
@@ -71,6 +103,13 @@ function kerasLayer(layer: SimpleLayer): { className: string; config: object } {
     case 'flatten':
       return { className: 'Flatten', config: { data_format } }
     case 'relu':
-      return { className: 'Activation', config: { activation: 'relu' } }
+    case 'relu6':
+      return { className: 'Activation', config: { activation: layer.type } }
+    case 'silu':
+      return { className: 'Activation', config: { activation: 'swish' } }
+    case 'zeroPad': {
+      const { before, after } = layer
+      return { className: 'ZeroPadding2D', config: { padding: [[before, after], [before, after]], data_format } }
+    }
   }
 }

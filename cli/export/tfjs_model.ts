@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { bytesOf } from '../../shared/kit/floats.ts'
 import { layoutOf, viewOf, type Parameter } from '../../shared/model/layout.ts'
-import { kerasTopology, NORMALISATION_LAYER } from './keras_topology.ts'
+import { fixedNormalisations, kerasTopology } from './keras_topology.ts'
 
 /** Most bytes in one file of weights, as TensorFlow.js cuts them: browsers cache files up to some size only. */
 const SHARD_BYTES = 4 * 1024 * 1024
@@ -43,11 +43,9 @@ interface KerasWeight {
 }
 
 function kerasWeights({ network, parameters }: Checkpoint): KerasWeight[] {
-  const perChannel = (role: string, values: number[]): KerasWeight => ({ name: `${NORMALISATION_LAYER}/${role}`, shape: [values.length], values: Float32Array.from(values) })
+  const perChannel = (name: string, values: readonly number[]): KerasWeight => ({ name, shape: [values.length], values: Float32Array.from(values) })
   return [
-    // (value / 255 - mean) / std = (value - 255 mean) / sqrt((255 std)^2)
-    perChannel('moving_mean', network.mean.map((mean) => 255 * mean)),
-    perChannel('moving_variance', network.std.map((std) => (255 * std) ** 2)),
+    ...fixedNormalisations(network).flatMap(({ name, mean, variance }) => [perChannel(`${name}/moving_mean`, mean), perChannel(`${name}/moving_variance`, variance)]),
     ...layoutOf(network).parameters.map((parameter) => ({ name: kerasName(parameter), shape: parameter.shape, values: viewOf(parameters, parameter) })),
   ]
 }

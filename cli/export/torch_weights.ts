@@ -75,6 +75,10 @@ export function torchNetwork({ network, parameters }: Checkpoint): TorchNetwork 
           return { type: 'residual', layers: main.layers, shortcut: shortcut.layers }
         }
         case 'relu':
+        case 'relu6':
+        case 'silu':
+        case 'hardSwish':
+        case 'zeroPad':
         case 'globalAveragePool':
         case 'dropout':
           return layer

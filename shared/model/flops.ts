@@ -28,6 +28,10 @@ function flopsOf(placed: readonly PlacedLayer[], afterParameters: boolean): { fl
       case 'batchNorm':
         return { ...sum, afterParameters: true }
       case 'relu':
+      case 'relu6':
+      case 'silu':
+      case 'hardSwish':
+      case 'zeroPad':
       case 'maxPool':
       case 'averagePool':
       case 'globalAveragePool':

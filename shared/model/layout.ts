@@ -71,6 +71,10 @@ export function layoutOf(network: Network): Layout {
         break
       case 'residual':
       case 'relu':
+      case 'relu6':
+      case 'silu':
+      case 'hardSwish':
+      case 'zeroPad':
       case 'maxPool':
       case 'averagePool':
       case 'globalAveragePool':

@@ -14,6 +14,17 @@ const simpleLayer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('conv2d'), filters: positive, kernel: positive, stride: positive.default(1), padding: padding.default('valid'), bias: z.boolean().default(true) }),
   z.object({ type: z.literal('depthwiseConv2d'), kernel: positive, stride: positive.default(1), padding: padding.default('valid'), bias: z.boolean().default(true) }),
   z.object({ type: z.literal('relu') }),
+  /** min(max(x, 0), 6) */
+  z.object({ type: z.literal('relu6') }),
+  /** x sigmoid(x), also called swish */
+  z.object({ type: z.literal('silu') }),
+  /** x min(max(x + 3, 0), 6) / 6 */
+  z.object({ type: z.literal('hardSwish') }),
+  /**
+   * Rows and columns of zeros around an image: `before` above and to the left, `after` below and to the right. Before a convolution with padding "valid" it
+   * stands for PyTorch's padding, which is the same on both sides, where "same" puts the odd row after; before a max pooling too, if no value is negative.
+   */
+  z.object({ type: z.literal('zeroPad'), before: z.int().min(0), after: z.int().min(0) }),
   z.object({ type: z.literal('maxPool'), size: positive, stride: positive, padding: padding.default('valid') }),
   z.object({ type: z.literal('averagePool'), size: positive, stride: positive, padding: padding.default('valid') }),
   z.object({ type: z.literal('globalAveragePool') }),
@@ -88,6 +99,11 @@ export function outputShape(layer: Layer, input: Shape): Shape {
       if (outHeight < 1 || outWidth < 1) throw new ShapeError(`layer ${layer.type} with a window of ${size} does not fit an input of ${height} x ${width}.`)
       return [outHeight, outWidth, layer.type === 'conv2d' ? layer.filters : channels]
     }
+    case 'zeroPad': {
+      const [height, width, channels] = spatial(layer, input)
+      const added = layer.before + layer.after
+      return [height + added, width + added, channels]
+    }
     case 'globalAveragePool':
       return [spatial(layer, input)[2]]
     case 'flatten':
@@ -96,6 +112,9 @@ export function outputShape(layer: Layer, input: Shape): Shape {
       if (input.length !== 1) throw new ShapeError(`layer dense needs a flat input, but gets [${input.join(', ')}]: put a flatten or globalAveragePool before it.`)
       return [layer.units]
     case 'relu':
+    case 'relu6':
+    case 'silu':
+    case 'hardSwish':
     case 'dropout':
     case 'batchNorm':
       return input

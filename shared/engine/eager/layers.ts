@@ -46,6 +46,16 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
         return addBias(tf.depthwiseConv2d(x as tf.Tensor4D, take('kernel').tensor as tf.Tensor4D, layer.stride, layer.padding), layer.bias)
       case 'relu':
         return tf.relu(x)
+      case 'relu6':
+        return tf.relu6(x)
+      case 'silu':
+        return tf.mul(x, tf.sigmoid(x))
+      case 'hardSwish':
+        return tf.div(tf.mul(x, tf.relu6(tf.add(x, 3))), 6)
+      case 'zeroPad': {
+        const { before, after } = layer
+        return tf.pad(x, [[0, 0], [before, after], [before, after], [0, 0]])
+      }
       case 'maxPool':
         return tf.maxPool(x as tf.Tensor4D, layer.size, layer.stride, layer.padding)
       case 'averagePool':

@@ -61,6 +61,17 @@ export class Backward {
       case 'relu':
         // The gradient passes where the output is positive, which is where the input was.
         return graph.operation('ReluGrad', [dy, step.output])
+      case 'relu6':
+        return graph.operation('Relu6Grad', [dy, step.output])
+      case 'silu':
+        return this.#silu(step, dy)
+      case 'hardSwish':
+        return this.#hardSwish(step, dy)
+      case 'zeroPad': {
+        const [height, width, channels] = step.inputShape
+        const { before } = step.layer
+        return graph.operation('Slice', [dy, graph.integers([0, before, before, 0]), graph.integers([-1, height, width, channels])], { Index: { type: 'int32' } })
+      }
       case 'maxPool':
         return graph.operation('MaxPoolGrad', [step.input, step.output, dy], poolAttributes(step.layer))
       case 'averagePool':
@@ -109,6 +120,21 @@ export class Backward {
     return favoursProducts(convolution) ? productKernelGradient(this.#graph, step.input, dy, convolution) : undefined
   }
 
+  /** y = x s, with s = sigmoid(x), has the slope s + x s (1 - s) = s + y (1 - s). */
+  #silu({ sigmoid, output }: Extract<Step, { type: 'silu' }>, dy: Value): Value {
+    const graph = this.#graph
+    const slope = graph.operation('AddV2', [sigmoid, graph.operation('Mul', [output, graph.operation('Sub', [graph.scalar(1, dy.type), sigmoid])])])
+    return graph.operation('Mul', [dy, slope])
+  }
+
+  /** y = x g / 6, with g = ReLU6(x + 3), has the slope g / 6 + x g' / 6. */
+  #hardSwish({ input, gate }: Extract<Step, { type: 'hardSwish' }>, dy: Value): Value {
+    const graph = this.#graph
+    const share = graph.operation('RealDiv', [dy, graph.scalar(6, dy.type)])
+    const throughGate = graph.operation('Relu6Grad', [graph.operation('Mul', [share, input]), gate])
+    return graph.operation('AddV2', [graph.operation('Mul', [share, gate]), throughGate])
+  }
+
   #batchNorm(step: Extract<Step, { type: 'batchNorm' }>, dy: Value): Value {
     const [dx, dGamma, dBeta] = this.#graph.node(
       'FusedBatchNormGradV3',
@@ -141,6 +167,10 @@ function hasParameters(step: Step): boolean {
     case 'residual':
       return step.main.some(hasParameters) || step.shortcut.some(hasParameters)
     case 'relu':
+    case 'relu6':
+    case 'silu':
+    case 'hardSwish':
+    case 'zeroPad':
     case 'maxPool':
     case 'averagePool':
     case 'globalAveragePool':

@@ -17,7 +17,10 @@ type Of<T extends SimpleLayer['type']> = Extract<SimpleLayer, { type: T }>
 export type Step =
   | { type: 'conv2d' | 'depthwiseConv2d'; layer: Of<'conv2d' | 'depthwiseConv2d'>; input: Value; inputShape: Shape; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
   | { type: 'dense'; input: Value; kernel: Value; kernelParameter: Parameter; biasParameter: Parameter | undefined }
-  | { type: 'relu'; output: Value }
+  | { type: 'relu' | 'relu6'; output: Value }
+  | { type: 'silu'; sigmoid: Value; output: Value }
+  | { type: 'hardSwish'; input: Value; gate: Value }
+  | { type: 'zeroPad'; layer: Of<'zeroPad'>; inputShape: Shape }
   | { type: 'maxPool'; layer: Of<'maxPool'>; input: Value; output: Value }
   | { type: 'averagePool'; layer: Of<'averagePool'>; input: Value }
   | { type: 'globalAveragePool'; input: Value; inputShape: Shape }
@@ -55,13 +58,14 @@ export function poolAttributes(layer: { size: number; stride: number; padding: '
 }
 
 /**
- * Puts each maximum pooling before the ReLU that it follows. ReLU keeps the largest of some values if it is positive and otherwise makes all
- * of them zero, so the two commute, and so do their gradients; behind the pooling, ReLU and its gradient have only a fraction of the values.
+ * Puts each maximum pooling before the ReLU or ReLU6 that it follows. ReLU keeps the largest of some values if it is positive and otherwise makes all
+ * of them zero, so the two commute, and so do their gradients; behind the pooling, ReLU and its gradient have only a fraction of the values. So it is with
+ * ReLU6, whose gradient is zero wherever the largest value is beyond 6. Of the other activations none commutes: they fall before they rise.
  */
 function poolFirst(layers: readonly Layer[]): Layer[] {
   const order = [...layers]
   for (let index = 1; index < order.length; index++) {
-    if (order[index - 1].type === 'relu' && order[index].type === 'maxPool') [order[index - 1], order[index]] = [order[index], order[index - 1]]
+    if (['relu', 'relu6'].includes(order[index - 1].type) && order[index].type === 'maxPool') [order[index - 1], order[index]] = [order[index], order[index - 1]]
   }
   return order
 }
@@ -117,11 +121,26 @@ class Forward {
         this.steps.push({ type: 'dense', input: x, kernel, kernelParameter: parameter, biasParameter: bias?.parameter })
         return this.#addBias(graph.operation('MatMul', [x, kernel]), bias)
       }
-      case 'relu': {
-        const output = graph.operation('Relu', [x])
-        this.steps.push({ type: 'relu', output })
+      case 'relu':
+      case 'relu6': {
+        const output = graph.operation(layer.type === 'relu' ? 'Relu' : 'Relu6', [x])
+        this.steps.push({ type: layer.type, output })
         return output
       }
+      case 'silu': {
+        const sigmoid = graph.operation('Sigmoid', [x])
+        const output = graph.operation('Mul', [x, sigmoid])
+        this.steps.push({ type: 'silu', sigmoid, output })
+        return output
+      }
+      case 'hardSwish': {
+        const gate = graph.operation('Relu6', [graph.operation('AddV2', [x, graph.scalar(3, x.type)])])
+        this.steps.push({ type: 'hardSwish', input: x, gate })
+        return graph.operation('RealDiv', [graph.operation('Mul', [x, gate]), graph.scalar(6, x.type)])
+      }
+      case 'zeroPad':
+        this.steps.push({ type: 'zeroPad', layer, inputShape: shape })
+        return graph.padImages(x, layer.before, layer.after)
       case 'maxPool': {
         const output = graph.operation('MaxPool', [x], poolAttributes(layer))
         this.steps.push({ type: 'maxPool', layer, input: x, output })

@@ -45,8 +45,8 @@ export function productKernelGradient(graph: NodeBuilder, x: Value, dy: Value, {
   const before = padding === 'same' ? Math.floor(margin / 2) : 0
   const after = padding === 'same' ? margin - before : 0
   const rowWidth = before + width + after
-  const pixels = graph.reshape(padded(graph, x, before, after), [-1, channels])
-  const gradients = graph.reshape(padded(graph, dy, 0, margin), [-1, filters])
+  const pixels = graph.reshape(graph.padImages(x, before, after), [-1, channels])
+  const gradients = graph.reshape(graph.padImages(dy, 0, margin), [-1, filters])
 
   const withoutLast = (count: number): Value => graph.operation('Sub', [graph.shapeOf(pixels), graph.integers([count, channels + 1])])
   const slice = (row: Value, first: number, size: Value): Value => graph.operation('Slice', [row, graph.integers([first, 0]), size], { Index: { type: 'int32' } })
@@ -62,10 +62,4 @@ export function productKernelGradient(graph: NodeBuilder, x: Value, dy: Value, {
   const beside = graph.concat(indices.map((column) => slice(pixels, column, withoutLast(margin))), 1)
   const products = indices.map((row) => product(beside, row * rowWidth))
   return graph.reshape(graph.concat(products, 0), [kernel, kernel, channels, filters])
-}
-
-/** Pads images with zeros: `before` above and to the left, `after` below and to the right. */
-function padded(graph: NodeBuilder, images: Value, before: number, after: number): Value {
-  if (before + after === 0) return images
-  return graph.operation('Pad', [images, graph.integers([0, 0, before, after, before, after, 0, 0], [4, 2])], { Tpaddings: { type: 'int32' } })
 }

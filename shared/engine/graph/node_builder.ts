@@ -118,6 +118,11 @@ export class NodeBuilder {
     return this.#constant('int32', Int32Array.from(values), shape, 'Const')
   }
 
+  /** Emits one number of any type of floats. */
+  scalar(value: number, type: ValueType): Value {
+    return this.cast(this.floats([value], []), type)
+  }
+
   /** Casts `x` to another type. @returns `x` itself if it already has that type */
   cast(x: Value, type: ValueType): Value {
     return x.type === type ? x : this.node('Cast', [x], { SrcT: { type: x.type }, DstT: { type } }, [type])[0]
@@ -130,6 +135,17 @@ export class NodeBuilder {
 
   reshape(x: Value, shape: readonly number[]): Value {
     return this.operation('Reshape', [x, this.integers(shape)], { Tshape: { type: 'int32' } })
+  }
+
+  /** Pads with zeros. @param margins numbers of zeros before and after, of each dimension @returns the value itself if there are none */
+  pad(x: Value, margins: readonly (readonly [before: number, after: number])[]): Value {
+    if (margins.flat().every((count) => count === 0)) return x
+    return this.operation('Pad', [x, this.integers(margins.flat(), [margins.length, 2])], { Tpaddings: { type: 'int32' } })
+  }
+
+  /** Pads images [batch, height, width, channels] with zeros: `before` above and to the left, `after` below and to the right. */
+  padImages(images: Value, before: number, after: number): Value {
+    return this.pad(images, [[0, 0], [before, after], [before, after], [0, 0]])
   }
 
   /** Concatenates values of one type along an axis. @returns the value itself if there is only one */

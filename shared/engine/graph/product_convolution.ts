@@ -65,7 +65,7 @@ function unitConvolution(graph: NodeBuilder, x: Value, kernel: Value, size: numb
   const indices = Array.from({ length: size }, (_, index) => index)
   const slice = (value: Value, first: number, extent: Value): Value => graph.operation('Slice', [value, graph.integers([first, 0]), extent], { Index: { type: 'int32' } })
   const less = (extent: Value, rows: number, columns: number): Value => graph.operation('Sub', [extent, graph.integers([rows, columns])])
-  const pixels = padded(graph, graph.reshape(x, [-1, channels]), [[0, (size - 1) * (width + 1)], [0, 0]])
+  const pixels = graph.pad(graph.reshape(x, [-1, channels]), [[0, (size - 1) * (width + 1)], [0, 0]])
   const extent = graph.shapeOf(pixels)
   const beside = graph.concat(indices.map((column) => slice(pixels, column, less(extent, size - 1, 0))), 1)
   const rows = less(extent, (size - 1) * (width + 1), channels + 1)
@@ -86,7 +86,7 @@ function withZerosBetween(graph: NodeBuilder, y: Value, { stride, outputShape: [
   if (stride === 1) return y
   const apart = graph.reshape(y, [-1, height, 1, width, 1, filters])
   const gap = [0, stride - 1] as const
-  return graph.reshape(padded(graph, apart, [[0, 0], [0, 0], gap, [0, 0], gap, [0, 0]]), [-1, height * stride, width * stride, filters])
+  return graph.reshape(graph.pad(apart, [[0, 0], [0, 0], gap, [0, 0], gap, [0, 0]]), [-1, height * stride, width * stride, filters])
 }
 
 /** Margins of zeros around x, of rows and of columns, as TensorFlow's padding has them; without padding, what no pixel of y sees is taken away. */
@@ -101,11 +101,5 @@ function marginsOf({ kernel, stride, padding, inputShape, outputShape }: Convolu
 function withMargins(graph: NodeBuilder, images: Value, margins: readonly Margin[]): Value {
   const kept = margins.map(([, after]) => Math.min(after, 0))
   const cut = kept.every((after) => after === 0) ? images : graph.operation('StridedSlice', [images, graph.integers([0, 0, 0, 0]), graph.integers([0, ...kept, 0]), graph.integers([1, 1, 1, 1])], { Index: { type: 'int32' }, end_mask: { int: 0b1001 | (kept[0] === 0 ? 0b10 : 0) | (kept[1] === 0 ? 0b100 : 0) } })
-  return padded(graph, cut, [[0, 0], ...margins.map(([before, after]): Margin => [before, Math.max(after, 0)]), [0, 0]])
-}
-
-/** Pads with zeros. @param margins numbers of zeros before and after, of each dimension */
-function padded(graph: NodeBuilder, value: Value, margins: readonly Margin[]): Value {
-  if (margins.flat().every((count) => count === 0)) return value
-  return graph.operation('Pad', [value, graph.integers(margins.flat(), [margins.length, 2])], { Tpaddings: { type: 'int32' } })
+  return graph.pad(cut, [[0, 0], ...margins.map(([before, after]): Margin => [before, Math.max(after, 0)]), [0, 0]])
 }

@@ -81,6 +81,23 @@ export function referenceLogits({ network, parameters }: Checkpoint, image: Uint
         case 'relu':
           x = from.map((value) => Math.max(value, 0))
           break
+        case 'relu6':
+          x = from.map((value) => Math.min(Math.max(value, 0), 6))
+          break
+        case 'silu':
+          x = from.map((value) => value / (1 + Math.exp(-value)))
+          break
+        case 'hardSwish':
+          x = from.map((value) => (value * Math.min(Math.max(value + 3, 0), 6)) / 6)
+          break
+        case 'zeroPad': {
+          const [height, width] = shape
+          x = result.map((_, i) => {
+            const [row, column] = [Math.floor(i / (out[1] * channels)) - layer.before, (Math.floor(i / channels) % out[1]) - layer.before]
+            return row < 0 || row >= height || column < 0 || column >= width ? 0 : from[(row * width + column) * channels + (i % channels)]
+          })
+          break
+        }
         case 'residual': {
           const main = forward(layer.layers, from, shape)
           const shortcut = forward(layer.shortcut, from, shape)

@@ -113,6 +113,21 @@ export function torchReferenceLogits({ metadata, tensors }: TorchFile, image: Ui
         }
         case 'relu':
           return { ...x, values: x.values.map((value) => Math.max(value, 0)) }
+        case 'relu6':
+          return { ...x, values: x.values.map((value) => Math.min(Math.max(value, 0), 6)) }
+        case 'silu':
+          return { ...x, values: x.values.map((value) => value / (1 + Math.exp(-value))) }
+        case 'hardSwish':
+          return { ...x, values: x.values.map((value) => (value * Math.min(Math.max(value + 3, 0), 6)) / 6) }
+        case 'zeroPad': {
+          const size = x.size + layer.before + layer.after
+          const values = new Float64Array(x.channels * size * size)
+          x.values.forEach((value, i) => {
+            const row = Math.floor((i % plane) / x.size) + layer.before
+            values[(Math.floor(i / plane) * size + row) * size + (i % x.size) + layer.before] = value
+          })
+          return { ...x, size, values }
+        }
         case 'dropout':
           return x
         case 'residual': {

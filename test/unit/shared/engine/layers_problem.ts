@@ -5,7 +5,7 @@ import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import type { LaneInput } from '../../../../shared/engine/engine.ts'
 
 /** Makes a network from its layers as a user would write them, with the schema's defaults. */
-export function networkOf(layers: unknown[], fields: { imageSize?: number; classes?: number; labelSmoothing?: number; loss?: NetworkLoss } = {}): Network {
+export function networkOf(layers: unknown[], fields: { imageSize?: number; classes?: number; labelSmoothing?: number; loss?: NetworkLoss; std?: number[] } = {}): Network {
   const network = networkSchema.parse({ name: 'test', imageSize: 7, classes: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], layers, ...fields })
   checkNetwork(network)
   return network
@@ -58,6 +58,14 @@ export const layerCases: Record<string, Network> = {
     relu, ...small,
   ]),
   'residual, max pool shortcut, first': networkOf([{ type: 'residual', layers: [conv({ filters: 3, kernel: 2, stride: 2 }), relu], shortcut: [{ type: 'maxPool', size: 2, stride: 2 }] }, ...end]),
+  // Pixels are so large that values lie at both ends of these activations, and between.
+  'relu6': networkOf([conv({ filters: 8, kernel: 4 }), { type: 'relu6' }, { type: 'maxPool', size: 2, stride: 2 }, conv({ kernel: 1 }), { type: 'relu6' }, ...end], { std: [0.1, 0.1, 0.1] }),
+  'silu': networkOf([conv(), { type: 'silu' }, { type: 'maxPool', size: 2, stride: 1 }, { type: 'silu' }, ...end]),
+  'hardSwish': networkOf([conv(), { type: 'hardSwish' }, { type: 'maxPool', size: 2, stride: 1 }, { type: 'hardSwish' }, ...end], { std: [0.1, 0.1, 0.1] }),
+  "zero padding as PyTorch's": networkOf([
+    { type: 'zeroPad', before: 1, after: 1 }, conv({ stride: 2 }), relu, { type: 'zeroPad', before: 1, after: 1 }, { type: 'maxPool', size: 3, stride: 2 },
+    { type: 'zeroPad', before: 0, after: 2 }, depthwise(), ...end,
+  ], { imageSize: 8 }),
   'label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1 }),
   'class weights, label smoothing': networkOf([conv({ stride: 2 }), relu, ...end], { labelSmoothing: 0.1, loss: { gamma: 0, classWeights: [0.5, 2, 1.25] } }),
   'focal loss': networkOf([conv({ stride: 2 }), relu, ...end], { loss: { gamma: 2 } }),

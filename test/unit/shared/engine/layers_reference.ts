@@ -100,6 +100,20 @@ export function reference(network: Network, vector: Float64Array, images: Uint8A
       }
       case 'relu':
         return { ...x, data: x.data.map((value) => Math.max(value, 0)) }
+      case 'relu6':
+        return { ...x, data: x.data.map((value) => Math.min(Math.max(value, 0), 6)) }
+      case 'silu':
+        return { ...x, data: x.data.map((value) => value / (1 + Math.exp(-value))) }
+      case 'hardSwish':
+        return { ...x, data: x.data.map((value) => (value * Math.min(Math.max(value + 3, 0), 6)) / 6) }
+      case 'zeroPad': {
+        const y = volume(x.n, x.h + layer.before + layer.after, x.w + layer.before + layer.after, x.c)
+        x.data.forEach((value, i) => {
+          const [sample, row, column] = [Math.floor(i / (x.h * x.w * x.c)), Math.floor(i / (x.w * x.c)) % x.h, Math.floor(i / x.c) % x.w]
+          y.data[((sample * y.h + row + layer.before) * y.w + column + layer.before) * x.c + (i % x.c)] = value
+        })
+        return y
+      }
       case 'maxPool':
         return pool(x, layer.size, layer.stride, layer.padding, (values) => Math.max(...values))
       case 'averagePool':
