@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
 import type { NetworkLoss } from './loss.ts'
+import { networkOfNamed } from './named_layers.ts'
 import { checkNetwork, type Network } from './network.ts'
+import { publishedNetworks } from './published.ts'
 import { networkOfTemplate, networkTemplateSchema } from './template.ts'
 
 type Builder = (size: { imageSize: number; classes: number }) => Network
@@ -31,7 +33,11 @@ function tinyNetwork({ imageSize, classes }: { imageSize: number; classes: numbe
   return network
 }
 
-const builders: Record<string, Builder> = { article: articleNetwork, tiny: tinyNetwork }
+const builders: Record<string, Builder> = {
+  article: articleNetwork,
+  tiny: tinyNetwork,
+  ...Object.fromEntries(Object.entries(publishedNetworks).map(([name, builder]): [string, Builder] => [name, (size) => networkOfNamed(name, builder, size)])),
+}
 
 export const modelNames = Object.keys(builders)
 

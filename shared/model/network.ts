@@ -36,6 +36,8 @@ const simpleLayer = z.discriminatedUnion('type', [
 ])
 
 export type SimpleLayer = z.infer<typeof simpleLayer>
+/** A layer as it is written, where what has a default may be left out. */
+export type SimpleLayerInput = z.input<typeof simpleLayer>
 /** A residual block, y = layers(x) + shortcut(x); an empty shortcut is the identity. */
 export interface ResidualLayer {
   type: 'residual'
