@@ -15,7 +15,7 @@ const OUT = path.join(ROOT, 'dist')
  */
 const PROGRAMS = {
   coordinator: 'coordinator/main.ts', worker: 'worker/main.ts', reducer: 'reducer/main.ts', herd: 'cli/main.ts',
-  compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts', drawing: 'shared/pictures/drawing_thread_main.ts',
+  compute: 'shared/compute/compute_main.ts', precision: 'shared/compute/precision_main.ts', layers: 'shared/compute/layer_times_main.ts', drawing: 'shared/pictures/drawing_thread_main.ts',
   program: 'shared/command/program.ts',
 }
 /** Packages that stay outside of the programs: native ones, and those that look for files beside them. */

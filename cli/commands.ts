@@ -24,6 +24,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'look at recipes: all that decides what a run comes to',
     load: async () => (await import('./commands/recipe.ts')).recipeCommand(),
   },
+  model: {
+    description: 'look at a network: layers, shapes, parameters, operations, and where the time of a step goes',
+    load: async () => (await import('./commands/model.ts')).modelCommand(),
+  },
   predict: {
     description: 'class and probability of each image',
     load: async () => (await import('./commands/predict.ts')).predictCommand(),

@@ -8,7 +8,7 @@ import path from 'node:path'
 export const ROOT = folderOfPackage(import.meta.dirname)
 
 /** Path of a program's compiled module, by its name in bin/compile.mjs. */
-export function programFile(name: 'compute' | 'precision' | 'drawing'): string {
+export function programFile(name: 'compute' | 'precision' | 'layers' | 'drawing'): string {
   return path.join(ROOT, 'dist', 'programs', `${name}.js`)
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
 import type { NetworkLoss } from './loss.ts'
-import { networkOfNamed } from './named_layers.ts'
+import { networkOfPublished } from './named_layers.ts'
 import { checkNetwork, type Network } from './network.ts'
 import { publishedNetworks } from './published.ts'
 import { networkOfTemplate, networkTemplateSchema } from './template.ts'
@@ -36,7 +36,7 @@ function tinyNetwork({ imageSize, classes }: { imageSize: number; classes: numbe
 const builders: Record<string, Builder> = {
   article: articleNetwork,
   tiny: tinyNetwork,
-  ...Object.fromEntries(Object.entries(publishedNetworks).map(([name, builder]): [string, Builder] => [name, (size) => networkOfNamed(name, builder, size)])),
+  ...Object.fromEntries(Object.entries(publishedNetworks).map(([name, network]): [string, Builder] => [name, (size) => networkOfPublished(name, network, size)])),
 }
 
 export const modelNames = Object.keys(builders)

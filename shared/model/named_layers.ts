@@ -1,11 +1,13 @@
-import { IMAGENET_MEAN, IMAGENET_STD } from './article.ts'
 import { checkNetwork, networkSchema, type Network, type SimpleLayerInput } from './network.ts'
 
 /** A layer as a builder writes it; `torch` is the name of its module in PyTorch, if it has parameters. */
 export type NamedLayer = (SimpleLayerInput & { torch?: string }) | { type: 'residual'; layers: NamedLayer[]; shortcut: NamedLayer[] }
 
-/** Layers of a network that was published with weights, for a number of classes. */
-export type NamedBuilder = (classes: number) => NamedLayer[]
+/** A network that was published with weights. */
+export interface PublishedNetwork extends Pick<Network, 'mean' | 'std'> {
+  /** Returns its layers for a number of classes. */
+  layers: (classes: number) => NamedLayer[]
+}
 
 interface ConvolutionSize {
   kernel: number
@@ -47,9 +49,9 @@ export function classifier(torch: string, classes: number, dropout?: number): Na
   return [{ type: 'globalAveragePool' }, ...(dropout === undefined ? [] : [{ type: 'dropout' as const, rate: dropout }]), { type: 'dense', units: classes, torch }]
 }
 
-/** Builds the network, without the names, for pixels normalised by ImageNet's figures. @throws ShapeError if the image is too small */
-export function networkOfNamed(name: string, builder: NamedBuilder, { imageSize, classes }: { imageSize: number; classes: number }): Network {
-  const network = networkSchema.parse({ name, imageSize, classes, mean: IMAGENET_MEAN, std: IMAGENET_STD, layers: builder(classes) })
+/** Builds the network, without the names. @throws ShapeError if the image is too small */
+export function networkOfPublished(name: string, { layers, mean, std }: PublishedNetwork, { imageSize, classes }: { imageSize: number; classes: number }): Network {
+  const network = networkSchema.parse({ name, imageSize, classes, mean, std, layers: layers(classes) })
   checkNetwork(network)
   return network
 }

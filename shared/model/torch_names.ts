@@ -1,5 +1,5 @@
 import { layoutOf, type ParameterRole } from './layout.ts'
-import { networkOfNamed, torchModules } from './named_layers.ts'
+import { networkOfPublished, torchModules } from './named_layers.ts'
 import { walkLayers, type Network } from './network.ts'
 import { publishedNetworks } from './published.ts'
 
@@ -25,12 +25,12 @@ const KINDS = new Map<string, TorchName['kind']>([['conv2d', 'conv'], ['depthwis
  */
 export function torchNamesOf(network: Network): ReadonlyMap<string, TorchName> | undefined {
   if (!Object.hasOwn(publishedNetworks, network.name)) return undefined
-  const builder = publishedNetworks[network.name]
-  if (JSON.stringify(networkOfNamed(network.name, builder, network).layers) !== JSON.stringify(network.layers)) return undefined
+  const published = publishedNetworks[network.name]
+  if (JSON.stringify(networkOfPublished(network.name, published, network).layers) !== JSON.stringify(network.layers)) return undefined
   const { parameters } = layoutOf(network)
   const types = new Map(walkLayers(network).map(({ name, layer }) => [name, layer.type]))
   const layers = [...new Set(parameters.map(layerOf))]
-  const modules = torchModules(builder(network.classes))
+  const modules = torchModules(published.layers(network.classes))
   const moduleOf = new Map(layers.map((layer, index) => [layer, modules[index]]))
   return new Map(parameters.map((parameter) => {
     const layer = layerOf(parameter)

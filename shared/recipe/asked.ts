@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { messageOf, UsageError } from '../kit/errors.ts'
 import { parseJsonFile } from '../kit/json.ts'
-import { modelNames, type Model } from '../model/models.ts'
+import { modelNames, nameOfModel, type Model } from '../model/models.ts'
 import { networkTemplateSchema } from '../model/template.ts'
 import { presets } from './presets.ts'
 import { recipeKeys, recipeTable, type AskedRecipe, type RecipeKey } from './table.ts'
@@ -24,13 +24,14 @@ export function readRecipe(nameOrFile: string): PartialRecipe {
 
 /**
  * Reads a model as options give it: the name of a built-in network, or a JSON file with its layers.
+ * @param named what the user has written, for errors
  * @throws UsageError if it is neither, or a layer is not as expected
  */
-export function readModel(model: Model): Model {
+export function readModel(model: Model, named = `--model ${nameOfModel(model)}`): Model {
   if (typeof model !== 'string' || modelNames.includes(model)) return model
-  const json = readJson(`--model ${model}`, model, `a network that comes with Herd (${modelNames.join(', ')})`)
+  const json = readJson(named, model, `a network that comes with Herd (${modelNames.join(', ')})`)
   const parsed = networkTemplateSchema.safeParse(json)
-  if (!parsed.success) throw new UsageError(`--model ${model}: ${parsed.error.issues.map((issue) => describe('network', json, issue, 'an object with name and layers')).join('\n')}`)
+  if (!parsed.success) throw new UsageError(`${named}: ${parsed.error.issues.map((issue) => describe('network', json, issue, 'an object with name and layers')).join('\n')}`)
   return parsed.data
 }
 

@@ -15,6 +15,7 @@ describe('herd', { concurrency: 2 }, () => {
     [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
     [['plan'], [/--network <bandwidth>[\s\S]*default:\s+"10Gbit"/, /--reducers <count>/, /HERD_NETWORK/]],
     [['verify'], [/--steps <A\.\.B>/, /--share <share>/, /--signed-by <file>/, /HERD_SIGNED_BY/]],
+    [['model'], [/herd model article/, /--lane <images>[\s\S]*default: 8/, /HERD_IMAGE_SIZE/]],
     [['diff'], [/herd diff runs\/first runs\/second/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],

@@ -141,15 +141,18 @@ test('the command of docs/trace.md writes a trace', async () => {
   executed.add(command)
 })
 
-test('the commands of docs/recipes.md print a recipe; its example is one', async () => {
-  const [command, ...more] = await commandsOf('docs/recipes.md')
+test('the commands of docs/recipes.md print a recipe and a network; its examples are such', async () => {
+  const [recipe, model, ...more] = await commandsOf('docs/recipes.md')
   assert.deepEqual(more, [])
-  const shown = JSON.parse(await succeeds(command)) as Record<string, unknown>
+  const shown = JSON.parse(await succeeds(recipe)) as Record<string, unknown>
   assert.equal(shown['batch'], 64)
-  const [, example] = /```json\n([^]*?)```/.exec(await readFile(path.join(ROOT, 'docs/recipes.md'), 'utf8')) ?? []
-  await writeFile(workspace.path('recipe.json'), example)
+  assert.match(await succeeds(model), /^conv2d_1 7x7 \/2 +64 x 64 x 64 /m)
+  const [exampleRecipe, exampleNetwork] = [...(await readFile(path.join(ROOT, 'docs/recipes.md'), 'utf8')).matchAll(/```json\n([^]*?)```/g)].map(([, example]) => example)
+  await writeFile(workspace.path('recipe.json'), exampleRecipe)
   assert.match(await succeeds('npx herd recipe check recipe.json'), /is a recipe that Herd can train with/)
-  executed.add(command)
+  await writeFile(workspace.path('network.json'), exampleNetwork)
+  assert.match(await succeeds('npx herd model network.json'), /^mine: images of 32 x 32 pixels/)
+  for (const command of [recipe, model]) executed.add(command)
 })
 
 test('the commands of docs/numerics.md tell what this machine computes, and train with portable numerics', async () => {

@@ -56,11 +56,11 @@ class EagerEngine implements Engine {
       const loss = (...stepped: tf.Tensor[]): tf.Scalar => {
         let index = 0
         const parameters = this.#parameters.map((entry) => (isStatistic(entry.parameter) ? entry : { parameter: entry.parameter, tensor: stepped[index++] }))
-        const logits = forward(this.#network, images, { parameters, masks }, ({ parameter, tensor }) => {
+        const logits = forward(this.#network.layers, images, { parameters, masks }, ({ parameter, tensor }) => {
           const copy = tf.keep(tf.clone(tensor))
           kept.push(copy)
           statistics.push({ parameter, tensor: copy })
-        })
+        }) as tf.Tensor2D
         correct = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32')).dataSync()[0]
         return crossEntropySum(this.#network, logits, labels, lane.partners)
       }
@@ -76,7 +76,7 @@ class EagerEngine implements Engine {
   logits(images: Uint8Array, count: number): Float32Array {
     checkImages(images, count, this.#network)
     return tf.tidy(() => {
-      const logits = forward(this.#network, this.#images(images, count), { parameters: this.#parameters, masks: undefined }, () => undefined)
+      const logits = forward(this.#network.layers, this.#images(images, count), { parameters: this.#parameters, masks: undefined }, () => undefined)
       return Float32Array.from(logits.dataSync<'float32'>())
     })
   }

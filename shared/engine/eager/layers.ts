@@ -22,12 +22,12 @@ export function normalise(network: Network, pixels: tf.Tensor4D): tf.Tensor4D {
 }
 
 /**
- * Computes the logits of normalised images, in plain tfjs operations that autodiff can follow.
- * @param images float32 [batch, imageSize, imageSize, 3], normalised.
+ * Computes layers, in plain tfjs operations that autodiff can follow.
+ * @param input float32 [batch, ...shape]; of a network its normalised images.
  * @param onStatistics called with the batch statistics of each batch norm layer, for its running averages.
- * @returns float32 [batch, classes]
+ * @returns float32 [batch, ...shape]; of a network its logits.
  */
-export function forward(network: Network, images: tf.Tensor4D, sources: EagerSources, onStatistics: (statistic: ParameterTensor) => void): tf.Tensor2D {
+export function forward(list: readonly Layer[], input: tf.Tensor, sources: EagerSources, onStatistics: (statistic: ParameterTensor) => void): tf.Tensor {
   let parameterIndex = 0
   const take = (role: ParameterRole): ParameterTensor => {
     const next = sources.parameters[parameterIndex++]
@@ -76,7 +76,7 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
       }
     }
   }
-  const layers = (list: readonly Layer[], x: tf.Tensor): tf.Tensor => list.reduce((value, layer) => apply(layer, value), x)
+  const layers = (inner: readonly Layer[], x: tf.Tensor): tf.Tensor => inner.reduce((value, layer) => apply(layer, value), x)
 
   /**
    * y = gamma (x - mean) / sqrt(variance + epsilon) + beta. Training normalises by the lane's own mean and biased
@@ -97,7 +97,7 @@ export function forward(network: Network, images: tf.Tensor4D, sources: EagerSou
     return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, epsilon))), gamma.tensor), beta.tensor)
   }
 
-  return layers(network.layers, images) as tf.Tensor2D
+  return layers(list, input)
 }
 
 /** Cross entropy against (1 - s) one-hot + s / classes, summed over the samples. */

@@ -219,6 +219,27 @@ class Forward {
   }
 }
 
+/** Returns a function that takes the parameters in the order of the layers, and checks that each has the role that a layer wants. */
+function taker(parameters: readonly ParameterValue[]): (role: ParameterRole) => ParameterValue {
+  let index = 0
+  return (role) => {
+    const next = parameters[index++]
+    if (next.parameter.role !== role) throw new Error(`the layout has ${next.parameter.name} where the network needs a ${role}`)
+    return next
+  }
+}
+
+/**
+ * Emits layers by themselves.
+ * @param x [batch, ...inputShape]
+ * @returns their output, and the steps by which gradients go back to `x`
+ */
+export function emitLayers(graph: NodeBuilder, layers: readonly Layer[], x: Value, inputShape: Shape, { parameters, masks, forms = 'library' }: ForwardSources): { y: Value; steps: readonly Step[] } {
+  const left = masks?.values()
+  const forward = new Forward(graph, taker(parameters), left === undefined ? undefined : (): Value => left.next().value!, [], forms)
+  return { y: forward.layers(layers, x, inputShape), steps: forward.steps }
+}
+
 /**
  * Emits the network from normalised images to logits.
  * @param images float32 [batch, imageSize, imageSize, 3], normalised.
@@ -226,17 +247,11 @@ class Forward {
  *   logits of eight significant bits would be too coarse for the loss.
  */
 export function emitForward(graph: NodeBuilder, network: Network, images: Value, { parameters, masks, type, forms = 'library' }: ForwardSources): ForwardPass {
-  let parameterIndex = 0
-  const take = (role: ParameterRole): ParameterValue => {
-    const next = parameters[parameterIndex++]
-    if (next.parameter.role !== role) throw new Error(`the layout has ${next.parameter.name} where the network needs a ${role}`)
-    return next
-  }
   let maskIndex = 0
   const takeMask = masks === undefined ? undefined : (): Value => masks[maskIndex++]
 
   const statistics: ParameterValue[] = []
-  const forward = new Forward(graph, take, takeMask, statistics, forms)
+  const forward = new Forward(graph, taker(parameters), takeMask, statistics, forms)
   const { layers } = network
   const last = layers.at(-1)?.type === 'dense' ? layers.length - 1 : layers.length
   const inputShape = [network.imageSize, network.imageSize, 3]
