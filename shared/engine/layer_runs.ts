@@ -1,7 +1,6 @@
 import type { LayerWork } from '../model/flops.ts'
 import type { Parameter } from '../model/layout.ts'
 import type { Layer, Shape } from '../model/network.ts'
-import type { EngineRequest } from './create.ts'
 
 /** A layer by itself, to be computed again and again. */
 export interface LoneLayer {
@@ -33,22 +32,6 @@ export interface LayerRuns {
 export function aloneOf({ placed: { name, layer, input, output }, inputGradient }: LayerWork, parameters: readonly Parameter[]): LoneLayer {
   if (layer.type === 'residual') return { name, layer: { type: 'residual', layers: [], shortcut: [] }, input: output, output, inputGradient, parameters: [] }
   return { name, layer, input, output, inputGradient, parameters: parameters.filter((parameter) => parameter.name === `${name}/${parameter.role}`) }
-}
-
-/**
- * Prepares layers to be computed one by one, as the engine computes them in a network, in float32 on the CPU.
- * @param count samples of the lane
- * @throws EngineError if the engine cannot be loaded
- */
-export async function prepareLayers(layers: readonly LoneLayer[], count: number, { engine, threads }: Pick<EngineRequest, 'engine' | 'threads'>): Promise<LayerRuns> {
-  if (engine === 'wasm') {
-    const { loadWasmBackend } = await import('./wasm/backend.ts')
-    await loadWasmBackend({ threads })
-    const { prepareEagerLayers } = await import('./eager/layer_runs.ts')
-    return prepareEagerLayers(layers, count)
-  }
-  const { prepareGraphLayers } = await import('./graph/layer_runs.ts')
-  return prepareGraphLayers(layers, count, threads)
 }
 
 /** Makes up values between 0 and 1 that are not all alike; on what they are the time depends little. */

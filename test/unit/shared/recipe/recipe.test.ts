@@ -85,7 +85,7 @@ test('a network of a file takes the number of classes and the image size of the 
   assert.throws(() => buildNetwork({ name: 'mine', layers: [{ type: 'conv2d', filters: 0, kernel: 3 }], mean: [0, 0, 0], std: [1, 1, 1] }, { imageSize: 8, classes: 2 }), /network "mine": layers\[0\]\.?filters/)
   const unnamed = await file(t, { layers: [] })
   assert.throws(() => readModel(unnamed), /--model .*network\.name: nothing/)
-  assert.throws(() => buildNetwork('mine', { imageSize: 8, classes: 2 }), /--model "mine" is unknown: choose one of article, tiny, or a JSON file\./)
+  assert.throws(() => buildNetwork('mine', { imageSize: 8, classes: 2 }), /--model "mine" is unknown: choose one of article, tiny, .*, or a JSON file\./)
 })
 
 test('the recipe of an older run stands among its other options, and what it does not say was as in the article', () => {
