@@ -28,12 +28,14 @@ const positionSchema = z.object({ epoch: z.int().min(1), stepInEpoch: z.int().mi
  */
 export class RunFolderView {
   readonly #folder: RunFolder
-  readonly #lines: LineFollower<EventLine>
+  /** Undefined if events are not read. */
+  readonly #lines: LineFollower<EventLine> | undefined
   #events = new RunEvents()
 
-  constructor(folder: RunFolder) {
+  /** @param events false: what happened is left out, and how the run's last process ended is told from other files */
+  constructor(folder: RunFolder, { events = true }: { events?: boolean } = {}) {
     this.#folder = folder
-    this.#lines = folder.followEvents()
+    this.#lines = events ? folder.followEvents() : undefined
   }
 
   /** Reads how the run is now. @throws RunError if a file cannot be read, or history or events are damaged */
@@ -51,8 +53,8 @@ export class RunFolderView {
     }
   }
 
-  #readEvents(): Promise<void> {
-    return this.#lines.read({
+  async #readEvents(): Promise<void> {
+    await this.#lines?.read({
       take: (line) => this.#events.take(line),
       beginAgain: () => {
         this.#events = new RunEvents()
