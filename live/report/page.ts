@@ -1,8 +1,6 @@
+import { REPORT_POLICY } from '../report_policy.ts'
 import { html, type Content, type Html } from './html.ts'
 import { STYLE } from './style.ts'
-
-/** Content security policy of a report: no script, nothing from any host; pictures are in the page itself. Its drawings have styles of their own. */
-export const REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 /** Builds a whole page, which needs no other file. */
 export function pageOf(title: string, ...content: readonly Content[]): string {

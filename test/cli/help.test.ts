@@ -16,6 +16,8 @@ describe('herd', { concurrency: 2 }, () => {
     [['plan'], [/--network <bandwidth>[\s\S]*default:\s+"10Gbit"/, /--reducers <count>/, /HERD_NETWORK/]],
     [['verify'], [/--steps <A\.\.B>/, /--share <share>/, /--signed-by <file>/, /HERD_SIGNED_BY/]],
     [['diff'], [/herd diff runs\/first runs\/second/]],
+    [['report'], [/--as-is/, /--data <folder>/, /HERD_OUT/]],
+    [['compare'], [/--out <file>[\s\S]*compare\.html/, /--json/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],
