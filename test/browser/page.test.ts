@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
+import path from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { serveLive } from '../../live/server.ts'
 import { reportPage } from '../../live/report/report.ts'
 import { calibrationOf } from '../../shared/evaluation/calibration.ts'
 import { svgOf } from '../../shared/pictures/drawing.ts'
 import { Token } from '../../shared/security/token.ts'
+import { temporaryFolder } from '../unit/shared/checkpoint/example.ts'
 import { barriers, drawnPictures, eventually, needsBrowser, openPage, overflow, says, startBrowser, type Opened, type ViewOptions } from '../support/browser.ts'
 import { epochLine, evaluation, event, FedSource, finishedRun, member, progressAt, runAfter, stepPoint, strip, STEPS_PER_EPOCH } from '../support/live_source.ts'
 
@@ -237,11 +241,13 @@ test('a report: linked from the page, readable in both themes and on a phone, an
   const source = new FedSource([view], false)
   source.page = await reportPage({ view, config: {}, isNoted: true, isSigned: false, details, measured: undefined }, (drawing) => Promise.resolve(svgOf(drawing)), new Date())
   const { page, complaints } = await open(t, source)
-  const [report] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: /^Report/ }).click()])
-  await report.getByRole('heading', { level: 2, name: 'Likely wrong labels' }).waitFor()
-  const { url } = await serve(t, source)
+  const address = await page.getByRole('link', { name: /^Report/ }).evaluate((link) => (link as HTMLAnchorElement).href)
+  assert.equal(await (await fetch(address)).text(), source.page)
+  // Where it is served, no script runs at all, and nobody could look at it from here: as a file it can be looked at.
+  const file = path.join(await temporaryFolder(t), 'report.html')
+  await writeFile(file, source.page)
   for (const options of [{ width: 1280 }, { width: 390 }, { width: 1280, dark: true }]) {
-    const opened = await openPage(browser, `${url}report?run=0`, options)
+    const opened = await openPage(browser, pathToFileURL(file).href, options)
     assert.equal(await opened.page.getByRole('img').count(), 4 + 12 + 2, 'drawings and images')
     assert.deepEqual([await barriers(opened.page), await overflow(opened.page), opened.complaints], [[], 0, []])
     await opened.page.close()
