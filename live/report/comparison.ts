@@ -1,5 +1,5 @@
 import { classMetrics, meansOf } from '../../shared/evaluation/class_metrics.ts'
-import { unequalParts } from '../../shared/recipe/differences.ts'
+import { completed, unequalParts } from '../../shared/recipe/differences.ts'
 import { knownRecipe } from '../../shared/recipe/stored.ts'
 import type { RecipeKey } from '../../shared/recipe/table.ts'
 import { sameWeights } from '../same_weights.ts'
@@ -31,7 +31,7 @@ export interface ComparedFigures {
 
 export interface Comparison {
   runs: ComparedFigures[]
-  /** Parts of the recipe in which the runs are not alike, with the value of each run in their order; undefined: the run does not have it. */
+  /** Parts of the recipe in which the runs are not alike, with the value of each run in their order; undefined: it is not known. */
   differences: { key: RecipeKey; values: unknown[] }[]
   /** Which runs have the same weights, a sentence for each group. */
   sameWeights: string[]
@@ -40,7 +40,7 @@ export interface Comparison {
 /** Compares runs by their files. */
 export function comparisonOf(reported: readonly Reported[]): Comparison {
   const names = reported.map(({ view }) => view.facts.name)
-  const recipes = reported.map(({ view }) => knownRecipe(view.facts.recipe))
+  const recipes = reported.map(({ view }) => completed(knownRecipe(view.facts.recipe)))
   return {
     runs: reported.map((run) => {
       const { name, folder } = run.view.facts

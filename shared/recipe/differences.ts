@@ -23,6 +23,11 @@ export function partsOf(recipe: Partial<Recipe>): RecipePart[] {
   return [...parts.filter(({ isStandard }) => !isStandard), ...parts.filter(({ isStandard }) => isStandard)]
 }
 
+/** Adds what a recipe of an older version lacks, which that version did as is now the default. Of a recipe that is not known at all, nothing is. */
+export function completed(recipe: Partial<Recipe>): Partial<Recipe> {
+  return Object.keys(recipe).length === 0 ? recipe : { ...article, ...recipe }
+}
+
 /** Names the parts in which recipes are not all alike. */
 export function unequalParts(recipes: readonly Partial<Recipe>[]): RecipeKey[] {
   return recipeKeys.filter((key) => recipes.some((recipe) => !isDeepStrictEqual(recipe[key], recipes[0][key])))
