@@ -60,6 +60,14 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'the live page of runs that have ended, or that another process goes on with',
     load: async () => (await import('./commands/show.ts')).showCommand(),
   },
+  report: {
+    description: 'write the page about a run: curves, figures by class, mistakes, recipe, digest',
+    load: async () => (await import('./commands/report.ts')).reportCommand(),
+  },
+  compare: {
+    description: 'write a page that compares runs, and print its table',
+    load: async () => (await import('./commands/compare.ts')).compareCommand(),
+  },
   fingerprint: {
     description: 'the bits that this machine computes, to compare with others',
     load: async () => (await import('./commands/fingerprint.ts')).fingerprintCommand(),

@@ -32,16 +32,18 @@ const numerics: OptionSpec<Numerics | undefined> = {
   fallback: undefined,
 }
 
-/** Options of the commands that compute with a checkpoint. */
-export const inferenceOptions = {
-  checkpoint: checkpointOption,
+/** Options of the commands that compute: with what. */
+export const computingOptions = {
   engine: choice('auto takes what the run computed with, or else what is installed.', ['auto', 'native', 'wasm'], 'auto'),
   precision,
   numerics,
   threads: optionalWhole('<count>', "Threads inside one operation (default: the run's).", { min: 1, max: 1024 }),
   gpu: optionalWhole('<index>', 'GPU to compute on.', { min: 0, max: 255 }),
 }
-export type InferenceOptions = OptionValues<typeof inferenceOptions>
+export type ComputingOptions = OptionValues<typeof computingOptions>
+
+/** Options of the commands that compute with a checkpoint. */
+export const inferenceOptions = { checkpoint: checkpointOption, ...computingOptions }
 
 /** Part of a run's recipe that decides how to compute. A checkpoint that no run has written may lack engine and testFraction. */
 export type RunSettings = Pick<Partial<Recipe>, 'engine' | 'testFraction'> & Pick<Recipe, 'precision' | 'threads' | 'numerics'>
@@ -62,6 +64,9 @@ export async function openCheckpoint(file: string | undefined): Promise<{ file: 
   return { file: path, checkpoint: await loadCheckpoint(path) }
 }
 
+/** Share of the images that is the test split, where a checkpoint does not tell. */
+export const DEFAULT_TEST_FRACTION = 0.2
+
 /** The settings that a checkpoint records; precision, threads and numerics default to f32, 1 and native. */
 export function settingsOf(checkpoint: Checkpoint): RunSettings {
   const { engine, testFraction, precision = 'f32', threads = 1, numerics = 'native' } = knownRecipe(checkpoint.config)
@@ -73,7 +78,7 @@ export function settingsOf(checkpoint: Checkpoint): RunSettings {
  * and numerics compute the same bits.
  * @throws EngineError if the engine is not installed or cannot do what is asked; CheckpointError if a transform is unknown.
  */
-export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: InferenceOptions, log: Log): Promise<TrainedModel> {
+export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: ComputingOptions, log: Log): Promise<TrainedModel> {
   const { checkpoint } = opened
   const run = settingsOf(checkpoint)
   const transforms = transformListsOf(checkpoint, opened.file)
@@ -89,7 +94,7 @@ export async function openModel(opened: { file: string; checkpoint: Checkpoint }
   return { ...opened, run, compute, transforms }
 }
 
-function chooseEngine(options: InferenceOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {
+function chooseEngine(options: ComputingOptions, run: RunSettings, precision: Precision, log: Log): EngineKind {
   if (options.engine === 'auto' && run.engine === 'wasm' && precision === 'f32' && options.gpu === undefined) {
     log.info('wasm computes, as in the run; --engine native is faster where it is installed.')
     return 'wasm'

@@ -14,6 +14,8 @@ Examples:
   herd top --coordinator 192.0.2.10:7070           watch a run on the terminal
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
   herd show runs/first                             look at a run in the browser
+  herd report runs/first                           a page about it, with what it gets wrong
+  herd compare runs/*                              which recipe was best?
   herd verify runs/first                           is it what it claims to be?
   herd plan --workers 64 --network 25Gbit          how fast would a cluster be?
 

@@ -20,6 +20,7 @@ export function printEnd(console: Console, folder: RunFolder, { sheet, digest, a
   if (sheet !== undefined) {
     console.print(`  curves       ${folder.plotsFolder}/loss.png, accuracy.png, confusion.png`)
     console.print(`  predictions  ${sheet}`)
+    console.print(`  report       ${folder.reportFile}`)
   }
   console.print(`  checkpoint   ${folder.checkpoints.latest}`)
   if (best?.isLast === false) console.print(`  best         ${folder.checkpoints.best}: ${(best.accuracy * 100).toFixed(1)} % after epoch ${best.epoch}`)

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { RunPatch, RunView } from './view.ts'
 
-const FIELDS = ['facts', 'state', 'startedAt', 'progress', 'members', 'evaluation', 'summary'] as const
+const FIELDS = ['facts', 'state', 'startedAt', 'progress', 'members', 'evaluation', 'summary', 'report'] as const
 const LISTS = [['history', 'newHistory'], ['steps', 'newSteps'], ['strips', 'newStrips'], ['events', 'newEvents']] as const
 
 /** The patch that turns an older view of a run into a newer one; undefined if they are alike. */

@@ -28,31 +28,33 @@ const positionSchema = z.object({ epoch: z.int().min(1), stepInEpoch: z.int().mi
  */
 export class RunFolderView {
   readonly #folder: RunFolder
-  readonly #lines: LineFollower<EventLine>
+  /** Undefined if events are not read. */
+  readonly #lines: LineFollower<EventLine> | undefined
   #events = new RunEvents()
 
-  constructor(folder: RunFolder) {
+  /** @param events false: what happened is left out, and how the run's last process ended is told from other files */
+  constructor(folder: RunFolder, { events = true }: { events?: boolean } = {}) {
     this.#folder = folder
-    this.#lines = folder.followEvents()
+    this.#lines = events ? folder.followEvents() : undefined
   }
 
   /** Reads how the run is now. @throws RunError if a file cannot be read, or history or events are damaged */
   async read(now: Date): Promise<RunView> {
     const folder = this.#folder
-    const [facts, history, evaluation, summary, touched] = await Promise.all([
-      readFacts(folder), folder.readHistory(), orNull(folder.readEvaluation()), orNull(folder.readSummary()), lastTouched(folder), this.#readEvents(),
+    const [facts, history, evaluation, summary, touched, hasReport] = await Promise.all([
+      readFacts(folder), folder.readHistory(), orNull(folder.readEvaluation()), orNull(folder.readSummary()), lastTouched(folder), folder.hasReport(), this.#readEvents(),
     ])
     const events = this.#events
     const goesOn = now.getTime() - touched < Math.max(QUIET_MS, 2000 * Math.max(0, ...history.map(({ seconds }) => seconds)))
     const state = stateOf(events, summary !== null, goesOn)
     return {
       facts, state, startedAt: events.begun?.time ?? new Date(touched).toISOString(), progress: progressOf(facts, state, history, events.noted), history, members: [], ...events.lists,
-      evaluation: evaluation ?? null, summary: state === 'finished' ? summary : null,
+      evaluation: evaluation ?? null, summary: state === 'finished' ? summary : null, ...(hasReport ? { report: true } : {}),
     }
   }
 
-  #readEvents(): Promise<void> {
-    return this.#lines.read({
+  async #readEvents(): Promise<void> {
+    await this.#lines?.read({
       take: (line) => this.#events.take(line),
       beginAgain: () => {
         this.#events = new RunEvents()

@@ -14,6 +14,7 @@ import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
 import { readBody } from './request_body.ts'
 import { whyForeign } from '../shared/http/same_site.ts'
 import { Turns } from '../shared/kit/async.ts'
+import { SERVED_REPORT_POLICY } from './report_policy.ts'
 import type { PhotoPrediction, RunPatch, RunView } from './view.ts'
 
 /** Runs that the page shows: a run in progress, or folders of runs. */
@@ -30,6 +31,8 @@ export interface LiveSource {
   subscribe(listener: (run: number, patch: RunPatch) => void): () => void
   /** Classifies an image file. @throws DataError if it is no image; RunError if there are no weights yet */
   predict(run: number, image: Buffer): Promise<PhotoPrediction>
+  /** Reads the report of a run, a page of HTML. @returns undefined if there is none @throws RunError if it cannot be read */
+  report?(run: number): Promise<string | undefined>
 }
 
 export interface LiveOptions {
@@ -135,6 +138,8 @@ class LiveServer {
         return request.method === 'POST' ? this.#login(request, response) : refuseMethod(response, 'POST')
       case '/predict':
         return request.method === 'POST' ? this.#predict(request, response, url.searchParams.get('run')) : refuseMethod(response, 'POST')
+      case '/report':
+        return getting ? this.#report(request, response, url.searchParams.get('run')) : refuseMethod(response, 'GET, HEAD')
       case '/live':
         return getting ? sayText(response, 426, 'this is a WebSocket\n', { upgrade: 'websocket' }) : refuseMethod(response, 'GET')
       default:
@@ -165,10 +170,8 @@ class LiveServer {
 
   async #predict(request: IncomingMessage, response: ServerResponse, asked: string | null): Promise<void> {
     if (!this.#gatekeeper.admits(request)) return sayError(response, 401, NEEDS_TOKEN)
-    const runs = this.#source.runs().length
-    if (runs === 0) return sayError(response, 503, 'The run is being prepared: try again in a moment.')
-    const run = z.string().regex(/^\d{1,6}$/).transform(Number).pipe(z.number().max(runs - 1)).safeParse(asked ?? '0')
-    if (!run.success) return sayError(response, 404, `There is no run ${asked}: expected 0 to ${runs - 1}.`)
+    const run = this.#runOf(asked, response)
+    if (run === undefined) return
     if (this.#photos >= this.#limits.photos) return sayError(response, 503, 'Other photographs are being looked at: try again in a moment.')
     this.#photos++
     try {
@@ -176,13 +179,31 @@ class LiveServer {
       if (image === undefined) return sayError(response, 413, `The photograph is too large: it may have ${this.#limits.photoBytes / 2 ** 20} MiB.`)
       // The client now waits for this server, so its silence is no reason to end the connection.
       request.socket.setTimeout(0)
-      sayJson(response, 200, await this.#turns.take(() => this.#source.predict(run.data, image)))
+      sayJson(response, 200, await this.#turns.take(() => this.#source.predict(run, image)))
     } catch (error) {
       if (!(error instanceof RunError)) throw error
       sayError(response, error instanceof DataError ? 400 : 503, error.message)
     } finally {
       this.#photos--
     }
+  }
+
+  async #report(request: IncomingMessage, response: ServerResponse, asked: string | null): Promise<void> {
+    if (!this.#gatekeeper.admits(request)) return sayError(response, 401, NEEDS_TOKEN)
+    const run = this.#runOf(asked, response)
+    if (run === undefined) return
+    const page = await this.#source.report?.(run)
+    if (page === undefined) return sayError(response, 404, 'The run has no report: `herd report` writes one.')
+    const body = Buffer.from(page)
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-length': body.length, 'content-security-policy': SERVED_REPORT_POLICY }).end(body)
+  }
+
+  /** The run that is asked for, by its index. @returns undefined if there is none, which has then been answered */
+  #runOf(asked: string | null, response: ServerResponse): number | undefined {
+    const runs = this.#source.runs().length
+    if (runs === 0) return void sayError(response, 503, 'The run is being prepared: try again in a moment.')
+    const run = z.string().regex(/^\d{1,6}$/).transform(Number).pipe(z.number().max(runs - 1)).safeParse(asked ?? '0')
+    return run.success ? run.data : void sayError(response, 404, `There is no run ${asked}: expected 0 to ${runs - 1}.`)
   }
 
   #whyForeign(request: IncomingMessage): string | undefined {

@@ -65,6 +65,10 @@ export class ShownFolders implements LiveSource {
     return this.#shown[run].predictor.predict(photograph)
   }
 
+  report(run: number): Promise<string | undefined> {
+    return this.#shown[run].folder.readReport()
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking
@@ -97,7 +101,7 @@ export class ShownFolders implements LiveSource {
 
 /** A stamp of the run's files, which changes when the run's process writes. */
 async function stampOf(folder: RunFolder): Promise<string> {
-  const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.summaryFile]
+  const files = [folder.configFile, folder.historyFile, folder.eventsFile, folder.evaluationFile, folder.summaryFile, folder.reportFile]
   const stamps = await Promise.all(files.map((file) => stat(file).then(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`, () => '-')))
   return stamps.join()
 }

@@ -118,6 +118,8 @@ export const runViewSchema = z.object({
   events: z.array(eventViewSchema),
   /** Summary of the run; null until it has finished. */
   summary: summarySchema.nullable(),
+  /** True if a report of the run can be asked for, at /report. */
+  report: z.boolean().optional(),
 })
 export type RunView = z.infer<typeof runViewSchema>
 

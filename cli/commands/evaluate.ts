@@ -2,17 +2,14 @@ import { z } from 'zod'
 import { requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
 import { flag, choice, type OptionSpec } from '../../shared/command/options.ts'
 import { displayName } from '../../shared/data/class_names.ts'
-import type { Dataset, OpenedDataset } from '../../shared/data/dataset.ts'
-import { blockCount, blockSamples, evaluateBlock, type EvaluatedBlock } from '../../shared/evaluation/blocks.ts'
-import { evaluationImages } from '../../shared/data/sample_images.ts'
-import { averageOf, mirrored } from '../../shared/evaluation/mirror.ts'
+import type { Dataset } from '../../shared/data/dataset.ts'
+import { evaluateBlock, type EvaluatedBlock } from '../../shared/evaluation/blocks.ts'
 import { scoreClasses, scoreTest, type TestScore } from '../../shared/evaluation/score.ts'
 import { checkImages } from '../checked_images.ts'
-import { commandOf, require, requiredText, type Notices } from '../command.ts'
-import { inferenceOptions, openCheckpoint, openModel, settingsOf, type TrainedModel } from '../inference.ts'
+import { commandOf, require, requiredText } from '../command.ts'
+import { evaluatedBlocks } from '../evaluated_blocks.ts'
+import { DEFAULT_TEST_FRACTION, inferenceOptions, openCheckpoint, openModel, settingsOf, type TrainedModel } from '../inference.ts'
 import { counted, percent, print, printJson, tableOf } from '../output.ts'
-
-const DEFAULT_TEST_FRACTION = 0.2
 
 const testFraction: OptionSpec<number | undefined> = {
   placeholder: '<share>',
@@ -56,7 +53,11 @@ export const evaluateCommand = () =>
       const ids = idsOf(dataset, options.split)
       const model = await openModel(opened, options, notices.log)
       const scoreOf = (blocks: EvaluatedBlock[]): TestScore => scoreTest(blocks, dataset.samples, ids, dataset.classes.length)
-      const { plain, withFlips } = await evaluate(model, { dataset, source }, ids, options.flips, notices)
+      const [plain, withFlips]: EvaluatedBlock[][] = [[], []]
+      for await (const { labels, logits, averaged } of evaluatedBlocks(model, { dataset, source }, ids, options, notices)) {
+        plain.push(evaluateBlock(checkpoint.network, logits, labels))
+        if (averaged !== undefined) withFlips.push(evaluateBlock(checkpoint.network, averaged, labels))
+      }
       const score = scoreOf(plain)
       const flipped = options.flips ? scoreOf(withFlips) : undefined
       if (options.json) printJson(reportOf(model, dataset, options.split, score, flipped))
@@ -67,36 +68,6 @@ export const evaluateCommand = () =>
 
 function idsOf(dataset: Dataset, split: SplitChoice): number[] {
   return split === 'all' ? [...Array(dataset.samples.length).keys()] : dataset[split]
-}
-
-/**
- * Evaluates images in the same blocks and the same order as a run does, so that the results are the same bits.
- * @param flips true to evaluate them averaged with their mirror images too
- */
-async function evaluate(
-  { compute, checkpoint: { network }, transforms }: TrainedModel, { dataset, source }: OpenedDataset, ids: readonly number[], flips: boolean, notices: Notices,
-): Promise<{ plain: EvaluatedBlock[]; withFlips: EvaluatedBlock[] }> {
-  const images = { source, samples: dataset.samples, imageSize: network.imageSize, ...transforms }
-  const progress = notices.progress('evaluating')
-  const [plain, withFlips]: EvaluatedBlock[][] = [[], []]
-  let done = 0
-  try {
-    for (let block = 0; block < blockCount(ids); block++) {
-      const samples = blockSamples(ids, block)
-      const labels = samples.map((id) => dataset.samples.classOf(id))
-      const prepared = await evaluationImages(images, samples)
-      const mirrorImages = flips ? mirrored(prepared, network.imageSize) : undefined
-      const logits = await compute.logits(prepared, samples.length)
-      plain.push(evaluateBlock(network, logits, labels))
-      if (mirrorImages !== undefined) withFlips.push(evaluateBlock(network, averageOf(logits, await compute.logits(mirrorImages, samples.length)), labels))
-      done += samples.length
-      progress.update(done, ids.length)
-    }
-  } finally {
-    progress.end()
-    await compute.close()
-  }
-  return { plain, withFlips }
 }
 
 function reportOf({ file, checkpoint, compute }: TrainedModel, dataset: Dataset, split: SplitChoice, score: TestScore, withFlips: TestScore | undefined): object {

@@ -26,7 +26,8 @@ import { DigestRecord } from './digest_record.ts'
 import { bestEpoch, stopsAfter, type BestEpoch } from '../contract/best_epoch.ts'
 import { plotsOf } from './plots.ts'
 import { ProvenanceRecord } from './provenance.ts'
-import { choosePredictions, showPredictions } from './shown_predictions.ts'
+import { writeReport } from './report.ts'
+import { choosePredictions, showPredictions } from '../../shared/run_folder/shown_predictions.ts'
 
 export interface RecordParts {
   folder: RunFolder
@@ -206,9 +207,9 @@ export class RunRecord {
   }
 
   /**
-   * Saves the last checkpoint, summary.json, and the sheet of predictions on random test images.
+   * Saves the last checkpoint, summary.json, the sheet of predictions on random test images, and the report.
    * @param restarts number of times that the run was resumed
-   * @returns the digest of the weights, the path of the sheet, and the summary
+   * @returns the digest of the weights, the path of the sheet (undefined: the run has no pictures, and no report), and the summary
    * @throws RunError if config.json, summary.json, the checkpoint, or a line of history or events cannot be written in the end
    */
   async finish(last: { train: { loss: number }; test: TestScore }, progress: Progress, restarts: number): Promise<{ digest: string; sheet: string | undefined; summary: Summary }> {
@@ -247,7 +248,7 @@ export class RunRecord {
     }
     await folder.writeSummary(summary)
     await this.#writeProvenance()
-    const sheet = options.pictures === 'on' ? await this.#drawLast(last.test) : undefined
+    const sheet = options.pictures === 'on' ? await this.#drawLast(last.test, summary) : undefined
     await folder.flush()
     return { digest, sheet, summary }
   }
@@ -259,12 +260,14 @@ export class RunRecord {
     await this.#parts.folder.settled()
   }
 
-  /** Draws the pictures of the run's end. @returns the path of the sheet of predictions */
-  async #drawLast({ predictions }: TestScore): Promise<string> {
-    const { plotsFolder } = this.#parts.folder
+  /** Draws the pictures of the run's end, and writes the report. @returns the path of the sheet of predictions */
+  async #drawLast({ predictions }: TestScore, summary: Summary): Promise<string> {
+    const { folder, dataset, source } = this.#parts
+    const { plotsFolder, reportFile } = folder
     const sheet = path.join(plotsFolder, 'predictions.png')
     await this.#tolerate(plotsFolder, this.#plots.handleRest())
     await this.#tolerate(plotsFolder, this.#drawPredictions(predictions, sheet))
+    await this.#tolerate(reportFile, writeReport({ folder, dataset, source, draw: (drawing) => this.#drawing.draw(drawing) }, summary, predictions))
     return sheet
   }
 

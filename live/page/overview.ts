@@ -25,11 +25,13 @@ export function overviewSection(): Section {
   let heading: HTMLElement = h('h1', { id: 'run-heading' })
   const badge = h('span')
   const folder = h('p', { class: 'folder' })
+  const report = h('a', { target: '_blank', rel: 'noopener' }, 'Report: figures by class, calibration, mistakes, recipe, digest')
+  const reportLine = h('p', { class: 'folder', hidden: true }, report)
   const facts = h('dl', { class: 'facts' })
   const figures = h('dl', { class: 'figures' })
   const factList = new KeyedList<Named>(facts, ({ name }) => name, namedRow)
   const figureList = new KeyedList<Named>(figures, ({ name }) => name, namedRow)
-  const element = h('section', { class: 'overview', 'aria-labelledby': 'run-heading' }, h('div', { class: 'title' }, heading, badge), folder, facts, figures)
+  const element = h('section', { class: 'overview', 'aria-labelledby': 'run-heading' }, h('div', { class: 'title' }, heading, badge), folder, reportLine, facts, figures)
   /** Makes the heading one level lower if there is a heading of the comparison above it. */
   const showLevel = whenChanged((compared: boolean) => {
     const leveled = h(compared ? 'h2' : 'h1', { id: 'run-heading' })
@@ -42,10 +44,12 @@ export function overviewSection(): Section {
   })
   return {
     element,
-    update({ view, runs }: Shown): void {
+    update({ view, runs, selected }: Shown): void {
       showLevel(runs.length > 1)
       setText(heading, view.facts.name)
       setText(folder, `${view.facts.folder} · started ${dateAndTime(view.startedAt)}`)
+      reportLine.hidden = view.report !== true
+      setAttributes(report, { href: `report?run=${selected}` })
       showState(view.state)
       factList.update(factsOf(view))
       figureList.update(figuresOf(view))

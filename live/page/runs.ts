@@ -1,3 +1,4 @@
+import { sameWeights } from '../same_weights.ts'
 import type { RunView } from '../view.ts'
 import { lineSwatch } from './chart.ts'
 import { h, KeyedList, setText, whenChanged, type Row } from './dom.ts'
@@ -39,7 +40,7 @@ export function runsSection(onSelect: (index: number) => void): Section {
   const show = whenChanged((selected: number, ...runs: RunView[]) => {
     element.hidden = runs.length < 2
     list.update(runs.map((view, index) => ({ view, index, selected: index === selected })))
-    setText(alike, sameWeights(runs))
+    setText(alike, sameWeights(runs).join(' '))
     alike.hidden = alike.textContent === ''
   })
   return { element, update: ({ runs, selected }: Shown) => show(selected, ...runs) }
@@ -59,12 +60,4 @@ function comparedRow(index: number, onSelect: (index: number) => void): Row<Comp
       COLUMNS.forEach(({ text }, i) => setText(cells[i], text(view)))
     },
   }
-}
-
-/** Names the runs that ended with the same weights, as Herd promises for the same options, whatever the cluster. */
-function sameWeights(runs: RunView[]): string {
-  const namesOf = new Map<string, string[]>()
-  for (const { summary, facts } of runs) if (summary !== null) namesOf.set(summary.digest, [...(namesOf.get(summary.digest) ?? []), facts.name])
-  const groups = [...namesOf.values()].filter(({ length }) => length > 1)
-  return groups.map((names) => `${new Intl.ListFormat('en').format(names)} have the same weights, bit for bit.`).join(' ')
 }

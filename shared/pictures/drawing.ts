@@ -1,4 +1,7 @@
+import type { Calibration } from '../evaluation/calibration.ts'
 import type { Confused } from '../evaluation/confusion.ts'
+import { calibrationPlot } from './calibration.ts'
+import { comparedPlot, type ComparedFigure, type ComparedRun } from './compared.ts'
 import { confusionPlot } from './confusion.ts'
 import { accuracyPlot, lossPlot, type CurvePoint } from './curves.ts'
 
@@ -6,6 +9,8 @@ import { accuracyPlot, lossPlot, type CurvePoint } from './curves.ts'
 export type Drawing =
   | { picture: 'loss' | 'accuracy'; history: readonly CurvePoint[] }
   | { picture: 'confusion'; confused: Confused; classNames: readonly string[] }
+  | { picture: 'calibration'; calibration: Calibration }
+  | { picture: 'compared'; runs: readonly ComparedRun[]; figure: ComparedFigure }
 
 /** Draws a picture in the calling thread, which takes some hundred milliseconds. @returns SVG */
 export function svgOf(drawing: Drawing): string {
@@ -13,5 +18,7 @@ export function svgOf(drawing: Drawing): string {
     case 'loss': return lossPlot(drawing.history)
     case 'accuracy': return accuracyPlot(drawing.history)
     case 'confusion': return confusionPlot(drawing.confused, drawing.classNames)
+    case 'calibration': return calibrationPlot(drawing.calibration)
+    case 'compared': return comparedPlot(drawing.runs, drawing.figure)
   }
 }

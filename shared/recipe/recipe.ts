@@ -50,7 +50,7 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
  * True if the value that is asked for equals the one that the run began with. Details that the user leaves open (normalisation, a schedule's
  * length) are taken from the run.
  */
-function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
+export function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
   const meant = { ...asked, augmentation: completed(asked.augmentation, begun.augmentation), evaluation: completed(asked.evaluation, begun.evaluation), schedule: scheduleOver(asked.schedule, lengthOf(begun)) }
   return isDeepStrictEqual(JSON.parse(JSON.stringify(meant[key])), JSON.parse(JSON.stringify(begun[key])))
 }

@@ -90,6 +90,16 @@ export class RunFolder {
   /** Signature of provenance.json, 64 bytes. */
   get signatureFile(): string { return join(this.path, 'provenance.json.sig') }
   get plotsFolder(): string { return join(this.path, 'plots') }
+  /** Page about the run, for people. */
+  get reportFile(): string { return join(this.path, 'report.html') }
+
+  /** The present time, by the clock that its events have. */
+  time(): Date { return this.#clock() }
+  /** Writes report.html. @throws WriteError if the disk refuses */
+  writeReport(page: string): Promise<void> { return writeWhole(this.reportFile, Buffer.from(page)) }
+  /** Reads report.html. @returns undefined if there is none @throws RunError if it cannot be read */
+  readReport(): Promise<string | undefined> { return readText(this.reportFile) }
+  hasReport(): Promise<boolean> { return exists(this.reportFile) }
 
   writeConfig(config: RunConfig): Promise<void> { return writeJson(this.configFile, configSchema, config) }
   readConfig(): Promise<RunConfig> { return readJson(this.configFile, configSchema) }

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
+import path from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { serveLive } from '../../live/server.ts'
+import { reportPage } from '../../live/report/report.ts'
+import { calibrationOf } from '../../shared/evaluation/calibration.ts'
+import { svgOf } from '../../shared/pictures/drawing.ts'
 import { Token } from '../../shared/security/token.ts'
+import { temporaryFolder } from '../unit/shared/checkpoint/example.ts'
 import { barriers, drawnPictures, eventually, needsBrowser, openPage, overflow, says, startBrowser, type Opened, type ViewOptions } from '../support/browser.ts'
 import { epochLine, evaluation, event, FedSource, finishedRun, member, progressAt, runAfter, stepPoint, strip, STEPS_PER_EPOCH } from '../support/live_source.ts'
 
@@ -223,6 +230,28 @@ test('the token is asked for, once', needsBrowser, async (t) => {
   await page.reload()
   await page.getByRole('heading', { level: 1, name: 'first' }).waitFor()
   assert.equal(await token.isVisible(), false)
+  assert.deepEqual(complaints, [])
+})
+
+test('a report: linked from the page, readable in both themes and on a phone, and nothing in it asks for more', needsBrowser, async (t) => {
+  const view = { ...finishedRun('first', 1, 'a1'.repeat(32)), evaluation: evaluation(12, pictures), report: true }
+  const [shown] = view.evaluation.predictions.filter(({ truth, predicted }) => truth !== predicted)
+  const calibration = calibrationOf(Array.from({ length: 60 }, (_, i) => ({ label: 0, predicted: Number(i % 7 > 4), probability: 0.2 + i / 75 })))
+  const details = { calibration, mistakes: { first: [shown], count: 9 }, doubts: { first: [{ ...shown, labelProbability: 0.04 }], count: 1 } }
+  const source = new FedSource([view], false)
+  source.page = await reportPage({ view, config: {}, isNoted: true, isSigned: false, details, measured: undefined }, (drawing) => Promise.resolve(svgOf(drawing)), new Date())
+  const { page, complaints } = await open(t, source)
+  const address = await page.getByRole('link', { name: /^Report/ }).evaluate((link) => (link as HTMLAnchorElement).href)
+  assert.equal(await (await fetch(address)).text(), source.page)
+  // Where it is served, no script runs at all, and nobody could look at it from here: as a file it can be looked at.
+  const file = path.join(await temporaryFolder(t), 'report.html')
+  await writeFile(file, source.page)
+  for (const options of [{ width: 1280 }, { width: 390 }, { width: 1280, dark: true }]) {
+    const opened = await openPage(browser, pathToFileURL(file).href, options)
+    assert.equal(await opened.page.getByRole('img').count(), 4 + 12 + 2, 'drawings and images')
+    assert.deepEqual([await barriers(opened.page), await overflow(opened.page), opened.complaints], [[], 0, []])
+    await opened.page.close()
+  }
   assert.deepEqual(complaints, [])
 })
 

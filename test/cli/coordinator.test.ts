@@ -135,8 +135,8 @@ test('with --pictures off a run draws nothing and names no picture', async () =>
   const out = workspace.path('without-pictures')
   const { code, stdout, stderr } = await coordinator('--data', data, '--out', out, ...quick, '--pictures', 'off')
   assert.equal(code, 0, stderr)
-  assert.doesNotMatch(stdout, /curves|predictions/)
-  assert.deepEqual((await readdir(out)).filter((name) => name === 'plots'), [])
+  assert.doesNotMatch(stdout, /curves|predictions|report/)
+  assert.deepEqual((await readdir(out)).filter((name) => name === 'plots' || name === 'report.html'), [])
   const { predictions, confusion } = JSON.parse(await readFile(path.join(out, 'evaluation.json'), 'utf8')) as { predictions: unknown[]; confusion: number[][] }
   assert.deepEqual([predictions, confusion.length], [[], 10])
 })

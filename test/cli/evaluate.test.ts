@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Summary } from '../../shared/run_folder/schemas.ts'
@@ -92,6 +92,52 @@ describe('herd evaluate', { concurrency: 2 }, () => {
     assert.match(lines[1], new RegExp(`^cane \\(dog\\) +${summary.perClass['cane'].images} +${summary.perClass['cane'].correct} `))
     assert.equal(lines.length, 13)
     assert.equal(lines[12], `test split: ${reports.test.images} images  loss ${summary.testLoss.toFixed(4)}  accuracy ${(summary.testAccuracy * 100).toFixed(1)} %`)
+  })
+
+  it('herd report says the same of the test set on a page, with what the run itself does not compute', async () => {
+    const out = workspace.path('pages', 'report.html')
+    const { code, stdout, stderr } = await herd(['report', workspace.path('run'), '--out', out])
+    assert.deepEqual([code, stdout], [0, `${out}\n`], stderr)
+    const page = await readFile(out, 'utf8')
+    const { loss, accuracy, images } = reports.test
+    assert.ok(page.includes(`with the weights of step ${summary.steps} (epoch 1), by `) && page.includes(`: loss ${loss.toFixed(4)}, accuracy ${(100 * accuracy).toFixed(1)} %.`), page)
+    assert.match(page, new RegExp(`expected calibration error [\\d.]+ % over ${images} test images`))
+    assert.doesNotMatch(page, /class="missing"/)
+  })
+
+  it('herd report makes do with the files of the run where its images are gone, and takes no others for them', async () => {
+    const moved = workspace.path('moved')
+    await cp(workspace.path('run'), moved, { recursive: true })
+    const config = JSON.parse(await readFile(path.join(moved, 'config.json'), 'utf8')) as object
+    await writeFile(path.join(moved, 'config.json'), JSON.stringify({ ...config, data: workspace.path('nowhere') }))
+    const fewer = workspace.path('report-fewer')
+    await cp(data, fewer, { recursive: true })
+    await rm(path.join(fewer, 'ragno'), { recursive: true })
+    const [without, asIs, wrong, given] = await Promise.all([
+      herd(['report', moved]), herd(['report', moved, '--as-is', '--out', workspace.path('as-is.html')]), herd(['report', moved, '--data', fewer, '--out', workspace.path('wrong.html')]), herd(['report', moved, '--data', data, '--out', workspace.path('given.html')]),
+    ])
+    assert.equal(without.code, 0, without.stderr)
+    assert.match(without.stderr, /nowhere .*The report has what the run's files tell\./)
+    assert.match(await readFile(path.join(moved, 'report.html'), 'utf8'), /class="missing"[^]*<code>npx herd report /)
+    assert.deepEqual([asIs.code, asIs.stderr, given.code], [0, '', 0], given.stderr)
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.stderr, /^error: The images in .*report-fewer are not those of the run/m)
+    await assert.rejects(readFile(workspace.path('wrong.html')))
+  })
+
+  it('herd compare prints the figures of runs, and writes their page', async () => {
+    const out = workspace.path('pages', 'compare.html')
+    const [table, json, lone, nowhere] = await Promise.all([
+      herd(['compare', workspace.path('run'), workspace.path('run'), '--out', out]), herd(['compare', workspace.path('run'), workspace.path('run'), '--json']), herd(['compare', workspace.path('run')]), herd(['compare', workspace.path('run'), data]),
+    ])
+    assert.equal(table.code, 0, table.stderr)
+    assert.match(table.stdout, new RegExp(`^run +state +epochs +accuracy .*\\n\\S+ +finished +1 +${(100 * summary.testAccuracy).toFixed(1)}[^]*${summary.digest.slice(0, 12)}[^]*Their recipes are the same\\.[^]*${out}\\n$`))
+    assert.match(await readFile(out, 'utf8'), /<title>2 runs compared · Herd<\/title>/)
+    const { runs } = JSON.parse(json.stdout) as { runs: { digest: string; testAccuracy: number }[] }
+    assert.deepEqual(runs.map(({ digest, testAccuracy }) => [digest, testAccuracy]), [[summary.digest, summary.testAccuracy], [summary.digest, summary.testAccuracy]])
+    assert.deepEqual([lone.code, nowhere.code], [2, 2])
+    assert.match(lone.stderr, /^error: 1 folder: expected those of 2 to 24 runs\./)
+    assert.match(nowhere.stderr, /^error: .* has no run: expected the folder of a run/)
   })
 
   it('tells when the images are not those of the run, and which are left out', async () => {

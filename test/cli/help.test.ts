@@ -17,6 +17,8 @@ describe('herd', { concurrency: 2 }, () => {
     [['verify'], [/--steps <A\.\.B>/, /--share <share>/, /--signed-by <file>/, /HERD_SIGNED_BY/]],
     [['model'], [/herd model article/, /--lane <images>[\s\S]*default: 8/, /HERD_IMAGE_SIZE/]],
     [['diff'], [/herd diff runs\/first runs\/second/]],
+    [['report'], [/--as-is/, /--data <folder>/, /HERD_OUT/]],
+    [['compare'], [/--out <file>[\s\S]*compare\.html/, /--json/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],

@@ -100,6 +100,7 @@ test('the run folder holds what the contract says', async () => {
     assert.equal((await read('plots', `${plot}.png`)).subarray(1, 4).toString(), 'PNG')
   }
   assert.equal((await read('plots', 'predictions.png')).subarray(1, 4).toString(), 'PNG')
+  assert.match((await read('report.html')).toString(), /<section id="calibration"[^]*Expected calibration error: <b>/)
   for (const file of ['epoch-0002.ckpt', 'epoch-0004.ckpt', 'epoch-0005.ckpt', 'latest.ckpt']) assert.ok((await read('checkpoints', file)).length > 1000, file)
   assert.deepEqual((await historyOf(whole)).map((line) => line.epoch), [1, 2, 3, 4, 5])
 })

@@ -214,7 +214,10 @@ test('a run that goes on in another process is followed to its end, and a damage
   await folder.writeSummary(summary)
   await note('finished', { digest: '', epochs: 3, seconds: 1 })
   await until(() => view.state === 'finished')
-  assert.equal(view.summary?.epochs, 3)
+  assert.deepEqual([view.summary?.epochs, view.report, await shown.report(0)], [3, undefined, undefined])
+  await folder.writeReport('<!doctype html>')
+  await until(() => view.report === true)
+  assert.equal(await shown.report(0), '<!doctype html>')
   unsubscribe()
 })
 

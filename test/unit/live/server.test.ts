@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import test from 'node:test'
 import { RunError } from '../../../shared/kit/errors.ts'
+import { Token } from '../../../shared/security/token.ts'
 import { serveLive } from '../../../live/server.ts'
 import { answerTo, ask, MadeUpSource, served, Viewer, type Answer } from './served.ts'
 
@@ -22,6 +23,21 @@ test('the page and what belongs to it are served, to GET and HEAD, with headers 
     const head = await ask(port, 'HEAD', path)
     assert.deepEqual([head.status, head.body, Number(head.headers['content-length'])], [200, '', Buffer.byteLength(body)])
   }
+})
+
+test('the report of a run is served to who may look, with a policy under which it can do nothing', async (t) => {
+  const { port } = await served(t)
+  const { status, headers, body } = await ask(port, 'GET', '/report?run=1')
+  assert.deepEqual([status, headers['content-type'], body], [200, 'text/html; charset=utf-8', '<!doctype html><p>héron'])
+  assert.equal(headers['content-security-policy'], "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox")
+  for (const [path, error] of [['/report', 'The run has no report: `herd report` writes one.'], ['/report?run=2', 'There is no run 2: expected 0 to 1.'], ['/report?run=../1', 'There is no run ../1: expected 0 to 1.']]) {
+    const refused = await ask(port, 'GET', path)
+    assert.deepEqual([refused.status, JSON.parse(refused.body)], [404, { error }], path)
+  }
+  assert.equal((await ask(port, 'POST', '/report?run=1')).status, 405)
+  const guarded = await served(t, { token: new Token('a-token-of-thirty-two-characters', 'the test') })
+  assert.equal((await ask(guarded.port, 'GET', '/report?run=1')).status, 401)
+  assert.equal((await ask(guarded.port, 'GET', '/report?run=1', { authorization: 'Bearer a-token-of-thirty-two-characters' })).status, 200)
 })
 
 test('another path is told where the page is, another method what is allowed', async (t) => {

@@ -1,10 +1,10 @@
 import sharp from 'sharp'
-import type { Dataset } from '../../shared/data/dataset.ts'
-import type { ImageSource } from '../../shared/data/sources/image_source.ts'
-import type { ShownPrediction } from '../../shared/run_folder/schemas.ts'
-import { sheetImage } from '../../shared/pictures/prediction_sheet.ts'
-import { KeyedRandom, permutation, Purpose } from '../../shared/random/philox.ts'
-import type { TestPrediction } from '../../shared/evaluation/score.ts'
+import type { Dataset } from '../data/dataset.ts'
+import type { ImageSource } from '../data/sources/image_source.ts'
+import type { ShownPrediction } from './schemas.ts'
+import { sheetImage } from '../pictures/prediction_sheet.ts'
+import { KeyedRandom, permutation, Purpose } from '../random/philox.ts'
+import type { TestPrediction } from '../evaluation/score.ts'
 
 /** Number of test images that are shown. */
 export const SHOWN_IMAGES = 12
