@@ -45,9 +45,9 @@ const READ_AT_A_TIME = 8
  * Classifies images, prepared by the evaluation transforms of the model's run, a batch at a time; yields one outcome per image, in order. Images are read
  * ahead while others are computed; how many is bounded. The model's engine is closed at the end.
  * @param tiles number of images, from the first on, that get a picture for the contact sheet.
- * @throws CheckpointError if logits are not finite, as after a training that diverged; and whatever `asked` throws.
+ * @throws CheckpointError if logits are not finite, as after a training that diverged.
  */
-export async function* classify(model: TrainedModel, asked: AsyncIterable<Asked> | Iterable<Asked>, tiles: number): AsyncGenerator<Outcome> {
+export async function* classify(model: TrainedModel, asked: Iterable<Asked>, tiles: number): AsyncGenerator<Outcome> {
   const atEngine: Promise<Outcome[]>[] = []
   try {
     const prepared = pMapIterable(asked, (one, index) => prepare(model, one, index < tiles), { concurrency: READ_AT_A_TIME, backpressure: READ_AHEAD })

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import pMap from 'p-map'
 import { decodeImage, type DecodedImage } from '../shared/data/transforms/decode.ts'
 import { MAX_FILE_BYTES } from '../shared/data/sources/inspect.ts'
 import { byCodeUnits } from '../shared/data/columns/paths.ts'
@@ -12,43 +13,29 @@ import { globOf } from './glob.ts'
 /** An image to classify, with its path as the user would write it, and its bytes if no file has them; or an argument and the problem with it. */
 export type Asked = { path: string; bytes?: Buffer; problem?: undefined } | { path: string; problem: string }
 
-/** Images that somebody asks about, in their order. */
-export interface AskedImages {
-  images: AsyncIterable<Asked> | Iterable<Asked>
-  /** Number of images that are known by now: all, unless their paths come from standard input, which is read as far as is needed. */
-  known(): number
-  /** Length of the longest path; undefined if not all paths are known. */
-  longest: number | undefined
-}
-
 /** Argument that stands for an image on standard input. */
 const STANDARD_INPUT = '-'
 
+/** Arguments that are looked up at a time. */
+const LOOK_UPS = 64
+
 /**
  * Finds the images that arguments stand for: a folder for all images in it, a pattern for what matches it, in the order of their paths, `-` for an
- * image on standard input. Without arguments, the lines of standard input are taken as arguments, one after the other.
- * @throws UsageError if there is no argument and standard input is a terminal
+ * image on standard input. Without arguments, the lines of standard input are the arguments.
+ * @throws UsageError if there is no argument, and no line on standard input, or it is a terminal
  */
-export async function askedImages(given: readonly string[], input: Readable & { isTTY?: boolean }): Promise<AskedImages> {
-  if (given.length > 0) {
-    const images = (await Promise.all(given.map((argument) => (argument === STANDARD_INPUT ? fromInput(input) : expand(argument))))).flat()
-    return { images, known: () => images.length, longest: images.reduce((longest, { path }) => Math.max(longest, path.length), 0) }
-  }
-  if (input.isTTY === true) throw new UsageError(NOTHING_GIVEN)
-  let known = 0
-  const images = async function* (): AsyncGenerator<Asked> {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      if (line === '') continue
-      const found = await expand(line)
-      known += found.length
-      yield* found
-    }
-    if (known === 0) throw new UsageError(NOTHING_GIVEN)
-  }
-  return { images: images(), known: () => known, longest: undefined }
+export async function askedImages(given: readonly string[], input: Readable & { isTTY?: boolean }): Promise<Asked[]> {
+  const wanted = given.length > 0 || input.isTTY === true ? given : await linesOf(input)
+  if (wanted.length === 0) throw new UsageError('no image is given: expected image files, folders or patterns as arguments, or their paths, one a line, on standard input.')
+  const found = await pMap(wanted, (argument) => (argument === STANDARD_INPUT && given.length > 0 ? fromInput(input) : expand(argument)), { concurrency: LOOK_UPS })
+  return found.flat()
 }
 
-const NOTHING_GIVEN = 'no image is given: expected image files, folders or patterns as arguments, or their paths, one a line, on standard input.'
+async function linesOf(input: Readable): Promise<string[]> {
+  const lines: string[] = []
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) if (line !== '') lines.push(line)
+  return lines
+}
 
 async function fromInput(input: Readable): Promise<Asked[]> {
   const bytes = await readBounded(input, MAX_FILE_BYTES)

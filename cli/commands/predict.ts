@@ -10,7 +10,7 @@ import { printable } from '../../shared/pictures/text.ts'
 import { likeliest } from '../../shared/evaluation/probabilities.ts'
 import { classify } from '../classify.ts'
 import { commandOf } from '../command.ts'
-import { askedImages } from '../images.ts'
+import { askedImages, type Asked } from '../images.ts'
 import { inferenceOptions, openCheckpoint, openModel } from '../inference.ts'
 import { print } from '../output.ts'
 import { csvPredictions, jsonPredictions, plainLines, type PredictionLines } from '../prediction_lines.ts'
@@ -50,16 +50,16 @@ export const predictCommand = (): Command =>
       const asked = await askedImages(given, process.stdin)
       const model = await openModel(opened, options, log)
 
-      const lines = linesOf(options, asked.longest)
+      const lines = linesOf(options, asked)
       if (lines.header !== undefined) print(lines.header)
       const drawn: SheetPrediction[] = []
       let failed = 0
       // The printed results themselves show the progress on a terminal.
       const bar = process.stdout.isTTY ? undefined : progress('predicting')
       let done = 0
-      for await (const outcome of classify(model, asked.images, sheet === undefined ? 0 : SHEET_IMAGES)) {
+      for await (const outcome of classify(model, asked, sheet === undefined ? 0 : SHEET_IMAGES)) {
         const { path } = outcome
-        bar?.update(++done, asked.known())
+        bar?.update(++done, asked.length)
         if (outcome.problem !== undefined) {
           failed++
           log.error(printable(outcome.problem))
@@ -77,15 +77,15 @@ export const predictCommand = (): Command =>
         await writeSheet(sheet, drawn)
         const missingGlyphs = await missingGlyphsNotice(classes)
         if (missingGlyphs !== undefined) log.warn(missingGlyphs)
-        log.info(`${sheet} shows ${drawn.length === asked.known() - failed ? 'them all' : `the first ${drawn.length}`}.`)
+        log.info(`${sheet} shows ${drawn.length === asked.length - failed ? 'them all' : `the first ${drawn.length}`}.`)
       }
       return failed === 0
     },
   })
 
-function linesOf({ json, csv, top }: { json: boolean; csv: boolean; top: number }, longest = PATH_COLUMN): PredictionLines {
+function linesOf({ json, csv, top }: { json: boolean; csv: boolean; top: number }, asked: readonly Asked[]): PredictionLines {
   if (csv) return csvPredictions(top)
-  return json ? jsonPredictions : plainLines(Math.min(PATH_COLUMN, longest))
+  return json ? jsonPredictions : plainLines(asked.reduce((longest, { path }) => Math.min(PATH_COLUMN, Math.max(longest, path.length)), 0))
 }
 
 /** Draws the contact sheet into a PNG file, which replaces an existing one atomically. @throws RunError if it cannot be written. */
