@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'class and probability of each image',
     load: async () => (await import('./commands/predict.ts')).predictCommand(),
   },
+  serve: {
+    description: 'classify images by HTTP, for other programs, and on a page to drop them on',
+    load: async () => (await import('./commands/serve.ts')).serveCommand(),
+  },
   evaluate: {
     description: 'loss and accuracy of a checkpoint on a data set; on the run\'s own, exactly what the run reported',
     load: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),

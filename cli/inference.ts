@@ -5,10 +5,11 @@ import { choice, optionalWhole, type OptionSpec, type OptionValues } from '../sh
 import type { TransformLists } from '../shared/data/transforms/transforms.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { startCompute } from '../shared/compute/start.ts'
-import { resolveEngine } from '../shared/engine/create.ts'
+import { resolveEngine, type EngineRequest } from '../shared/engine/create.ts'
 import { numericsKinds, type EngineKind, type Numerics, type Precision } from '../shared/engine/engine.ts'
 import { portableObstacle } from '../shared/engine/portable.ts'
 import type { Log } from '../shared/kit/log.ts'
+import type { LaneSettings } from '../shared/lanes/lane_stack.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
 import { require, requiredText } from './command.ts'
@@ -73,24 +74,38 @@ export function settingsOf(checkpoint: Checkpoint): RunSettings {
   return { ...(engine === undefined ? {} : { engine }), ...(testFraction === undefined ? {} : { testFraction }), precision, threads, numerics }
 }
 
+/** A trained network, and how it is computed. */
+export interface PreparedModel {
+  run: RunSettings
+  transforms: TransformLists
+  /** Engine and its settings: the same engine, precision, threads and numerics compute the same bits as the run did. */
+  request: EngineRequest
+}
+
+/** Neither a seed nor a compression matters where no gradient is computed. */
+export const WITHOUT_GRADIENTS: LaneSettings = { seed: 0, compress: 'none' }
+
 /**
- * Compiles a checkpoint's network as its run did, unless the options say otherwise: the same engine, precision, threads
- * and numerics compute the same bits.
+ * Decides how a checkpoint's network is computed: as its run did, unless the options say otherwise.
  * @throws EngineError if the engine is not installed or cannot do what is asked; CheckpointError if a transform is unknown.
  */
-export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: ComputingOptions, log: Log): Promise<TrainedModel> {
-  const { checkpoint } = opened
+export function prepareModel({ checkpoint, file }: { file: string; checkpoint: Checkpoint }, options: ComputingOptions, log: Log): PreparedModel {
   const run = settingsOf(checkpoint)
-  const transforms = transformListsOf(checkpoint, opened.file)
+  const transforms = transformListsOf(checkpoint, file)
   const precision = options.precision ?? run.precision
-  const kind = chooseEngine(options, run, precision, log)
-  const threads = options.threads ?? (kind === 'native' ? run.threads : 1)
+  const engine = chooseEngine(options, run, precision, log)
+  const threads = options.threads ?? (engine === 'native' ? run.threads : 1)
   // An option that portable numerics cannot have asks for other bits than the run's.
   const numerics = options.numerics ?? (portableObstacle({ precision, threads, onGpu: options.gpu !== undefined }) === undefined ? run.numerics : 'native')
-  // Neither a seed nor a compression matters where no gradient is computed.
-  const compute = await startCompute(checkpoint.network, { seed: 0, compress: 'none' }, { engine: kind, precision, threads, numerics, gpu: options.gpu }, log)
-  compute.setParameters(checkpoint.parameters)
-  log.debug(`${compute.info.version}, ${compute.info.device}, ${precision}, threads ${threads}`)
+  return { run, transforms, request: { engine, precision, threads, numerics, gpu: options.gpu } }
+}
+
+/** Compiles a checkpoint's network as `prepareModel` decides. @throws as `prepareModel` does; EngineError if the engine cannot be loaded */
+export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: ComputingOptions, log: Log): Promise<TrainedModel> {
+  const { run, transforms, request } = prepareModel(opened, options, log)
+  const compute = await startCompute(opened.checkpoint.network, WITHOUT_GRADIENTS, request, log)
+  compute.setParameters(opened.checkpoint.parameters)
+  log.debug(`${compute.info.version}, ${compute.info.device}, ${request.precision}, threads ${request.threads}`)
   return { ...opened, run, compute, transforms }
 }
 

@@ -13,6 +13,7 @@ Examples:
   herd certs --host 192.0.2.10                     certificates for a cluster
   herd top --coordinator 192.0.2.10:7070           watch a run on the terminal
   herd predict --checkpoint runs/first/checkpoints/latest.ckpt photo.jpg
+  herd serve --checkpoint runs/first/checkpoints/latest.ckpt   classify images by HTTP
   herd show runs/first                             look at a run in the browser
   herd report runs/first                           a page about it, with what it gets wrong
   herd compare runs/*                              which recipe was best?

@@ -11,17 +11,29 @@ export interface PageAccess {
   insecure: boolean
 }
 
+/** How the warnings name a page. */
+export interface PageWords {
+  /** Option that has the page's host. */
+  option: string
+  /** What whoever reaches the port could do, or can. */
+  open: string
+  /** What travels in the clear, besides the token. */
+  sent: string
+}
+
+const LIVE_PAGE: PageWords = { option: '--http-host', open: 'look at the runs and their images', sent: 'what is looked at' }
+
 /**
- * Checks that the live page is not open to other machines by mistake.
+ * Checks that a page is not open to other machines by mistake.
  * @returns a warning if others could listen in or look at the page; undefined if not
  * @throws UsageError if anybody could look at the page from another machine, and --insecure does not allow it.
  */
-export function checkViewers({ httpHost, token, tls, insecure }: PageAccess): string | undefined {
+export function checkViewers({ httpHost, token, tls, insecure }: PageAccess, { option, open, sent }: PageWords = LIVE_PAGE): string | undefined {
   if (isLoopback(httpHost)) return undefined
   if (token === undefined && !insecure) {
-    throw new UsageError(`--http-host ${httpHost}: whoever reaches the port could look at the runs and their images. Set a token (HERD_TOKEN or --token-file), or say --insecure in a network where everybody is trusted.`)
+    throw new UsageError(`${option} ${httpHost}: whoever reaches the port could ${open}. Set a token (HERD_TOKEN or --token-file), or say --insecure in a network where everybody is trusted.`)
   }
-  if (token === undefined) return `--http-host ${httpHost} with --insecure: whoever reaches this port can look at the runs.`
-  if (tls?.identity === undefined) return `--http-host ${httpHost} without TLS: the token, and what is looked at, travel in the clear. \`herd certs\` makes certificates.`
+  if (token === undefined) return `${option} ${httpHost} with --insecure: whoever reaches this port can ${open}.`
+  if (tls?.identity === undefined) return `${option} ${httpHost} without TLS: the token, and ${sent}, travel in the clear. \`herd certs\` makes certificates.`
   return undefined
 }

@@ -39,8 +39,17 @@ const OPTIONS = {
 } satisfies BuildOptions
 
 /** The live page's files by their paths, bundled in memory: no build step is needed, and the page asks no other host for anything. */
-export async function pageFiles(): Promise<Map<string, PageFile>> {
-  const [html, script, style, icon] = await Promise.all([readFile(path.join(FOLDER, 'index.html')), bundled('main.ts'), bundled('page.css'), readFile(path.join(FOLDER, 'icon.svg'))])
+export function livePage(): Promise<Map<string, PageFile>> {
+  return pageFiles('index.html', 'main.ts')
+}
+
+/** The files of the page that classifies photographs (`herd serve`), likewise. */
+export function classifyingPage(): Promise<Map<string, PageFile>> {
+  return pageFiles('classify.html', 'classify.ts')
+}
+
+async function pageFiles(page: string, program: string): Promise<Map<string, PageFile>> {
+  const [html, script, style, icon] = await Promise.all([readFile(path.join(FOLDER, page)), bundled(program), bundled('page.css'), readFile(path.join(FOLDER, 'icon.svg'))])
   return new Map([
     ['/', { type: 'text/html; charset=utf-8', body: html }],
     ['/page.js', { type: 'text/javascript; charset=utf-8', body: script }],

@@ -10,7 +10,9 @@ import type { TlsFiles } from '../shared/security/tls.ts'
 import type { Tokens } from '../shared/security/token.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { Audience, type AudienceLimits } from './audience.ts'
-import { PAGE_POLICY, pageFiles, type PageFile } from './page_bundle.ts'
+import { PAGE_HEADERS, refuseMethod, sayError, sayJson, sayText, sendFile, urlOf } from './answers.ts'
+import { answerAtDoor } from './door.ts'
+import { livePage, type PageFile } from './page_bundle.ts'
 import { readBody } from './request_body.ts'
 import { whyForeign } from '../shared/http/same_site.ts'
 import { Turns } from '../shared/kit/async.ts'
@@ -55,18 +57,15 @@ export interface LiveLimits extends HttpLimits, AudienceLimits {
 const LIMITS: LiveLimits = {
   connections: 64, patienceMs: 10_000, viewers: 32, untakenBytes: 4 * 2 ** 20, pingMs: 15_000, uploadMs: 120_000, photoBytes: 32 * 2 ** 20, photos: 4,
 }
-const MAX_LOGIN_BYTES = 4096
 /** Largest message of a page, which sends nothing through its WebSocket. */
 const MAX_MESSAGE_BYTES = 256
-
-const loginSchema = z.object({ token: z.string() })
 
 /**
  * Serves the live page. It changes nothing: viewers can only look, and have a photograph classified.
  * @throws RunError if the port cannot be listened on.
  */
 export async function serveLive(source: LiveSource, options: LiveOptions, limits: LiveLimits = LIMITS): Promise<ListeningServer> {
-  const page = new LiveServer(source, options, await pageFiles(), limits)
+  const page = new LiveServer(source, options, await livePage(), limits)
   return page.listen()
 }
 
@@ -124,18 +123,15 @@ class LiveServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
+    for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
     const foreign = this.#whyForeign(request)
     if (foreign !== undefined) return sayError(response, 403, foreign)
     const url = urlOf(request)
     const file = this.#files.get(url?.pathname ?? '')
     const getting = request.method === 'GET' || request.method === 'HEAD'
     if (file !== undefined) return getting ? sendFile(response, file) : refuseMethod(response, 'GET, HEAD')
+    if (await answerAtDoor(this.#gatekeeper, url?.pathname, request, response, WRONG_TOKEN)) return
     switch (url?.pathname) {
-      case '/session':
-        return getting ? sayJson(response, 200, { access: this.#gatekeeper.accessOf(request) }) : refuseMethod(response, 'GET, HEAD')
-      case '/login':
-        return request.method === 'POST' ? this.#login(request, response) : refuseMethod(response, 'POST')
       case '/predict':
         return request.method === 'POST' ? this.#predict(request, response, url.searchParams.get('run')) : refuseMethod(response, 'POST')
       case '/report':
@@ -156,16 +152,6 @@ class LiveServer {
     if (!this.#gatekeeper.admits(request)) return refuseUpgrade(socket, 401, NEEDS_TOKEN)
     if (this.#audience.isFull) return refuseUpgrade(socket, 503, 'As many pages look on as may.')
     this.#sockets.handleUpgrade(request, socket, head, (connected) => this.#audience.welcome(connected))
-  }
-
-  async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#gatekeeper.mustWait(request)) return sayError(response, 429, 'Too many wrong tokens: wait a second.')
-    const body = await readBody(request, MAX_LOGIN_BYTES)
-    const login = loginSchema.safeParse(parseJson(body))
-    if (!login.success) return sayError(response, 400, 'Expected {"token": "..."}.')
-    const cookie = this.#gatekeeper.login(request, login.data.token)
-    if (cookie === undefined) return sayError(response, 401, "This is not the run's token: the coordinator got it as HERD_TOKEN or --token-file.")
-    response.writeHead(204, { 'set-cookie': cookie }).end()
   }
 
   async #predict(request: IncomingMessage, response: ServerResponse, asked: string | null): Promise<void> {
@@ -211,52 +197,8 @@ class LiveServer {
   }
 }
 
+const WRONG_TOKEN = "This is not the run's token: the coordinator got it as HERD_TOKEN or --token-file."
 const NEEDS_TOKEN = 'The token of the run is needed to look at it.'
-
-/** Headers of every answer: other sites cannot embed or read the page, and links from it do not tell where they were. */
-const HEADERS = {
-  'content-security-policy': PAGE_POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store',
-}
-
-function urlOf({ url = '' }: IncomingMessage): URL | undefined {
-  return URL.canParse(url, 'http://page') ? new URL(url, 'http://page') : undefined
-}
-
-function parseJson(body: Buffer | undefined): unknown {
-  try {
-    return JSON.parse(body?.toString() ?? '')
-  } catch {
-    return undefined
-  }
-}
-
-function sendFile(response: ServerResponse, { type, body }: PageFile): void {
-  response.writeHead(200, { 'content-type': type, 'content-length': body.length }).end(body)
-}
-
-function sayText(response: ServerResponse, status: number, text: string, headers: http.OutgoingHttpHeaders = {}): void {
-  // The connection is closed, since the rest of the request may not have been read.
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close', ...headers }).end(text)
-}
-
-function refuseMethod(response: ServerResponse, allow: string): void {
-  sayText(response, 405, `expected ${allow}\n`, { allow })
-}
-
-function sayJson(response: ServerResponse, status: number, value: object, headers: http.OutgoingHttpHeaders = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(value))
-}
-
-/** Answers with a sentence for the person in front of the page. */
-function sayError(response: ServerResponse, status: number, error: string): void {
-  if (response.headersSent) return void response.destroy()
-  sayJson(response, status, { error }, { connection: 'close' })
-}
 
 function refuseUpgrade(socket: Duplex, status: number, why: string): void {
   const body = `${why}\n`

@@ -29,8 +29,17 @@ export async function logIn(token: string): Promise<void> {
 }
 
 /** Has a photograph classified by a run's weights. @throws SaidError if it is no image or too large, or there are no weights yet. */
-export async function predict(run: number, photograph: Blob): Promise<PhotoPrediction> {
-  const response = await answered(fetch(`predict?run=${run}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: photograph }))
+export function classifyByRun(run: number, photograph: Blob): Promise<PhotoPrediction> {
+  return classify(`predict?run=${run}`, photograph)
+}
+
+/** Has a photograph classified by the weights of `herd serve`. @throws SaidError if it is no image or too large, or the server has too much to do. */
+export function classifyByServer(photograph: Blob): Promise<PhotoPrediction> {
+  return classify('v1/classify', photograph)
+}
+
+async function classify(address: string, photograph: Blob): Promise<PhotoPrediction> {
+  const response = await answered(fetch(address, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: photograph }))
   return (await response.json()) as PhotoPrediction
 }
 

@@ -9,11 +9,12 @@ export class Login {
   readonly #button = h('button', { type: 'submit' }, 'Log in')
   readonly #onDone: () => void
 
-  constructor(onDone: () => void) {
+  /** @param hint which token is asked for */
+  constructor(hint: string, onDone: () => void) {
     this.#onDone = onDone
-    const hint = h('p', { class: 'note', id: 'token-hint' }, 'This run is not for everybody: give the token that its workers join with (HERD_TOKEN, or the file of --token-file).')
     const form = h('form', {}, h('label', { for: 'token' }, 'Token'), this.#token, this.#button)
-    this.element = h('section', { class: 'card login', 'aria-labelledby': 'login-heading', hidden: true }, h('h1', { id: 'login-heading' }, 'Log in'), hint, form, this.#error)
+    const explained = h('p', { class: 'note', id: 'token-hint' }, hint)
+    this.element = h('section', { class: 'card login', 'aria-labelledby': 'login-heading', hidden: true }, h('h1', { id: 'login-heading' }, 'Log in'), explained, form, this.#error)
     form.addEventListener('submit', (event) => {
       event.preventDefault()
       void this.#submit()

@@ -29,7 +29,7 @@ let awaited = false
 
 const announce = announcer(byId('announcer'))
 const sign = new ConnectionSign(announce)
-const login = new Login(() => connection.connect())
+const login = new Login('This run is not for everybody: give the token that its workers join with (HERD_TOKEN, or the file of --token-file).', () => connection.connect())
 const empty = h('p', { class: 'card loading' }, 'Connecting to the run …')
 const curves = curvesSection()
 const comparison = runsSection((index) => {

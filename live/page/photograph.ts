@@ -3,15 +3,30 @@ import type { PhotoPrediction } from '../view.ts'
 import { shareBar } from './confusion.ts'
 import { h, setAttributes, setText, whenChanged } from './dom.ts'
 import { bytes, integer, percent } from './format.ts'
-import { predict, SaidError } from './api.ts'
+import { classifyByRun, SaidError } from './api.ts'
 import { card, type Section, type Shown } from './shown.ts'
 
 /** Largest photograph that the server takes. */
 const MAX_BYTES = 32 * 1024 * 1024
 const CLASSES_SHOWN = 10
 
-/** A section in which a photograph is dropped or chosen, and the network classifies it. */
+/** The section of the live page in which the weights of the selected run classify a photograph. */
 export function photographSection(onTokenNeeded: () => void): Section {
+  let run = 0
+  const { element, forget } = photographCard((photograph) => classifyByRun(run, photograph), onTokenNeeded)
+  const choose = whenChanged((selected: number) => {
+    run = selected
+    // Answers of another run, also those still to come, do not belong to this one.
+    forget()
+  })
+  return { element, update: ({ selected }: Shown) => choose(selected) }
+}
+
+/**
+ * A card in which a photograph is dropped or chosen, and classified.
+ * @returns the card, and a function that forgets the photograph and its answer, also one that is still to come
+ */
+export function photographCard(classify: (photograph: File) => Promise<PhotoPrediction>, onTokenNeeded: () => void): { element: HTMLElement; forget: () => void } {
   const input = h('input', { type: 'file', id: 'photograph', accept: 'image/*', 'aria-describedby': 'photograph-hint' })
   const drop = h('div', { class: 'drop' }, h('label', { for: 'photograph' }, 'Choose a photograph'), input, h('p', { id: 'photograph-hint' }, 'or drop one here. It goes to the host of this page and nowhere else.'))
   const picture = h('img', { alt: 'Your photograph', hidden: true })
@@ -19,7 +34,6 @@ export function photographSection(onTokenNeeded: () => void): Section {
   const status = h('p', { class: 'status', role: 'status' })
   const answer = h('ol', { class: 'answer' })
   const element = card('photograph', 'Ask about a photograph', h('form', {}, drop), h('div', { class: 'asked' }, picture, h('div', {}, error, status, answer)))
-  let run = 0
   let asked = 0
 
   const ask = async (photograph: File): Promise<void> => {
@@ -33,7 +47,7 @@ export function photographSection(onTokenNeeded: () => void): Section {
     setAttributes(element, { 'aria-busy': 'true' })
     try {
       if (photograph.size > MAX_BYTES) throw new SaidError(`${photograph.name} has ${bytes(photograph.size)}: choose one of ${bytes(MAX_BYTES)} at most.`, 413)
-      const prediction = await predict(run, photograph)
+      const prediction = await classify(photograph)
       if (mine === asked) show(prediction)
     } catch (reason) {
       if (mine !== asked) return
@@ -62,17 +76,15 @@ export function photographSection(onTokenNeeded: () => void): Section {
   picture.addEventListener('error', () => (picture.hidden = true))
   takeDrops(drop, (file) => void ask(file))
 
-  const choose = whenChanged((selected: number) => {
-    run = selected
-    // Answers of another run, also those still to come, do not belong to this one.
+  const forget = (): void => {
     asked++
     setText(error, '')
     setText(status, '')
     answer.replaceChildren()
     picture.hidden = true
     setAttributes(element, { 'aria-busy': false })
-  })
-  return { element, update: ({ selected }: Shown) => choose(selected) }
+  }
+  return { element, forget }
 }
 
 /** Takes files dropped anywhere on the page, since the browser would open a file dropped beside the field in place of the page. */

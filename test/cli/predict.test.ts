@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import sharp from 'sharp'
+import { Program } from '../support/processes.ts'
 import { createWorkspace, withoutNative, type Workspace } from '../support/workspace.ts'
 import { alwaysPredict, CLASSES, damagedCheckpoints, herdIn, jsonLines, makeCheckpoint, makeImage } from './fixture.ts'
 
@@ -76,6 +77,31 @@ describe('herd predict', { concurrency: 2 }, () => {
     assert.doesNotMatch(stderr, /\n\s+at /, 'no stack trace')
   })
 
+  it('writes CSV, of a folder, a pattern and paths that come by standard input, and says what could not be read', async () => {
+    const folder = workspace.path('many')
+    await mkdir(`${folder}/a, b`, { recursive: true })
+    const [inA, inMany] = [await makeImage(`${folder}/a, b/1.png`, 'green'), await makeImage(`${folder}/2.jpg`, 'grey')]
+    await makeImage(`${folder}/3.png`, 'grey')
+    const paths = new Program('herd', ['predict', '--csv', '--top', '2', '--checkpoint', constant], workspace.environment, [], { stdin: 'pipe' })
+    paths.child.stdin?.end(`${folder}/a, b\n\n${folder}/*.jpg\r\n${notAnImage}`)
+    const { code, stdout, stderr } = await paths.ended
+    assert.equal(code, 1, stderr)
+    const likely = 'cane,cane (dog),0.7,gatto,gatto (cat),0.2'
+    const [header, ...lines] = stdout.trimEnd().split('\n')
+    assert.equal(header, 'image,error,class,name,probability,class_2,name_2,probability_2')
+    const rounded = lines.map((line) => line.replaceAll(/0\.\d+/g, (number) => String(Number(Number(number).toFixed(6)))))
+    assert.deepEqual(rounded, [`"${inA}",,${likely}`, `${inMany},,${likely}`, `${notAnImage},${notAnImage} cannot be decoded: Input buffer contains unsupported image format.,,,,,,`])
+  })
+
+  it('takes an image from standard input', async () => {
+    const asked = new Program('herd', ['predict', '--json', '--checkpoint', random, '-', red], workspace.environment, [], { stdin: 'pipe' })
+    asked.child.stdin?.end(await readFile(red))
+    const { code, stdout, stderr } = await asked.ended
+    assert.equal(code, 0, stderr)
+    const [piped, file] = jsonLines(stdout) as Prediction[]
+    assert.deepEqual([piped.image, file.image, piped.top], ['-', red, file.top])
+  })
+
   it('sees the images: other pixels, other probabilities, which add up to 1', async () => {
     const { code, stdout, stderr } = await herd(['predict', '--json', '--top', '3', '--checkpoint', random, red, blue, red])
     assert.equal(code, 0, stderr)
@@ -141,7 +167,8 @@ describe('herd predict', { concurrency: 2 }, () => {
     [['--checkpoint', 'CONSTANT', '--top', '4', 'x.jpg'], 2, /^error: --top 4: expected at most 3, the number of classes/],
     [['--checkpoint', 'CONSTANT', '--sheet', 'sheet.jpg', 'x.jpg'], 2, /^error: --sheet sheet\.jpg: expected a file name that ends in \.png/],
     [['--checkpoint', 'CONSTANT', '--engine', 'wasm', '--precision', 'bf16', 'x.jpg'], 1, /^error: --precision bf16 needs the native engine/],
-    [['--checkpoint', 'CONSTANT'], 2, /missing required argument 'image'/],
+    [['--checkpoint', 'CONSTANT'], 2, /^error: no image is given: expected image files, folders or patterns/],
+    [['--checkpoint', 'CONSTANT', '--csv', '--json', 'x.jpg'], 2, /^error: --json and --csv exclude each other/],
   ]
   it('refuses wrong options', async () => {
     await Promise.all(

@@ -24,6 +24,7 @@ const elsewhere: [RegExp, string][] = [
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port (9464( --metrics-targets \S+)?|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
+  [/^npx herd serve |^curl .*\/v1\/classify/, 'serves until a signal, and asks it: test/cli/serve.test.ts runs both'],
   [/--reducers-elsewhere$|^npx reducer /, 'test/cluster/reducers.test.ts starts the same'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
@@ -59,7 +60,7 @@ async function commandsOf(...files: string[]): Promise<string[]> {
 }
 
 function execute(command: string, environment: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
-  const local = command.replaceAll(/0\.0\.0\.0:7070|192\.0\.2\.\d+:7070/g, `127.0.0.1:${port}`).replace(/^npx (\w+)/, `"${process.execPath}" ${NODE_OPTIONS.join(' ')} "${ROOT}/bin/$1.mjs"`)
+  const local = command.replaceAll(/0\.0\.0\.0:7070|192\.0\.2\.\d+:7070/g, `127.0.0.1:${port}`).replace(/(?<=^|\| )npx (\w+)/g, `"${process.execPath}" ${NODE_OPTIONS.join(' ')} "${ROOT}/bin/$1.mjs"`)
   const child = spawn('sh', ['-c', local], { cwd: workspace.folder, env: { ...process.env, ...workspace.environment, ...short, ...environment } })
   let output = ''
   child.stdout.on('data', (data: Buffer) => (output += data.toString()))
@@ -161,6 +162,16 @@ test('the commands of docs/numerics.md tell what this machine computes, and trai
   assert.match(await succeeds(fingerprint), new RegExp(`portable +f32 +${EVERYWHERE.wasm}`))
   await succeeds(train)
   for (const command of [fingerprint, train]) executed.add(command)
+})
+
+test('the commands of docs/herd.md classify images', async () => {
+  const commands = await commandsOf('docs/herd.md')
+  assert.equal(commands.length, 3)
+  await cp(workspace.path('my-images'), workspace.path('photos'), { recursive: true })
+  const [jpeg] = await readdir(workspace.path('photos', 'cats'))
+  await cp(workspace.path('photos', 'cats', jpeg), workspace.path('photo.jpg'))
+  for (const command of commands) await succeeds(command.replaceAll('*.jpg', '*.jpeg'))
+  assert.equal((await readFile(workspace.path('predictions.csv'), 'utf8')).trimEnd().split('\n').length, 1 + 100)
 })
 
 test('npx herd setup, which has nothing to do where `npm test` has done it', async () => {

@@ -7,7 +7,7 @@ const byName = (metrics: MetricDescription[]): MetricDescription[] => metrics.to
 /** Removes the labels of Node's own metrics, which depend on the resources and heap spaces that exist right now. */
 const ofHerd = (metric: MetricDescription): MetricDescription => (metric.name.startsWith('herd_') ? metric : { ...metric, labels: [] })
 
-for (const daemon of ['coordinator', 'worker'] as const) {
+for (const daemon of ['coordinator', 'worker', 'server'] as const) {
   test(`docs/metrics.md lists exactly the metrics of the ${daemon}`, async () => {
     const actual = await describeMetrics(filledRegistries()[daemon])
     assert.deepEqual(byName(actual.map(ofHerd)), byName(documentedMetrics(daemon).map(ofHerd)))

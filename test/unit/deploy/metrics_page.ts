@@ -5,9 +5,9 @@ import { deployFolder } from './dashboard.ts'
 import type { MetricDescription } from './registries.ts'
 
 /** The metrics of a daemon according to docs/metrics.md, including those of every Node process. */
-export function documentedMetrics(daemon: 'coordinator' | 'worker'): MetricDescription[] {
+export function documentedMetrics(daemon: 'coordinator' | 'worker' | 'server'): MetricDescription[] {
   const page = readFileSync(path.join(deployFolder, '../docs/metrics.md'), 'utf8')
-  return [...tableBelow(page, `The ${daemon}'s metrics`), ...tableBelow(page, 'Metrics of both processes')]
+  return [...tableBelow(page, `The ${daemon}'s metrics`), ...tableBelow(page, 'Metrics of all processes')]
 }
 
 /** Rows `| \`name\` | type | labels | meaning |` below a heading, up to the next heading. Rows for Linux only are left out on other systems. */

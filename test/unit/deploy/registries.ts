@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import { CoordinatorMetrics } from '../../../coordinator/watch/metrics.ts'
+import { ServeMetrics } from '../../../cli/serve/metrics.ts'
 import type { MemberView } from '../../../live/view.ts'
 import { WorkerMetrics } from '../../../worker/metrics.ts'
 import { makeCertificates } from '../../../cli/certs/certificates.ts'
@@ -20,8 +21,8 @@ const { files } = await makeCertificates(['192.0.2.10'], 90, new Date('2026-01-0
 const pem = (name: string): Buffer => Buffer.from(files.get(name) ?? '')
 const tls = { ca: pem('ca.crt'), identity: { cert: pem('coordinator.crt'), key: pem('coordinator.key') } }
 
-/** Registries of both daemons, after one of every event that they count. */
-export function filledRegistries(): { coordinator: Registry; worker: Registry } {
+/** Registries of both daemons and of `herd serve`, after one of every event that they count. */
+export function filledRegistries(): { coordinator: Registry; worker: Registry; server: Registry } {
   const coordinator = new CoordinatorMetrics(() => ({
     workers: 1, workersWanted: 2, members: [member], metricsTargets: [], waiting: false, engine: undefined, fingerprints: {}, inputs: [], bytesReceived: 1000, bytesSent: 2000,
     totals: { lanesDelivered: 8, lanesCounted: 8, lanesDropped: 3, lanesDealtAgain: 1, lanesTakenOver: 1, workersLost: 1, mostWorkers: 2 },
@@ -61,7 +62,12 @@ export function filledRegistries(): { coordinator: Registry; worker: Registry } 
   observer.onImageCache(false)
   observer.onTraffic({ sent: 100, received: 200 })
   observer.onMemory({ resident: 5e8, decoded: 1e6, file: 2e6 })
-  return { coordinator: coordinator.registry, worker: worker.registry }
+
+  const server = new ServeMetrics(() => ({ taken: 1, queue: 8, restarts: 1 }), tls)
+  server.describe('article', { kind: 'native', mode: 'graph', precision: 'f32', threads: 1, device: 'cpu', version: 'TensorFlow' })
+  server.onRequest(200, 0.1)
+  server.onBatch(4, 0.05)
+  return { coordinator: coordinator.registry, worker: worker.registry, server: server.registry }
 }
 
 /** Describes the metrics in a registry; labels are those of its series, without those that all metrics of a daemon have. */
