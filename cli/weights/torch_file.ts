@@ -3,7 +3,7 @@ import { floatsFrom, isFloatType, type FloatType } from '../../shared/checkpoint
 import { METADATA_KEY, type NamedTensor } from '../../shared/checkpoint/safetensors.ts'
 import { messageOf, RunError } from '../../shared/kit/errors.ts'
 import { PickleDictionary, PickleError, readPickle, type PickleValue } from './pickle.ts'
-import { shortened, Storage, torchObjects, TorchTensor } from './torch_objects.ts'
+import { shortened, torchObjects, TorchTensor, type Storage } from './torch_objects.ts'
 import { isZip, openZip, ZipError } from './zip_archive.ts'
 
 /** Weights of a file that PyTorch has written. */
