@@ -28,6 +28,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'look at a network: layers, shapes, parameters, operations, and where the time of a step goes',
     load: async () => (await import('./commands/model.ts')).modelCommand(),
   },
+  weights: {
+    description: 'obtain pretrained weights, convert those of PyTorch, list those of a file',
+    load: async () => (await import('./commands/weights.ts')).weightsCommand(),
+  },
   predict: {
     description: 'class and probability of each image',
     load: async () => (await import('./commands/predict.ts')).predictCommand(),

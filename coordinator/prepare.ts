@@ -8,7 +8,7 @@ import type { EngineKind } from '../shared/engine/engine.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
-import { initialParameters } from '../shared/model/initial.ts'
+import { initSchema } from '../shared/model/initial.ts'
 import { layoutOf, type Layout } from '../shared/model/layout.ts'
 import { networkLossOf } from '../shared/model/loss.ts'
 import { buildNetwork } from '../shared/model/models.ts'
@@ -21,6 +21,7 @@ import { missingGlyphsNotice } from '../shared/pictures/missing_glyphs.ts'
 import { recipeOf, resumedRecipe } from '../shared/recipe/recipe.ts'
 import { recipeOfCheckpoint } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
+import { beginningOf } from './init.ts'
 import { beginning, type Progress } from './contract/progress.ts'
 import type { CoordinatorOptions, RunOptions } from './options.ts'
 import { progressOf } from './record/checkpoint_position.ts'
@@ -68,15 +69,18 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
   const { precision, measured } = await decidedPrecision(wanted, engine, log)
+  // A run that goes on needs no file that it began with: its weights are in the checkpoint.
+  const begun = resume === undefined ? await beginningOf(wanted.init, wanted.seed, network, layout) : { init: initSchema.parse(wanted.init), parameters: resume.checkpoint.parameters, notices: [] }
+  for (const notice of begun.notices) log.info(notice)
   const recipe: Recipe = {
-    ...recipeOf(wanted), engine, precision,
+    ...recipeOf(wanted), engine, precision, init: begun.init,
     augmentation: withNormalisation(wanted.augmentation, network), evaluation: withNormalisation(wanted.evaluation, network), schedule: scheduleOver(wanted.schedule, wanted.epochs),
   }
   const schedule = new Schedule({ ...recipe, ...dataset })
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const optimizer = optimizerOf(recipe.optimizer)
   const start = resume === undefined
-    ? { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) }
+    ? { ...freshState(optimizer, layout.size), parameters: begun.parameters }
     : optimizerStateOf(resume.checkpoint, optimizer, resume.file)
   return { options: { ...wanted, ...recipe }, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress, start, measured }
 }

@@ -31,6 +31,7 @@ export const verifyCommand = () =>
       steps,
       share,
       data: text('<folder>', "Folder of the run's images (default: where its config.json has them)."),
+      init: text('<file>', 'Safetensors file that the run began with, if it began with one; without it, its first weights are not checked.'),
       signedBy: text('<file>', 'Public key, PEM: provenance.json must be signed with it.'),
       force: flag('Compare on a machine that computes other bits, too: a difference then proves nothing.'),
       gpu: optionalWhole('<index>', 'GPU to compute on.', { min: 0, max: 255 }),

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
 import { encodeSafetensors } from '../../shared/checkpoint/safetensors.ts'
-import { torchNetwork } from './torch_weights.ts'
+import { torchNetwork } from '../../shared/checkpoint/torch_weights.ts'
 
 /** Key of the metadata entry that describes the network. */
 export const NETWORK_KEY = 'network'

@@ -22,9 +22,14 @@ const manifestSchema = z.object({
   files: z.array(z.object({ path: z.string(), bytes: z.number() })),
 })
 
-/** The user's cache, or the one that HERD_CACHE names. */
+/** The engine's part of the user's cache, or of the one that HERD_CACHE names. */
 export function nativeCache(environment: NodeJS.ProcessEnv): NativeCache {
-  const folder = join(cacheFolder(environment), 'native')
+  return cachePart('native', environment)
+}
+
+/** A part of the cache that is kept in the same way. */
+export function cachePart(name: string, environment: NodeJS.ProcessEnv): NativeCache {
+  const folder = join(cacheFolder(environment), name)
   return { folder, staging: join(folder, 'staging') }
 }
 

@@ -9,7 +9,7 @@ import { cachedEntry, fileSize, nativeCache, readJson, sweepStaging, type Native
 import { linkIntoPackage, removeFromPackage, stampInPlace, writeStamp, type Stamp } from './install.ts'
 import { withLock } from '../../shared/kit/lock.ts'
 import { runOwnInstaller, type RunOwnInstaller } from './own_installer.ts'
-import { npmPackageOf, type NativeRelease, type Variant } from './releases.ts'
+import { npmPackageOf, pipTags, type NativeRelease, type Variant } from './releases.ts'
 import { type Reporter } from './reporter.ts'
 import { verifyPackage, type Verified, type Verify } from './verify.ts'
 import { ChecksumError, ensureWheel } from './wheel.ts'
@@ -158,7 +158,7 @@ const fromWheels: Way = async (request, packageFolder, cache, reporter, parts) =
   await requireTools(cache, release, packageFolder, environment)
   const wheelFolders: string[] = []
   for (const pin of release.wheels) {
-    wheelFolders.push(await ensureWheel(cache, release, pin, request.wheel, environment, reporter))
+    wheelFolders.push(await ensureWheel(cache, pipTags(release), pin, request.wheel, environment, reporter))
   }
   const addonFolder = await ensureAddon(cache, release, packageFolder, wheelFolders[0], environment, reporter, parts.compile)
   return orRemoved(packageFolder, async () => {

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { RunError, UsageError } from '../../shared/kit/errors.ts'
 import { buildEntry, cachedEntry, fileSize, filesBelow, inStaging, type NativeCache } from './cache.ts'
 import { findProgram, reasonIn, runProcess } from './process.ts'
-import { pipTags, type NativeRelease, type WheelPin } from './releases.ts'
+import { type WheelPin } from './releases.ts'
 import { type Reporter } from './reporter.ts'
 import { ROOT } from '../../shared/kit/project.ts'
 
@@ -18,6 +18,7 @@ const WATCH_MILLISECONDS = 200
 
 /**
  * Unpacks a wheel's kept files into the cache, unless they are there already.
+ * @param tags arguments with which pip chooses the wheel's platform; none for a wheel that is the same on all
  * @param localPath a wheel, or a folder that holds it under its own name; undefined to let pip download it
  * @returns the folder in the cache
  * @throws UsageError if the local file is not there
@@ -26,7 +27,7 @@ const WATCH_MILLISECONDS = 200
  */
 export async function ensureWheel(
   cache: NativeCache,
-  release: NativeRelease,
+  tags: readonly string[],
   pin: WheelPin,
   localPath: string | undefined,
   environment: NodeJS.ProcessEnv,
@@ -39,7 +40,7 @@ export async function ensureWheel(
       await inStaging(cache, async (downloads) => {
         const wheel =
           localPath === undefined
-            ? await download(downloads, release, pin, environment, reporter)
+            ? await download(downloads, tags, pin, environment, reporter)
             : await localWheel(localPath, pin)
         await checkWheel(wheel, pin)
         await unpack(wheel, folder, pin, environment, reporter)
@@ -62,7 +63,7 @@ export function pythonIn(environment: NodeJS.ProcessEnv): string {
 
 async function download(
   folder: string,
-  release: NativeRelease,
+  tags: readonly string[],
   pin: WheelPin,
   environment: NodeJS.ProcessEnv,
   reporter: Reporter,
@@ -78,7 +79,7 @@ async function download(
   try {
     const result = await runProcess(
       pythonIn(environment),
-      [...command, ...pipTags(release), '--dest', folder, `${pin.project}==${pin.version}`],
+      [...command, ...tags, '--dest', folder, `${pin.project}==${pin.version}`],
       // pip's temporary files are in a folder of Herd's, so that nothing is left elsewhere when pip is killed.
       { environment: { ...environment, TMPDIR: temporary, PIP_DISABLE_PIP_VERSION_CHECK: '1' } },
     )

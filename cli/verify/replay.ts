@@ -37,7 +37,8 @@ export interface Compared {
  */
 export async function replay({ from, to, end }: Stretch, parts: ReplayParts): Promise<Compared> {
   const { model, states, noted } = parts
-  const begun = await readState(fileToBeginWith(from), states)
+  const file = fileToBeginWith(from, states)
+  const begun = await readState(file, states)
   model.restore(begun.state)
   let progress = begun.progress
   let agreed = from.step
@@ -48,7 +49,7 @@ export async function replay({ from, to, end }: Stretch, parts: ReplayParts): Pr
     const { step } = next.at
     const link = noted.get(step)
     if (link === undefined) continue
-    const difference = differenceOfStep(link, lanes, parameterDigest(model.parameters), { agreed, begun: agreed === from.step ? fileToBeginWith(from) : undefined })
+    const difference = differenceOfStep(link, lanes, parameterDigest(model.parameters), { agreed, begun: agreed === from.step ? file : undefined })
     if (difference !== undefined) throw new Contradiction([difference, ...(step === end?.step ? await differencesOfCheckpoints(end, progress, parts) : [])].join('; '))
     agreed = step
     lines++
@@ -58,9 +59,9 @@ export async function replay({ from, to, end }: Stretch, parts: ReplayParts): Pr
   return { steps: to - from.step, lines, checkpoints: end?.files.length ?? 0 }
 }
 
-/** The initial weights follow from the seed: no checkpoint is believed there. */
-function fileToBeginWith({ step, files }: KnownState): string | undefined {
-  return step === 0 ? undefined : files.at(0)
+/** No checkpoint is believed where the initial weights are known, since they follow from the seed. */
+function fileToBeginWith({ step, files }: KnownState, { initial }: StateParts): string | undefined {
+  return step === 0 && initial !== undefined ? undefined : files.at(0)
 }
 
 /** Compares the checkpoints of a state with what was computed here. @returns the first difference in each, as a clause */

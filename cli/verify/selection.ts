@@ -22,7 +22,7 @@ export interface Selected {
  *   state to begin from; UsageError if the range is none of the run's
  */
 export async function select(chain: Chain, selection: Selection, states: StateParts): Promise<Selected> {
-  const known = await knownStates(states.folder, chain.beginning.from)
+  const known = await knownStates(states.folder, chain.beginning.from, states.initial)
   const of = Math.max(chain.head.step, known.at(-1)?.step ?? 0)
   const stretches = stretchesOf(known, of)
   const unlike = await firstUnlike(known, chain, states)

@@ -5,18 +5,16 @@ import { progressOf } from '../../coordinator/record/checkpoint_position.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { loadCheckpoint, optimizerStateOf, readPosition, requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
 import { CheckpointError, NewerCheckpointError, RunError } from '../../shared/kit/errors.ts'
-import { initialParameters } from '../../shared/model/initial.ts'
 import type { Layout } from '../../shared/model/layout.ts'
 import type { Network } from '../../shared/model/network.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../../shared/optim/optimizer.ts'
-import type { Recipe } from '../../shared/recipe/table.ts'
 import { Contradiction } from './contradiction.ts'
 
 /** A state of the run that is known in full: steps can be replayed from there. */
 export interface KnownState {
   /** Number of steps taken. */
   step: number
-  /** Names of its checkpoints, of which none is a link to another; none is needed before the first step, where the weights follow from the seed. */
+  /** Names of its checkpoints, of which none is a link to another; none is needed before the first step, where the weights follow from the seed, or are those of a file. */
   files: string[]
 }
 
@@ -35,10 +33,11 @@ const CHECKPOINT = /^(latest|epoch-\d+|step-\d+)\.ckpt$/
  * Lists the states of a run that are known, in the order of steps.
  * @param folder its checkpoints
  * @param from number of steps taken where its chain begins
+ * @param initial the weights before the first step, if they are known
  * @throws Contradiction if a checkpoint cannot be read; RunError if one is removed meanwhile
  */
-export async function knownStates(folder: string, from: number): Promise<KnownState[]> {
-  const files = new Map<number, string[]>(from === 0 ? [[0, []]] : [])
+export async function knownStates(folder: string, from: number, initial: Float32Array | undefined): Promise<KnownState[]> {
+  const files = new Map<number, string[]>(from === 0 && initial !== undefined ? [[0, []]] : [])
   const seen = new Set<string>()
   for (const name of await checkpointsIn(folder)) {
     const { step, file } = await contradicting(folder, name, async () => ({ ...(await readPosition(join(folder, name))), file: await stat(join(folder, name)) }))
@@ -94,7 +93,8 @@ export function stepsOf(stretches: readonly Stretch[]): number {
 export interface StateParts {
   /** Folder of the checkpoints. */
   folder: string
-  recipe: Recipe
+  /** The weights that the recipe begins with; undefined where they are those of a file that is not given. */
+  initial: Float32Array | undefined
   network: Network
   layout: Layout
   classes: readonly string[]
@@ -104,11 +104,14 @@ export interface StateParts {
 
 /**
  * Reads a state in full.
- * @param file name of its checkpoint; undefined: the initial weights
+ * @param file name of its checkpoint; undefined: the initial weights, which must be known
  * @throws Contradiction if the file is damaged, or of another network, other classes or another optimizer; RunError if it was removed meanwhile
  */
-export async function readState(file: string | undefined, { folder, recipe, network, layout, classes, optimizer, stepsPerEpoch }: StateParts): Promise<{ progress: Progress; state: OptimizerState }> {
-  if (file === undefined) return { progress: beginning, state: { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) } }
+export async function readState(file: string | undefined, { folder, initial, network, layout, classes, optimizer, stepsPerEpoch }: StateParts): Promise<{ progress: Progress; state: OptimizerState }> {
+  if (file === undefined) {
+    if (initial === undefined) throw new Error('the state before the first step is not known')
+    return { progress: beginning, state: { ...freshState(optimizer, layout.size), parameters: initial } }
+  }
   return contradicting(folder, file, async () => {
     const checkpoint = await loadCheckpoint(join(folder, file))
     requireSameNetwork(checkpoint, network, classes, file)

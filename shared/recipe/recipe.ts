@@ -1,8 +1,10 @@
+import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { normalisationOf, withNormalisation, type TransformList } from '../data/transforms/transforms.ts'
 import { portableObstacle } from '../engine/portable.ts'
 import { UsageError } from '../kit/errors.ts'
+import type { AskedInit, Init } from '../model/initial.ts'
 import { scheduleOver } from '../optim/schedule.ts'
 import { recipeKeys, recipeShape, recipeTable, type AskedRecipe, type Recipe, type RecipeKey } from './table.ts'
 
@@ -51,8 +53,13 @@ export function resumedRecipe(asked: AskedRecipe, given: ReadonlySet<string>, be
  * length) are taken from the run.
  */
 export function sameValue(key: RecipeKey, asked: AskedRecipe, begun: Recipe): boolean {
-  const meant = { ...asked, augmentation: completed(asked.augmentation, begun.augmentation), evaluation: completed(asked.evaluation, begun.evaluation), schedule: scheduleOver(asked.schedule, lengthOf(begun)) }
+  const meant = { ...asked, init: asBegun(asked.init, begun.init), augmentation: completed(asked.augmentation, begun.augmentation), evaluation: completed(asked.evaluation, begun.evaluation), schedule: scheduleOver(asked.schedule, lengthOf(begun)) }
   return isDeepStrictEqual(JSON.parse(JSON.stringify(meant[key])), JSON.parse(JSON.stringify(begun[key])))
+}
+
+/** Returns what a run began with if it is asked for by the name of the same file: a resumed run does not need the file, which may be gone. */
+function asBegun(asked: AskedInit, begun: Init): AskedInit {
+  return typeof asked === 'string' && typeof begun === 'object' && basename(asked) === begun.file ? begun : asked
 }
 
 function lengthOf({ schedule, epochs }: Recipe): number {

@@ -4,7 +4,7 @@ import { numericsKinds } from '../engine/engine.ts'
 import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { samplings } from '../lanes/sample_schedule.ts'
-import { initialisations } from '../model/initial.ts'
+import { askedInitSchema, initialisations, initSchema } from '../model/initial.ts'
 import { lossSchema } from '../model/loss.ts'
 import { mixSchema } from '../model/mix.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
@@ -13,11 +13,13 @@ import { scheduleSchema } from '../optim/schedule.ts'
 import { article } from './presets.ts'
 
 /** An ingredient of a recipe: one value that decides a run's result. */
-interface Ingredient<Asked, Value> {
+export interface Ingredient<Asked, Value> {
   /** Option by which users give it on the command line, in the environment and in a configuration file. */
   option: OptionSpec<Asked>
   /** Schema of the value once the run has begun, as it stands in JSON. An option may leave the choice to Herd (`auto`); the value does not. */
   value: z.ZodType<Value>
+  /** Schema of what a recipe in a file may say, where that is more than `value`. */
+  asked?: z.ZodType<Asked>
   /** True if a resumed run may have another value than it began with. */
   mayChange: boolean
 }
@@ -32,7 +34,12 @@ function ingredient<T>(option: ValueSpec<T>, { mayChange = false } = {}): Ingred
  */
 export const recipeTable = {
   model: ingredient(named('<name|file>', `Network to train: ${modelNames.join(', ')}, or a JSON file with its layers.`, 'the name of a network, or a JSON file', modelSchema, article.model)),
-  init: ingredient(choice("Initial weights: the article's framework's default, or He's, which learns from the first epoch.", initialisations, article.init)),
+  init: {
+    option: named('<pytorch|he|file>', "Initial weights: the article's framework's default, or He's, which learns from the first epoch, or those of a safetensors file, by name and shape.", `one of ${initialisations.join(', ')}, or a safetensors file`, askedInitSchema, article.init),
+    value: initSchema,
+    asked: askedInitSchema,
+    mayChange: false,
+  },
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
   evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
@@ -52,6 +59,7 @@ export const recipeTable = {
   precision: {
     option: choice('bf16 computes in bfloat16 with float32 weights, where the CPU or GPU can; auto measures which is faster on this machine.', ['f32', 'bf16', 'auto'], article.precision),
     value: z.enum(['f32', 'bf16']),
+    asked: z.enum(['f32', 'bf16', 'auto']),
     mayChange: false,
   },
   compress: ingredient(choice('Send gradients in fewer bytes: bf16 half, int8 a quarter. Part of the result, like --seed.', compressions, article.compress)),
@@ -59,6 +67,7 @@ export const recipeTable = {
   engine: {
     option: choice('auto takes native where it is installed, else wasm.', ['auto', 'native', 'wasm'], 'auto'),
     value: z.enum(['native', 'wasm']),
+    asked: z.enum(['auto', 'native', 'wasm']),
     mayChange: false,
   },
   numerics: ingredient(choice("portable computes the same bits on every processor with AVX2, by kernels that all of them have; native by this processor's fastest.", numericsKinds, article.numerics)),

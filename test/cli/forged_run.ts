@@ -17,6 +17,7 @@ import { layoutOf } from '../../shared/model/layout.ts'
 import { copyOfState, freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
+import { article } from '../../shared/recipe/presets.ts'
 import { recipeSchema } from '../../shared/recipe/recipe.ts'
 import type { Recipe } from '../../shared/recipe/table.ts'
 import { RunFolder } from '../../shared/run_folder/run_folder.ts'
@@ -75,7 +76,7 @@ export async function forgeRun(honest: string, out: string, { data, recipe: othe
   const { checkpoints } = await open(out)
   const [beginning, ...links] = await linesOf(honest)
   if (!('recipe' in beginning)) throw new Error('a chain begins with its claims')
-  const recipe = { ...recipeSchema.parse({ ...beginning.recipe, epochs: 1, onNonfinite: 'skip' }), ...other }
+  const recipe = { ...recipeSchema.parse({ ...article, ...beginning.recipe, epochs: 1, onNonfinite: 'skip' }), ...other }
   const { dataset, source } = await openDataset(data, { testFraction: recipe.testFraction, cacheFolder: path.join(out, 'cache'), warn: () => undefined, onProgress: () => undefined })
   const network = networkOf(recipe, dataset)
   const layout = layoutOf(network)

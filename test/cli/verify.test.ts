@@ -35,7 +35,7 @@ let herd: ReturnType<typeof herdIn>
 const notices: Notices = { log: createLog({ quiet: true, verbose: false, logFormat: 'pretty' }), logFormat: 'pretty', progress: () => ({ update: () => undefined, end: () => undefined }) }
 
 function verify(folder: string, options: Partial<VerifyOptions> = {}): Promise<Verdict> {
-  return verifyRun({ run: folder, data, selection: { share: 1 }, signedBy: undefined, force: false, gpu: undefined, ...options }, notices)
+  return verifyRun({ run: folder, data, init: undefined, selection: { share: 1 }, signedBy: undefined, force: false, gpu: undefined, ...options }, notices)
 }
 
 /** Checks that a run is found out, by one sentence. */

