@@ -27,7 +27,7 @@ export async function beginningOf(asked: AskedInit, seed: number, network: Netwo
   const path = typeof asked === 'string' ? asked : asked.file
   const { tensors, sha256 } = await readWeightsFile(path).catch((error: unknown) => {
     if (!(error instanceof CheckpointError)) throw error
-    throw new UsageError(`--init ${path}: expected one of ${initialisations.join(', ')}, or a safetensors file: ${error.message} "herd weights convert" makes one of a PyTorch file.`, { cause: error })
+    throw new UsageError(`--init ${path}: expected one of ${initialisations.join(', ')}, or a safetensors file: ${error.message} "herd weights get" obtains one, and "herd weights convert" makes one of a PyTorch file.`, { cause: error })
   })
   if (typeof asked === 'object' && asked.sha256 !== sha256) throw new UsageError(`--init ${path}: the recipe means the file of this name with sha256 ${asked.sha256}, but this one has ${sha256}.`)
   const init: Init = { file: basename(path), sha256 }

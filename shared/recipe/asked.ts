@@ -15,9 +15,11 @@ export type PartialRecipe = Partial<AskedRecipe>
  * @throws UsageError if neither exists, or with the place of each value that is wrong
  */
 export function readRecipe(nameOrFile: string): PartialRecipe {
-  if (Object.hasOwn(presets, nameOrFile)) return presets[nameOrFile as keyof typeof presets]
   const problems: string[] = []
-  const recipe = parseRecipe(readJson(`--recipe ${nameOrFile}`, nameOrFile, `a recipe that comes with Herd (${Object.keys(presets).join(', ')})`), problems)
+  const json: unknown = Object.hasOwn(presets, nameOrFile)
+    ? presets[nameOrFile as keyof typeof presets]
+    : readJson(`--recipe ${nameOrFile}`, nameOrFile, `a recipe that comes with Herd (${Object.keys(presets).join(', ')})`)
+  const recipe = parseRecipe(json, problems)
   if (problems.length > 0) throw new UsageError(`--recipe ${nameOrFile}: ${problems.join('\n')}`)
   return recipe
 }

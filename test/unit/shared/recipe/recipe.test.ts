@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test'
 import { CheckpointError, UsageError } from '../../../../shared/kit/errors.ts'
 import { parseRecipe, readModel, readRecipe, withRecipe } from '../../../../shared/recipe/asked.ts'
 import { article } from '../../../../shared/recipe/presets.ts'
-import { recipeSchema, resumedRecipe } from '../../../../shared/recipe/recipe.ts'
+import { checkRecipe, recipeSchema, resumedRecipe } from '../../../../shared/recipe/recipe.ts'
 import { knownRecipe, recipeOfCheckpoint } from '../../../../shared/recipe/stored.ts'
 import { recipeKeys, recipeTable, type Recipe } from '../../../../shared/recipe/table.ts'
 import { buildNetwork } from '../../../../shared/model/models.ts'
@@ -71,10 +71,19 @@ test('what is wrong with a recipe is told with its place, its value and what was
 })
 
 test('a recipe that is neither known nor a file, and one that is no JSON, are refused', async (t) => {
-  assert.throws(() => readRecipe('of-tomorrow'), /--recipe of-tomorrow: neither a recipe that comes with Herd \(article\) nor a file that can be read: ENOENT/)
+  assert.throws(() => readRecipe('of-tomorrow'), /--recipe of-tomorrow: neither a recipe that comes with Herd \(article, finetune\) nor a file that can be read: ENOENT/)
   const broken = await file(t, '{"batch": ')
   assert.throws(() => readRecipe(broken), new RegExp(`--recipe ${broken} is not JSON`))
   assert.deepEqual(readRecipe('article'), {})
+})
+
+test('the recipe finetune is a whole one, with every part that it does not say from the article', () => {
+  const finetune = { ...article, ...readRecipe('finetune') }
+  const network = buildNetwork(finetune.model, { imageSize: finetune.imageSize, classes: 3 })
+  assert.equal(network.name, 'efficientnet_lite0')
+  const decided = recipeSchema.parse({ ...finetune, init: { file: finetune.init, sha256: '0'.repeat(64) }, engine: 'native' })
+  assert.deepEqual([decided.schedule, decided.optimizer], [{ name: 'oneCycle', peakAt: 0.3, startFactor: 0.04, endFactor: 4e-6 }, { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }])
+  checkRecipe(decided)
 })
 
 test('a network of a file takes the number of classes and the image size of the run', async (t) => {
