@@ -12,7 +12,7 @@ export interface PredictionLines {
   failed(path: string, problem: string): string | undefined
 }
 
-/** For people. @param width characters to which paths are padded, so that the columns after them line up */
+/** Formats predictions for people to read. @param width characters to which paths are padded, so that the columns after them line up */
 export function plainLines(width: number): PredictionLines {
   return {
     header: undefined,

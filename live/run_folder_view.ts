@@ -45,7 +45,7 @@ export class RunFolderView {
       readFacts(folder), folder.readHistory(), orNull(folder.readEvaluation()), orNull(folder.readSummary()), lastTouched(folder), folder.hasReport(), this.#readEvents(),
     ])
     const events = this.#events
-    const goesOn = now.getTime() - touched < Math.max(QUIET_MS, 2000 * Math.max(0, ...history.map(({ seconds }) => seconds)))
+    const goesOn = now.getTime() - touched < Math.max(QUIET_MS, 2000 * history.reduce((longest, { seconds }) => Math.max(longest, seconds), 0))
     const state = stateOf(events, summary !== null, goesOn)
     return {
       facts, state, startedAt: events.begun?.time ?? new Date(touched).toISOString(), progress: progressOf(facts, state, history, events.noted), history, members: [], ...events.lists,

@@ -17,7 +17,7 @@ import { childrenOf } from '../bench/child_processes.ts'
 import { quantile } from '../bench/statistics.ts'
 
 /**
- * Measures `herd serve` with the article's network, and drawn photographs of 20 kB, from a client on the same machine:
+ * Measures `herd serve` with the article's network, and drawn photographs of 8 kB, from a client on the same machine:
  * node bin/run.mjs benchmark/single/serve.ts [requests/s] [seconds] [image size] [threads] [engine]
  * Requests come at even distances, whether or not those before have been answered; 0 requests/s: 32 clients, each of which asks again as soon as it has an answer.
  * Prints what was answered and how fast, the mean batch, and what the engine and the server's own process did meanwhile, as shares of a core.

@@ -1,4 +1,4 @@
-/** Test accuracy by epoch, from 0 to 1. */
+/** Test accuracy by epoch, from 0 to 1, in the order of epochs. */
 export type Accuracies = ReadonlyMap<number, number>
 
 /** The epoch with the highest test accuracy. */
@@ -12,9 +12,8 @@ export interface BestEpoch {
 /** Returns the epoch with the highest accuracy among those up to `until`, the first of several; undefined if there is none. */
 export function bestEpoch(accuracies: Accuracies, until = Number.POSITIVE_INFINITY): number | undefined {
   let best: number | undefined
-  for (const [epoch, accuracy] of [...accuracies].sort(([a], [b]) => a - b)) {
-    if (epoch <= until && accuracy > (best === undefined ? Number.NEGATIVE_INFINITY : (accuracies.get(best) ?? 0))) best = epoch
-  }
+  let highest = Number.NEGATIVE_INFINITY
+  for (const [epoch, accuracy] of accuracies) if (epoch <= until && accuracy > highest) [best, highest] = [epoch, accuracy]
   return best
 }
 

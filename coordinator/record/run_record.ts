@@ -66,7 +66,7 @@ export class RunRecord {
   readonly #digests: DigestRecord
   readonly #provenance: ProvenanceRecord
   readonly #plots: ReturnType<typeof plotsOf>
-  /** Test accuracy by epoch. */
+  /** Test accuracy by epoch, in the order of epochs. */
   readonly #accuracies = new Map<number, number>()
   /** Files whose last write failed, which has been reported. */
   readonly #unwritable = new Set<string>()
@@ -135,7 +135,7 @@ export class RunRecord {
   /** The epoch with the highest test accuracy. */
   get best(): BestEpoch | undefined {
     const epoch = bestEpoch(this.#accuracies)
-    return epoch === undefined ? undefined : { epoch, accuracy: this.#accuracies.get(epoch) ?? 0, isLast: epoch === Math.max(0, ...this.#accuracies.keys()) }
+    return epoch === undefined ? undefined : { epoch, accuracy: this.#accuracies.get(epoch) ?? 0, isLast: !this.#accuracies.has(epoch + 1) }
   }
 
   /** Writes nothing into the folder from now on, since another process has it. */
@@ -188,7 +188,7 @@ export class RunRecord {
     }
     this.#accuracies.set(epoch, test.accuracy)
     await this.#tolerate(folder.historyFile, folder.appendHistory(line))
-    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs, best: bestEpoch(this.#accuracies) === epoch, held })
+    await this.#checkpointer.save(progress, { keep: epoch % options.checkpointEvery === 0 || epoch === options.epochs || this.stopsAfter(epoch), best: bestEpoch(this.#accuracies) === epoch, held })
     if (options.pictures === 'on') await this.#tolerate(folder.plotsFolder, this.#plots.take(test))
     await this.#tolerate(folder.evaluationFile, this.#keepEvaluation(epoch, progress.at.step, test))
     observe({ type: 'epoch', ...line, epochs: options.epochs })

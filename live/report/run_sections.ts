@@ -84,7 +84,7 @@ export function valueText(value: unknown): string {
   return shown.length === 0 ? name : `${name} (${shown.join(', ')})`
 }
 
-/** Who computed the run, and what happened to them. */
+/** Tells which workers computed the run, and what happened to them. */
 export function clusterSection({ view: { summary, history, events }, config }: Reported): Html {
   const warnings = events.filter(({ level }) => level === 'warning')
   const { verify } = config

@@ -77,7 +77,7 @@ export class InputPipeline {
     const { schedule, imageSize, augmentation, seed, audit, onSpan } = this.#options
     const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
-    const repeats = schedule.repeats(at.epoch, at.stepInEpoch, lane)?.slice()
+    const repeats = schedule.repeats(at.epoch, at.stepInEpoch, lane)
     const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
       augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample, repeat: repeats?.[offset / (imageSize * imageSize * 3)] ?? 0 }, out, offset),
     )

@@ -120,3 +120,20 @@ test('a run is not resumed by a machine that computes other bits than it did bef
   assert.equal(taken.code, 0, taken.stderr)
   assert.equal((await historyOf(out)).length, 6)
 })
+
+test('a run whose accuracy does not rise stops early, keeps its last epoch, and has nothing to go on with', async () => {
+  const out = workspace.path('early')
+  const options = ['--epochs', '9', '--early-stop', '1', '--lr', '1e-12', '--checkpoint-every', '9']
+  const ended = await train(out, ...options)
+  assert.equal(ended.code, 0, ended.stderr)
+  // Epoch 1 is the best of equals, epoch 2 is no better, and epoch 3 was being trained when that was known.
+  assert.deepEqual((await historyOf(out)).map(({ epoch }) => epoch), [1, 2, 3])
+  const checkpoints = path.join(out, 'checkpoints')
+  assert.match(ended.stdout, /^ {2}best {9}.*best\.ckpt: [\d.]+ % after epoch 1$/m)
+  assert.equal((await loadCheckpoint(path.join(checkpoints, 'best.ckpt'))).position.epoch, 1)
+  assert.equal((await loadCheckpoint(path.join(checkpoints, 'epoch-0003.ckpt'))).position.epoch, 3)
+
+  const { digest } = await summaryOf(out)
+  assert.equal((await train(out, ...options, '--resume', 'latest')).code, 0)
+  assert.deepEqual([(await historyOf(out)).length, (await summaryOf(out)).digest], [3, digest])
+})

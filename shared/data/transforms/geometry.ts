@@ -1,6 +1,6 @@
 import type { DecodedImage } from './decode.ts'
 import { plainWindow } from './plain_window.ts'
-import { axisWeights, mirrored } from './resample.ts'
+import { axisWeights, mirroredAxis } from './resample.ts'
 import { Rotation } from './rotation.ts'
 import { kernelTransform, type WindowTransform } from './window_kernel.ts'
 
@@ -40,6 +40,6 @@ export function computeWindow(image: DecodedImage, geometry: Geometry, out: Uint
   const { imageSize, flip, degrees, region, resized, left, top } = geometry
   const columns = axisWeights(region.width, resized.width, left, imageSize, region.left)
   const rows = axisWeights(region.height, resized.height, top, imageSize, region.top)
-  if (degrees === undefined) return compute(image, undefined, flip ? mirrored(columns, image.width) : columns, rows, out, offset)
+  if (degrees === undefined) return compute(image, undefined, flip ? mirroredAxis(columns, image.width) : columns, rows, out, offset)
   compute(image, new Rotation(image, { flip, degrees }), columns, rows, out, offset)
 }

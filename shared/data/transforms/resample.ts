@@ -102,7 +102,7 @@ const mirrors = new WeakMap<Int32Array, Pick<AxisWeights, 'starts' | 'weights'>>
  * Turns an axis of the flipped image into one of the image itself, which sums the same products.
  * @param size number of the image's positions
  */
-export function mirrored(axis: AxisWeights, size: number): AxisWeights {
+export function mirroredAxis(axis: AxisWeights, size: number): AxisWeights {
   const { taps, span, first } = axis
   let mirror = mirrors.get(axis.weights)
   if (mirror === undefined) {

@@ -60,7 +60,7 @@ test('a label is likely wrong if another class is as sure as it is of its own im
   // Mean probability of the label: class 0 has 0.525, class 1 has 0.68333. Sample 6 is taken for class 0 with 0.55, 2 and 3 for class 1 with 0.9 and 0.7.
   assert.deepEqual(likelyWrongLabels(predictions, 2, 9), { first: [predictions[2], predictions[3], predictions[6]], count: 3 })
   assert.deepEqual(likelyWrongLabels(predictions, 2, 1), { first: [predictions[2]], count: 3 })
-  // With 0.4 for its own, class 0 would have to reach 0.55 and more: it no longer does.
+  // Images of class 0 have 0.95 for it on average now, more than the 0.55 of sample 6.
   const surer = [of(0, 0, 0.95), of(1, 0, 0.95), ...predictions.slice(4)]
   assert.deepEqual(likelyWrongLabels(surer, 3, 9), { first: [], count: 0 })
 })

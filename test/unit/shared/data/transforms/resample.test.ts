@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { axisWeights, mirrored } from '../../../../../shared/data/transforms/resample.ts'
+import { axisWeights, mirroredAxis } from '../../../../../shared/data/transforms/resample.ts'
 
 test('weights stay in the cache while as many sizes come as random crops have, and the oldest leave it first', () => {
   const first = axisWeights(301, 224, 0, 224)
@@ -20,7 +20,7 @@ test('a mirrored axis reads the opposite positions with the same weights', () =>
   for (const [input, output, from, length, begin] of [[90, 40, 3, 30, 7], [20, 50, 0, 50, 0], [33, 33, 5, 20, 2]]) {
     const size = 120
     const axis = axisWeights(input, output, from, length, begin)
-    const mirror = mirrored(axis, size)
+    const mirror = mirroredAxis(axis, size)
     const productsOf = ({ taps, starts, weights, first }: typeof axis, i: number): Map<number, number> =>
       new Map(Array.from({ length: taps }, (_, tap) => [first + starts[i] + tap, weights[i * taps + tap]]))
     for (let i = 0; i < length; i++) {
