@@ -12,9 +12,9 @@ for (const engine of ['native', 'wasm'] as const) {
     assert.match(version, engine === 'wasm' ? /wasm/ : /^TensorFlow \d/)
     assert.deepEqual(layers.map(({ name }) => name), walkLayers(everyLayer).map(({ name }) => name))
     assert.ok(step > 0)
-    const of = new Map(layers.map((layer) => [layer.name, layer]))
-    // So small a layer may take no longer, forward, than a call that computes nothing.
-    for (const name of ['conv2d_3', 'conv2d_4']) assert.ok(of.get(name)!.forward + of.get(name)!.backward > 0, name)
+    assert.ok(layers.every(({ forward, backward }) => forward >= 0 && backward >= 0), JSON.stringify(layers))
+    // A layer as small as these can take no longer than a call that computes nothing, so only their sum is sure to be seen.
+    assert.ok(layers.reduce((sum, { forward, backward }) => sum + forward + backward, 0) > 0)
   })
 }
 
