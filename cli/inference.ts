@@ -10,6 +10,7 @@ import { numericsKinds, type EngineKind, type Numerics, type Precision } from '.
 import { portableObstacle } from '../shared/engine/portable.ts'
 import type { Log } from '../shared/kit/log.ts'
 import type { LaneSettings } from '../shared/lanes/lane_stack.ts'
+import { networkOfSize } from '../shared/model/image_sizes.ts'
 import { knownRecipe } from '../shared/recipe/stored.ts'
 import type { Recipe } from '../shared/recipe/table.ts'
 import { require, requiredText } from './command.ts'
@@ -103,7 +104,8 @@ export function prepareModel({ checkpoint, file }: { file: string; checkpoint: C
 /** Compiles a checkpoint's network as `prepareModel` decides. @throws as `prepareModel` does; EngineError if the engine cannot be loaded */
 export async function openModel(opened: { file: string; checkpoint: Checkpoint }, options: ComputingOptions, log: Log): Promise<TrainedModel> {
   const { run, transforms, request } = prepareModel(opened, options, log)
-  const compute = await startCompute(opened.checkpoint.network, WITHOUT_GRADIENTS, request, log)
+  const { network } = opened.checkpoint
+  const compute = await startCompute(networkOfSize(network, network.imageSize), WITHOUT_GRADIENTS, request, log)
   compute.setParameters(opened.checkpoint.parameters)
   log.debug(`${compute.info.version}, ${compute.info.device}, ${request.precision}, threads ${request.threads}`)
   return { ...opened, run, compute, transforms }

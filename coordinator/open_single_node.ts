@@ -28,7 +28,7 @@ export async function openSingleNode(
   const { samples, test } = dataset
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
   try {
-    const input = new InputPipeline({ source, samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: run.audit, decoded, ...tracing(onSpan) })
+    const input = new InputPipeline({ source, samples, schedule, network, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: run.audit, decoded, ...tracing(onSpan) })
     const { engine, precision, threads, numerics } = recipe
     const compute = await startCompute(network, recipe, { engine, precision, threads, numerics, gpu: options.gpu }, log)
     const facts = await inputFacts(recipe, network.imageSize)

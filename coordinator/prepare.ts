@@ -87,12 +87,12 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
 
 /** Builds the network. @throws UsageError if augmentation and evaluation do not normalise images with the network's own mean and std */
 export function networkOf(
-  { model, imageSize, loss, mix, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'loss' | 'mix' | 'labelSmoothing' | 'augmentation' | 'evaluation'>,
+  { model, imageSize, imageSizes, loss, mix, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'imageSizes' | 'loss' | 'mix' | 'labelSmoothing' | 'augmentation' | 'evaluation'>,
   { classes, samples, train }: Pick<Dataset, 'classes' | 'samples' | 'train'>,
 ): Network {
   const images = classes.map(() => 0)
   for (const id of train) images[samples.classOf(id)]++
-  const network = buildNetwork(model, { imageSize, classes: classes.length }, { labelSmoothing, loss: networkLossOf(loss, images, mix), normalisation: normalisationOf(augmentation) })
+  const network = buildNetwork(model, { imageSize, classes: classes.length }, { labelSmoothing, imageSizes, loss: networkLossOf(loss, images, mix), normalisation: normalisationOf(augmentation) })
   const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
   if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)
   return network

@@ -3,6 +3,7 @@ import { decodeTarget, type TransformLists } from '../shared/data/transforms/tra
 import type { EngineKind } from '../shared/engine/engine.ts'
 import { nativeAvailable } from '../shared/engine/native.ts'
 import { RunError } from '../shared/kit/errors.ts'
+import { networkOfSize } from '../shared/model/image_sizes.ts'
 import type { Network } from '../shared/model/network.ts'
 import { likeliest, probabilitiesOf } from '../shared/evaluation/probabilities.ts'
 import { Turns } from '../shared/kit/async.ts'
@@ -99,7 +100,7 @@ export class Predictor {
     if (this.#started?.key === key && (await this.#started.compute).usable) return this.#started.compute
     await this.#end()
     if (this.#closed) throw new RunError('The run ends.')
-    const compute = ComputeProcess.start(network, { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, numerics: 'native', gpu: undefined }, { priority: NICENESS })
+    const compute = ComputeProcess.start(networkOfSize(network, network.imageSize), { seed: 0, compress: 'none' }, { engine: kind, precision: 'f32', threads: 1, numerics: 'native', gpu: undefined }, { priority: NICENESS })
     this.#started = { key, compute }
     compute.catch(() => (this.#started = undefined))
     return compute

@@ -95,7 +95,7 @@ export class WorkSession {
     this.#test = test
     this.#schedule = new Schedule({ ...run, train, samples })
     this.#tree = new LaneTree(run.lanes)
-    this.#input = new InputPipeline({ source, samples, schedule: this.#schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, audit: run.audit, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
+    this.#input = new InputPipeline({ source, samples, schedule: this.#schedule, network: run.network, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, audit: run.audit, decoded, observer: parts.observer.onImage, onSpan: (span) => this.#tell(span) })
     this.#tests = new TestBlocks({ test, images: (ids) => this.#input.images(ids), now: parts.now, onDecoded: () => this.#goOn(), onFailure: parts.onFailure })
     parts.weights.keepEvery(this.#schedule.stepsPerEpoch, () => {
       this.#checks.weightsCame()

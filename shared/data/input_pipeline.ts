@@ -4,16 +4,19 @@ import type { ImageSource } from './sources/image_source.ts'
 import { augment } from './transforms/apply.ts'
 import type { TransformLists } from './transforms/transforms.ts'
 import { machineSeconds, type SpanObserver } from '../trace/span.ts'
+import { trainingSizeAt } from '../model/image_sizes.ts'
+import type { Network } from '../model/network.ts'
 import { isAudited, type AuditedSteps } from '../lanes/audited_steps.ts'
 import type { PreparedLane } from '../lanes/lane_stack.ts'
 import { decodeSamples, evaluationImages, type ImageObserver } from './sample_images.ts'
 import type { Schedule, StepPosition } from '../lanes/sample_schedule.ts'
 
 export interface InputPipelineOptions extends TransformLists {
+  /** Sizes of images: of tests, and of each epoch's training. */
+  network: Pick<Network, 'imageSize' | 'imageSizes'>
   source: ImageSource
   samples: Samples
   schedule: Schedule
-  imageSize: number
   seed: number
   /** Steps in which digests of the lanes are wanted; undefined: in none. */
   audit?: AuditedSteps | undefined
@@ -58,7 +61,7 @@ export class InputPipeline {
 
   /** Returns images in the given order, with the evaluation transforms instead of augmentation: uint8 [samples, imageSize, imageSize, 3]. */
   images(samples: readonly number[]): Promise<Uint8Array> {
-    return evaluationImages(this.#options, samples)
+    return evaluationImages({ ...this.#options, imageSize: this.#options.network.imageSize }, samples)
   }
 
   #remember(at: StepPosition, lane: number): Promise<PreparedLane> {
@@ -74,11 +77,12 @@ export class InputPipeline {
   }
 
   async #prepare(at: StepPosition, lane: number): Promise<PreparedLane> {
-    const { schedule, imageSize, augmentation, seed, audit, onSpan } = this.#options
+    const { schedule, network, augmentation, seed, audit, onSpan } = this.#options
     const begin = machineSeconds()
     const samples = [...schedule.lane(at.epoch, at.stepInEpoch, lane)]
     const repeats = schedule.repeats(at.epoch, at.stepInEpoch, lane)
-    const images = await decodeSamples(this.#options, samples, (image, out, offset, sample) =>
+    const imageSize = trainingSizeAt(network, at.epoch)
+    const images = await decodeSamples({ ...this.#options, imageSize, decodedFor: network.imageSize }, samples, (image, out, offset, sample) =>
       augment(image, imageSize, augmentation, { seed, epoch: at.epoch, sample, repeat: repeats?.[offset / (imageSize * imageSize * 3)] ?? 0 }, out, offset),
     )
     onSpan?.({ name: 'decode', begin, end: machineSeconds(), step: at.step, unit: lane })

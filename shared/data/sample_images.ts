@@ -12,6 +12,8 @@ export interface SampleImages extends TransformLists {
   samples: Pick<Samples, 'path'>
   /** Side of the prepared images, in pixels. */
   imageSize: number
+  /** Side that images are decoded for, if it is above `imageSize`: what is in the cache serves both. */
+  decodedFor?: number
   /** Cache that keeps decoded images for the next epoch; it must have been opened for these transforms and this size. */
   decoded?: DecodedCache
   observer?: ImageObserver
@@ -30,8 +32,8 @@ export type SampleTransform = (image: DecodedImage, out: Uint8Array, offset: num
  * @throws DataError if a file cannot be read or decoded
  */
 export async function decodeSamples(images: SampleImages, ids: readonly number[], transform: SampleTransform): Promise<Uint8Array> {
-  const { source, samples, imageSize, decoded, observer } = images
-  const shortSide = decodeTarget(images, imageSize)
+  const { source, samples, imageSize, decodedFor = imageSize, decoded, observer } = images
+  const shortSide = decodeTarget(images, decodedFor)
   const imageBytes = imageSize * imageSize * 3
   const out = new Uint8Array(ids.length * imageBytes)
   const place = (image: DecodedImage, index: number, from: 'memory' | 'file' | 'decoder', decodeSeconds = 0): void => {

@@ -4,6 +4,7 @@ import type { Network } from '../model/network.ts'
 import type { Engine, EngineChoice, EngineKind, Numerics, Precision } from './engine.ts'
 import { numericsFingerprint } from './fingerprint.ts'
 import { loadNative, nativeAvailable } from './native.ts'
+import { createSizedEngine } from './sized.ts'
 
 export interface EngineRequest {
   engine: EngineKind
@@ -20,6 +21,7 @@ export interface EngineRequest {
  * @throws EngineError if the engine cannot be loaded, or does not support the precision, the number of threads or a layer.
  */
 export async function createEngine(network: Network, request: EngineRequest): Promise<Engine> {
+  if (network.imageSizes !== undefined) return createSizedEngine(network, (sized) => createEngine(sized, request))
   if (request.engine === 'wasm') {
     const { createWasmEngine } = await import('./wasm/engine.ts')
     return createWasmEngine(network, request)

@@ -2,6 +2,7 @@ import { sumRounding, type RoundSum } from '../compress/codec.ts'
 import type { Compression } from '../compress/format.ts'
 import type { Engine, Partners } from '../engine/engine.ts'
 import { layoutOf } from '../model/layout.ts'
+import { networkOfSize, sizeOfImages } from '../model/image_sizes.ts'
 import type { Network } from '../model/network.ts'
 import { laneDigest } from './audited_steps.ts'
 import type { LaneReport } from './lane_report.ts'
@@ -83,7 +84,7 @@ export class LaneStack {
     const result = count === 0
       ? { lossSum: 0, correct: 0 }
       : this.#engine.laneGradient(
-          { ...this.#mixed(lane), labels: Int32Array.from(lane.labels), masks: dropoutMasks(this.#network, this.#seed, lane.step, lane.samples) },
+          { ...this.#mixed(lane), labels: Int32Array.from(lane.labels), masks: dropoutMasks(networkOfSize(this.#network, sizeOfImages(lane.images, count)), this.#seed, lane.step, lane.samples) },
           values,
         )
     const digest = lane.audited === true ? laneDigest(values) : undefined

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { UsageError } from '../kit/errors.ts'
+import { messageOf, UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
+import { networkOfSize, type ImageSizes } from './image_sizes.ts'
+import { layoutOf } from './layout.ts'
 import type { NetworkLoss } from './loss.ts'
 import { networkOfPublished } from './named_layers.ts'
 import { checkNetwork, type Network } from './network.ts'
@@ -50,14 +52,45 @@ export function nameOfModel(model: Model): string {
   return typeof model === 'string' ? model : model.name
 }
 
+/** What a recipe adds to the layers of a network. */
+export interface NetworkParts {
+  labelSmoothing?: number
+  /** Sizes of training images by epoch; null for the image size in each. */
+  imageSizes?: ImageSizes | null
+  loss?: NetworkLoss | undefined
+  /** Mean and deviation of pixels, if they are not the network's own. */
+  normalisation?: Partial<Pick<Network, 'mean' | 'std'>>
+}
+
 /**
  * Builds a model's network for an image size and a number of classes.
- * @param normalisation mean and deviation of pixels, if they are not the network's own
- * @throws UsageError if the name is unknown, the image is too small, or a template does not fit
+ * @throws UsageError if the name is unknown, an image is too small, a template does not fit, or sizes of training images do not
  */
-export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, loss, normalisation }: { labelSmoothing?: number; loss?: NetworkLoss | undefined; normalisation?: Partial<Pick<Network, 'mean' | 'std'>> } = {}): Network {
+export function buildNetwork(model: Model, size: { imageSize: number; classes: number }, { labelSmoothing = 0, imageSizes = null, loss, normalisation }: NetworkParts = {}): Network {
   const network = typeof model === 'string' ? builderOf(model)(size) : networkOfTemplate(model, size)
-  return { ...network, ...normalisation, labelSmoothing, ...(loss === undefined ? {} : { loss }) }
+  const sized = imageSizes === null ? network : { ...network, imageSizes }
+  checkImageSizes(sized)
+  return { ...sized, ...normalisation, labelSmoothing, ...(loss === undefined ? {} : { loss }) }
+}
+
+/** @throws UsageError if a size is above the image size, for which images are decoded, or does not fit the layers and their parameters */
+function checkImageSizes(network: Network): void {
+  const { imageSize, imageSizes = [] } = network
+  const { size: vector } = layoutOf(network)
+  for (const { from, size } of imageSizes) {
+    const wrong = `--image-sizes: size ${size} from epoch ${from} on`
+    if (size > imageSize) throw new UsageError(`${wrong} is above --image-size ${imageSize}: choose a smaller one, or a larger --image-size.`)
+    const sized = networkOfSize(network, size)
+    try {
+      checkNetwork(sized)
+    } catch (error) {
+      throw new UsageError(`${wrong} does not fit network ${network.name}: ${messageOf(error)}`, { cause: error })
+    }
+    const parameters = layoutOf(sized).size
+    if (parameters !== vector) {
+      throw new UsageError(`${wrong}: network ${network.name} has ${parameters} parameters there and ${vector} at ${imageSize}, since it flattens images: choose a network with a globalAveragePool.`)
+    }
+  }
 }
 
 function builderOf(name: string): Builder {

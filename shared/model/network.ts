@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
+import { imageSizesSchema } from './image_sizes.ts'
 import { networkLossSchema } from './loss.ts'
 
 /**
@@ -65,6 +66,8 @@ export const networkSchema = z.object({
   labelSmoothing: z.number().min(0).lt(1).default(0),
   /** Absent for plain cross entropy. */
   loss: networkLossSchema.optional(),
+  /** Absent if training images are of `imageSize` in each epoch. */
+  imageSizes: imageSizesSchema.optional(),
 })
 export type Network = z.infer<typeof networkSchema>
 

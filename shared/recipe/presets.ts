@@ -5,6 +5,7 @@ export const article = {
   model: 'article',
   init: 'pytorch',
   imageSize: 256,
+  imageSizes: null,
   augmentation: defaultAugmentation,
   evaluation: defaultEvaluation,
   mix: null,

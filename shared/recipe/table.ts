@@ -5,6 +5,7 @@ import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
 import { samplings } from '../lanes/sample_schedule.ts'
 import { askedInitSchema, initialisations, initSchema } from '../model/initial.ts'
+import { imageSizesSchema } from '../model/image_sizes.ts'
 import { lossSchema } from '../model/loss.ts'
 import { mixSchema } from '../model/mix.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
@@ -41,6 +42,7 @@ export const recipeTable = {
     mayChange: false,
   },
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
+  imageSizes: ingredient(structured('<json|none>', 'Sizes of training images that change as epochs go by, as [{"from": 1, "size": 96}, {"from": 9, "size": 128}]: from epoch 1 on, from epoch 9 on.', 'JSON with a list of {"from": epoch, "size": pixels}, or none', imageSizesSchema.nullable(), article.imageSizes)),
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
   evaluation: ingredient(structured('<json>', 'Transforms of images that the network is tested on, in order.', 'a list of transforms without randomness', evaluationTransformsSchema, article.evaluation, "the article's")),
   mix: ingredient(structured('<name|json|none>', 'Mix training images with others of their lane: mixUp, cutMix, or one of them with its parameters.', 'the name of a way to mix, JSON with it, or none', mixSchema.nullable(), article.mix)),

@@ -83,7 +83,7 @@ export async function forgeRun(honest: string, out: string, { data, recipe: othe
   const optimizer = optimizerOf(recipe.optimizer)
   const schedule = new Schedule({ ...recipe, ...dataset })
   const model = new Model(layout, optimizer, { ...freshState(optimizer, layout.size), parameters: initialParameters(layout, recipe.seed, recipe.init) })
-  const input = new InputPipeline({ source, samples: dataset.samples, schedule, imageSize: network.imageSize, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: { every: 1, stepsPerEpoch: 1 } })
+  const input = new InputPipeline({ source, samples: dataset.samples, schedule, network, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: { every: 1, stepsPerEpoch: 1 } })
   const compute = dishonest(await startCompute(network, recipe, { ...recipe, gpu: undefined }, createLog({ quiet: true, verbose: false, logFormat: 'pretty' })), changed)
   const cluster = new SingleNodeCluster({ compute, inputFacts: { fingerprint: '', versions: '' }, model, input, network, schedule, lanes: recipe.lanes, run: recipe, samples: dataset.samples, test: dataset.test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
 

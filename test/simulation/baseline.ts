@@ -25,7 +25,7 @@ export interface Undisturbed {
 export async function undisturbed(problem: Problem): Promise<Undisturbed> {
   const { run, samples, test, schedule, decoded, classes } = problem
   const model = initialModel(problem)
-  const input = new InputPipeline({ source: { read: () => Promise.resolve([]) }, samples, schedule, imageSize: run.network.imageSize, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded })
+  const input = new InputPipeline({ source: { read: () => Promise.resolve([]) }, samples, schedule, network: run.network, augmentation: run.augmentation, evaluation: run.evaluation, seed: run.seed, decoded })
   const cluster = new SingleNodeCluster({ compute: directCompute(problem), inputFacts: { fingerprint: '', versions: '' }, model, input, network: run.network, schedule, lanes: run.lanes, run, samples, test, now: () => 0, residentBytes: () => 0, observe: () => undefined })
   const epochs: Undisturbed['epochs'] = []
   const end = await train(
