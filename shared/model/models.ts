@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { messageOf, UsageError } from '../kit/errors.ts'
 import { articleNetwork } from './article.ts'
+import { herdNetwork } from './herd.ts'
 import { networkOfSize, type ImageSizes } from './image_sizes.ts'
 import { layoutOf } from './layout.ts'
 import type { NetworkLoss } from './loss.ts'
@@ -37,6 +38,7 @@ function tinyNetwork({ imageSize, classes }: { imageSize: number; classes: numbe
 
 const builders: Record<string, Builder> = {
   article: articleNetwork,
+  herd: herdNetwork,
   tiny: tinyNetwork,
   ...Object.fromEntries(Object.entries(publishedNetworks).map(([name, network]): [string, Builder] => [name, (size) => networkOfPublished(name, network, size)])),
 }

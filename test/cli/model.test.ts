@@ -29,7 +29,7 @@ describe('herd model', { concurrency: 2 }, () => {
 
   it('refuses what is no network, and sizes that do not fit it', async () => {
     const wrong: [args: string[], says: RegExp][] = [
-      [['resnet19'], /error: resnet19: neither a network that comes with Herd \(article, tiny, resnet18, .*\) nor a file that can be read/],
+      [['resnet19'], /error: resnet19: neither a network that comes with Herd \(article, herd, tiny, resnet18, .*\) nor a file that can be read/],
       [['article', '--image-size', '100'], /error: --image-size 100 is too small for the network "article"/],
     ]
     for (const [args, says] of wrong) {
