@@ -49,5 +49,21 @@ const finetune = {
   labelSmoothing: 0.1,
 } as const
 
+/** From scratch, on a few thousand images: what has become usual since the article's time, sized for an hour on two cores. */
+const modern = {
+  model: 'herd',
+  init: 'he',
+  imageSize: 128,
+  augmentation: [{ name: 'alternatingFlip' }, { name: 'randomResizedCrop', scale: [0.35, 1] }, { name: 'normalise' }],
+  evaluation: [{ name: 'resize', shortSide: 1 }, { name: 'centreCrop' }, { name: 'normalise' }],
+  epochs: 30,
+  batch: 64,
+  lanes: 2,
+  optimizer: { name: 'adamw', beta2: 0.99, weightDecay: 0.05 },
+  lr: 3e-3,
+  schedule: { name: 'oneCycle' },
+  labelSmoothing: 0.1,
+} as const
+
 /** Built-in recipes by name: each has only its differences from `article`. */
-export const presets = { article: {}, finetune } as const
+export const presets = { article: {}, modern, finetune } as const

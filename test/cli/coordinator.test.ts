@@ -46,7 +46,7 @@ const badOptions: [options: string[], message: RegExp][] = [
   [['--data', 'x', '--epochs', '1.5'], /^error: --epochs 1\.5: expected a whole number/],
   [['--data', 'x', '--seed', '-1'], /^error: --seed -1: expected/],
   [['--data', 'x', '--precision', 'f64'], /^error: --precision f64: expected one of f32, bf16, auto/],
-  [['--data', 'x', '--model', 'resnet'], /^error: --model resnet: neither a network that comes with Herd \(article, tiny, .*\) nor a file that can be read/],
+  [['--data', 'x', '--model', 'resnet'], /^error: --model resnet: neither a network that comes with Herd \(article, herd, tiny, .*\) nor a file that can be read/],
   [['--data', 'x', '--test-fraction', '1'], /^error: --test-fraction 1: expected a number above 0 and below 1/],
   [['--data', 'x', '--listen', 'nowhere'], /^error: --listen nowhere: expected HOST:PORT/],
   [['--data', 'x', '--workers', '2', '--single-node'], /^error: --workers and --single-node exclude each other/],

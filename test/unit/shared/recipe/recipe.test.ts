@@ -71,7 +71,7 @@ test('what is wrong with a recipe is told with its place, its value and what was
 })
 
 test('a recipe that is neither known nor a file, and one that is no JSON, are refused', async (t) => {
-  assert.throws(() => readRecipe('of-tomorrow'), /--recipe of-tomorrow: neither a recipe that comes with Herd \(article, finetune\) nor a file that can be read: ENOENT/)
+  assert.throws(() => readRecipe('of-tomorrow'), /--recipe of-tomorrow: neither a recipe that comes with Herd \(article, modern, finetune\) nor a file that can be read: ENOENT/)
   const broken = await file(t, '{"batch": ')
   assert.throws(() => readRecipe(broken), new RegExp(`--recipe ${broken} is not JSON`))
   assert.deepEqual(readRecipe('article'), {})
@@ -94,7 +94,7 @@ test('a network of a file takes the number of classes and the image size of the 
   assert.throws(() => buildNetwork({ name: 'mine', layers: [{ type: 'conv2d', filters: 0, kernel: 3 }], mean: [0, 0, 0], std: [1, 1, 1] }, { imageSize: 8, classes: 2 }), /network "mine": layers\[0\]\.?filters/)
   const unnamed = await file(t, { layers: [] })
   assert.throws(() => readModel(unnamed), /--model .*network\.name: nothing/)
-  assert.throws(() => buildNetwork('mine', { imageSize: 8, classes: 2 }), /--model "mine" is unknown: choose one of article, tiny, .*, or a JSON file\./)
+  assert.throws(() => buildNetwork('mine', { imageSize: 8, classes: 2 }), /--model "mine" is unknown: choose one of article, herd, tiny, .*, or a JSON file\./)
 })
 
 test('the recipe of an older run stands among its other options, and what it does not say was as in the article', () => {
