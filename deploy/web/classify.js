@@ -22,7 +22,7 @@ const problem = element('problem', HTMLElement)
 /** Loads the network. Threads would need headers of the server that few have. */
 async function load() {
   const found = await fetch('model/preprocessing.json')
-  if (!found.ok) throw new Error(`model/preprocessing.json cannot be loaded: the server says ${found.status}`)
+  if (!found.ok) throw new Error(`model/preprocessing.json cannot be loaded (HTTP ${found.status}): herd export --format web writes this page with a model`)
   const preprocessing = /** @type {import('./tensorflow').Preprocessing} */ (await found.json())
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
   tf.wasm.setWasmPaths('runtime/')

@@ -15,6 +15,5 @@ export interface Preprocessing {
 }
 
 declare global {
-  // eslint-disable-next-line no-var
   var tf: unknown
 }
