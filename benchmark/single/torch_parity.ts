@@ -83,7 +83,7 @@ async function compare(checkpoint: Checkpoint, images: number, python: string): 
   const folder = await mkdtemp(join(tmpdir(), 'herd-parity-'))
   try {
     const [model, imageFile, logitFile] = ['model.safetensors', 'images.bin', 'logits.bin'].map((name) => join(folder, name))
-    await exportCheckpoint(checkpoint, 'safetensors', model)
+    await exportCheckpoint({ checkpoint, file: 'made up' }, 'safetensors', model)
     await writeFile(imageFile, pixels)
     await writeFile(logitFile, bytesOf(logits))
     const script = path.join(ROOT, 'benchmark/peers/safetensors_logits.py')

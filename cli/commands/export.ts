@@ -8,7 +8,7 @@ import { print } from '../output.ts'
 
 const format: OptionSpec<ExportFormat | undefined> = {
   placeholder: `<${EXPORT_FORMATS.join('|')}>`,
-  description: 'safetensors: a file for PyTorch; tfjs: a folder for tf.loadLayersModel; savedmodel: a folder for TensorFlow. Required.',
+  description: 'safetensors: a file for PyTorch; onnx: a file for ONNX Runtime; tfjs: a folder for tf.loadLayersModel; savedmodel: a folder for TensorFlow; web: a folder with a page that classifies photographs. Required.',
   expects: `one of ${EXPORT_FORMATS.join(', ')}`,
   schema: z.enum(EXPORT_FORMATS).optional(),
   fallback: undefined,
@@ -21,16 +21,19 @@ export const exportCommand = () =>
     options: { checkpoint: checkpointOption, format, out: requiredText('<path>', 'File or folder to write; it must not exist yet. Required.', 'a path') },
     examples: [
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format safetensors --out animals.safetensors',
+      'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format onnx --out animals.onnx',
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format tfjs --out web/model',
+      'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format web --out site',
       'herd export --checkpoint runs/first/checkpoints/latest.ckpt --format savedmodel --out serving/1',
     ],
     async run(options, { progress }) {
       if (options.format === undefined) throw new UsageError(`--format is missing: expected ${format.expects}.`)
       const out = require(options.out, 'out', 'a file or folder to write, e.g. --out animals.safetensors.')
       const bar = progress('exporting')
-      const { checkpoint } = await openCheckpoint(options.checkpoint)
+      const opened = await openCheckpoint(options.checkpoint)
+      const { checkpoint } = opened
       bar.update(1, 2)
-      await exportCheckpoint(checkpoint, options.format, out).finally(bar.end)
+      await exportCheckpoint(opened, options.format, out).finally(bar.end)
       print(`${out}: network ${checkpoint.network.name} for ${checkpoint.classes.length} classes, as ${options.format}.`)
       return true
     },

@@ -70,7 +70,7 @@ export function torchNetwork({ network, parameters }: Pick<Checkpoint, 'network'
         case 'residual': {
           const main = walk(layer.layers, before, order, `${prefix}${index}.layers.`)
           const shortcut = walk(layer.shortcut, before, order, `${prefix}${index}.shortcut.`)
-          if (!sameOrder(main.order, shortcut.order)) throw new UsageError(`network ${network.name} adds a flattened image to other features, which PyTorch orders differently: export it as tfjs or savedmodel.`)
+          if (!sameOrder(main.order, shortcut.order)) throw new UsageError(`network ${network.name} adds a flattened image to other features, which formats with channels first (PyTorch, ONNX) order differently: export it as tfjs, savedmodel or web.`)
           order = main.order
           return { type: 'residual', layers: main.layers, shortcut: shortcut.layers }
         }
@@ -88,7 +88,7 @@ export function torchNetwork({ network, parameters }: Pick<Checkpoint, 'network'
   }
 
   const { layers, order } = walk(network.layers, inputShape(network), null, '')
-  if (order !== null) throw new UsageError(`network ${network.name} ends in a flattened image, which PyTorch orders differently: export it as tfjs or savedmodel.`)
+  if (order !== null) throw new UsageError(`network ${network.name} ends in a flattened image, which formats with channels first (PyTorch, ONNX) order differently: export it as tfjs, savedmodel or web.`)
   return { tensors, layers }
 }
 

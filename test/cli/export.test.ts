@@ -35,7 +35,7 @@ describe('herd export', { concurrency: 2 }, () => {
   it('writes a TensorFlow.js model', async () => {
     const out = await exported('tfjs')
     const { weightsManifest } = JSON.parse(await readFile(path.join(out, 'model.json'), 'utf8')) as { weightsManifest: { paths: string[] }[] }
-    assert.deepEqual((await readdir(out)).sort(), [...weightsManifest[0].paths, 'model.json'].sort())
+    assert.deepEqual((await readdir(out)).sort(), [...weightsManifest[0].paths, 'model.json', 'preprocessing.json'].sort())
   })
 
   it('writes a SavedModel', async () => {
@@ -50,7 +50,7 @@ describe('herd export', { concurrency: 2 }, () => {
     await writeFile(taken, 'precious')
     const [missing, , altered] = await damagedCheckpoints(checkpoint, workspace.folder)
     const cases: [args: string[], code: number, says: RegExp][] = [
-      [['--checkpoint', checkpoint, '--out', never], 2, /^error: --format is missing: expected one of safetensors, tfjs, savedmodel\./],
+      [['--checkpoint', checkpoint, '--out', never], 2, /^error: --format is missing: expected one of safetensors, onnx, tfjs, savedmodel, web\./],
       [['--checkpoint', checkpoint, '--format', 'tfjs'], 2, /^error: --out is missing/],
       [['--checkpoint', checkpoint, '--format', 'tfjs', '--out', taken], 2, /^error: .*taken exists already: remove it, or give another --out\./],
       [['--checkpoint', missing.file, '--format', 'tfjs', '--out', never], 1, missing.says],

@@ -10,7 +10,7 @@ describe('herd', { concurrency: 2 }, () => {
     [[], [/setup/, /data/, /predict/, /evaluate/, /export/, /HERD_/]],
     [['predict'], [/--top <count>[^-]*default: 1/, /--checkpoint <file>/, /HERD_CHECKPOINT/, /--config <file>/]],
     [['evaluate'], [/--split <test\|train\|all>[^-]*default:\s+"test"/, /HERD_DATA/]],
-    [['export'], [/--format <safetensors\|tfjs\|savedmodel>/, /HERD_FORMAT/]],
+    [['export'], [/--format <safetensors\|onnx\|tfjs\|savedmodel\|web>/, /HERD_FORMAT/]],
     [['top'], [/--coordinator <host:port>[^-]*default:\s+"127\.0\.0\.1:7070"/, /--token-file <file>/, /--interval <seconds>[^-]*default: 1/, /--log-format <pretty\|json>/]],
     [['certs'], [/--host <names>/, /--days <count>[^-]*default:\s+365/, /HERD_HOST/]],
     [['plan'], [/--network <bandwidth>[\s\S]*default:\s+"10Gbit"/, /--reducers <count>/, /HERD_NETWORK/]],

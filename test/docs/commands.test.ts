@@ -31,6 +31,7 @@ const elsewhere: [RegExp, string][] = [
   [/--reducers-elsewhere$|^npx reducer /, 'test/cluster/reducers.test.ts starts the same'],
   [/--http-port 8080$/, 'test/browser watches the same run in a browser'],
   [/^tensorboard /, 'test/cluster/tensorboard.test.ts reads the same files with it'],
+  [/^python3 -m http\.server/, 'serves until a signal: test/browser/web_export.test.ts serves the same folder, and opens the page'],
   [/^npm run simulate/, 'test/simulation/simulation.test.ts runs the same'],
   [/^npm run bench:peers/, 'downloads 3 GB'],
   [/^npm run bench -- /, 'takes half an hour: test/cli/bench.test.ts runs it in short'],
@@ -146,6 +147,17 @@ test('the commands of docs/verify.md sign a run and verify it; the same run once
     if (command.startsWith('npx herd diff')) assert.match(output, /^runs\/first and runs\/audited are equal as far as both go: up to step 4,/)
   }
   for (const command of commands) executed.add(command)
+})
+
+test('the commands of docs/export.md write a model for other programs, and a page', async () => {
+  const commands = (await commandsOf('docs/export.md')).filter((command) => command.startsWith('npx herd export'))
+  assert.equal(commands.length, 2)
+  for (const command of commands) {
+    await succeeds(command)
+    executed.add(command)
+  }
+  const files = await readdir(workspace.folder)
+  for (const file of ['animals.onnx', 'animals.onnx.preprocessing.json', 'site']) assert.ok(files.includes(file), file)
 })
 
 test('the command of docs/trace.md writes a trace', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Checkpoint } from '../../../../shared/checkpoint/checkpoint.ts'
-import { layoutOf } from '../../../../shared/model/layout.ts'
+import { layoutOf, viewOf } from '../../../../shared/model/layout.ts'
 import { networkSchema, type Network } from '../../../../shared/model/network.ts'
 import { KeyedRandom, Purpose } from '../../../../shared/random/philox.ts'
 
@@ -73,4 +73,18 @@ export function exampleCheckpoint(network: Network = smallNetwork): Checkpoint {
     parameters,
     moments: [draw(-0.1, 0.1), draw(0, 0.1)],
   }
+}
+
+/**
+ * The same with kernels and batch norm's factors twice as large: as they are above, the logits of a deep network hardly depend on its image any more, and what an
+ * export does wrong in its first layers would be lost in rounding.
+ */
+export function tellingCheckpoint(network: Network): Checkpoint {
+  const checkpoint = exampleCheckpoint(network)
+  for (const parameter of layoutOf(network).parameters) {
+    if (parameter.role !== 'kernel' && parameter.role !== 'gamma') continue
+    const values = viewOf(checkpoint.parameters, parameter)
+    values.forEach((value, index) => (values[index] = 2 * value))
+  }
+  return checkpoint
 }
