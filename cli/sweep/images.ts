@@ -1,8 +1,9 @@
-import { mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { fileOf, scanFolder } from '../../shared/data/sources/scan.ts'
 import { splitOf } from '../../shared/data/split.ts'
 import { messageOf, RunError } from '../../shared/kit/errors.ts'
+import { makeFolders } from '../../shared/kit/folders.ts'
 
 /** The images that trials see: those of the training part alone. */
 export interface TrialImages {
@@ -38,7 +39,7 @@ async function makeLinks(folder: string, links: readonly (readonly [string, stri
   const begun = `${folder}.begun`
   try {
     await rm(begun, { recursive: true, force: true })
-    for (const parent of new Set(links.map(([name]) => path.dirname(name)))) await mkdir(path.join(begun, parent), { recursive: true })
+    for (const parent of new Set(links.map(([name]) => path.dirname(name)))) await makeFolders(path.join(begun, parent))
     for (const [name, file] of links) await symlink(file, path.join(begun, name))
     await rename(begun, folder)
   } catch (error) {
