@@ -60,6 +60,7 @@ async function train(spec: SweepSpec, trials: readonly Trial[], folder: SweepFol
   const record = new SweepRecord(folder, spec, trials)
   const sweep: RunningSweep = new RunningSweep({ spec, trials, folder, images, data, log: notices.log, progress, onChange: () => record.keep(sweep) })
   const removeSignals = onStopSignal((signal, exitCode) => {
+    progress.pause()
     notices.log.info(`${signal}: the runs that go on save and end; once more to end at once.`)
     process.exitCode = exitCode
     process.once('exit', () => sweep.abandon())

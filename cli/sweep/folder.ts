@@ -92,10 +92,12 @@ export class SweepFolder {
     const at = this.runFolder(trial, seed)
     if (!(await isRunFolder(at))) return { isDone: false, history: [] }
     const { state, history, facts: { recipe } } = await new RunFolderView(await RunFolder.open(at, clock)).read(clock())
-    // A run that has ended before as many epochs as it was asked for has stopped early, and would not go on.
     const { earlyStop, epochs: asked = 0 } = knownRecipe(recipe)
+    const trained = history.at(-1)?.epoch ?? 0
+    // A run that was asked for more epochs has been done with fewer; one that has ended before as many epochs as it was asked for has stopped early, and would not go on.
+    const isBeyond = trained >= epochs && asked > epochs
     const stoppedEarly = typeof earlyStop === 'number' && asked >= epochs
-    return { isDone: state === 'finished' && ((history.at(-1)?.epoch ?? 0) >= epochs || stoppedEarly), history }
+    return { isDone: isBeyond || (state === 'finished' && (trained >= epochs || stoppedEarly)), history }
   }
 
   /** Reads the epochs of a run that may be going on. @param folder relative to the sweep's @throws RunError if the file is damaged */

@@ -116,13 +116,17 @@ export class RunningSweep {
     const run = this.#folderOf(trial, seed)
     this.#active.add(run)
     const start = { data: images.folder, fraction: images.fraction, recipeFile: folder.recipeFile(trial), seed, epochs, run: folder.runFolder(trial, seed), log: folder.logFile(trial, seed), place }
-    const end = await this.#coordinators.train(start, spec, (holder) => log.info(`${name} is being trained by ${holder}, which a sweep has left: waiting for its end.`)).finally(() => {
+    const end = await this.#coordinators.train(start, spec, (holder) => {
+      this.#parts.progress.pause()
+      log.info(`${name} is being trained by ${holder}, which a sweep has left: waiting for its end.`)
+    }).finally(() => {
       this.#places.unshift(place)
       this.#active.delete(run)
     })
     const { history, isDone } = await folder.readRun(trial, seed, epochs)
     const failed = end?.ok === false
     this.#keep(trial, { seed, state: failed ? 'failed' : isDone && epochs === trial.epochs ? 'finished' : 'open', history, ...(failed ? { reason: end.reason } : {}) })
+    this.#parts.progress.pause()
     if (failed) log.error(`${name} failed (${settingsText(trial.settings)}): ${end.reason}. The last of ${start.log}:\n${end.lines.map((line) => `  ${line}`).join('\n')}`)
     else if (isDone) log.info(`${name}: ${this.#reached(history)} (${settingsText(trial.settings)}).`)
     this.#show()
@@ -139,9 +143,10 @@ export class RunningSweep {
 
   /** Halts the trials that do not go on after a rung. @returns the others */
   #leftAfter(rung: number, going: readonly Trial[], keep: number): readonly Trial[] {
-    const { spec: { measure }, log } = this.#parts
+    const { spec: { measure }, log, progress } = this.#parts
     const left = new Set(survivors(going.map((trial) => scoreAfter(rung, this.#runsOf(trial), measure)), keep))
     for (const [index, { number }] of going.entries()) if (!left.has(index)) this.#halted.add(number)
+    progress.pause()
     log.info(`After ${rung} ${rung === 1 ? 'epoch' : 'epochs'}, ${left.size} of ${going.length} trials go on: ${[...left].map((index) => going[index].number).join(', ') || 'none'}.`)
     return going.filter((_, index) => left.has(index))
   }

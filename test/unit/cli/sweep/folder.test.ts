@@ -38,6 +38,12 @@ test('a run that broke off, was stopped, or failed goes on', async (t) => {
   assert.equal(await isDone(await makeRun(t, { epochs: 6 }, 3, ['started', 'epoch']), 6), false)
 })
 
+test('a run that was stopped on the way to the next rung is done with the rungs before, and is not asked for fewer epochs again', async (t) => {
+  const folder = await makeRun(t, { epochs: 6 }, 3, ['started', 'finished', 'started', 'stopped'])
+  assert.deepEqual([await isDone(folder, 2), await isDone(folder, 3), await isDone(folder, 6)], [true, true, false])
+  assert.equal(await isDone(await makeRun(t, { epochs: 3 }, 3, ['started', 'stopped']), 3), false, 'its end was not written yet')
+})
+
 test('a run that stopped early is done for all epochs that it was asked for, and no more', async (t) => {
   const folder = await makeRun(t, { epochs: 6, earlyStop: 2 }, 4, ['started', 'finished'])
   assert.equal(await isDone(folder, 6), true)
