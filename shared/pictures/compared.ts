@@ -30,7 +30,7 @@ const PLOT_HEIGHT = 340
 const LONGEST_NAME = 36
 /** Names in a row of the legend, and its height. */
 const NAMES_IN_ROW = 3
-const ROW_HEIGHT = 24
+const ROW_HEIGHT = 40
 
 /**
  * Draws one figure of several runs by epoch, a line for each run.
@@ -49,7 +49,7 @@ export function comparedPlot(runs: readonly ComparedRun[], figure: ComparedFigur
   return renderChart(
     {
       title: title(others.title, ''),
-      legend: { top: 52, left: 24, width: WIDTH - 48, icon: 'path://M0 4h28v3H0z', itemWidth: 28, itemHeight: 4, itemGap: 28, textStyle: { color: INK, fontSize: 13, width: WIDTH / NAMES_IN_ROW - 60 }, data: names },
+      legend: { top: 52, left: 24, width: WIDTH - 48, icon: 'path://M0 4h28v3H0z', itemWidth: 28, itemHeight: 4, itemGap: 24, textStyle: { color: INK, fontSize: 13, width: WIDTH / NAMES_IN_ROW - 60 }, data: names },
       grid: { left: 84, right: 40, top, height: PLOT_HEIGHT },
       xAxis: { type: 'value', name: 'epoch', nameGap: 34, ...name, min: 1, max: longest, minInterval: 1, axisLabel, axisLine: { lineStyle: { color: MUTED } }, splitLine: { show: false } },
       yAxis: { type: 'value', ...(isShare ? { min: 0, max: 1 } : { min: 0 }), axisLabel: { ...axisLabel, formatter: format }, splitLine: { lineStyle: { color: FAINT } } },
