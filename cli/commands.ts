@@ -76,6 +76,10 @@ export const commands: Readonly<Record<string, ToolCommand>> = {
     description: 'write a page that compares runs, and print its table',
     load: async () => (await import('./commands/compare.ts')).compareCommand(),
   },
+  sweep: {
+    description: 'train with many recipes, on the training images alone, and say which is best',
+    load: async () => (await import('./commands/sweep.ts')).sweepCommand(),
+  },
   fingerprint: {
     description: 'the bits that this machine computes, to compare with others',
     load: async () => (await import('./commands/fingerprint.ts')).fingerprintCommand(),

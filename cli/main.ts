@@ -17,6 +17,7 @@ Examples:
   herd show runs/first                             look at a run in the browser
   herd report runs/first                           a page about it, with what it gets wrong
   herd compare runs/*                              which recipe was best?
+  herd sweep lr.json                               find a better one
   herd verify runs/first                           is it what it claims to be?
   herd plan --workers 64 --network 25Gbit          how fast would a cluster be?
 

@@ -1,6 +1,6 @@
 import type { Likely } from '../shared/evaluation/probabilities.ts'
 import { printable } from '../shared/pictures/text.ts'
-import { percent } from './output.ts'
+import { csvLine, percent } from './output.ts'
 
 /** A form in which predictions are printed, a line for each image. */
 export interface PredictionLines {
@@ -36,8 +36,4 @@ export function csvPredictions(top: number): PredictionLines {
     classified: (path, likely) => csvLine([path, '', ...likely.flatMap(({ class: folder, name, probability }) => [folder, name, String(probability)])]),
     failed: (path, problem) => csvLine([path, problem, ...headings.flat().map(() => '')]),
   }
-}
-
-function csvLine(cells: readonly string[]): string {
-  return cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import type { LogFormat } from '../../shared/kit/log_options.ts'
-import { NODE_ENVIRONMENT, NODE_OPTIONS } from '../../shared/kit/node_process.ts'
+import { NODE_ENVIRONMENT, NODE_OPTIONS, withoutOptions } from '../../shared/kit/node_process.ts'
 import type { TlsOptions } from '../../shared/security/tls.ts'
 import type { Tokens } from '../../shared/security/token.ts'
 import { ROOT } from '../../shared/kit/project.ts'
@@ -103,9 +103,4 @@ export class LocalProcesses {
 
 function tlsArguments({ tlsCert, tlsKey, tlsCa }: TlsOptions): string[] {
   return Object.entries({ '--tls-ca': tlsCa, '--tls-cert': tlsCert, '--tls-key': tlsKey }).flatMap(([option, file]) => (file === undefined ? [] : [option, file]))
-}
-
-/** Removes the coordinator's own options (HERD_EPOCHS, ...) from the environment of a process; the cache folder is shared. */
-function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
 }

@@ -33,6 +33,7 @@ section { background: var(--surface); border: 1px solid var(--line); border-radi
 .figures dd { margin: 0; font-size: 22px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .figures small { display: block; font-size: 13px; font-weight: 400; color: var(--muted); }
 .plots { display: grid; gap: 12px; }
+.pairs { grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 .plot { margin: 0; overflow-x: auto; }
 .plot svg { display: block; max-width: 100%; height: auto; }
 .wide { overflow-x: auto; }

@@ -6,6 +6,8 @@ import type { LogOptions } from '../kit/log_options.ts'
 export interface Progress {
   /** Shows a new state. @param more further text, e.g. "31.2 images/s" */
   update(done: number, total: number, more?: string): void
+  /** Takes a bar away until the next update, so that lines can be written in its place. */
+  pause(): void
   /** Ends the display, whether or not the work is done. */
   end(): void
 }
@@ -59,6 +61,10 @@ export function startProgress({ output, live, log, now = () => performance.now()
         const left = done > first && done < total ? [`${inWords(((now() - begun) / (done - first)) * (total - done))} left`] : []
         log.info({ progress: what, done, total }, `${[`${what}: ${done} of ${total}`, ...(more === '' ? [] : [more]), ...left].join(', ')}.`)
       }
+    },
+    pause() {
+      bar?.stop()
+      bar = undefined
     },
     end() {
       bar?.stop()

@@ -18,3 +18,8 @@ export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 export function nodeArguments(file: string): string[] {
   return [...NODE_OPTIONS, file]
 }
+
+/** Removes options of a program (HERD_EPOCHS, ...) from the environment for another one; the cache folder is shared. */
+export function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HERD_') || name === 'HERD_CACHE'))
+}

@@ -16,7 +16,7 @@ const ROUNDS = 10
  * The uses of random numbers. The use is part of the key, so that two uses of one seed are independent. A run's result depends on these values:
  * they must not change.
  */
-export const Purpose = { shuffle: 1, augment: 2, dropout: 3, init: 4, draw: 5, fingerprint: 6, simulation: 7, rounding: 8, mix: 9 } as const
+export const Purpose = { shuffle: 1, augment: 2, dropout: 3, init: 4, draw: 5, fingerprint: 6, simulation: 7, rounding: 8, mix: 9, search: 10 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 
 /** Returns the upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */

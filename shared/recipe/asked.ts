@@ -33,7 +33,7 @@ export function readModel(model: Model, named = `--model ${nameOfModel(model)}`)
   if (typeof model !== 'string' || modelNames.includes(model)) return model
   const json = readJson(named, model, `a network that comes with Herd (${modelNames.join(', ')})`)
   const parsed = networkTemplateSchema.safeParse(json)
-  if (!parsed.success) throw new UsageError(`${named}: ${parsed.error.issues.map((issue) => describe('network', json, issue, 'an object with name and layers')).join('\n')}`)
+  if (!parsed.success) throw new UsageError(`${named}: ${parsed.error.issues.map((issue) => describeIssue('network', json, issue, 'an object with name and layers')).join('\n')}`)
   return parsed.data
 }
 
@@ -71,13 +71,17 @@ export function parseRecipe(json: unknown, problems: string[]): PartialRecipe {
     const { option, value: schema, asked = schema }: Ingredient<unknown, unknown> = recipeTable[key as RecipeKey]
     const result = asked.safeParse(value)
     if (result.success) recipe[key] = result.data
-    else problems.push(...result.error.issues.map((issue) => describe(key, value, issue, option.expects)))
+    else problems.push(...result.error.issues.map((issue) => describeIssue(key, value, issue, option.expects)))
   }
   return recipe
 }
 
-/** Formats one problem, as "augmentation[1].degrees: 400: expected ...". */
-function describe(key: string, value: unknown, issue: z.core.$ZodIssue, expects: string): string {
+/**
+ * Formats one problem that a schema has found, as "augmentation[1].degrees: 400: expected ...".
+ * @param key name of the value that was checked
+ * @param expects what is expected of the value as a whole
+ */
+export function describeIssue(key: string, value: unknown, issue: z.core.$ZodIssue, expects: string): string {
   const place = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   const found = issue.path.reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined), value)
   const shown = JSON.stringify(found) ?? 'nothing'

@@ -6,6 +6,9 @@ import { isHeld, tryLock, type HeldLock, type LockTiming } from '../kit/lock.ts'
 /** Another process has taken over the run's folder: nothing may be written into it any more. */
 export class TakenOverError extends RunError {}
 
+/** Name of the file in a run's folder by which one process has it. */
+export const RUN_LOCK = 'run.lock'
+
 export interface RunLockParts {
   /** Receives one message if it takes a minute to find out whether the process that has the folder is alive. */
   onWait: (message: string) => void
@@ -18,7 +21,7 @@ export interface RunLockParts {
  * @throws RunError if another process has the folder, or the lock's file cannot be written
  */
 export async function lockRun(folder: string, { onWait, timing }: RunLockParts): Promise<HeldLock> {
-  const file = path.join(folder, 'run.lock')
+  const file = path.join(folder, RUN_LOCK)
   let touchedAt: number | undefined
   for (;;) {
     const lock = await tryLock(file, timing).catch((error: unknown) => {

@@ -19,6 +19,7 @@ describe('herd', { concurrency: 2 }, () => {
     [['diff'], [/herd diff runs\/first runs\/second/]],
     [['report'], [/--as-is/, /--data <folder>/, /HERD_OUT/]],
     [['compare'], [/--out <file>[\s\S]*compare\.html/, /--json/]],
+    [['sweep'], [/herd sweep lr\.json/, /--out <folder>[\s\S]*runs\/<name of the file>/, /--json/]],
     [['show'], [/--http-port <port>[^-]*default:\s+8080/, /HERD_HTTP_HOST/]],
     [['data', 'check'], [/--test-fraction <share>[\s\S]*default: 0\.2/]],
     [['data', 'draw'], [/--per-class <images>[\s\S]*default: 200/, /--seed <number>[\s\S]*default: 0/]],

@@ -32,7 +32,7 @@ let dataset: Dataset
 let honest: string
 let herd: ReturnType<typeof herdIn>
 
-const notices: Notices = { log: createLog({ quiet: true, verbose: false, logFormat: 'pretty' }), logFormat: 'pretty', progress: () => ({ update: () => undefined, end: () => undefined }) }
+const notices: Notices = { log: createLog({ quiet: true, verbose: false, logFormat: 'pretty' }), logFormat: 'pretty', progress: () => ({ update: () => undefined, pause: () => undefined, end: () => undefined }) }
 
 function verify(folder: string, options: Partial<VerifyOptions> = {}): Promise<Verdict> {
   return verifyRun({ run: folder, data, init: undefined, selection: { share: 1 }, signedBy: undefined, force: false, gpu: undefined, ...options }, notices)

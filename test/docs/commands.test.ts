@@ -4,6 +4,8 @@ import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promise
 import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { parseSpec } from '../../cli/sweep/spec.ts'
+import { trialsOf } from '../../cli/sweep/trials.ts'
 import { NODE_OPTIONS } from '../../shared/kit/node_process.ts'
 import { archive, floats } from '../unit/cli/weights/torch_writer.ts'
 import { EVERYWHERE } from '../support/same_everywhere.ts'
@@ -183,6 +185,22 @@ test('the commands of docs/recipes.md print a recipe and a network; its examples
   await writeFile(workspace.path('network.json'), exampleNetwork)
   assert.match(await succeeds('npx herd model network.json'), /^mine: images of 32 x 32 pixels/)
   for (const command of [recipe, model]) executed.add(command)
+})
+
+test('the commands of docs/sweep.md find the best of the trials in its example, and train with it', async () => {
+  const [sweep, train, ...more] = await commandsOf('docs/sweep.md')
+  assert.deepEqual(more, [])
+  const [, example] = /```json\n([^]*?)```/.exec(await readFile(path.join(ROOT, 'docs/sweep.md'), 'utf8')) ?? []
+  assert.equal(trialsOf(parseSpec(JSON.parse(example ?? ''), 'docs/sweep.md'), 'docs/sweep.md').length, 6)
+  // The same file in short: one trial of it, which halving does not halt.
+  const overrides = { model: 'tiny', imageSize: 32, batch: 16, engine: 'wasm', epochs: 1, testFraction: 0.4, optimizer: { name: 'adamw' } }
+  const search = { name: 'grid', over: { lr: [0.001], 'optimizer.weightDecay': [0.05] } }
+  await writeFile(workspace.path('lr.json'), JSON.stringify({ ...(JSON.parse(example ?? '') as object), overrides, search, seeds: 1, halving: null, validation: 0.5, localWorkers: 1 }))
+  const output = await succeeds(sweep)
+  assert.match(output, /^trial +lr +optimizer\.weightDecay +accuracy +epochs +time +state\n1 +0\.001 +0\.05 .*finished$/m)
+  assert.ok(output.includes(train.replace('--single-node', '--local-workers 1')), 'the second command is printed')
+  assert.match(await succeeds(train), /Test accuracy/)
+  for (const command of [sweep, train]) executed.add(command)
 })
 
 test('the commands of docs/numerics.md tell what this machine computes, and train with portable numerics', async () => {

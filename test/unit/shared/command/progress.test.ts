@@ -39,6 +39,21 @@ test('on a terminal a bar is drawn, once the work takes long enough to be looked
   assert.deepEqual(records.map(({ msg }) => msg), ['testing: 4 in 21 s.'], 'no lines while there is a bar, and one at the end')
 })
 
+test('a bar makes room for lines, and comes back with the next update', () => {
+  const { clock, drawn, start } = shown({ terminal: true })
+  const bar = start('sweeping')
+  clock.now += 600
+  bar.update(1, 10)
+  assert.match(drawn(), /1\/10/)
+  bar.pause()
+  assert.match(drawn(), /\u001b\[(0|2)?K/, 'its line is empty')
+  bar.pause()
+  assert.equal(drawn(), '')
+  bar.update(2, 10)
+  assert.match(drawn(), /2\/10/)
+  bar.end()
+})
+
 test('elsewhere there is a line about every ten seconds, with the time left, and one at the end', () => {
   const { clock, records, drawn, start } = shown({ terminal: false })
   const progress = start('evaluating')
