@@ -14,6 +14,7 @@ import { networkLossOf } from '../shared/model/loss.ts'
 import { buildNetwork } from '../shared/model/models.ts'
 import type { Network } from '../shared/model/network.ts'
 import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
+import { withGroupRates } from '../shared/optim/group_rates.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { scheduleOver } from '../shared/optim/schedule.ts'
@@ -65,7 +66,7 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   const missingGlyphs = wanted.pictures === 'on' ? await missingGlyphsNotice(dataset.classes) : undefined
   if (missingGlyphs !== undefined) log.warn(missingGlyphs)
   const network = networkOf(wanted, dataset)
-  const layout = layoutOf(network)
+  const layout = withGroupRates(layoutOf(network), network, wanted)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
   const { precision, measured } = await decidedPrecision(wanted, engine, log)

@@ -1,6 +1,7 @@
 import { Turns } from '../shared/kit/async.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
+import { withGroupRates } from '../shared/optim/group_rates.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
@@ -102,7 +103,7 @@ export class ReducerMembership {
     const { port, now, chunkFloats } = this.#parts
     const { session, begin, end, run: json } = assigned
     const run = checkedJson(runDescriptionSchema, json, "the coordinator's run")
-    const layout = layoutOf(run.network)
+    const layout = withGroupRates(layoutOf(run.network), run.network, run)
     if (end > layout.size) throw new ProtocolError(`the coordinator assigns parameters ${begin} to ${end - 1} of ${layout.size}.`)
     const optimizer = optimizerOf(run.optimizer)
     const start = await this.#fetchState(session, optimizer, { begin, end })

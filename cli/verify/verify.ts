@@ -11,6 +11,7 @@ import { shownPath } from '../../shared/kit/paths.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
 import { layoutOf, type Layout } from '../../shared/model/layout.ts'
 import type { Network } from '../../shared/model/network.ts'
+import { withGroupRates } from '../../shared/optim/group_rates.ts'
 import { freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
@@ -102,7 +103,7 @@ async function openData(folder: RunFolder, { data }: VerifyOptions, { chain: { b
 async function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset, init: string | undefined) {
   const network = networkOf(claimed, dataset)
   const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
-  const layout = layoutOf(network)
+  const layout = withGroupRates(layoutOf(network), network, recipe)
   const optimizer = optimizerOf(recipe.optimizer)
   const schedule = new Schedule({ ...recipe, ...dataset })
   if (recipe.lanes !== beginning.lanes) throw new Contradiction(`its recipe has ${recipe.lanes} lanes, its digests are of ${beginning.lanes}`)

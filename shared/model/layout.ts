@@ -16,6 +16,8 @@ export interface Parameter {
   fanIn: number
   /** Weight that the running average keeps at each step; only for batch norm's running statistics. */
   momentum?: number
+  /** Factor of the learning rate with which the optimizer steps it; undefined means 1. */
+  rateFactor?: number
 }
 
 /** The flat float32 vector that is exchanged, stepped, stored and digested: parameters in the order of computation. */
@@ -28,6 +30,11 @@ export interface Layout {
 /** True if a parameter is a running statistic, which is averaged and not stepped by the optimizer. */
 export function isStatistic(parameter: Parameter): boolean {
   return parameter.role === 'runningMean' || parameter.role === 'runningVariance'
+}
+
+/** Returns the name of the layer that a parameter belongs to. */
+export function layerOf({ name, role }: Pick<Parameter, 'name' | 'role'>): string {
+  return name.slice(0, -role.length - 1)
 }
 
 /**

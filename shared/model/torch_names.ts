@@ -1,4 +1,4 @@
-import { layoutOf, type ParameterRole } from './layout.ts'
+import { layerOf, layoutOf, type ParameterRole } from './layout.ts'
 import { networkOfPublished, torchModules } from './named_layers.ts'
 import { walkLayers, type Network } from './network.ts'
 import { publishedNetworks } from './published.ts'
@@ -37,9 +37,4 @@ export function torchNamesOf(network: Network): ReadonlyMap<string, TorchName> |
     const kind = (parameter.role === 'kernel' ? KINDS.get(types.get(layer) ?? '') : undefined) ?? 'vector'
     return [parameter.name, { name: `${moduleOf.get(layer)}.${SUFFIXES[parameter.role]}`, kind }]
   }))
-}
-
-/** Name of the layer that a parameter belongs to. */
-function layerOf({ name, role }: { name: string; role: ParameterRole }): string {
-  return name.slice(0, -role.length - 1)
 }
