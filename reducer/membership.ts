@@ -8,7 +8,7 @@ import { SpanOutbox } from '../shared/trace/span_outbox.ts'
 import { checkedJson, PROTOCOL_VERSION, type Assigned, type Gather, type ReductionMessage } from '../shared/wire/messages.ts'
 import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema } from '../shared/wire/run_description.ts'
-import { StateInbox, stateChunks } from '../coordinator/exchange/remote/state_chunks.ts'
+import { StateInbox, stateChunks } from '../shared/wire/state_chunks.ts'
 import type { ConnectReducer, ReducerLink, WorkersPort } from './link.ts'
 import { ReducerSession } from './session.ts'
 

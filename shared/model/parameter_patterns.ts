@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { UsageError } from '../kit/errors.ts'
 import { foremost } from '../kit/foremost.ts'
-import { isStatistic, layerOf, layoutOf, type Parameter } from './layout.ts'
+import { isStatistic, layerOf, wholeLayoutOf, type Parameter } from './layout.ts'
 import type { Network } from './network.ts'
 import { torchNamesOf } from './torch_names.ts'
 
@@ -19,7 +19,7 @@ const PROPOSED = 4
  * @throws UsageError that proposes names, if there is none
  */
 export function parametersNamed(pattern: string, network: Network, option: string): Parameter[] {
-  const parameters = layoutOf(network).parameters.filter((parameter) => !isStatistic(parameter))
+  const parameters = wholeLayoutOf(network).parameters.filter((parameter) => !isStatistic(parameter))
   const head = layerOf(parameters[parameters.length - 1])
   if (pattern === 'head' || pattern === 'backbone') return parameters.filter((parameter) => (layerOf(parameter) === head) === (pattern === 'head'))
   const torch = torchNamesOf(network)

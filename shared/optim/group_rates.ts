@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { UsageError } from '../kit/errors.ts'
 import type { Layout } from '../model/layout.ts'
 import type { Network } from '../model/network.ts'
 import { parametersNamed, patternSchema } from '../model/parameter_patterns.ts'
@@ -11,11 +12,16 @@ export type GroupRate = z.infer<typeof groupRateSchema>
  * Gives parameters the learning rates that a recipe has for them; of several that name a parameter, the last counts. They are factors of the run's rate, so that schedules hold for all alike,
  * and belong to parameters, so that it makes no difference where the vector is cut.
  * @param lr learning rate of the run
- * @throws UsageError if a pattern names no parameter
+ * @throws UsageError if a pattern names no parameter, or frozen ones alone
  */
 export function withGroupRates(layout: Layout, network: Network, { lr, lrOf }: { lr: number; lrOf: readonly GroupRate[] }): Layout {
   if (lrOf.length === 0) return layout
-  const factors = new Map(lrOf.flatMap(({ parameters, rate }) => parametersNamed(parameters, network, `--lr-of ${parameters}=${rate}`).map(({ name }) => [name, rate / lr] as const)))
+  const factors = new Map(lrOf.flatMap(({ parameters, rate }) => {
+    const option = `--lr-of ${parameters}=${rate}`
+    const named = parametersNamed(parameters, network, option)
+    if (named.every(({ frozen }) => frozen)) throw new UsageError(`${option}: these parameters are frozen by --freeze, and have no learning rate.`)
+    return named.map(({ name }) => [name, rate / lr] as const)
+  }))
   return {
     ...layout,
     parameters: layout.parameters.map((parameter) => {

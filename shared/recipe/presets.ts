@@ -4,6 +4,7 @@ import { defaultAugmentation, defaultEvaluation } from '../data/transforms/trans
 export const article = {
   model: 'article',
   init: 'pytorch',
+  freeze: [],
   imageSize: 256,
   imageSizes: null,
   augmentation: defaultAugmentation,

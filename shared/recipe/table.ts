@@ -9,8 +9,9 @@ import { imageSizesSchema } from '../model/image_sizes.ts'
 import { lossSchema } from '../model/loss.ts'
 import { mixSchema } from '../model/mix.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
-import { optimizerSchema } from '../optim/optimizers.ts'
+import { patternSchema } from '../model/parameter_patterns.ts'
 import { groupRateSchema } from '../optim/group_rates.ts'
+import { optimizerSchema } from '../optim/optimizers.ts'
 import { scheduleSchema } from '../optim/schedule.ts'
 import { article } from './presets.ts'
 
@@ -42,6 +43,7 @@ export const recipeTable = {
     asked: askedInitSchema,
     mayChange: false,
   },
+  freeze: ingredient(list('<pattern>', 'Parameters that keep their initial values, and cost neither gradients nor exchange: backbone, head, or names with *.', 'names of parameters, e.g. backbone or conv2d_*', patternSchema, { read: (text) => text, write: (pattern) => pattern })),
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
   imageSizes: ingredient(structured('<json|none>', 'Sizes of training images that change as epochs go by, as [{"from": 1, "size": 96}, {"from": 9, "size": 128}]: from epoch 1 on, from epoch 9 on.', 'JSON with a list of {"from": epoch, "size": pixels}, or none', imageSizesSchema.nullable(), article.imageSizes)),
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
