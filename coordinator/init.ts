@@ -3,7 +3,7 @@ import { takeWeights } from '../shared/checkpoint/initial_weights.ts'
 import { readWeightsFile } from '../shared/checkpoint/weights_file.ts'
 import { CheckpointError, UsageError } from '../shared/kit/errors.ts'
 import { initialisations, initialParameters, initSchema, type AskedInit, type Init } from '../shared/model/initial.ts'
-import type { Layout } from '../shared/model/layout.ts'
+import { layoutOf } from '../shared/model/layout.ts'
 import type { Network } from '../shared/model/network.ts'
 
 /** The weights with which a run begins. */
@@ -18,9 +18,11 @@ export interface Beginning {
 /**
  * Makes the weights with which a run begins: drawn, and then taken from a file where one is asked for.
  * @param asked a kind of drawing, the path of a file, or what a recipe keeps of a file: its name, in the current folder, and its hash
+ * @param network with nothing frozen: its layout has all parameters
  * @throws UsageError if the file cannot be read, is not the one that the recipe means, or has nothing that fits
  */
-export async function beginningOf(asked: AskedInit, seed: number, network: Network, layout: Layout): Promise<Beginning> {
+export async function beginningOf(asked: AskedInit, seed: number, network: Network): Promise<Beginning> {
+  const layout = layoutOf(network)
   const drawn = initSchema.safeParse(asked)
   if (drawn.success && typeof drawn.data === 'string') return { init: drawn.data, parameters: initialParameters(layout, seed, drawn.data), notices: [] }
 

@@ -77,6 +77,8 @@ export interface ClusterParts extends Pick<WeightsParts, 'run' | 'layout' | 'obs
   bans: Bans
   /** What workers are told of the data set. */
   dataset: ManifestSource
+  /** Parameters that keep their values; empty if all are trained. */
+  frozen: Float32Array
   source: ImageSource
   /** Sample ids of the test set. */
   test: readonly number[]
@@ -95,7 +97,7 @@ export interface OpenedCluster {
  * Listens for workers and reducers, and connects them to the cluster's logic.
  * @throws RunError if the address cannot be bound
  */
-export async function openCluster({ run, layout, home, options, access, attentiveUntil, precedent, bans, dataset, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
+export async function openCluster({ run, layout, home, options, access, attentiveUntil, precedent, bans, dataset, frozen, source, test, brief, observe, onSpan }: ClusterParts): Promise<OpenedCluster> {
   const { hub } = home
   const memory = hub === undefined && options.sharedMemory === 'auto' ? MachineMemory.create(layout.size) : undefined
   const { cluster, port } = await listenForWorkers({
@@ -109,7 +111,7 @@ export async function openCluster({ run, layout, home, options, access, attentiv
     silenceLimitMs: options.silenceLimit * 1000,
     server: {
       runId: randomUUID(), run: JSON.stringify(run), dataset, source, brief, access, bans,
-      ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }),
+      ...(hub === undefined ? {} : { reducers: hub }), ...(memory === undefined ? {} : { memory }), ...(frozen.length === 0 ? {} : { frozen }),
     },
     now: milliseconds,
     observe,

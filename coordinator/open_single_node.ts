@@ -23,7 +23,7 @@ import { SingleNodeCluster } from './single_node.ts'
  * @throws EngineError if the engine cannot be loaded; RunError if this machine computes other bits than the run did before it was resumed
  */
 export async function openSingleNode(
-  { options, recipe, dataset, network, schedule }: Pick<PreparedRun, 'recipe' | 'dataset' | 'network' | 'schedule'> & { options: Pick<PreparedRun['options'], 'cacheSize' | 'gpu'> }, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log, precedent }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log; precedent: Precedent | undefined },
+  { options, recipe, dataset, network, frozen, schedule }: Pick<PreparedRun, 'recipe' | 'dataset' | 'network' | 'frozen' | 'schedule'> & { options: Pick<PreparedRun['options'], 'cacheSize' | 'gpu'> }, run: RunDescription, model: Model, source: ImageSource, { observe, onSpan, log, precedent }: { observe: Observer; onSpan: ((span: Span) => void) | undefined; log: Log; precedent: Precedent | undefined },
 ): Promise<{ cluster: SingleNodeCluster; close: () => Promise<void> }> {
   const { samples, test } = dataset
   const decoded: DecodedCache = await openDecoded({ cacheFolder: cacheFolder(), fileBytes: options.cacheSize, samples, shortSide: decodeTarget(recipe, network.imageSize), log })
@@ -31,6 +31,7 @@ export async function openSingleNode(
     const input = new InputPipeline({ source, samples, schedule, network, augmentation: recipe.augmentation, evaluation: recipe.evaluation, seed: recipe.seed, audit: run.audit, decoded, ...tracing(onSpan) })
     const { engine, precision, threads, numerics } = recipe
     const compute = await startCompute(network, recipe, { engine, precision, threads, numerics, gpu: options.gpu }, log)
+    if (frozen.length > 0) compute.setFrozen(frozen)
     const facts = await inputFacts(recipe, network.imageSize)
     requireAlike(precedent, { numerics: compute.fingerprint, input: facts.fingerprint })
     const cluster = new SingleNodeCluster({

@@ -8,12 +8,14 @@ import type { EngineKind } from '../shared/engine/engine.ts'
 import { cacheFolder } from '../shared/kit/paths.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { Schedule } from '../shared/lanes/sample_schedule.ts'
+import { frozenOf, thawed, trainedOf, withFrozen } from '../shared/model/frozen.ts'
 import { initSchema } from '../shared/model/initial.ts'
 import { layoutOf, type Layout } from '../shared/model/layout.ts'
 import { networkLossOf } from '../shared/model/loss.ts'
 import { buildNetwork } from '../shared/model/models.ts'
 import type { Network } from '../shared/model/network.ts'
 import { optimizerStateOf } from '../shared/checkpoint/checkpoint.ts'
+import { withGroupRates } from '../shared/optim/group_rates.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { scheduleOver } from '../shared/optim/schedule.ts'
@@ -36,14 +38,17 @@ export interface PreparedRun {
   dataset: Dataset
   source: ImageSource
   network: Network
+  /** Layout of the vector that is exchanged and stepped. */
   layout: Layout
   optimizer: Optimizer
   schedule: Schedule
   resume: Resumption | undefined
   /** Position at which the run begins or resumes. */
   progress: Progress
-  /** Initial weights and optimizer moments. */
+  /** Initial weights and optimizer moments of what is trained. */
   start: OptimizerState
+  /** Parameters that keep their values; empty if all are trained. */
+  frozen: Float32Array
   /** Measurement that decided `--precision auto`, for config.json; empty if the user chose the precision. */
   measured: { precisionMeasured?: { ratio: number | null; reason: string } }
 }
@@ -65,12 +70,12 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   const missingGlyphs = wanted.pictures === 'on' ? await missingGlyphsNotice(dataset.classes) : undefined
   if (missingGlyphs !== undefined) log.warn(missingGlyphs)
   const network = networkOf(wanted, dataset)
-  const layout = layoutOf(network)
+  const layout = withGroupRates(layoutOf(network), network, wanted)
   if (resume !== undefined) requireSameRun(resume.checkpoint, network, dataset.classes, dataset.digest, resume.file)
 
   const { precision, measured } = await decidedPrecision(wanted, engine, log)
   // A run that goes on needs no file that it began with: its weights are in the checkpoint.
-  const begun = resume === undefined ? await beginningOf(wanted.init, wanted.seed, network, layout) : { init: initSchema.parse(wanted.init), parameters: resume.checkpoint.parameters, notices: [] }
+  const begun = resume === undefined ? await beginningOf(wanted.init, wanted.seed, thawed(network)) : { init: initSchema.parse(wanted.init), parameters: resume.checkpoint.parameters, notices: [] }
   for (const notice of begun.notices) log.info(notice)
   const recipe: Recipe = {
     ...recipeOf(wanted), engine, precision, init: begun.init,
@@ -80,14 +85,14 @@ export async function prepareRun(asked: CoordinatorOptions, given: ReadonlySet<s
   const progress = resume === undefined ? beginning : progressOf(resume.checkpoint, schedule.stepsPerEpoch)
   const optimizer = optimizerOf(recipe.optimizer)
   const start = resume === undefined
-    ? { ...freshState(optimizer, layout.size), parameters: begun.parameters }
+    ? { ...freshState(optimizer, layout.size), parameters: trainedOf(network, begun.parameters) }
     : optimizerStateOf(resume.checkpoint, optimizer, resume.file)
-  return { options: { ...wanted, ...recipe }, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress, start, measured }
+  return { options: { ...wanted, ...recipe }, recipe, data, dataset, source, network, layout, optimizer, schedule, resume, progress, start, frozen: frozenOf(network, begun.parameters), measured }
 }
 
-/** Builds the network. @throws UsageError if augmentation and evaluation do not normalise images with the network's own mean and std */
+/** Builds the network, with what is frozen of it. @throws UsageError if --freeze names nothing or everything; if augmentation and evaluation do not normalise images with the network's own mean and std */
 export function networkOf(
-  { model, imageSize, imageSizes, loss, mix, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'imageSizes' | 'loss' | 'mix' | 'labelSmoothing' | 'augmentation' | 'evaluation'>,
+  { model, imageSize, imageSizes, freeze, loss, mix, labelSmoothing, augmentation, evaluation }: Pick<CoordinatorOptions, 'model' | 'imageSize' | 'imageSizes' | 'freeze' | 'loss' | 'mix' | 'labelSmoothing' | 'augmentation' | 'evaluation'>,
   { classes, samples, train }: Pick<Dataset, 'classes' | 'samples' | 'train'>,
 ): Network {
   const images = classes.map(() => 0)
@@ -95,7 +100,7 @@ export function networkOf(
   const network = buildNetwork(model, { imageSize, classes: classes.length }, { labelSmoothing, imageSizes, loss: networkLossOf(loss, images, mix), normalisation: normalisationOf(augmentation) })
   const problem = normalisationProblem({ augmentation: withNormalisation(augmentation, network), evaluation: withNormalisation(evaluation, network) }, network)
   if (problem !== undefined) throw new UsageError(`--augmentation and --evaluation: ${problem}.`)
-  return network
+  return withFrozen(network, freeze)
 }
 
 async function checkedData(data: string, testFraction: number, { log, console, signal }: { log: Log; console: Console; signal: AbortSignal }): Promise<OpenedDataset> {

@@ -3,6 +3,8 @@ import { type Dataset } from '../shared/data/dataset.ts'
 import { messageOf, RunError } from '../shared/kit/errors.ts'
 import type { Log } from '../shared/kit/log.ts'
 import { shownPath } from '../shared/kit/paths.ts'
+import { thawed } from '../shared/model/frozen.ts'
+import { wholeLayoutOf } from '../shared/model/layout.ts'
 import { rateAt } from '../shared/optim/schedule.ts'
 import type { RunFolder } from '../shared/run_folder/run_folder.ts'
 import { TakenOverError } from '../shared/run_folder/run_lock.ts'
@@ -18,6 +20,7 @@ import type { LocalProcesses } from './local/processes.ts'
 import { startLocalWorkers } from './local/workers.ts'
 import type { CoordinatorOptions } from './options.ts'
 import { confirmedWeights } from './exchange/reduction.ts'
+import { wholeWeights } from './exchange/whole_weights.ts'
 import { type ReducerHub, ReducerLostError } from './exchange/remote/hub.ts'
 import { startLocalReducers } from './local/reducers.ts'
 import type { Onlookers } from './watch/onlookers.ts'
@@ -91,9 +94,11 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   const audit = await auditedStepsOf(asked.resume === 'latest' ? folder : undefined, options.auditEvery, surroundings.given.has('auditEvery'), schedule.stepsPerEpoch)
   const run: RunDescription = { ...recipe, name, network, datasetDigest: dataset.digest, trace: onSpan !== undefined, audit }
   const home = homeOfWeights({ run, layout, optimizer, start: prepared.start, version: progress.at.step, options, observe, onSpan })
+  const weights = wholeWeights(home.weights, network, prepared.frozen)
+  const { size: parameters } = wholeLayoutOf(network)
   let cluster: Cluster | undefined
   const record = new RunRecord({
-    folder, options, recipe, audit, sign: surroundings.sign, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: confirmedWeights(home.weights, () => cluster?.confirmed() ?? Promise.resolve()), now: machineSeconds, observe, rateOf,
+    folder, options, recipe, audit, sign: surroundings.sign, requireOurs: () => place.requireOurs(), config: configOf(prepared, folder), network, optimizer, dataset, source, stepsPerEpoch: schedule.stepsPerEpoch, weights: confirmedWeights(weights, () => cluster?.confirmed() ?? Promise.resolve()), now: machineSeconds, observe, rateOf,
     status: () => {
       if (cluster === undefined) throw new Error('the run has no cluster yet')
       return cluster.status
@@ -104,15 +109,15 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
   let reached = progress
   onlookers.describe({
     facts: {
-      name, folder: shownPath(folder.path), recipe, parameters: layout.size, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length, stepsPerEpoch: schedule.stepsPerEpoch,
+      name, folder: shownPath(folder.path), recipe, parameters, classes: dataset.classes, trainImages: dataset.train.length, testImages: dataset.test.length, stepsPerEpoch: schedule.stepsPerEpoch,
     },
     history: (await folder.readHistory()).filter(({ epoch }) => epoch < progress.at.epoch),
     evaluation: (await folder.readEvaluation()) ?? null,
     workersWanted: options.localWorkers ?? options.workers ?? 1,
-    at: progress.at, network, transforms: recipe, engine: recipe.engine,
+    at: progress.at, network: thawed(network), transforms: recipe, engine: recipe.engine,
     weights: async () => {
       const { step, epoch } = reached.at
-      return { parameters: await home.weights.parameters(), step, epoch }
+      return { parameters: await weights.parameters(), step, epoch }
     },
   }, observe)
 
@@ -127,7 +132,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
       stop.onRequest = () => giveUpLater(single.cluster)
       closeInput = single.close
     } else {
-      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, precedent: prepared.resume?.precedent, bans: banned.bans, dataset, source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
+      const opened = await openCluster({ run, layout, home, options, access, attentiveUntil: surroundings.attentiveUntil, precedent: prepared.resume?.precedent, bans: banned.bans, dataset, frozen: prepared.frozen, source, test: dataset.test, brief: onlookers.brief, observe, onSpan })
       cluster = opened.cluster
       address = opened.address
       if (home.hub !== undefined) await gatherReducers(home.hub, options, surroundings, opened, processes, observe)
@@ -148,7 +153,7 @@ async function runAt(place: RunPlace, surroundings: RunSurroundings): Promise<{ 
     }
     onlookers.onCluster(cluster)
     await record.begin(progress)
-    observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters: layout.size })
+    observe({ type: 'started', runId: folder.path, images: dataset.train.length, testImages: dataset.test.length, classes: dataset.classes, parameters })
     for (const { path, reason } of dataset.skipped) observe({ type: 'imageSkipped', path, reason })
     for (const { file, reason } of resume?.damaged ?? []) observe({ type: 'checkpointDamaged', file, reason })
     if (resume !== undefined) observe({ type: 'resumed', file: resume.file, epoch: progress.at.epoch, step: progress.at.step, restarts: (await folder.countRestarts()) + 1 })

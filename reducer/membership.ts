@@ -1,13 +1,14 @@
 import { Turns } from '../shared/kit/async.ts'
 import { ProtocolError } from '../shared/kit/errors.ts'
 import { layoutOf } from '../shared/model/layout.ts'
+import { withGroupRates } from '../shared/optim/group_rates.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../shared/optim/optimizer.ts'
 import { optimizerOf } from '../shared/optim/optimizers.ts'
 import { SpanOutbox } from '../shared/trace/span_outbox.ts'
 import { checkedJson, PROTOCOL_VERSION, type Assigned, type Gather, type ReductionMessage } from '../shared/wire/messages.ts'
 import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema } from '../shared/wire/run_description.ts'
-import { StateInbox, stateChunks } from '../coordinator/exchange/remote/state_chunks.ts'
+import { StateInbox, stateChunks } from '../shared/wire/state_chunks.ts'
 import type { ConnectReducer, ReducerLink, WorkersPort } from './link.ts'
 import { ReducerSession } from './session.ts'
 
@@ -102,7 +103,7 @@ export class ReducerMembership {
     const { port, now, chunkFloats } = this.#parts
     const { session, begin, end, run: json } = assigned
     const run = checkedJson(runDescriptionSchema, json, "the coordinator's run")
-    const layout = layoutOf(run.network)
+    const layout = withGroupRates(layoutOf(run.network), run.network, run)
     if (end > layout.size) throw new ProtocolError(`the coordinator assigns parameters ${begin} to ${end - 1} of ${layout.size}.`)
     const optimizer = optimizerOf(run.optimizer)
     const start = await this.#fetchState(session, optimizer, { begin, end })

@@ -18,6 +18,7 @@ export interface BulkCalls {
   receiveWeights(request: SessionRequest): ClientReadableStream<unknown>
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<GradientChunk>
   fetchManifest(request: { session: string; ownCopy: boolean }): ClientReadableStream<unknown>
+  fetchFrozen(request: { session: string }): ClientReadableStream<unknown>
   fetchImages(request: { session: string; samples: readonly number[] }): ClientReadableStream<unknown>
 }
 

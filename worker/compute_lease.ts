@@ -43,6 +43,10 @@ export class ComputeLease implements Compute {
     this.#held().setParameters(parameters)
   }
 
+  setFrozen(parameters: Float32Array): void {
+    this.#held().setFrozen(parameters)
+  }
+
   async push(lane: PreparedLane, node: number): Promise<Stretch> {
     const stretch = await this.#held().push(lane, node)
     this.#held()

@@ -3,7 +3,7 @@ import { deferred } from '../shared/kit/async.ts'
 import type { ManifestPart } from '../shared/data/manifest.ts'
 import { HerdError, ProtocolError } from '../shared/kit/errors.ts'
 import {
-  checked, coordinatorMessageSchema, imageFileSchema, manifestPartSchema, type CoordinatorMessage, type GradientChunk, type Welcome, type WorkerMessage,
+  checked, coordinatorMessageSchema, imageFileSchema, manifestPartSchema, stateChunkSchema, type CoordinatorMessage, type GradientChunk, type StateChunk, type Welcome, type WorkerMessage,
 } from '../shared/wire/messages.ts'
 import { plainText } from '../shared/kit/fields.ts'
 import type { Access } from '../shared/wire/client_access.ts'
@@ -132,6 +132,14 @@ export class Connection implements Link {
    */
   async *fetchManifest(ownCopy: boolean): AsyncGenerator<ManifestPart> {
     for await (const raw of this.#received(this.#bulk.up.fetchManifest({ session: this.#session, ownCopy }))) yield checked(manifestPartSchema, raw, 'a part of the manifest')
+  }
+
+  async *fetchFrozen(): AsyncGenerator<StateChunk> {
+    for await (const raw of this.#received(this.#bulk.down.fetchFrozen({ session: this.#session }))) {
+      const chunk = checked(stateChunkSchema, raw, 'a chunk of frozen parameters')
+      this.bytesReceived += chunk.data.length
+      yield chunk
+    }
   }
 
   async *fetchImages(samples: readonly number[]): AsyncGenerator<{ sample: number; data: Buffer }> {

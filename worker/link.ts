@@ -1,5 +1,5 @@
 import type { ManifestPart } from '../shared/data/manifest.ts'
-import type { CoordinatorMessage, GradientChunk, Welcome, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
+import type { CoordinatorMessage, GradientChunk, StateChunk, Welcome, WeightsChunk, WorkerMessage } from '../shared/wire/messages.ts'
 import type { Payload } from '../shared/wire/payload.ts'
 
 /** A chunk of weights as it arrived: its bytes are in the message, or still in shared memory. */
@@ -20,6 +20,8 @@ export interface Link {
   sendGradient(chunk: Omit<GradientChunk, 'session' | 'shared'>): Promise<void>
   /** Fetches the manifest of the data set in parts. @param ownCopy true for what a worker with a copy of the data set needs, which is little */
   fetchManifest(ownCopy: boolean): AsyncIterable<ManifestPart>
+  /** Fetches the frozen parameters, in chunks. */
+  fetchFrozen(): AsyncIterable<StateChunk>
   /** Fetches the original image files of samples, and yields them as they arrive. */
   fetchImages(samples: readonly number[]): AsyncIterable<{ sample: number; data: Buffer }>
   /** Ends the link; messages that were written before are still sent. */

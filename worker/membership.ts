@@ -5,13 +5,14 @@ import type { Samples } from '../shared/data/columns/samples.ts'
 import type { EngineInfo } from '../shared/engine/engine.ts'
 import { EngineError, messageOf, ProtocolError } from '../shared/kit/errors.ts'
 import { codecFor } from '../shared/compress/codec.ts'
-import { layoutOf } from '../shared/model/layout.ts'
+import { frozenLayoutOf, layoutOf } from '../shared/model/layout.ts'
 import { CHUNK_FLOATS } from '../shared/vectors/chunks.ts'
 import type { Compute } from '../shared/compute/compute.ts'
 import { checkedJson, PROTOCOL_VERSION, type CoordinatorMessage, type Deal, type ReducerPlace, type Welcome } from '../shared/wire/messages.ts'
 import { plainText } from '../shared/kit/fields.ts'
 import { Participation, type MembershipEnd } from '../shared/wire/participation.ts'
 import { runDescriptionSchema, type RunDescription } from '../shared/wire/run_description.ts'
+import { StateInbox } from '../shared/wire/state_chunks.ts'
 import type { Connect, Link } from './link.ts'
 import { WorkSession, type SessionObserver } from './session.ts'
 import { WeightsInbox } from './weights_inbox.ts'
@@ -186,7 +187,8 @@ export class Membership<C extends Compute> {
     const ranges = reducers.length === 0 ? [{ begin: 0, end: size }] : reducers
     const weights = new WeightsInbox(size, ranges, codecFor(run.compressWeights))
     link.openBulk(welcome, (chunk) => weights.receive(chunk))
-    const [compute, openData] = await Promise.all([this.#startCompute(run), this.#parts.fetchData(link, run)])
+    const [compute, openData, frozen] = await Promise.all([this.#startCompute(run), this.#parts.fetchData(link, run), this.#fetchFrozen(run)])
+    if (frozen.length > 0) compute.setFrozen(frozen)
     const { digest, images } = await openData()
     const input = await this.#parts.inputFacts(run)
     this.#decoded = images?.decoded
@@ -197,6 +199,17 @@ export class Membership<C extends Compute> {
     })
     this.#joined = true
     observer.onJoined({ name: run.name, model: run.network.name }, compute.info)
+  }
+
+  /** Fetches the parameters that keep their values. @throws ProtocolError if some are missing */
+  async #fetchFrozen({ network }: RunDescription): Promise<Float32Array> {
+    const { size } = frozenLayoutOf(network)
+    const frozen = new Float32Array(size)
+    if (size === 0) return frozen
+    const inbox = new StateInbox({ parameters: frozen, moments: [] }, { begin: 0, end: size }, 0)
+    for await (const chunk of this.#link.fetchFrozen()) inbox.receive(chunk)
+    if (!inbox.complete) throw new ProtocolError('the coordinator sent a part of the frozen parameters only.')
+    return frozen
   }
 
   /**

@@ -69,7 +69,7 @@ const settings = {
 const opening = { run, layout, version: 0, options: settings, observe, onSpan: undefined }
 const home = homeOfWeights({ ...opening, optimizer, start })
 const { hub } = home
-const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, precedent: undefined, bans: new Bans(), dataset, source, test, brief: () => undefined })
+const { cluster, address, localAddress } = await openCluster({ ...opening, home, access, attentiveUntil: 0, precedent: undefined, bans: new Bans(), dataset, frozen: new Float32Array(), source, test, brief: () => undefined })
 const processes = hub === undefined ? undefined : startLocalReducers(
   hub, { reducers, listen: '127.0.0.1:0', maxWorkers: workers, insecure: false, verbose: false, logFormat: 'pretty', tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
   access, localAddress, { warn: (text: string) => void process.stderr.write(`${text}\n`) },

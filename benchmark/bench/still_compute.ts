@@ -25,6 +25,10 @@ export class StillCompute implements Compute {
     // The parameters are not needed, since nothing is computed.
   }
 
+  setFrozen(): void {
+    // Neither are these.
+  }
+
   push({ lane, samples }: PreparedLane): Promise<Stretch> {
     this.#stack.push([{ lane, lossSum: 0, correct: 0, samples: samples.length, seconds: LANE_SECONDS, notFinite: false }])
     const now = machineSeconds()

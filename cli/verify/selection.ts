@@ -1,4 +1,5 @@
 import { parameterDigest } from '../../shared/checkpoint/checkpoint.ts'
+import { wholeOf } from '../../shared/model/frozen.ts'
 import type { Chain } from '../../shared/audit/chain.ts'
 import { RunError, UsageError } from '../../shared/kit/errors.ts'
 import { shownPath } from '../../shared/kit/paths.ts'
@@ -46,7 +47,13 @@ async function firstUnlike(known: readonly KnownState[], { beginning, links }: C
   for (const { step, files } of known) {
     const weights = noted.get(step)
     // One state in memory at a time.
-    for (const file of files) if (weights !== undefined && parameterDigest((await readState(file, states)).state.parameters) !== weights) return { step, file }
+    for (const file of files) if (weights !== undefined && (await digestOf(file, states)) !== weights) return { step, file }
   }
   return undefined
+}
+
+/** Digest of all parameters of a checkpoint, trained and frozen. */
+async function digestOf(file: string, states: StateParts): Promise<string> {
+  const { state, frozen } = await readState(file, states)
+  return parameterDigest(wholeOf(states.network, state.parameters, frozen))
 }

@@ -5,6 +5,7 @@ import { progressOf } from '../../coordinator/record/checkpoint_position.ts'
 import { beginning, type Progress } from '../../coordinator/contract/progress.ts'
 import { loadCheckpoint, optimizerStateOf, readPosition, requireSameNetwork } from '../../shared/checkpoint/checkpoint.ts'
 import { CheckpointError, NewerCheckpointError, RunError } from '../../shared/kit/errors.ts'
+import { frozenOf, trainedOf } from '../../shared/model/frozen.ts'
 import type { Layout } from '../../shared/model/layout.ts'
 import type { Network } from '../../shared/model/network.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../../shared/optim/optimizer.ts'
@@ -93,13 +94,23 @@ export function stepsOf(stretches: readonly Stretch[]): number {
 export interface StateParts {
   /** Folder of the checkpoints. */
   folder: string
-  /** The weights that the recipe begins with; undefined where they are those of a file that is not given. */
+  /** All weights that the recipe begins with; undefined where they are those of a file that is not given. */
   initial: Float32Array | undefined
   network: Network
+  /** Layout of what is trained. */
   layout: Layout
   classes: readonly string[]
   optimizer: Optimizer
   stepsPerEpoch: number
+}
+
+/** A state that was read in full. */
+export interface ReadState {
+  progress: Progress
+  /** Weights and moments of what is trained. */
+  state: OptimizerState
+  /** Parameters that keep their values. */
+  frozen: Float32Array
 }
 
 /**
@@ -107,15 +118,15 @@ export interface StateParts {
  * @param file name of its checkpoint; undefined: the initial weights, which must be known
  * @throws Contradiction if the file is damaged, or of another network, other classes or another optimizer; RunError if it was removed meanwhile
  */
-export async function readState(file: string | undefined, { folder, initial, network, layout, classes, optimizer, stepsPerEpoch }: StateParts): Promise<{ progress: Progress; state: OptimizerState }> {
+export async function readState(file: string | undefined, { folder, initial, network, layout, classes, optimizer, stepsPerEpoch }: StateParts): Promise<ReadState> {
   if (file === undefined) {
     if (initial === undefined) throw new Error('the state before the first step is not known')
-    return { progress: beginning, state: { ...freshState(optimizer, layout.size), parameters: initial } }
+    return { progress: beginning, state: { ...freshState(optimizer, layout.size), parameters: trainedOf(network, initial) }, frozen: frozenOf(network, initial) }
   }
   return contradicting(folder, file, async () => {
     const checkpoint = await loadCheckpoint(join(folder, file))
     requireSameNetwork(checkpoint, network, classes, file)
-    return { progress: progressOf(checkpoint, stepsPerEpoch), state: optimizerStateOf(checkpoint, optimizer, file) }
+    return { progress: progressOf(checkpoint, stepsPerEpoch), state: optimizerStateOf(checkpoint, optimizer, file), frozen: frozenOf(network, checkpoint.parameters) }
   })
 }
 

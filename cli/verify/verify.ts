@@ -9,8 +9,10 @@ import { withNormalisation } from '../../shared/data/transforms/transforms.ts'
 import { RunError, UsageError } from '../../shared/kit/errors.ts'
 import { shownPath } from '../../shared/kit/paths.ts'
 import { Schedule } from '../../shared/lanes/sample_schedule.ts'
-import { layoutOf, type Layout } from '../../shared/model/layout.ts'
+import { thawed } from '../../shared/model/frozen.ts'
+import { layoutOf } from '../../shared/model/layout.ts'
 import type { Network } from '../../shared/model/network.ts'
+import { withGroupRates } from '../../shared/optim/group_rates.ts'
 import { freshState } from '../../shared/optim/optimizer.ts'
 import { optimizerOf } from '../../shared/optim/optimizers.ts'
 import { Model } from '../../shared/optim/stepped_weights.ts'
@@ -66,7 +68,7 @@ async function confirm(folder: RunFolder, options: VerifyOptions, notices: Notic
   const { chain } = claims
   const data = await openData(folder, options, claims, notices)
   const parts = { folder, options, claims, data, notices, ...(await replayable(folder, claims, data, options.init)) }
-  await requireInit(chain, parts)
+  requireInit(chain, parts)
   const selected = await select(chain, options.selection, parts.states)
   const signed = claims.signedTo === undefined ? '' : `; its digests are signed up to step ${claims.signedTo}`
   if (selected.stretches.length === 0) return `the chain of its digests is whole up to step ${chain.head.step}, and its checkpoints fit it; no step was replayed${signed}`
@@ -102,27 +104,27 @@ async function openData(folder: RunFolder, { data }: VerifyOptions, { chain: { b
 async function replayable({ checkpoints }: RunFolder, { chain: { beginning }, recipe: claimed }: Claims, { dataset }: OpenedDataset, init: string | undefined) {
   const network = networkOf(claimed, dataset)
   const recipe = { ...claimed, augmentation: withNormalisation(claimed.augmentation, network), evaluation: withNormalisation(claimed.evaluation, network) }
-  const layout = layoutOf(network)
+  const layout = withGroupRates(layoutOf(network), network, recipe)
   const optimizer = optimizerOf(recipe.optimizer)
   const schedule = new Schedule({ ...recipe, ...dataset })
   if (recipe.lanes !== beginning.lanes) throw new Contradiction(`its recipe has ${recipe.lanes} lanes, its digests are of ${beginning.lanes}`)
   if (schedule.stepsPerEpoch !== beginning.stepsPerEpoch) throw new Contradiction(`its epochs have ${beginning.stepsPerEpoch} steps, where its images and its batch make ${schedule.stepsPerEpoch}`)
-  const initial = typeof recipe.init === 'object' && init === undefined ? undefined : await initialWeights(recipe, network, layout, init)
+  const initial = typeof recipe.init === 'object' && init === undefined ? undefined : await initialWeights(recipe, network, init)
   const states: StateParts = { folder: checkpoints.path, initial, network, layout, classes: dataset.classes, optimizer, stepsPerEpoch: schedule.stepsPerEpoch }
   return { recipe, schedule, states }
 }
 
 /** Makes the weights that a recipe begins with. @throws UsageError if `init` is not the file that it names */
-async function initialWeights(recipe: Recipe, network: Network, layout: Layout, init: string | undefined): Promise<Float32Array> {
+async function initialWeights(recipe: Recipe, network: Network, init: string | undefined): Promise<Float32Array> {
   const named = typeof recipe.init === 'object' ? recipe.init : undefined
   if (init !== undefined && named === undefined) throw new UsageError(`--init ${init}: the run began with weights that follow from its seed; leave the option out.`)
-  const begun = await beginningOf(init ?? recipe.init, recipe.seed, network, layout)
+  const begun = await beginningOf(init ?? recipe.init, recipe.seed, thawed(network))
   if (named !== undefined && (typeof begun.init !== 'object' || begun.init.sha256 !== named.sha256)) throw new UsageError(`--init ${init}: the run began with ${named.file} with sha256 ${named.sha256}, which this file is not.`)
   return begun.parameters
 }
 
 /** @throws Contradiction if the run began with other weights than its recipe gives */
-async function requireInit({ beginning }: Chain, { states, recipe, notices }: Pick<Parts, 'states' | 'recipe' | 'notices'>): Promise<void> {
+function requireInit({ beginning }: Chain, { states, recipe, notices }: Pick<Parts, 'states' | 'recipe' | 'notices'>): void {
   if (beginning.from > 0) return
   const { init, seed } = recipe
   const named = typeof init === 'object' ? init.file : init
@@ -130,8 +132,7 @@ async function requireInit({ beginning }: Chain, { states, recipe, notices }: Pi
     notices.log.warn(`The run began with weights of ${named}, which are not known here: that its first weights are those is not checked, and steps before its first checkpoint are not replayed. Give the file by --init.`)
     return
   }
-  const { state } = await readState(undefined, states)
-  if (parameterDigest(state.parameters) !== beginning.weights) throw new Contradiction(`the weights before its first step are not those of --seed ${seed} and --init ${named}: it was begun with another seed, or with other weights`)
+  if (parameterDigest(states.initial) !== beginning.weights) throw new Contradiction(`the weights before its first step are not those of --seed ${seed} and --init ${named}: it was begun with another seed, or with other weights`)
 }
 
 async function replayAll({ stretches, wrong }: Selected, { claims, options, notices, data: { dataset, source }, recipe, schedule, states, folder }: Parts): Promise<Compared> {
@@ -140,7 +141,8 @@ async function replayAll({ stretches, wrong }: Selected, { claims, options, noti
   const model = new Model(layout, optimizer, freshState(optimizer, layout.size))
   const run = { ...recipe, name: shownPath(folder.path), network, datasetDigest: dataset.digest, trace: false, audit: { every: beginning.every, stepsPerEpoch: beginning.stepsPerEpoch } }
   // Images are decoded anew: nothing that this machine has kept is believed.
-  const single = await openSingleNode({ options: { cacheSize: 0, gpu: options.gpu }, recipe, dataset, network, schedule }, run, model, source, { observe: () => undefined, onSpan: undefined, log: notices.log, precedent: undefined })
+  const { frozen } = await readState(states.initial === undefined ? stretches[0].from.files[0] : undefined, states)
+  const single = await openSingleNode({ options: { cacheSize: 0, gpu: options.gpu }, recipe, dataset, network, frozen, schedule }, run, model, source, { observe: () => undefined, onSpan: undefined, log: notices.log, precedent: undefined })
   const total = stepsOf(stretches)
   const progress = notices.progress('replaying')
   try {
@@ -151,7 +153,7 @@ async function replayAll({ stretches, wrong }: Selected, { claims, options, noti
     let done = 0
     for (const stretch of stretches) {
       const compared = await replay(stretch, {
-        cluster: single.cluster, model, schedule, recipe, states, noted: new Map(links.map((link) => [link.step, link])),
+        cluster: single.cluster, model, schedule, recipe, states, frozen, noted: new Map(links.map((link) => [link.step, link])),
         onStep: () => progress.update(++done, total),
       })
       sum.steps += compared.steps

@@ -6,6 +6,7 @@ import { DataError, messageOf, ProtocolError } from '../../shared/kit/errors.ts'
 import type { RunBrief } from '../../live/view.ts'
 import { drained } from '../../shared/kit/drained.ts'
 import { checked, imagesRequestSchema, manifestRequestSchema, reducerMessageSchema, sessionRequestSchema, stateChunkSchema, watchRequestSchema, workerMessageSchema, type CoordinatorMessage, type ReductionMessage, type StateChunk } from '../../shared/wire/messages.ts'
+import { stateChunks } from '../../shared/wire/state_chunks.ts'
 import type { Access } from '../port/access.ts'
 import { callError, failCall } from '../port/call_status.ts'
 import { serveControl } from '../port/control_stream.ts'
@@ -34,6 +35,8 @@ export interface ServerParts {
   /** Reducers that hold the weights and reduce gradients; undefined if the coordinator does. */
   reducers?: ReducerHub
   source: ImageSource
+  /** Parameters that keep their values; undefined: there are none. */
+  frozen?: Float32Array
   /** Called when an image of the run cannot be read here, which no worker can help. */
   onUnreadable: (error: DataError) => void
   /** Returns the state of the run for watchers; undefined as long as there is nothing to see. */
@@ -124,6 +127,7 @@ export class CoordinatorServer {
       sendGradients: this.#bulk.sendGradients,
       fetchManifest: this.#fetchManifest,
       fetchImages: this.#fetchImages,
+      fetchFrozen: this.#fetchFrozen,
       watch: this.#watch,
       reduce: this.#reduce,
       fetchState: this.#fetchState,
@@ -167,6 +171,19 @@ export class CoordinatorServer {
         }
         call.end()
       })
+    })
+  }
+
+  readonly #fetchFrozen: handleServerStreamingCall<unknown, StateChunk> = (call) => {
+    this.#bulk.answer(call, sessionRequestSchema, async ({ streams }) => {
+      const { frozen } = this.#parts
+      if (frozen === undefined) throw new ProtocolError('this run has no frozen parameters')
+      for (const chunk of stateChunks({ parameters: frozen, moments: [] }, { begin: 0, end: frozen.length }, 0, { session: '', id: 0 })) {
+        if (call.destroyed) return
+        streams.sent += chunk.data.length
+        if (!call.write(chunk)) await drained(call)
+      }
+      call.end()
     })
   }
 

@@ -9,11 +9,12 @@ export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'moments'>
  * all its steps done and its sums empty; in a run, the next one has begun. An epoch with all its steps done and sums that are not
  * empty has not been evaluated yet.
  */
-export function checkpointFacts(parts: Pick<Checkpoint, 'network' | 'classes' | 'config' | 'optimizer' | 'datasetDigest'> & { stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
+export function checkpointFacts(parts: Pick<Checkpoint, 'network' | 'frozen' | 'classes' | 'config' | 'optimizer' | 'datasetDigest'> & { stepsPerEpoch: number }, progress: Progress): CheckpointFacts {
   const { at, sums } = progress
   const betweenEpochs = at.stepInEpoch === 0 && at.epoch > 1
   return {
     network: parts.network,
+    frozen: parts.frozen,
     classes: parts.classes,
     config: parts.config,
     optimizer: parts.optimizer,

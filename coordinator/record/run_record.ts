@@ -7,6 +7,7 @@ import { messageOf, WriteError } from '../../shared/kit/errors.ts'
 import type { AuditedSteps } from '../../shared/lanes/audited_steps.ts'
 import type { LaneReport } from '../../shared/lanes/lane_report.ts'
 import type { StepPosition } from '../../shared/lanes/sample_schedule.ts'
+import { thawed } from '../../shared/model/frozen.ts'
 import type { Network } from '../../shared/model/network.ts'
 import type { Optimizer } from '../../shared/optim/optimizer.ts'
 import { DrawingThread } from '../../shared/pictures/drawing_thread.ts'
@@ -42,6 +43,7 @@ export interface RecordParts {
   /** Everything that decides the run, for config.json and checkpoints. */
   config: Record<string, unknown>
   network: Network
+  /** Moments are those of the parameters that are not frozen. */
   optimizer: Pick<Optimizer, 'name' | 'moments'>
   dataset: Dataset
   source: ImageSource
@@ -76,7 +78,7 @@ export class RunRecord {
   constructor(parts: RecordParts) {
     this.#parts = parts
     const { folder, requireOurs, options, recipe, audit, sign, network, optimizer: { name, moments }, dataset, config, stepsPerEpoch, weights, status, now, observe } = parts
-    const about = { network, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
+    const about = { network: thawed(network), frozen: network.frozen, classes: dataset.classes, config, optimizer: { name, moments: [...moments] }, datasetDigest: dataset.digest, stepsPerEpoch }
     const { checkpoints } = folder
     const fenced: CheckpointerParts['folder'] = {
       latest: checkpoints.latest, ofEpoch: (epoch) => checkpoints.ofEpoch(epoch), ofStep: (step) => checkpoints.ofStep(step),

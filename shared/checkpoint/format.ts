@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { layoutOf, wholeLayoutOf, type Layout } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
 
 /** Version of the file format, raised whenever an older Herd would misread the file. 2: steps can have been skipped. 3: the optimizer can be any. */
@@ -8,7 +9,7 @@ export const FORMAT_VERSION = 3
 export const DESCRIPTION_KEY = 'herd'
 export const CHECKSUM_KEY = 'sha256'
 
-/** Names of a checkpoint's vectors, in the order of their bytes; each holds one tensor per parameter of the layout. */
+/** Names of a checkpoint's vectors, in the order of their bytes: of the parameters, one tensor for each; of the moments, one for each that is not frozen. */
 export function vectorNames({ name, moments }: CheckpointOptimizer): string[] {
   return ['parameters', ...moments.map((moment) => `${name}.${moment}`)]
 }
@@ -48,6 +49,7 @@ export type CheckpointPosition = z.infer<typeof positionSchema>
 /** The JSON that describes a checkpoint, stored in the file beside its tensors. */
 export const descriptionSchema = z.object({
   formatVersion: z.int().min(1).max(FORMAT_VERSION),
+  /** With the names of what is frozen. */
   network: networkSchema,
   classes: z.array(z.string()).min(2),
   /** The run's options as JSON, for a resumed run. */
@@ -60,9 +62,12 @@ export const descriptionSchema = z.object({
 })
 export type CheckpointDescription = z.infer<typeof descriptionSchema>
 
-/** Everything that resuming needs. Each vector has the size of the network's layout. */
+/** Everything that resuming needs. */
 export interface Checkpoint {
+  /** The network as it is used, with nothing frozen. */
   network: Network
+  /** Names of the parameters that the run keeps as they are; absent if it trains all. */
+  frozen?: readonly string[] | undefined
   /** Class names in the order of the logits. */
   classes: string[]
   /** The run's options as JSON. */
@@ -70,7 +75,18 @@ export interface Checkpoint {
   position: CheckpointPosition
   datasetDigest: string
   optimizer: CheckpointOptimizer
+  /** All parameters, frozen ones too, in the network's layout. */
   parameters: Float32Array
-  /** The optimizer's moment vectors, in the order of `optimizer.moments`. */
+  /** The optimizer's moment vectors of the parameters that are not frozen (`layoutOf` of the network with `frozen`), in the order of `optimizer.moments`. */
   moments: readonly Float32Array[]
+}
+
+/**
+ * Lays out a checkpoint's vectors, in the order of `vectorNames`.
+ * @param network with what is frozen
+ * @throws ShapeError if the network's layers do not fit each other
+ */
+export function layoutsOf(network: Network, { moments }: CheckpointOptimizer): Layout[] {
+  const stepped = layoutOf(network)
+  return [wholeLayoutOf(network), ...moments.map(() => stepped)]
 }

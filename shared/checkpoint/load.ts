@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { CheckpointError, messageOf, NewerCheckpointError } from '../kit/errors.ts'
-import { layoutOf, type Layout } from '../model/layout.ts'
+import { thawed } from '../model/frozen.ts'
+import type { Layout } from '../model/layout.ts'
 import { checkNetwork } from '../model/network.ts'
-import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, vectorNames, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, descriptionSchema, FORMAT_VERSION, layoutsOf, vectorNames, type Checkpoint, type CheckpointDescription, type CheckpointPosition } from './format.ts'
 import { readFully, readHeader, withFile, type SafetensorsHeader } from './safetensors_reader.ts'
 import { bytesOf } from '../kit/floats.ts'
 import { checksum } from './save.ts'
@@ -16,15 +17,17 @@ import { checksum } from './save.ts'
 export function loadCheckpoint(file: string): Promise<Checkpoint> {
   return withFile(file, async (handle) => {
     const { header, text, expected, description } = await readDescription(handle, file)
-    const layout = checkedLayout(description, header, file)
-
-    const vectors = vectorNames(description.optimizer).map(() => new Float32Array(layout.size))
-    for (const [index, vector] of vectors.entries()) await readFully(handle, bytesOf(vector), header.dataBegin + index * vector.byteLength, file)
+    const vectors = checkedLayouts(description, header, file).map(({ size }) => new Float32Array(size))
+    let at = header.dataBegin
+    for (const vector of vectors) {
+      await readFully(handle, bytesOf(vector), at, file)
+      at += vector.byteLength
+    }
     if ((await checksum(text, vectors)) !== expected) throw new CheckpointError(`${file} is damaged: its bytes do not match its checksum. Use another checkpoint.`)
 
     const { network, classes, config, position, optimizer, datasetDigest } = description
     const [parameters, ...moments] = vectors
-    return { network, classes, config, position, optimizer, datasetDigest, parameters, moments }
+    return { network: thawed(network), ...(network.frozen === undefined ? {} : { frozen: network.frozen }), classes, config, position, optimizer, datasetDigest, parameters, moments }
   })
 }
 
@@ -67,24 +70,24 @@ function parseDescription(text: string, file: string): CheckpointDescription {
   }
 }
 
-/** Checks that the class names and the file's tensors fit the described network. @returns the network's layout @throws CheckpointError if they do not */
-function checkedLayout({ network, classes, optimizer }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout {
+/** Checks that the class names and the file's tensors fit the described network. @returns the layout of each vector @throws CheckpointError if they do not */
+function checkedLayouts({ network, classes, optimizer }: CheckpointDescription, header: SafetensorsHeader, file: string): Layout[] {
   const unfit = (why: string, cause?: unknown): CheckpointError => new CheckpointError(`${file} does not fit its own network ${network.name}: ${why}. Use another checkpoint.`, { cause })
   if (classes.length !== network.classes) throw unfit(`${classes.length} class names for ${network.classes} logits`)
-  let layout: Layout
+  let layouts: Layout[]
   try {
     checkNetwork(network)
-    layout = layoutOf(network)
+    layouts = layoutsOf(network, optimizer)
   } catch (error) {
     throw unfit(messageOf(error).replace(/\.$/, ''), error)
   }
 
-  const parts = vectorNames(optimizer).flatMap((vector) => layout.parameters.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape })))
+  const parts = vectorNames(optimizer).flatMap((vector, index) => layouts[index].parameters.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape })))
   if (header.tensors.length !== parts.length) throw unfit(`it has ${header.tensors.length} tensors instead of ${parts.length}`)
   for (const [index, { name, shape }] of parts.entries()) {
     const tensor = header.tensors[index]
     if (tensor.name !== name) throw unfit(`where ${name} is expected, it has ${JSON.stringify(tensor.name.slice(0, 60))}`)
     if (tensor.dtype !== 'F32' || tensor.shape.join() !== shape.join()) throw unfit(`${name} is ${tensor.dtype} [${tensor.shape.join(', ')}] instead of F32 [${shape.join(', ')}]`)
   }
-  return layout
+  return layouts
 }

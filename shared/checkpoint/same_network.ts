@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { CheckpointError } from '../kit/errors.ts'
+import { thawed } from '../model/frozen.ts'
 import type { Network } from '../model/network.ts'
 import type { Checkpoint } from './format.ts'
 
 /**
- * Checks that a checkpoint is of this very network, with the same classes in the same order.
+ * Checks that a checkpoint is of this very network, with the same parameters frozen, with the same classes in the same order.
  * @param file the checkpoint's path, for the error.
  * @throws CheckpointError that names the first difference.
  */
@@ -17,8 +18,9 @@ export function requireSameNetwork(checkpoint: Checkpoint, network: Network, cla
   if (!isDeepStrictEqual(checkpoint.classes, [...classes])) {
     throw new CheckpointError(`${file} was trained on other classes: ${classDifference(checkpoint.classes, classes)}. Use the data set it was trained on, or another checkpoint.`)
   }
+  if (!isDeepStrictEqual(checkpoint.frozen ?? [], network.frozen ?? [])) throw new CheckpointError(`${file} is of a run that freezes other parameters of network ${saved.name}: use the --freeze that it was trained with, or another checkpoint.`)
   // The networks are compared as JSON, in which an absent field and an undefined one are the same.
-  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(saved)), JSON.parse(JSON.stringify(network)))) {
+  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(saved)), JSON.parse(JSON.stringify(thawed(network))))) {
     throw new CheckpointError(`${file} is of another version of network ${saved.name}, with different layers or normalisation: use the Herd and the options it was trained with, or another checkpoint.`)
   }
 }

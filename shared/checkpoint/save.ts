@@ -1,10 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { CheckpointError, messageOf } from '../kit/errors.ts'
-import { layoutOf, viewOf, type Layout } from '../model/layout.ts'
+import { viewOf, type Layout } from '../model/layout.ts'
+import type { Network } from '../model/network.ts'
 import { writeAtomically } from '../kit/atomic_file.ts'
 import { parameterDigest } from './digest.ts'
-import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, vectorNames, type Checkpoint, type CheckpointDescription } from './format.ts'
+import { CHECKSUM_KEY, DESCRIPTION_KEY, FORMAT_VERSION, layoutsOf, vectorNames, type Checkpoint, type CheckpointDescription } from './format.ts'
 import { bytesOf } from '../kit/floats.ts'
 import { encodeHeader, type NamedTensor } from './safetensors.ts'
 
@@ -12,22 +13,23 @@ import { encodeHeader, type NamedTensor } from './safetensors.ts'
 const SLICE_BYTES = 4 * 1024 * 1024
 
 /**
- * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter of the network's layout is a tensor
- * "parameters/<name>", and its moments are the tensors "<optimizer>.<moment>/<name>".
+ * Writes a checkpoint: a safetensors file that is readable without Herd. Each parameter of the network is a tensor
+ * "parameters/<name>", and its moments, unless it is frozen, are the tensors "<optimizer>.<moment>/<name>".
  * The file appears whole or not at all. The vectors are not copied: do not change them before the promise resolves.
  * @throws CheckpointError if the vectors do not fit the optimizer and the layout, or the file cannot be written.
  */
 export async function saveCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
-  const layout = layoutOf(checkpoint.network)
+  const layouts = layoutsOf(asTrained(checkpoint), checkpoint.optimizer)
   const names = vectorNames(checkpoint.optimizer)
   const vectors = [checkpoint.parameters, ...checkpoint.moments]
   if (vectors.length !== names.length) throw new CheckpointError(`${file}: it would have ${vectors.length} vectors, but optimizer ${checkpoint.optimizer.name} has ${names.join(', ')}.`)
   vectors.forEach((vector, index) => {
-    if (vector.length !== layout.size) throw new CheckpointError(`${file}: ${names[index]} has ${vector.length} floats, but network ${checkpoint.network.name} has ${layout.size}.`)
+    const { size } = layouts[index]
+    if (vector.length !== size) throw new CheckpointError(`${file}: ${names[index]} has ${vector.length} floats, but network ${checkpoint.network.name} has ${size}.`)
   })
 
   const description = JSON.stringify(describe(checkpoint))
-  const tensors = vectors.flatMap((vector, index) => tensorsOf(names[index], vector, layout))
+  const tensors = vectors.flatMap((vector, index) => tensorsOf(names[index], vector, layouts[index]))
   const header = encodeHeader(tensors, { [DESCRIPTION_KEY]: description, [CHECKSUM_KEY]: await checksum(description, vectors) })
   try {
     // A layout's parameters follow each other without gaps, so the vectors' bytes are the tensors' bytes.
@@ -61,6 +63,11 @@ function tensorsOf(vectorName: string, vector: Float32Array, layout: Layout): Na
   }))
 }
 
-function describe({ network, classes, config, position, optimizer, datasetDigest, parameters }: Checkpoint): CheckpointDescription {
-  return { formatVersion: FORMAT_VERSION, network, classes, config, position, optimizer, datasetDigest, digest: parameterDigest(parameters) }
+/** Returns a checkpoint's network with what is frozen of it. */
+function asTrained({ network, frozen }: Pick<Checkpoint, 'network' | 'frozen'>): Network {
+  return frozen === undefined ? network : { ...network, frozen: [...frozen] }
+}
+
+function describe({ classes, config, position, optimizer, datasetDigest, parameters, ...checkpoint }: Checkpoint): CheckpointDescription {
+  return { formatVersion: FORMAT_VERSION, network: asTrained(checkpoint), classes, config, position, optimizer, datasetDigest, digest: parameterDigest(parameters) }
 }

@@ -131,6 +131,18 @@ function fromText(given: string): unknown {
   }
 }
 
+/**
+ * Declares an option whose value is a list, which is empty by default. On the command line its items stand between commas, or the option is given several times; "none" is the empty list.
+ * @param item schema of an item in JSON
+ * @param text how an item is written on the command line: `read` makes of it what `item` then checks
+ */
+export function list<T>(placeholder: string, description: string, expects: string, item: z.ZodType<T>, text: { read(text: string): unknown; write(item: T): string }): ValueSpec<readonly T[]> {
+  const value = z.array(item)
+  const itemsOf = (given: unknown): unknown[] => (typeof given === 'string' ? given.split(',').map((each) => text.read(each.trim())) : [given])
+  const schema = z.unknown().transform((given) => ([given].flat().join() === 'none' ? [] : [given].flat().flatMap(itemsOf))).pipe(value)
+  return { placeholder, description, expects, value, schema, fallback: [], shown: 'none', written: (items) => items.map((each) => text.write(each)).join(','), repeated: true }
+}
+
 /** Declares a switch, which is off by default. */
 export function flag(description: string): OptionSpec<boolean> {
   const spelled = z.string().toLowerCase().pipe(z.enum(['true', 'yes', 'on', '1', 'false', 'no', 'off', '0'])).transform((value) => ['true', 'yes', 'on', '1'].includes(value))

@@ -10,6 +10,8 @@ export interface Compute {
   readonly note: string | undefined
   /** Sets the parameters with which the following lanes and images are computed. @param parameters flat vector in the order of the network's layout */
   setParameters(parameters: Float32Array): void
+  /** Sets the frozen parameters of a network that has some, before anything is computed. @param parameters flat vector of `frozenLayoutOf` */
+  setFrozen(parameters: Float32Array): void
   /**
    * Computes a lane's gradient and pushes it on the stack.
    * @param node index of the lane in the lane tree

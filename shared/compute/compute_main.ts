@@ -46,6 +46,9 @@ async function serve(): Promise<void> {
       case 'parameters':
         engine.setParameters(floatsOf(body()))
         break
+      case 'frozen':
+        engine.setFrozen(floatsOf(body()))
+        break
       case 'push':
         reply({ type: 'pushed', ...stack.push({ ...request, images: body() }, request.node) })
         break

@@ -142,6 +142,10 @@ export class ComputeProcess implements Compute {
     this.#send({ type: 'parameters' }, bytesOf(parameters))
   }
 
+  setFrozen(parameters: Float32Array): void {
+    this.#send({ type: 'frozen' }, bytesOf(parameters))
+  }
+
   async push({ images, ...lane }: PreparedLane, node: number): Promise<Stretch> {
     const { reply } = await this.#ask({ type: 'push', node, ...lane }, images)
     if (reply.type !== 'pushed') throw new EngineError(`the compute process answered ${reply.type} to push.`)

@@ -26,6 +26,8 @@ export const requestSchema = z.discriminatedUnion('type', [
   }),
   /** Body: float32 parameters. */
   z.object({ type: z.literal('parameters'), shared }),
+  /** Body: float32 frozen parameters. */
+  z.object({ type: z.literal('frozen'), shared }),
   /** Body: uint8 images. */
   z.object({ type: z.literal('push'), shared, node: z.number(), lane: z.number(), step: z.number(), samples: z.array(z.number()), labels: z.array(z.number()), audited: z.boolean().optional() }),
   z.object({ type: z.literal('add'), node: z.number() }),

@@ -34,6 +34,10 @@ export class LocalCompute implements Compute {
     this.#engine.setParameters(parameters)
   }
 
+  setFrozen(parameters: Float32Array): void {
+    this.#engine.setFrozen(parameters)
+  }
+
   push(lane: PreparedLane, node: number): Promise<Stretch> {
     return Promise.resolve(this.#stack.push(lane, node))
   }

@@ -11,6 +11,12 @@ export interface Engine {
    */
   setParameters(parameters: Float32Array): void
   /**
+   * Sets the frozen parameters of a network that has some, before anything is computed.
+   * @param parameters flat vector of `frozenLayoutOf`; the engine keeps no reference to it.
+   * @throws EngineError if the vector does not have that layout's size.
+   */
+  setFrozen(parameters: Float32Array): void
+  /**
    * Computes the gradient of the summed (not averaged) loss of one lane.
    * @param gradient flat vector of the layout's size, overwritten. In the place of a running statistic, it gets the
    *   lane's batch statistic times the number of samples, so that the sum over lanes divided by the batch is their average.

@@ -8,6 +8,11 @@ export function checkVector(name: string, vector: Float32Array, layout: Layout):
   if (vector.length !== layout.size) throw new EngineError(`${name} has ${vector.length} values, but the network's layout has ${layout.size}.`)
 }
 
+/** Checks that the frozen parameters are there. @param count number of them @throws EngineError if they have not been set */
+export function checkFrozen(count: number, { parameters }: Layout): void {
+  if (count < parameters.length) throw new EngineError(`${count} of ${parameters.length} frozen parameters have been set.`)
+}
+
 /** Checks the number and the bytes of images. @throws EngineError if there is no image, or their bytes are not count x imageSize x imageSize x 3 */
 export function checkImages(images: Uint8Array, count: number, network: Network): void {
   const expected = count * network.imageSize * network.imageSize * 3

@@ -44,6 +44,10 @@ class SizedEngine implements Engine {
     this.#current.clear()
   }
 
+  setFrozen(parameters: Float32Array): void {
+    for (const engine of this.#engines.values()) engine.setFrozen(parameters)
+  }
+
   laneGradient(lane: LaneInput, gradient: Float32Array): LaneResult {
     // An engine says what is wrong with images of a size that nobody has announced.
     return this.#prepared(this.#engines.get(sizeOfImages(lane.images, lane.labels.length)) ?? this.#ofTests).laneGradient(lane, gradient)

@@ -1,4 +1,4 @@
-import { walkLayers, type Network, type Shape } from './network.ts'
+import { ShapeError, walkLayers, type Network, type Shape } from './network.ts'
 
 /** The role of a parameter. It decides the initial value, and whether the optimizer or a running average updates it. */
 export type ParameterRole = 'kernel' | 'bias' | 'gamma' | 'beta' | 'runningMean' | 'runningVariance'
@@ -16,9 +16,13 @@ export interface Parameter {
   fanIn: number
   /** Weight that the running average keeps at each step; only for batch norm's running statistics. */
   momentum?: number
+  /** Factor of the learning rate with which the optimizer steps it; undefined means 1. */
+  rateFactor?: number
+  /** True if it keeps its initial value: it is then no part of the vector that is exchanged and stepped, but of another one. */
+  frozen?: true
 }
 
-/** The flat float32 vector that is exchanged, stepped, stored and digested: parameters in the order of computation. */
+/** A flat float32 vector: parameters in the order of computation. */
 export interface Layout {
   parameters: readonly Parameter[]
   /** Number of floats of the whole vector, running statistics included. */
@@ -30,18 +34,49 @@ export function isStatistic(parameter: Parameter): boolean {
   return parameter.role === 'runningMean' || parameter.role === 'runningVariance'
 }
 
+/** Returns the name of the layer that a parameter belongs to. */
+export function layerOf({ name, role }: Pick<Parameter, 'name' | 'role'>): string {
+  return name.slice(0, -role.length - 1)
+}
+
 /**
- * Lays out a network's parameters in the order in which engines meet them when they walk the layers (a residual's main branch first).
- * @throws ShapeError if a layer does not fit its input
+ * Lays out the vector that is exchanged and stepped: all parameters that are not frozen, in the order in which engines meet them when they walk the layers (a residual's main branch first).
+ * @throws ShapeError if a layer does not fit its input, or what is frozen is not as it should be
  */
 export function layoutOf(network: Network): Layout {
-  const parameters: Parameter[] = []
+  return packed(parametersOf(network).filter(({ frozen }) => frozen !== true))
+}
+
+/** Lays out the vector of the frozen parameters, which stays as it is. @throws ShapeError as `layoutOf` */
+export function frozenLayoutOf(network: Network): Layout {
+  return packed(parametersOf(network).filter(({ frozen }) => frozen === true))
+}
+
+/** Lays out all parameters in one vector, which is stored and digested. Where nothing is frozen, it is that of `layoutOf`. @throws ShapeError as `layoutOf` */
+export function wholeLayoutOf(network: Network): Layout {
+  return packed(parametersOf(network))
+}
+
+/** Puts parameters one behind the other. */
+function packed(parameters: readonly Parameter[]): Layout {
   let size = 0
+  const placed = parameters.map((parameter) => {
+    const offset = size
+    size += parameter.size
+    return { ...parameter, offset }
+  })
+  return { parameters: placed, size }
+}
+
+/** Lists all parameters in the order of computation, not placed yet. */
+function parametersOf(network: Network): Parameter[] {
+  const parameters: Parameter[] = []
+  const frozen = new Set(network.frozen)
 
   const add = (layer: string, role: ParameterRole, shape: Shape, fanIn: number, momentum?: number): void => {
-    const count = shape.reduce((a, b) => a * b, 1)
-    parameters.push({ name: `${layer}/${role}`, role, shape, offset: size, size: count, fanIn, ...(momentum === undefined ? {} : { momentum }) })
-    size += count
+    const name = `${layer}/${role}`
+    const size = shape.reduce((a, b) => a * b, 1)
+    parameters.push({ name, role, shape, offset: 0, size, fanIn, ...(momentum === undefined ? {} : { momentum }), ...(frozen.has(name) ? { frozen: true } : {}) })
   }
 
   for (const { name, layer, input } of walkLayers(network)) {
@@ -83,7 +118,22 @@ export function layoutOf(network: Network): Layout {
         break
     }
   }
-  return { parameters, size }
+  if (frozen.size > 0) requireFrozen(frozen, parameters)
+  return parameters
+}
+
+/** @throws ShapeError if names are unknown, nothing is left to train, or a batch norm's statistics are not frozen exactly if its gamma and beta are */
+function requireFrozen(names: ReadonlySet<string>, parameters: readonly Parameter[]): void {
+  if (parameters.filter(({ frozen }) => frozen).length < names.size) throw new ShapeError('parameters are frozen that the network does not have.')
+  if (parameters.every((parameter) => parameter.frozen === true || isStatistic(parameter))) throw new ShapeError('all parameters are frozen: nothing is left to train.')
+  for (const parameter of parameters) {
+    if (isStatistic(parameter) && (parameter.frozen === true) !== hasFrozenNorm(layerOf(parameter), names)) throw new ShapeError(`${parameter.name} is not frozen together with gamma and beta.`)
+  }
+}
+
+/** True if gamma and beta of a batch norm are both frozen: its running statistics then are, too. @param names frozen parameters */
+export function hasFrozenNorm(layer: string, names: ReadonlySet<string>): boolean {
+  return names.has(`${layer}/gamma`) && names.has(`${layer}/beta`)
 }
 
 /**

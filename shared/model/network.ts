@@ -68,6 +68,8 @@ export const networkSchema = z.object({
   loss: networkLossSchema.optional(),
   /** Absent if training images are of `imageSize` in each epoch. */
   imageSizes: imageSizesSchema.optional(),
+  /** Names of the parameters that keep their values; absent if all are trained. A batch norm whose gamma and beta are among them keeps its running statistics too, and computes with these. */
+  frozen: z.array(z.string()).min(1).optional(),
 })
 export type Network = z.infer<typeof networkSchema>
 

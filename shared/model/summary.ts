@@ -1,5 +1,5 @@
 import { layerWork } from './flops.ts'
-import { isStatistic, layoutOf } from './layout.ts'
+import { isStatistic, layerOf, layoutOf } from './layout.ts'
 import { placedLayers, type Layer, type Network, type PlacedLayer, type Shape } from './network.ts'
 
 /** What there is to know of a layer in its place. */
@@ -26,7 +26,7 @@ export interface LayerSummary {
 export function summaryOf(network: Network): LayerSummary[] {
   const counts = new Map<string, { parameters: number; statistics: number }>()
   for (const parameter of layoutOf(network).parameters) {
-    const layer = parameter.name.slice(0, -parameter.role.length - 1)
+    const layer = layerOf(parameter)
     const { parameters, statistics } = counts.get(layer) ?? { parameters: 0, statistics: 0 }
     counts.set(layer, isStatistic(parameter) ? { parameters, statistics: statistics + parameter.size } : { parameters: parameters + parameter.size, statistics })
   }

@@ -1,4 +1,4 @@
-import { layoutOf, type ParameterRole } from './layout.ts'
+import { layerOf, wholeLayoutOf, type ParameterRole } from './layout.ts'
 import { networkOfPublished, torchModules } from './named_layers.ts'
 import { walkLayers, type Network } from './network.ts'
 import { publishedNetworks } from './published.ts'
@@ -27,7 +27,7 @@ export function torchNamesOf(network: Network): ReadonlyMap<string, TorchName> |
   if (!Object.hasOwn(publishedNetworks, network.name)) return undefined
   const published = publishedNetworks[network.name]
   if (JSON.stringify(networkOfPublished(network.name, published, network).layers) !== JSON.stringify(network.layers)) return undefined
-  const { parameters } = layoutOf(network)
+  const { parameters } = wholeLayoutOf(network)
   const types = new Map(walkLayers(network).map(({ name, layer }) => [name, layer.type]))
   const layers = [...new Set(parameters.map(layerOf))]
   const modules = torchModules(published.layers(network.classes))
@@ -37,9 +37,4 @@ export function torchNamesOf(network: Network): ReadonlyMap<string, TorchName> |
     const kind = (parameter.role === 'kernel' ? KINDS.get(types.get(layer) ?? '') : undefined) ?? 'vector'
     return [parameter.name, { name: `${moduleOf.get(layer)}.${SUFFIXES[parameter.role]}`, kind }]
   }))
-}
-
-/** Name of the layer that a parameter belongs to. */
-function layerOf({ name, role }: { name: string; role: ParameterRole }): string {
-  return name.slice(0, -role.length - 1)
 }

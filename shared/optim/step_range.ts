@@ -1,4 +1,4 @@
-import { isStatistic, type Layout } from '../model/layout.ts'
+import { isStatistic, type Layout, type Parameter } from '../model/layout.ts'
 import type { Range } from '../vectors/chunks.ts'
 import { viewOfState, type Optimizer, type OptimizerState, type StepElements, type StepNumbers } from './optimizer.ts'
 
@@ -15,8 +15,7 @@ export function stepRange(
   layout: Layout, optimizer: Optimizer, { range, sum, step, from, to }: { range: Range; sum: Float32Array; step: StepNumbers; from: OptimizerState; to: OptimizerState },
   stepElements: StepElements = optimizer.stepViews,
 ): void {
-  const decayed = optimizer.coefficients(step, true)
-  const others = optimizer.coefficients(step, false)
+  const coefficients = coefficientsOf(optimizer, step)
   for (const parameter of layout.parameters) {
     const part = { begin: Math.max(range.begin, parameter.offset), end: Math.min(range.end, parameter.offset + parameter.size) }
     if (part.begin >= part.end) continue
@@ -24,7 +23,18 @@ export function stepRange(
     const before = viewOfState(from, part)
     const after = viewOfState(to, part)
     if (isStatistic(parameter)) average(sumOfPart, step.samples, parameter.momentum ?? 0, before.parameters, after.parameters)
-    else stepElements(sumOfPart, before, after, parameter.role === 'kernel' ? decayed : others)
+    else stepElements(sumOfPart, before, after, coefficients(parameter))
+  }
+}
+
+/** Computes the coefficients of each parameter, once for all that have the same. */
+function coefficientsOf(optimizer: Optimizer, step: StepNumbers): (parameter: Parameter) => Float32Array {
+  const known = new Map<string, Float32Array>()
+  return ({ role, rateFactor = 1 }) => {
+    const key = `${role === 'kernel'} ${rateFactor}`
+    const found = known.get(key) ?? optimizer.coefficients({ ...step, rate: step.rate * rateFactor }, role === 'kernel')
+    known.set(key, found)
+    return found
   }
 }
 

@@ -4,6 +4,7 @@ import { defaultAugmentation, defaultEvaluation } from '../data/transforms/trans
 export const article = {
   model: 'article',
   init: 'pytorch',
+  freeze: [],
   imageSize: 256,
   imageSizes: null,
   augmentation: defaultAugmentation,
@@ -16,6 +17,7 @@ export const article = {
   sampling: 'shuffled',
   optimizer: { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   lr: 1e-4,
+  lrOf: [],
   schedule: { name: 'constant' },
   clip: null,
   loss: { name: 'crossEntropy' },

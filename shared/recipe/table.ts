@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { choice, named, real, structured, whole, type OptionSpec, type ValueSpec } from '../command/options.ts'
+import { choice, list, named, real, structured, whole, type OptionSpec, type ValueSpec } from '../command/options.ts'
 import { numericsKinds } from '../engine/engine.ts'
 import { compressions } from '../compress/format.ts'
 import { augmentationSchema, evaluationTransformsSchema } from '../data/transforms/transforms.ts'
@@ -9,6 +9,8 @@ import { imageSizesSchema } from '../model/image_sizes.ts'
 import { lossSchema } from '../model/loss.ts'
 import { mixSchema } from '../model/mix.ts'
 import { modelNames, modelSchema } from '../model/models.ts'
+import { patternSchema } from '../model/parameter_patterns.ts'
+import { groupRateSchema } from '../optim/group_rates.ts'
 import { optimizerSchema } from '../optim/optimizers.ts'
 import { scheduleSchema } from '../optim/schedule.ts'
 import { article } from './presets.ts'
@@ -41,6 +43,7 @@ export const recipeTable = {
     asked: askedInitSchema,
     mayChange: false,
   },
+  freeze: ingredient(list('<pattern>', 'Parameters that keep their initial values, and cost neither gradients nor exchange: backbone, head, or names with *.', 'names of parameters, e.g. backbone or conv2d_*', patternSchema, { read: (text) => text, write: (pattern) => pattern })),
   imageSize: ingredient(whole('<pixels>', 'Height and width that images are brought to.', { min: 8, max: 4096 }, article.imageSize)),
   imageSizes: ingredient(structured('<json|none>', 'Sizes of training images that change as epochs go by, as [{"from": 1, "size": 96}, {"from": 9, "size": 128}]: from epoch 1 on, from epoch 9 on.', 'JSON with a list of {"from": epoch, "size": pixels}, or none', imageSizesSchema.nullable(), article.imageSizes)),
   augmentation: ingredient(structured('<json>', 'Transforms of training images, in order: a list of {"name": ...}.', 'a list of transforms', augmentationSchema, article.augmentation, "the article's")),
@@ -53,6 +56,10 @@ export const recipeTable = {
   sampling: ingredient(choice('shuffled takes each image once in an epoch; balanced as many of each class, some of them several times.', samplings, article.sampling)),
   optimizer: ingredient(structured('<name|json>', 'What steps the weights: adam, adamw, sgd, or one of them with its parameters, as {"name": "sgd", "momentum": 0.9}.', 'the name of an optimizer, or JSON with it', optimizerSchema, article.optimizer)),
   lr: ingredient(real('<rate>', 'Learning rate; with a schedule, its highest.', 'a number above 0', z.number().positive().finite(), article.lr)),
+  lrOf: ingredient(list('<pattern=rate>', 'Learning rates of parameters of their own, in place of --lr: backbone=1e-4. A pattern is head, backbone, or a name with *; of several that fit, the last counts.', 'PATTERN=RATE, e.g. backbone=1e-4,head=1e-3', groupRateSchema, {
+    read: (text) => ({ parameters: text.slice(0, Math.max(text.lastIndexOf('='), 0)), rate: Number(text.slice(text.lastIndexOf('=') + 1) || Number.NaN) }),
+    write: ({ parameters, rate }) => `${parameters}=${rate}`,
+  })),
   schedule: ingredient(structured('<name|json>', 'How the learning rate changes: constant, step, cosine, oneCycle, or one of them with its parameters.', 'the name of a schedule, or JSON with it', scheduleSchema, article.schedule)),
   clip: ingredient(structured('<norm|none>', 'Limit of the norm of a whole gradient; longer ones are scaled down to it.', 'a number above 0, or none', z.number().positive().finite().nullable(), article.clip)),
   loss: ingredient(structured('<name|json>', 'What is minimised: crossEntropy, focal, or one of them with its parameters, as {"name": "crossEntropy", "classWeights": "balanced"}.', 'the name of a loss, or JSON with it', lossSchema, article.loss)),

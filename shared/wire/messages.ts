@@ -6,7 +6,7 @@ import { laneReportSchema } from '../lanes/lane_report.ts'
 import { MAX_SPANS, spanSchema } from '../trace/span.ts'
 
 /** Version of the protocol. Both sides must have the same; it grows with every change that an older peer would misread. */
-export const PROTOCOL_VERSION = 9
+export const PROTOCOL_VERSION = 10
 
 const bytes = z.instanceof(Buffer)
 /** Limit of a vector's bytes in one message. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { normalisationProblem } from '../data/transforms/transforms.ts'
 import { auditedStepsSchema } from '../lanes/audited_steps.ts'
 import { messageOf } from '../kit/errors.ts'
-import { layoutOf } from '../model/layout.ts'
+import { wholeLayoutOf } from '../model/layout.ts'
 import { networkSchema, type Network } from '../model/network.ts'
 import { recipeShape } from '../recipe/table.ts'
 
@@ -12,7 +12,7 @@ const MAX_PARAMETERS = 2 ** 28
 /** Says why a worker could not use a network at all; undefined if it could. */
 function problemOf(network: Network): string | undefined {
   try {
-    const { size } = layoutOf(network)
+    const { size } = wholeLayoutOf(network)
     return size <= MAX_PARAMETERS ? undefined : `has ${size} parameters, where ${MAX_PARAMETERS} may be`
   } catch (error) {
     return messageOf(error)

@@ -28,6 +28,7 @@ const limits: Record<string, { request: number; response: number }> = {
   Reduce: { request: MAX_CONTROL_MESSAGE_BYTES, response: MAX_CONTROL_MESSAGE_BYTES },
   FetchState: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
   SendState: { request: MAX_CHUNK_MESSAGE_BYTES, response: KIB },
+  FetchFrozen: { request: KIB, response: MAX_CHUNK_MESSAGE_BYTES },
   Watch: { request: KIB, response: MAX_BRIEF_MESSAGE_BYTES },
 }
 

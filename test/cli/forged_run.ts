@@ -107,6 +107,7 @@ function dishonest(compute: Compute, changed: (lane: PreparedLane) => PreparedLa
   return {
     info: compute.info, fingerprint: compute.fingerprint, note: compute.note,
     setParameters: (parameters) => compute.setParameters(parameters),
+    setFrozen: (parameters) => compute.setFrozen(parameters),
     push: (lane, node) => compute.push(changed(lane), node),
     add: (node) => compute.add(node),
     take: () => compute.take(),

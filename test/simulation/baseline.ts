@@ -55,6 +55,7 @@ function directCompute({ run, overflowFrom }: Problem): Compute {
   return {
     info: engine.info, fingerprint: 'simulated', note: undefined,
     setParameters: (parameters) => engine.setParameters(parameters),
+    setFrozen: () => undefined,
     push: (lane, node) => Promise.resolve(stack.push(lane, node)),
     add: (node) => stack.add(node),
     take: () => Promise.resolve(stack.take()),

@@ -61,6 +61,10 @@ export class SimulatedCompute implements Compute {
     this.#enqueue({ ms: 1, run: () => this.#engine.setParameters(parameters) })
   }
 
+  setFrozen(): void {
+    throw new Error('no network of the simulation has frozen parameters')
+  }
+
   push(lane: PreparedLane, node: number): Promise<Stretch> {
     const ms = this.#imagesMs(lane.samples.length)
     return this.#ask(ms, () => {

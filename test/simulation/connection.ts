@@ -1,6 +1,6 @@
 import type { ManifestPart } from '../../shared/data/manifest.ts'
 import { ProtocolError } from '../../shared/kit/errors.ts'
-import type { CoordinatorMessage, GradientChunk, Welcome, WorkerMessage } from '../../shared/wire/messages.ts'
+import type { CoordinatorMessage, GradientChunk, StateChunk, Welcome, WorkerMessage } from '../../shared/wire/messages.ts'
 import type { ControlOutlet } from '../../coordinator/protocol/control.ts'
 import type { WorkerControl } from '../../coordinator/members/control.ts'
 import type { ArrivedWeights, Link } from '../../worker/link.ts'
@@ -78,6 +78,10 @@ export class Connection implements Link, Breakable {
         throw new ProtocolError(`the coordinator cannot send what was asked for: ${reason}`)
       }),
     ])
+  }
+
+  async *fetchFrozen(): AsyncGenerator<StateChunk> {
+    throw new ProtocolError('no network of the simulation has frozen parameters.')
   }
 
   async *fetchImages(): AsyncGenerator<{ sample: number; data: Buffer }> {

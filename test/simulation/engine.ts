@@ -24,6 +24,10 @@ export class SoftmaxEngine implements Engine {
     this.#parameters.set(parameters)
   }
 
+  setFrozen(): void {
+    throw new Error('no network of the simulation has frozen parameters')
+  }
+
   laneGradient({ images, labels, masks }: LaneInput, gradient: Float32Array): LaneResult {
     const { classes } = this.#network
     gradient.fill(0)

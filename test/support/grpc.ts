@@ -6,6 +6,7 @@ export interface Calls extends Client {
   control(): ClientDuplexStream<unknown, Record<string, unknown>>
   receiveWeights(request: object): ClientReadableStream<unknown>
   sendGradients(callback: (error: ServiceError | null) => void): ClientWritableStream<unknown>
+  fetchFrozen(request: object): ClientReadableStream<unknown>
   fetchManifest(request: object): ClientReadableStream<unknown>
   fetchImages(request: object): ClientReadableStream<{ sample: number; data: Buffer }>
   watch(request: object): ClientReadableStream<{ json: string }>

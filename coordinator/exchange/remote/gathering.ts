@@ -3,7 +3,7 @@ import { ProtocolError } from '../../../shared/kit/errors.ts'
 import { freshState, type Optimizer, type OptimizerState } from '../../../shared/optim/optimizer.ts'
 import type { StateChunk } from '../../../shared/wire/messages.ts'
 import type { Range } from '../../../shared/vectors/chunks.ts'
-import { StateInbox } from './state_chunks.ts'
+import { StateInbox } from '../../../shared/wire/state_chunks.ts'
 
 /** A snapshot of the weights, and perhaps of the optimizer's moments, that is being collected from all reducers. */
 class Gathering {

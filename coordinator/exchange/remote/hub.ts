@@ -17,7 +17,7 @@ import type { Range } from '../../../shared/vectors/chunks.ts'
 import type { Claims } from '../worker_streams.ts'
 import { Gatherings } from './gathering.ts'
 import { ReducerControl, type ReducerSlot } from './reducer_control.ts'
-import { stateChunks } from './state_chunks.ts'
+import { stateChunks } from '../../../shared/wire/state_chunks.ts'
 
 export interface ReducerHubParts {
   /** Ranges of the reducers, in the vector's order. */

@@ -81,12 +81,12 @@ export function forward(list: readonly Layer[], input: tf.Tensor, sources: Eager
   /**
    * y = gamma (x - mean) / sqrt(variance + epsilon) + beta. Training normalises by the lane's own mean and biased
    * variance, and reports the unbiased variance (n / (n - 1) times the biased; n / 1 for n = 1) for the running
-   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages.
+   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages, and so does a layer whose averages are frozen.
    */
   const batchNorm = (x: tf.Tensor, epsilon: number, [gamma, beta, runningMean, runningVariance]: readonly ParameterTensor[]): tf.Tensor => {
     let mean = runningMean.tensor
     let variance = runningVariance.tensor
-    if (takeMask !== undefined) {
+    if (takeMask !== undefined && runningMean.parameter.frozen !== true) {
       const moments = tf.moments(x, x.shape.slice(0, -1).map((_, axis) => axis))
       mean = moments.mean
       variance = moments.variance

@@ -12,7 +12,7 @@ import type { NodeBuilder, Value } from './node_builder.ts'
  * parameters are float32.
  */
 export class Backward {
-  /** Gradient of each parameter that the optimizer steps. */
+  /** Gradient of each parameter that the optimizer steps: none of a frozen one. */
   readonly gradients = new Map<Parameter, Value>()
   readonly #graph: NodeBuilder
   readonly #forms: GraphForms
@@ -35,7 +35,7 @@ export class Backward {
    * @returns that gradient, if it is needed.
    */
   steps(steps: readonly Step[], dy: Value, needed: boolean): Value | undefined {
-    const first = needed ? 0 : steps.findIndex(hasParameters)
+    const first = needed ? 0 : steps.findIndex(isTrained)
     if (first < 0) return undefined
     let gradient: Value | undefined = dy
     for (let index = steps.length - 1; index >= first && gradient !== undefined; index--) {
@@ -55,7 +55,7 @@ export class Backward {
       case 'dense': {
         this.#bias(step.biasParameter, dy)
         // y = x W, so that dW = x' dy and dx = dy W'.
-        this.#store(step.kernelParameter, graph.operation('MatMul', [step.input, dy], { transpose_a: { bool: true } }))
+        if (isStepped(step.kernelParameter)) this.#store(step.kernelParameter, graph.operation('MatMul', [step.input, dy], { transpose_a: { bool: true } }))
         return needed ? graph.operation('MatMul', [dy, step.kernel], { transpose_b: { bool: true } }) : undefined
       }
       case 'relu':
@@ -89,6 +89,8 @@ export class Backward {
         return graph.operation('Mul', [dy, step.mask])
       case 'batchNorm':
         return this.#batchNorm(step, dy)
+      case 'frozenNorm':
+        return this.#frozenNorm(step, dy)
       case 'residual': {
         const main = this.steps(step.main, dy, needed)
         const shortcut = this.steps(step.shortcut, dy, needed)
@@ -105,9 +107,11 @@ export class Backward {
     // TensorFlow fuses the gradients of kernel and bias if both take the same dy, and the fused operation sums the bias's in a plain loop: a dy of
     // another shape prevents this.
     this.#bias(step.biasParameter, this.#hasProducts ? graph.reshape(dy, [-1, output[2]]) : dy)
-    const kernelGradient = this.#products(step, dy, output)
-      ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]
-    this.#store(step.kernelParameter, kernelGradient)
+    if (isStepped(step.kernelParameter)) {
+      const kernelGradient = this.#products(step, dy, output)
+        ?? graph.node(`${operation}Filter`, [step.input, graph.integers(step.kernelParameter.shape), dy], attributes, [dy.type])[0]
+      this.#store(step.kernelParameter, kernelGradient)
+    }
     if (!needed) return undefined
     if (this.#forms === 'portable' && step.layer.type === 'conv2d') return productInputGradient(graph, step.kernel, dy, { ...step.layer, inputShape: step.inputShape, outputShape: output })
     return graph.node(`${operation}Input`, [graph.shapeOf(step.input), step.kernel, dy], attributes, [dy.type])[0]
@@ -142,14 +146,21 @@ export class Backward {
       { T: { type: dy.type }, U: { type: 'float32' }, epsilon: { float: step.layer.epsilon }, is_training: { bool: true } },
       [dy.type, 'float32', 'float32', 'float32', 'float32'],
     )
-    this.#store(step.gamma.parameter, dGamma)
-    this.#store(step.betaParameter, dBeta)
+    if (isStepped(step.gamma.parameter)) this.#store(step.gamma.parameter, dGamma)
+    if (isStepped(step.betaParameter)) this.#store(step.betaParameter, dBeta)
     return dx
+  }
+
+  /** y = gamma (x - mean) / sqrt(variance + epsilon) + beta with constants, so that a channel's gradient is multiplied by one. */
+  #frozenNorm({ layer, gamma, variance }: Extract<Step, { type: 'frozenNorm' }>, dy: Value): Value {
+    const graph = this.#graph
+    const slope = graph.operation('Mul', [gamma, graph.operation('Rsqrt', [graph.operation('AddV2', [variance, graph.floats([layer.epsilon], [])])])])
+    return graph.operation('Mul', [dy, graph.cast(slope, dy.type)])
   }
 
   /** A bias is added to every sample and pixel, so that its gradient is the sum over them. */
   #bias(parameter: Parameter | undefined, dy: Value): void {
-    if (parameter !== undefined) this.#store(parameter, this.#graph.operation('BiasAddGrad', [dy]))
+    if (parameter !== undefined && isStepped(parameter)) this.#store(parameter, this.#graph.operation('BiasAddGrad', [dy]))
   }
 
   #store(parameter: Parameter, gradient: Value): void {
@@ -157,15 +168,22 @@ export class Backward {
   }
 }
 
-function hasParameters(step: Step): boolean {
+function isStepped(parameter: Parameter): boolean {
+  return parameter.frozen !== true
+}
+
+/** True if a step has parameters that are not frozen. */
+function isTrained(step: Step): boolean {
   switch (step.type) {
     case 'conv2d':
     case 'depthwiseConv2d':
     case 'dense':
+      return isStepped(step.kernelParameter) || (step.biasParameter !== undefined && isStepped(step.biasParameter))
     case 'batchNorm':
-      return true
+      return isStepped(step.gamma.parameter) || isStepped(step.betaParameter)
     case 'residual':
-      return step.main.some(hasParameters) || step.shortcut.some(hasParameters)
+      return step.main.some(isTrained) || step.shortcut.some(isTrained)
+    case 'frozenNorm':
     case 'relu':
     case 'relu6':
     case 'silu':

@@ -5,12 +5,12 @@ import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type * as TensorFlowNode from '@tensorflow/tfjs-node'
 import { EngineError, messageOf } from '../../kit/errors.ts'
 import { dropoutLayers, type Network } from '../../model/network.ts'
-import { isStatistic, layoutOf, viewOf, type Layout } from '../../model/layout.ts'
+import { frozenLayoutOf, isStatistic, layoutOf, viewOf, wholeLayoutOf, type Layout, type Parameter } from '../../model/layout.ts'
 import type { Engine, EngineInfo, EngineOptions, LaneInput, LaneResult } from '../engine.ts'
-import { checkImages, checkLane, checkVector } from '../input_check.ts'
+import { checkFrozen, checkImages, checkLane, checkVector } from '../input_check.ts'
 import { loadNative, type NativeOptions } from '../native.ts'
 import { formsFor, type GraphForms } from './forms.ts'
-import { CORRECT, feedsWords, IMAGES, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel, PARTNER_LABELS, SHARE } from './training_graph.ts'
+import { CORRECT, feedsWords, IMAGES, isFedToTrain, LABELS, LOGITS, LOSS_SUM, maskName, wordsPerImage, writeTrainingModel, PARTNER_LABELS, SHARE } from './training_graph.ts'
 
 type SavedModel = Awaited<ReturnType<typeof TensorFlowNode.node.loadSavedModel>>
 
@@ -26,16 +26,15 @@ export interface GraphOptions extends EngineOptions, NativeOptions {
  */
 export async function createGraphEngine(network: Network, options: GraphOptions): Promise<Engine> {
   const { tf, version, device } = loadNative(options)
-  const layout = layoutOf(network)
   const forms = options.forms ?? formsFor(options.precision, device, options)
   const folder = await mkdtemp(join(tmpdir(), 'herd-graph-'))
   try {
-    await writeTrainingModel(folder, network, layout, options.precision, forms)
+    await writeTrainingModel(folder, network, wholeLayoutOf(network), options.precision, forms)
     // Both signatures share one session, since tfjs-node recognises the folder.
     const train = await tf.node.loadSavedModel(folder, ['serve'], 'train')
     const infer = await tf.node.loadSavedModel(folder, ['serve'], 'infer')
     const info: EngineInfo = { kind: 'native', mode: 'graph', precision: options.precision, threads: options.threads, device, version: `TensorFlow ${version}` }
-    return new GraphEngine(tf, network, layout, train, infer, info, feedsWords(forms))
+    return new GraphEngine(tf, network, train, infer, info, feedsWords(forms))
   } catch (error) {
     throw new EngineError(`The graph of network ${network.name} cannot be loaded into TensorFlow ${version}: ${messageOf(error)}`, { cause: error })
   } finally {
@@ -51,19 +50,24 @@ class GraphEngine implements Engine {
   readonly #train: SavedModel
   readonly #infer: SavedModel
   readonly #feedsWords: boolean
+  readonly #frozenLayout: Layout
   /** Memory of the parameters' tensors; TensorFlow reads from it as long as they live. */
   readonly #vector: Float32Array
+  readonly #frozenVector: Float32Array
   #parameters: Tensor[] = []
+  #frozen: Tensor[] = []
 
-  constructor(tf: typeof TensorFlowNode, network: Network, layout: Layout, train: SavedModel, infer: SavedModel, info: EngineInfo, feedsWords: boolean) {
+  constructor(tf: typeof TensorFlowNode, network: Network, train: SavedModel, infer: SavedModel, info: EngineInfo, feedsWords: boolean) {
     this.#tf = tf
     this.#network = network
-    this.#layout = layout
+    this.#layout = layoutOf(network)
+    this.#frozenLayout = frozenLayoutOf(network)
     this.#train = train
     this.#infer = infer
     this.info = info
     this.#feedsWords = feedsWords
-    this.#vector = new Float32Array(layout.size)
+    this.#vector = new Float32Array(this.#layout.size)
+    this.#frozenVector = new Float32Array(this.#frozenLayout.size)
   }
 
   setParameters(parameters: Float32Array): void {
@@ -73,12 +77,19 @@ class GraphEngine implements Engine {
     this.#parameters = this.#layout.parameters.map((parameter) => this.#floats(viewOf(this.#vector, parameter), [...parameter.shape]))
   }
 
+  setFrozen(parameters: Float32Array): void {
+    checkVector('frozen parameters', parameters, this.#frozenLayout)
+    this.#tf.dispose(this.#frozen)
+    this.#frozenVector.set(parameters)
+    this.#frozen = this.#frozenLayout.parameters.map((parameter) => this.#floats(viewOf(this.#frozenVector, parameter), [...parameter.shape]))
+  }
+
   laneGradient(lane: LaneInput, gradient: Float32Array): LaneResult {
     checkLane(lane, this.#network)
     checkVector('gradient', gradient, this.#layout)
     const count = lane.labels.length
     const masks = dropoutLayers(this.#network).map(({ shape }, index) => [maskName(index), this.#floats(lane.masks[index], [count, ...shape])] as const)
-    const outputs = this.#run(this.#train, this.#parameterInputs(false), {
+    const outputs = this.#run(this.#train, this.#parameterInputs(isFedToTrain), {
       ...Object.fromEntries(masks),
       [IMAGES]: this.#words(lane.images, count),
       [LABELS]: this.#tf.tensor1d(lane.labels, 'int32'),
@@ -94,7 +105,7 @@ class GraphEngine implements Engine {
 
   logits(images: Uint8Array, count: number): Float32Array {
     checkImages(images, count, this.#network)
-    return Float32Array.from(this.#run(this.#infer, this.#parameterInputs(true), { [IMAGES]: this.#words(images, count) })[LOGITS])
+    return Float32Array.from(this.#run(this.#infer, this.#parameterInputs(() => true), { [IMAGES]: this.#words(images, count) })[LOGITS])
   }
 
   tensorCount(): number {
@@ -102,8 +113,9 @@ class GraphEngine implements Engine {
   }
 
   dispose(): void {
-    this.#tf.dispose(this.#parameters)
+    this.#tf.dispose([...this.#parameters, ...this.#frozen])
     this.#parameters = []
+    this.#frozen = []
     this.#train.dispose()
     this.#infer.dispose()
   }
@@ -120,12 +132,11 @@ class GraphEngine implements Engine {
     }
   }
 
-  #parameterInputs(statistics: boolean): NamedTensorMap {
-    const inputs: NamedTensorMap = {}
-    this.#layout.parameters.forEach((parameter, index) => {
-      if (statistics || !isStatistic(parameter)) inputs[parameter.name] = this.#parameters[index]
-    })
-    return inputs
+  #parameterInputs(isFed: (parameter: Parameter) => boolean): NamedTensorMap {
+    checkFrozen(this.#frozen.length, this.#frozenLayout)
+    const tensors = [...this.#parameters, ...this.#frozen]
+    const parameters = [...this.#layout.parameters, ...this.#frozenLayout.parameters]
+    return Object.fromEntries(parameters.flatMap((parameter, index) => (isFed(parameter) ? [[parameter.name, tensors[index]]] : [])))
   }
 
   /** Makes a tensor for a float32 input of the graph, over the same memory. */

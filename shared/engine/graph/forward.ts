@@ -28,6 +28,7 @@ export type Step =
   | { type: 'cast'; from: ValueType }
   | { type: 'dropout'; mask: Value }
   | { type: 'batchNorm'; layer: Of<'batchNorm'>; input: Value; gamma: ParameterValue; betaParameter: Parameter; reserved: readonly Value[] }
+  | { type: 'frozenNorm'; layer: Of<'batchNorm'>; gamma: Value; variance: Value }
   | { type: 'residual'; main: readonly Step[]; shortcut: readonly Step[] }
 
 export interface ForwardPass {
@@ -194,12 +195,13 @@ class Forward {
   /**
    * y = gamma (x - mean) / sqrt(variance + epsilon) + beta. Training normalises by the lane's own mean and biased
    * variance, and reports the unbiased variance (n / (n - 1) times the biased; n / 1 for n = 1) for the running
-   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages.
+   * average, as PyTorch and TensorFlow do. Inference normalises by the running averages, and so does a layer whose averages are frozen.
    */
   #batchNorm(layer: Of<'batchNorm'>, x: Value, shape: Shape): Value {
     const graph = this.#graph
     const [gamma, beta, mean, variance] = (['gamma', 'beta', 'runningMean', 'runningVariance'] as const).map(this.#take)
-    const training = this.#takeMask !== undefined
+    const isFrozen = mean.parameter.frozen === true
+    const training = this.#takeMask !== undefined && !isFrozen
     // The operation takes images only, so a vector becomes an image of one pixel.
     const image = shape.length === 3 ? x : this.#reshape(x, shape, [1, 1, ...shape])
     const empty = graph.floats([], [0])
@@ -209,8 +211,11 @@ class Forward {
       { T: { type: x.type }, U: { type: 'float32' }, epsilon: { float: layer.epsilon }, is_training: { bool: training } },
       [x.type, 'float32', 'float32', 'float32', 'float32', 'float32'],
     )
-    this.#statistics.push({ parameter: mean.parameter, value: batchMean }, { parameter: variance.parameter, value: batchVariance })
-    this.steps.push({ type: 'batchNorm', layer, input: image, gamma, betaParameter: beta.parameter, reserved })
+    if (isFrozen) this.steps.push({ type: 'frozenNorm', layer, gamma: gamma.value, variance: variance.value })
+    else {
+      this.#statistics.push({ parameter: mean.parameter, value: batchMean }, { parameter: variance.parameter, value: batchVariance })
+      this.steps.push({ type: 'batchNorm', layer, input: image, gamma, betaParameter: beta.parameter, reserved })
+    }
     return shape.length === 3 ? y : this.#reshape(y, [1, 1, ...shape], shape)
   }
 

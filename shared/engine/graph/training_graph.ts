@@ -1,6 +1,6 @@
 import { dropoutLayers, inputShape, type Network } from '../../model/network.ts'
 import type { NetworkLoss } from '../../model/loss.ts'
-import { isStatistic, viewOf, type Layout } from '../../model/layout.ts'
+import { isStatistic, viewOf, type Layout, type Parameter } from '../../model/layout.ts'
 import type { Precision } from '../engine.ts'
 import { Backward } from './backward.ts'
 import type { GraphForms } from './forms.ts'
@@ -143,6 +143,11 @@ function countCorrect(graph: NodeBuilder, logits: Value, labels: Value): Value {
   return graph.reduce('Sum', graph.cast(equal, 'int32'), [0])
 }
 
+/** True if the gradient's graph takes a parameter: a batch norm in training needs no running statistics. */
+export function isFedToTrain(parameter: Parameter): boolean {
+  return !isStatistic(parameter) || parameter.frozen === true
+}
+
 /** Gives a fetched value a node of its own, since TensorFlow's graph optimizer may fuse away the node that computes it. */
 function output(graph: NodeBuilder, value: Value, shape: readonly number[]): Endpoint {
   return { value: graph.operation('Identity', [value]), shape }
@@ -163,10 +168,11 @@ function zeroForNaN(graph: NodeBuilder, value: Value): Value {
 
 /**
  * Writes a SavedModel with two signatures over the same inputs:
- * - train: every parameter except running statistics, images, labels and masks -> lossSum, correct, and for every
- *   parameter of the layout its gradient (of the summed loss) or batch statistic, under the parameter's name;
+ * - train: every parameter except running statistics (but with frozen ones), images, labels and masks -> lossSum, correct, and for every
+ *   parameter that is not frozen its gradient (of the summed loss) or batch statistic, under the parameter's name;
  * - infer: every parameter and images -> logits.
  * Images are int32 [batch, wordsPerImage]; the batch is any number.
+ * @param layout all parameters, in the order of computation
  */
 export async function writeTrainingModel(folder: string, network: Network, layout: Layout, precision: Precision, forms: GraphForms): Promise<void> {
   const graph = new NodeBuilder()
@@ -188,7 +194,7 @@ export async function writeTrainingModel(folder: string, network: Network, layou
     const results = new Map([...backward.gradients, ...statistics.map(({ parameter, value }) => [parameter, forms === 'gpu' ? zeroForNaN(graph, value) : value] as const)])
     return {
       inputs: {
-        ...endpoints(parameters.filter(({ parameter }) => !isStatistic(parameter))),
+        ...endpoints(parameters.filter(({ parameter }) => isFedToTrain(parameter))),
         [IMAGES]: imagesInput,
         [LABELS]: { value: labels, shape: [-1] },
         ...(partners === undefined ? {} : { [PARTNER_LABELS]: { value: partners.labels, shape: [-1] }, [SHARE]: partners.share.input }),

@@ -13,6 +13,7 @@ function listeningMembership(): { hear: (message: CoordinatorMessage) => void } 
   const link: Link = {
     lost: never, bytesSent: 0, bytesReceived: 0, send: () => undefined, openBulk: () => undefined,
     sendGradient: () => never, fetchManifest: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }), close: () => never,
+    fetchFrozen: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }),
     fetchImages: () => ({ [Symbol.asyncIterator]: () => ({ next: () => never }) }),
   }
   new Membership({

@@ -10,7 +10,9 @@ import { makeCertificates } from '../../../../cli/certs/certificates.ts'
 import type { Member } from '../../../../coordinator/contract/member.ts'
 import { CoordinatorServer } from '../../../../coordinator/members/server.ts'
 import type { TlsFiles } from '../../../../shared/security/tls.ts'
-import { PROTOCOL_VERSION } from '../../../../shared/wire/messages.ts'
+import { CHUNK_FLOATS } from '../../../../shared/vectors/chunks.ts'
+import { PROTOCOL_VERSION, type StateChunk } from '../../../../shared/wire/messages.ts'
+import { StateInbox } from '../../../../shared/wire/state_chunks.ts'
 import { herdService } from '../../../../shared/wire/service.ts'
 import { connectTo, endOf, type Calls } from '../../../support/grpc.ts'
 import { ManifestReader, type ManifestPart } from '../../../../shared/data/manifest.ts'
@@ -55,7 +57,7 @@ async function listen(t: TestContext, { tls, maxWorkers = 4, impatient = false }
       onClock: (member, { clock }) => tell(`${member.name} clock ${clock}`),
       onLost: (member, reason) => tell(`${member.name} lost: ${reason}`),
     },
-    runId: 'run', run: '{}', dataset, brief: () => undefined,
+    runId: 'run', run: '{}', dataset, frozen: FROZEN, brief: () => undefined,
     source: { read: (samples) => Promise.resolve(samples.map((sample) => Buffer.from([sample]))) },
     onUnreadable: () => undefined,
     access: { token: undefined, tls, maxWorkers }, now: () => performance.now(), silenceLimitMs: impatient ? SILENCE_MS : PATIENT_MS,
@@ -79,6 +81,8 @@ function connect(t: TestContext, address: string): Calls {
 }
 
 const dataset = madeUp(SAMPLES)
+/** More than one chunk of parameters that keep their values. */
+const FROZEN = Float32Array.from({ length: CHUNK_FLOATS + 5 }, (_, index) => index % 1009)
 const engine = JSON.stringify({ kind: 'wasm', mode: 'eager', precision: 'f32', threads: 1, device: 'cpu', version: 'none' })
 const hello = (): object => ({ hello: { protocolVersion: PROTOCOL_VERSION, name: 'w', instance: randomUUID() } })
 const ready = { ready: { engine, fingerprint: 'f', datasetDigest: '', metricsAddress: '', inputFingerprint: 'i', versions: 'v' } }
@@ -260,6 +264,20 @@ test('a bulk call of no session is ended, and nobody is lost', async (t) => {
   const refused = new Promise<ServiceError | null>((resolve) => bulk.sendGradients(resolve).on('error', () => undefined).write(chunk('guess')))
   assert.match((await refused)?.details ?? '', /a gradient chunk of no member/)
   assert.deepEqual(listening.told, [])
+})
+
+test('frozen parameters are fetched in chunks, by members alone', async (t) => {
+  const listening = await listen(t)
+  const { bulk, session } = await member(t, listening)
+  const frozen = new Float32Array(FROZEN.length)
+  const inbox = new StateInbox({ parameters: frozen, moments: [] }, { begin: 0, end: frozen.length }, 0)
+  let chunks = 0
+  for await (const chunk of bulk.fetchFrozen({ session }) as AsyncIterable<StateChunk>) {
+    inbox.receive(chunk)
+    chunks++
+  }
+  assert.deepEqual([chunks, inbox.complete, frozen], [2, true, FROZEN])
+  assert.equal(await endOf(bulk.fetchFrozen({ session: 'guessed' })), 'no such session')
 })
 
 test('requests for images are answered in the order of their coming, and the manifest whole', async (t) => {

@@ -18,7 +18,7 @@ import { defaultOptimizer, optimizerOf } from '../../../../shared/optim/optimize
  */
 type Trace = [happens: string, follows: string[]][]
 
-const PROTOCOL = 9
+const PROTOCOL = 10
 const HELLO_MS = 8000
 const SILENCE_MS = 20_000
 const TICK_MS = 1000
@@ -114,7 +114,7 @@ const workers: Record<string, Trace> = {
   ],
   'is of another version, never says hello, comes too many, or falls silent before it is ready': [
     ['a: calls', []],
-    ['a > hello ant i1 6', ['a < version: this coordinator speaks protocol version 9, the worker 6: install the same version of Herd on both']],
+    ['a > hello ant i1 6', ['a < version: this coordinator speaks protocol version 10, the worker 6: install the same version of Herd on both']],
     ['b: calls', []],
     ['time: 7', []],
     ['time: 1', ['b < cut: no hello came within 8 s']],
@@ -215,7 +215,7 @@ const reducers: Record<string, Trace> = {
     ['a: calls', []],
     ['a > hello', ['a < assigned 0 to 4 from 3']],
     ['b: calls', []],
-    ['b > hello 6', ['b < version: this coordinator speaks protocol version 9, the reducer 6: install the same version of Herd on both']],
+    ['b > hello 6', ['b < version: this coordinator speaks protocol version 10, the reducer 6: install the same version of Herd on both']],
     ['c: calls', []],
     ['c > hello', ['c < assigned 4 to 8 from 3']],
     ['d: calls', []],

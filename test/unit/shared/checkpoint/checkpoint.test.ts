@@ -8,6 +8,7 @@ import { checksum } from '../../../../shared/checkpoint/save.ts'
 import { ROOT } from '../../../../shared/kit/project.ts'
 import { optimizerOf, optimizerSchema } from '../../../../shared/optim/optimizers.ts'
 import { CheckpointError } from '../../../../shared/kit/errors.ts'
+import { trainedOf, withFrozen } from '../../../../shared/model/frozen.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
 import { everyLayerNetwork, exampleCheckpoint, smallNetwork, temporaryFolder } from './example.ts'
 
@@ -58,6 +59,20 @@ for (const network of [smallNetwork, everyLayerNetwork]) {
     assert.deepEqual(await readdir(folder), ['latest.ckpt'])
   })
 }
+
+test('a checkpoint of a run that keeps parameters has all of them, and moments of the others alone', async (context) => {
+  const file = join(await temporaryFolder(context), 'a.ckpt')
+  const whole = exampleCheckpoint(everyLayerNetwork)
+  const network = withFrozen(everyLayerNetwork, ['conv2d_1', 'batchNorm_1', 'head'])
+  const checkpoint = { ...whole, frozen: network.frozen, moments: whole.moments.map((moment) => trainedOf(network, moment)) }
+  await saveCheckpoint(file, checkpoint)
+  assert.deepEqual(await loadCheckpoint(file), checkpoint)
+  const optimizer = optimizerOf(optimizerSchema.parse({ name: 'adam' }))
+  assert.deepEqual(optimizerStateOf(checkpoint, optimizer, file), { parameters: trainedOf(network, whole.parameters), moments: checkpoint.moments })
+  requireSameNetwork(checkpoint, network, checkpoint.classes, file)
+  assert.throws(() => requireSameNetwork(checkpoint, everyLayerNetwork, checkpoint.classes, file), /freezes other parameters of network/)
+  await assert.rejects(saveCheckpoint(file, { ...checkpoint, moments: whole.moments }), /adam\.m has \d+ floats, but network/)
+})
 
 test('the file is plain safetensors: tensors under their names, bytes where the offsets say, strings as metadata', async (context) => {
   const file = join(await temporaryFolder(context), 'a.ckpt')

@@ -4,6 +4,7 @@ import { createEngine, type EngineRequest } from '../../../../shared/engine/crea
 import type { Engine } from '../../../../shared/engine/engine.ts'
 import { nativeAvailable } from '../../../../shared/engine/native.ts'
 import { EngineError } from '../../../../shared/kit/errors.ts'
+import { frozenOf, trainedOf, withFrozen } from '../../../../shared/model/frozen.ts'
 import { networkOfSize } from '../../../../shared/model/image_sizes.ts'
 import { initialParameters } from '../../../../shared/model/initial.ts'
 import { layoutOf } from '../../../../shared/model/layout.ts'
@@ -14,6 +15,7 @@ const network = networkSchema.parse({
   layers: [{ type: 'conv2d', filters: 4, kernel: 3, stride: 2, padding: 'same', bias: false }, { type: 'batchNorm' }, { type: 'relu' }, { type: 'globalAveragePool' }, { type: 'dense', units: 3 }],
 })
 const layout = layoutOf(network)
+const partly = withFrozen(network, ['backbone'])
 
 function laneOf(size: number): { images: Uint8Array; labels: Int32Array; masks: Float32Array[] } {
   return { images: Uint8Array.from({ length: 4 * size * size * 3 }, (_, index) => (index * 7919) % 256), labels: Int32Array.of(0, 1, 2, 1), masks: [] }
@@ -41,6 +43,19 @@ for (const kind of ['native', 'wasm'] as const) {
       }
     }
     for (const engine of alone.values()) engine.dispose()
+
+    const frozen = await createEngine(partly, request)
+    const whole = initialParameters(layout, 1, 'he')
+    sized.setParameters(whole)
+    frozen.setFrozen(frozenOf(partly, whole))
+    frozen.setParameters(trainedOf(partly, whole))
+    assert.deepEqual(frozen.logits(laneOf(16).images, 4), sized.logits(laneOf(16).images, 4))
+    const gradient = new Float32Array(layoutOf(partly).size)
+    for (const size of [8, 12]) {
+      frozen.laneGradient(laneOf(size), gradient)
+      assert.ok(gradient.some((value) => value !== 0))
+    }
+    frozen.dispose()
     assert.throws(() => gradientOf(sized, 10), (error) => error instanceof EngineError && /16 x 16 x 3/.test(error.message))
     assert.throws(() => sized.logits(laneOf(8).images, 4), (error) => error instanceof EngineError && /16 x 16 x 3/.test(error.message))
     sized.dispose()

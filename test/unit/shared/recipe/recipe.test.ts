@@ -16,7 +16,7 @@ const begun: Recipe = recipeSchema.parse({ ...article, engine: 'wasm' })
 /** A value other than the article's for each ingredient of a recipe; a new ingredient without an entry here fails to compile. */
 const others: { [K in keyof Recipe]: Recipe[K] } = {
   ...begun, ...{
-    model: 'tiny', init: 'he', imageSize: 64, imageSizes: [{ from: 1, size: 32 }], mix: { name: 'cutMix', alpha: 1, probability: 1 }, epochs: 3, earlyStop: 5, batch: 32, lanes: 4, sampling: 'balanced', lr: 0.01, clip: 1, optimizer: { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0 }, schedule: { name: 'cosine', warmupEpochs: 1, floor: 0, epochs: 50 }, loss: { name: 'focal', gamma: 2 }, labelSmoothing: 0.1, seed: 7, precision: 'bf16', numerics: 'portable', compress: 'bf16', compressWeights: 'int8', engine: 'native',
+    model: 'tiny', init: 'he', freeze: ['backbone'], imageSize: 64, imageSizes: [{ from: 1, size: 32 }], mix: { name: 'cutMix', alpha: 1, probability: 1 }, epochs: 3, earlyStop: 5, batch: 32, lanes: 4, sampling: 'balanced', lr: 0.01, lrOf: [{ parameters: 'backbone', rate: 0.001 }], clip: 1, optimizer: { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0 }, schedule: { name: 'cosine', warmupEpochs: 1, floor: 0, epochs: 50 }, loss: { name: 'focal', gamma: 2 }, labelSmoothing: 0.1, seed: 7, precision: 'bf16', numerics: 'portable', compress: 'bf16', compressWeights: 'int8', engine: 'native',
     threads: 2, testFraction: 0.5, onNonfinite: 'skip', augmentation: begun.augmentation.slice(1), evaluation: begun.evaluation.map((spec) => (spec.name === 'resize' ? { ...spec, shortSide: 1 } : spec)),
   },
 }

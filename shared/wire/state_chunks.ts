@@ -1,8 +1,8 @@
-import { ProtocolError } from '../../../shared/kit/errors.ts'
-import type { OptimizerState } from '../../../shared/optim/optimizer.ts'
-import { chunkRanges, type Range } from '../../../shared/vectors/chunks.ts'
-import { bytesOf } from '../../../shared/kit/floats.ts'
-import type { StateChunk } from '../../../shared/wire/messages.ts'
+import { ProtocolError } from '../kit/errors.ts'
+import type { OptimizerState } from '../optim/optimizer.ts'
+import { chunkRanges, type Range } from '../vectors/chunks.ts'
+import { bytesOf } from '../kit/floats.ts'
+import type { StateChunk } from './messages.ts'
 
 /** Lists the vectors of a state in the order in which they are sent. */
 function vectorsOf({ parameters, moments }: Readonly<OptimizerState>): Float32Array[] {
