@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { DenyList } from '../../../../coordinator/port/deny_list.ts'
+import { writeAtomically } from '../../../../shared/kit/atomic_file.ts'
 import { UsageError } from '../../../../shared/kit/errors.ts'
 import { until } from '../../../support/until.ts'
 import { createWorkspace, type Workspace } from '../../../support/workspace.ts'
@@ -34,11 +35,12 @@ test('it is taken anew when it changes, and stays as it was where it cannot be u
   const list = await DenyList.read(file)
   const said: string[] = []
   t.after(list.follow({ info: (text: string) => said.push(text), warn: (text: string) => said.push(text) } as never, 5))
-  await writeFile(file, 'gpu1\n\u202egpu2\n')
+  // At once: a look every 5 ms could see twice that a file which is written in place is empty.
+  await writeAtomically(file, ['gpu1\n\u202egpu2\n'])
   await until(() => said.length === 1)
   assert.match(said[0], /^--deny .*changing: line 2 is no name.* The list as it was before stays in force\.$/)
   assert.ok(list.refusalOf('gpu1'))
-  await writeFile(file, 'gpu2\n')
+  await writeAtomically(file, ['gpu2\n'])
   await until(() => said.length === 2)
   assert.match(said[1], /^--deny .*changing has changed, and is in force: 1 name\.$/)
   assert.deepEqual([list.refusalOf('gpu1'), typeof list.refusalOf('gpu2')], [undefined, 'string'])

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect } from 'node:util'
+import { writeAtomically } from '../../../../shared/kit/atomic_file.ts'
 import { UsageError } from '../../../../shared/kit/errors.ts'
 import { until } from '../../../support/until.ts'
 import { takeToken, Token, TokenFile } from '../../../../shared/security/token.ts'
@@ -59,7 +60,8 @@ test('tokens are taken anew when their file changes; a broken file changes nothi
   const said: string[] = []
   t.after(tokens.follow({ info: (text: string) => said.push(`info ${text}`), warn: (text: string) => said.push(`warn ${text}`) } as never, 5))
   const becomes = async (text: string | undefined, count: number): Promise<string | undefined> => {
-    await (text === undefined ? rm(file) : writeFile(file, text))
+    // At once: a look every 5 ms could see twice that a file which is written in place is empty.
+    await (text === undefined ? rm(file) : writeAtomically(file, [text]))
     await until(() => said.length === count)
     return said.at(-1)
   }
